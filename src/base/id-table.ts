@@ -1,0 +1,105 @@
+// id-table.ts: numbers of any size to small dense rows, without an object or a hash-map entry each.
+
+/** 2^64 - 1 as a double rounds to 2^64: how "none" (thread, processor) reads after `readUvarint`. */
+export const NONE_U64 = 18446744073709551616
+
+/**
+ * Gives each id (a non-negative whole number, exact below 2^53) a row 0, 1, 2…; rows of removed ids are given out again.
+ *
+ * Open addressing with linear probing: goroutine ids are looked up for every start and unblock event, and a probe in two
+ * typed arrays costs about a fifth of a `Map` lookup. Half-full at most, so chains stay short.
+ */
+export class IdTable {
+  private keys: Float64Array
+  private rows: Int32Array
+  private mask: number
+  private used = 0
+  private readonly free: number[] = []
+  /** Rows ever given out: every row is below this. */
+  rowCount = 0
+
+  constructor(capacity = 64) {
+    let size = 16
+    while (size < capacity * 2) size *= 2
+    this.keys = new Float64Array(size).fill(-1)
+    this.rows = new Int32Array(size)
+    this.mask = size - 1
+  }
+
+  /** Number of ids present. */
+  get size(): number {
+    return this.used
+  }
+
+  /** The row of `id`, or -1. */
+  find(id: number): number {
+    const { keys, mask } = this
+    let at = hashId(id) & mask
+    for (;;) {
+      const key = keys[at]
+      if (key === id) return this.rows[at]
+      if (key === -1) return -1
+      at = (at + 1) & mask
+    }
+  }
+
+  /** The row of `id`, which must not be present yet. */
+  insert(id: number): number {
+    if ((this.used + 1) * 2 > this.keys.length) this.grow()
+    const row = this.free.pop() ?? this.rowCount++
+    this.place(id, row)
+    this.used++
+    return row
+  }
+
+  /** Forgets `id`; its row may be given out again. Does nothing when it is absent. */
+  remove(id: number): void {
+    const { keys, rows, mask } = this
+    let at = hashId(id) & mask
+    while (keys[at] !== id) {
+      if (keys[at] === -1) return
+      at = (at + 1) & mask
+    }
+    this.free.push(rows[at])
+    this.used--
+    // Backward-shift deletion: move later members of the probe chain up, so that no tombstones pile up.
+    let hole = at
+    let next = (at + 1) & mask
+    while (keys[next] !== -1) {
+      const home = hashId(keys[next]) & mask
+      if (((next - home) & mask) >= ((next - hole) & mask)) {
+        keys[hole] = keys[next]
+        rows[hole] = rows[next]
+        hole = next
+      }
+      next = (next + 1) & mask
+    }
+    keys[hole] = -1
+  }
+
+  /** Calls `visit` with every id and its row, in no order. */
+  forEach(visit: (id: number, row: number) => void): void {
+    for (let at = 0; at < this.keys.length; at++) if (this.keys[at] !== -1) visit(this.keys[at], this.rows[at])
+  }
+
+  private place(id: number, row: number): void {
+    let at = hashId(id) & this.mask
+    while (this.keys[at] !== -1) at = (at + 1) & this.mask
+    this.keys[at] = id
+    this.rows[at] = row
+  }
+
+  private grow(): void {
+    const { keys, rows } = this
+    this.keys = new Float64Array(keys.length * 2).fill(-1)
+    this.rows = new Int32Array(keys.length * 2)
+    this.mask = this.keys.length - 1
+    for (let at = 0; at < keys.length; at++) if (keys[at] !== -1) this.place(keys[at], rows[at])
+  }
+}
+
+/** Spreads consecutive ids (goroutines are numbered) over the table; only the low 32 bits and the next 21 count. */
+function hashId(id: number): number {
+  if (id < 0x80000000) return Math.imul(id | 0, 0x9e3779b1) >>> 7
+  return (Math.imul(id >>> 0, 0x9e3779b1) ^ Math.imul((id / 4294967296) >>> 0, 0x85ebca6b)) >>> 7
+}

@@ -1,0 +1,66 @@
+// varint.ts: unsigned LEB128 numbers (Go's uvarint, protobuf's varint) where speed does not decide.
+
+/**
+ * Reads unsigned LEB128 numbers from a byte range.
+ *
+ * Numbers come back as doubles: exact below 2^53, rounded above (2^64 - 1, the tracer's "none", comes back as 2^64, see
+ * `NONE_U64`). After a number that ends outside the range, is longer than ten bytes or exceeds 2^64 - 1, `failed` is true and
+ * every further read gives 0.
+ */
+export class VarintReader {
+  failed = false
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    public offset: number,
+    private readonly end: number,
+  ) {}
+
+  get done(): boolean {
+    return this.offset >= this.end || this.failed
+  }
+
+  /** One raw byte. */
+  byte(): number {
+    if (this.offset >= this.end) {
+      this.failed = true
+      return 0
+    }
+    return this.bytes[this.offset++]
+  }
+
+  read(): number {
+    let value = 0
+    let scale = 1
+    for (let i = 0; i < 10; i++) {
+      if (this.failed || this.offset >= this.end) {
+        this.failed = true
+        return 0
+      }
+      const byte = this.bytes[this.offset++]
+      if (i === 9 && byte > 1) break
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return value
+      scale *= 128
+    }
+    this.failed = true
+    return 0
+  }
+
+  /** As `read`, for numbers that must be exact above 2^53 (clock readings). */
+  readBig(): bigint {
+    let value = 0n
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      if (this.failed || this.offset >= this.end) {
+        this.failed = true
+        return 0n
+      }
+      const byte = this.bytes[this.offset++]
+      if (shift === 63n && byte > 1) break
+      value |= BigInt(byte & 0x7f) << shift
+      if (byte < 0x80) return value
+    }
+    this.failed = true
+    return 0n
+  }
+}

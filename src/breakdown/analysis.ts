@@ -1,0 +1,864 @@
+// analysis.ts: a capture's bytes in, its tasks with their breakdowns out, as soon as each is known.
+
+import type { CaptureInfo } from '../capture/capture.ts'
+import { CaptureDecoder } from '../capture/decode.ts'
+import type { EventBlock } from '../capture/event-block.ts'
+import { Ev, GoStatus, ProcStatus } from '../capture/event-types.ts'
+import type { StackTable } from '../capture/stack-table.ts'
+import type { StringTable } from '../capture/string-table.ts'
+import {
+  type Breakdown,
+  emptyBreakdown,
+  type GcPhases,
+  GoState,
+  type LogRecord,
+  type RegionRecord,
+  type TaskRecord,
+  type TaskTables,
+} from './breakdown.ts'
+import { GoroutineStates } from './goroutine-states.ts'
+import { keepRanges, keepTimeline, PathScratch, walkPath } from './path.ts'
+import { NONE } from './stay-log.ts'
+import { NO_REGION, RegionTable } from './regions.ts'
+import { type TaskState, TaskTable } from './tasks.ts'
+import { breakDownWindow } from './window.ts'
+
+/** What to compute. */
+export interface AnalysisOptions {
+  /** Times and breakdowns as Go's own reader and Summarizer tell them, for comparing with it. */
+  readonly goTimes?: boolean
+  /** Keep each task's timeline and ranges, for cutting spans' windows from it. */
+  readonly timelines?: boolean
+  /** Keep the stacks of waits and regions. */
+  readonly stacks?: boolean
+}
+
+/** Takes what an analysis finds. */
+export interface AnalysisSink {
+  /** A task, when it ended and its surroundings are decoded, or at the capture's end. Task 0 comes last. */
+  task(task: TaskRecord): void
+  /** Everything that ended a little before this time was handed over. */
+  decodedUntil?(traceNs: number): void
+}
+
+/** A task is handed over when this much time has been decoded after its end, so that spans a little longer than it are covered. */
+const SETTLE_NS = 20_000_000
+/** Stays kept for paths at most (about 50 bytes each); the past of tasks open for longer than they reach is unknown. */
+const MAX_STAYS = 3_000_000
+/** Regions open on one goroutine; more is a program's mistake or hostile. */
+const MAX_OPEN_REGIONS = 10_000
+
+/** A task that a goroutine neither began nor was created for, but has regions or logs of. */
+interface TakenUp {
+  readonly task: TaskState
+  readonly before: TaskState | null
+  /** Its last region ended: the goroutine stops working for the task when it next waits. */
+  leaving: boolean
+}
+
+/** Runs the whole analysis of one capture: `push` its unpacked bytes, then `end`. */
+export class CaptureAnalysis {
+  private readonly decoder: CaptureDecoder
+  private readonly states: GoroutineStates
+  private readonly tasks: TaskTable
+  private readonly goTimes: boolean
+  private readonly timelines: boolean
+  private readonly stacks: boolean
+
+  /** Task that each goroutine row works for. */
+  private readonly taskOfRow: (TaskState | null)[] = []
+  /** Innermost open region of each goroutine row, and how many are open. */
+  private regionOfRow = new Int32Array(256).fill(NO_REGION)
+  private regionsOpen = new Int32Array(256)
+  private readonly regions: RegionTable
+  /** Log written on the row with no other annotation after it. */
+  private readonly logOfRow: (LogRecord | null)[] = []
+  /** Task that a worker took up by an annotation, until it next waits after its last one. */
+  private readonly takenUp: (TakenUp | null)[] = []
+  /** Where the stay log stood when generations ended, for letting go of what is older. */
+  private marks: { readonly timeNs: number; readonly top: number }[] = []
+  /** Tasks that ended and wait for their surroundings, in the order of their ends. */
+  private ended: TaskState[] = []
+  private syncNs = 0
+  private nowNs = 0
+
+  private readonly scratchPath = new PathScratch()
+
+  // Caches over the tables of the generation in hand.
+  private strings: StringTable | null = null
+  private stackTable: StackTable | null = null
+  private reasonOfString = new Map<number, number>()
+  private readonly systemOfStack = new Map<number, number>()
+  private readonly rowOfStack = new Map<number, number>()
+  private readonly nameOfString = new Map<number, string>()
+  private readonly taskOfRowBound: (row: number) => number
+
+  constructor(
+    options: AnalysisOptions,
+    private readonly sink: AnalysisSink,
+  ) {
+    this.goTimes = options.goTimes ?? false
+    this.timelines = options.timelines ?? false
+    this.stacks = options.stacks ?? false
+    this.states = new GoroutineStates(this.goTimes)
+    this.regions = new RegionTable(this.states.stride)
+    this.decoder = new CaptureDecoder(
+      { goTimes: this.goTimes },
+      { events: (block) => this.consume(block), generationEnd: (timeNs) => this.generationEnd(timeNs) },
+    )
+    this.tasks = new TaskTable(this.decoder.problems)
+    this.taskOfRowBound = (row) => this.serialOf(row)
+  }
+
+  /** Tables that the rows of task records point into. */
+  get tables(): TaskTables & { readonly gcPhases: GcPhases } {
+    return this.states.tables
+  }
+
+  /** Clock pairings of the generations decoded so far. */
+  get clockSnapshots(): CaptureInfo['clockSnapshots'] {
+    return this.decoder.clockSnapshots
+  }
+
+  /**
+   * Takes the next bytes of the (unpacked) capture; may hand over tasks before it returns.
+   *
+   * @throws Failure CAPTURE_NOT_GO, CAPTURE_VERSION when nothing can be read
+   */
+  push(chunk: Uint8Array): void {
+    this.decoder.push(chunk)
+  }
+
+  /**
+   * The capture is over: hands over every task left.
+   *
+   * @throws Failure CAPTURE_EMPTY, CAPTURE_NOT_GO, CAPTURE_VERSION when nothing can be read
+   */
+  end(): CaptureInfo {
+    const { problems } = this.decoder
+    const info = this.decoder.end()
+    const endNs = this.decoder.lastNs + (this.goTimes ? 1 : 0)
+    this.nowNs = endNs
+    for (let row = 0; row < this.regionOfRow.length; row++) this.closeRegions(row, endNs, false)
+    const left = this.tasks.all()
+    for (const task of left) if (task.id !== 0) this.handOver(task)
+    for (const task of left) if (task.id === 0) this.handOver(task)
+    const { backward } = this.states
+    if (backward.count > 0) {
+      problems.add(
+        'CLOCK_STEP',
+        null,
+        () =>
+          `${backward.count.toLocaleString('en-US')} events lay before an earlier event of their own goroutine, by ${(backward.largestNs / 1000).toFixed(3)} us at most (clocks of two processors, or of two generations, overlap): their times were held still.`,
+      )
+    }
+    return info
+  }
+
+  // ------------------------------------------------------------------------------------------------ events
+
+  private consume(block: EventBlock): void {
+    const { kind, timeNs, goroutine, processor, a, b, c, stack } = block
+    const { states } = this
+    if (block.strings !== this.strings) {
+      this.strings = block.strings
+      this.stackTable = block.stacks
+      this.reasonOfString.clear()
+      this.systemOfStack.clear()
+      this.rowOfStack.clear()
+      this.nameOfString.clear()
+    }
+    for (let i = 0; i < block.length; i++) {
+      const t = timeNs[i]
+      const g = goroutine[i]
+      switch (kind[i]) {
+        case Ev.GoStart: {
+          const row = a[i]
+          if (states.has(row)) states.enter(row, GoState.running, t, 0, this.serialOf(row))
+          break
+        }
+        case Ev.GoStop:
+          if (states.has(g)) {
+            if (states.system[g] === 0) this.name(g, stack[i])
+            states.enter(g, GoState.runnable, t, 0, this.serialOf(g))
+          }
+          break
+        case Ev.GoBlock:
+          if (states.has(g)) {
+            if (states.system[g] === 0) this.name(g, stack[i])
+            const reason = this.reason(a[i])
+            this.letGo(g)
+            states.enter(g, GoState.waiting, t, reason, this.serialOf(g))
+            if (this.stacks && stack[i] !== 0) {
+              const { stays } = states
+              stays.stack[states.stay[g] & stays.mask] = this.stackRow(stack[i])
+            }
+            if (reason === states.foreverReason) this.finish(g, t)
+          }
+          break
+        case Ev.GoUnblock: {
+          const row = a[i]
+          if (states.has(row)) {
+            states.wake(row, t, g, g >= 0 ? this.serialOf(g) : 0, this.serialOf(row))
+          }
+          break
+        }
+        case Ev.GoSyscallBegin:
+          if (states.has(g)) {
+            if (states.system[g] === 0) this.name(g, stack[i])
+            states.enterSyscall(g, t, processor[i], this.serialOf(g))
+            if (this.stacks && stack[i] !== 0) {
+              const { stays } = states
+              stays.stack[states.stay[g] & stays.mask] = this.stackRow(stack[i])
+            }
+          }
+          break
+        case Ev.GoSyscallEnd:
+          if (states.has(g)) {
+            states.enter(g, GoState.running, t, 0, this.serialOf(g))
+            states.leaveSyscall(g)
+          }
+          break
+        case Ev.GoSyscallEndBlocked:
+          if (states.has(g)) {
+            states.enter(g, GoState.runnable, t, 0, this.serialOf(g))
+            states.leaveSyscall(g)
+          }
+          break
+        case Ev.GoCreate:
+        case Ev.GoCreateBlocked:
+          this.create(a[i], c[i], t, g, kind[i] === Ev.GoCreate ? GoState.runnable : GoState.waiting, b[i])
+          break
+        case Ev.GoCreateSyscall:
+          this.create(a[i], c[i], t, NONE, GoState.syscall, 0)
+          states.bindSyscall(a[i], processor[i])
+          break
+        case Ev.GoDestroy:
+        case Ev.GoDestroySyscall:
+          this.finish(g, t)
+          break
+        case Ev.GoStatus:
+          if (c[i] >= 0) this.status(a[i], c[i], t, b[i], processor[i], stack[i])
+          else if (stack[i] !== 0 && states.has(a[i]) && states.system[a[i]] === 0 && !this.goTimes) {
+            this.name(a[i], stack[i])
+          }
+          break
+        case Ev.ProcStop:
+          states.processorIdle(processor[i], t, this.taskOfRowBound)
+          break
+        case Ev.ProcSteal:
+          if (b[i] === ProcStatus.syscall) states.processorIdle(a[i], t, this.taskOfRowBound)
+          break
+        case Ev.ProcStatus:
+          if (b[i] === ProcStatus.idle && c[i] !== ProcStatus.idle) states.processorIdle(a[i], t, this.taskOfRowBound)
+          break
+        case Ev.GCMarkAssistBegin:
+          if (states.has(g)) states.beginAssist(g, t)
+          break
+        case Ev.GCMarkAssistActive:
+          if (states.has(a[i])) {
+            const row = a[i]
+            states.endAssist(row, this.syncNs)
+            states.beginAssist(row, this.syncNs)
+          }
+          break
+        case Ev.GCMarkAssistEnd:
+          if (states.has(g)) states.endAssist(g, t)
+          break
+        case Ev.STWBegin:
+          if (states.has(g)) states.beginStw(g, this.stwName(a[i]), t)
+          break
+        case Ev.STWEnd:
+          if (states.has(g)) states.endStw(g, t)
+          break
+        case Ev.GCSweepBegin:
+          if (states.has(g)) states.beginSweep(g, processor[i], t)
+          break
+        case Ev.GCSweepActive:
+          if (states.has(g)) states.beginSweep(g, a[i], this.syncNs)
+          break
+        case Ev.GCSweepEnd:
+          states.endSweep(g, processor[i], t)
+          break
+        case Ev.GCBegin:
+          states.gcBegin(t)
+          break
+        case Ev.GCActive:
+          states.gcBegin(this.syncNs)
+          break
+        case Ev.GCEnd:
+          states.gcEnd(t)
+          break
+        case Ev.UserTaskBegin:
+          if (states.has(g)) this.beginTask(g, t, a[i], b[i], c[i])
+          break
+        case Ev.UserTaskEnd:
+          if (states.has(g)) this.endTask(g, t, a[i])
+          break
+        case Ev.UserRegionBegin:
+          if (states.has(g)) this.beginRegion(g, t, a[i], b[i], stack[i])
+          break
+        case Ev.UserRegionEnd:
+          if (states.has(g)) this.endRegion(g, t, a[i], b[i])
+          break
+        case Ev.UserLog:
+          if (states.has(g)) this.log(g, t, a[i], b[i], c[i])
+          break
+        case Ev.Sync:
+          this.syncNs = t
+          break
+      }
+    }
+    if (block.length > 0) this.nowNs = Math.max(this.nowNs, timeNs[block.length - 1])
+    const { stays } = states
+    // Handed over as early as may be: what dies young costs the garbage collector nothing.
+    this.settle(this.nowNs - SETTLE_NS)
+    if (stays.top - stays.tail > MAX_STAYS) states.forgetBefore(stays.top - Math.trunc(MAX_STAYS / 2))
+  }
+
+  private generationEnd(timeNs: number): void {
+    this.nowNs = Math.max(this.nowNs, timeNs)
+    this.settle(timeNs - SETTLE_NS)
+    this.forget()
+    this.sink.decodedUntil?.(timeNs - SETTLE_NS)
+  }
+
+  /** Hands over the tasks that ended before a time. Those with regions still open wait. */
+  private settle(beforeNs: number): void {
+    const { ended } = this
+    if (ended.length === 0 || (ended[0].endNs ?? 0) > beforeNs) return
+    const later: TaskState[] = []
+    for (const task of ended) {
+      if ((task.endNs ?? 0) <= beforeNs && task.openRegions === 0) this.handOver(task)
+      else later.push(task)
+    }
+    this.ended = later
+  }
+
+  /** Lets go of the past that no open task reaches into. */
+  private forget(): void {
+    const { stays, ranges } = this.states
+    let keep = stays.top
+    let keepNs = this.nowNs
+    for (const task of this.tasks.all()) {
+      if (task.startNs === null) continue
+      if (task.startStay < keep) keep = task.startStay
+      if (task.endStay >= 0 && task.endStay < keep) keep = task.endStay
+      if (task.startNs < keepNs) keepNs = task.startNs
+    }
+    keepNs -= 2 * SETTLE_NS
+    let mark = -1
+    while (mark + 1 < this.marks.length && this.marks[mark + 1].timeNs <= keepNs) mark++
+    if (mark >= 0) {
+      this.states.forgetBefore(Math.min(keep, this.marks[mark].top))
+      this.marks = this.marks.slice(mark)
+    }
+    this.marks.push({ timeNs: this.nowNs, top: stays.top })
+    ranges.forgetBefore(keepNs)
+  }
+
+  // ------------------------------------------------------------------------------------------------ goroutines
+
+  private create(row: number, id: number, t: number, creator: number, state: number, entryStack: number): void {
+    const { states } = this
+    if (states.has(row)) this.finish(row, t)
+    const runtime = this.isRuntime(entryStack)
+    const task = creator >= 0 && !runtime ? this.currentTask(creator) : null
+    states.begin(row, id, state, t, 0, task === null ? 0 : task.serial)
+    states.system[row] = entryStack === 0 ? 0 : runtime ? 2 : 1
+    this.resetRow(row)
+    this.taskOfRow[row] = task
+    const { stays } = states
+    const stay = states.stay[row]
+    if (creator >= 0 && states.has(creator)) {
+      stays.waker[stay & stays.mask] = states.stay[creator]
+      stays.wakerTask[stay & stays.mask] = task === null ? 0 : task.serial
+    }
+    for (let up: TaskState | undefined = task ?? undefined; up !== undefined; up = this.tasks.parentOf(up)) {
+      up.addMember(id, stay, t)
+    }
+  }
+
+  /** A goroutine that existed before the capture, or before events of it were lost, is named for the first time. */
+  private status(row: number, id: number, t: number, status: number, processor: number, stack: number): void {
+    const { states } = this
+    const known = states.has(row)
+    const from = known ? t : Math.min(this.syncNs, t)
+    if (known) {
+      states.distrust(row)
+      const task = this.taskOfRow[row] ?? null
+      states.enter(row, goStateOf(status), t, 0, task === null ? 0 : task.serial)
+      states.leaveSyscall(row)
+    } else {
+      states.begin(row, id, goStateOf(status), from, 0, 0)
+      this.resetRow(row)
+      if (status === GoStatus.syscall && processor < 0) {
+        // Parked in its system call since before the capture: the processor is long gone.
+        states.state[row] = GoState.syscallBlocked
+        const { stays } = states
+        stays.state[states.stay[row] & stays.mask] = GoState.syscallBlocked
+        // Go's Summarizer counts only the time until the announcement so, and the rest as executing the call.
+        if (this.goTimes) states.enter(row, GoState.syscall, t, 0, 0)
+      } else if (this.goTimes) {
+        states.enter(row, goStateOf(status), t, 0, 0)
+      }
+    }
+    if (status === GoStatus.syscall && (this.goTimes || processor >= 0)) states.bindSyscall(row, processor)
+    if (stack !== 0) this.name(row, stack)
+  }
+
+  private finish(row: number, t: number): void {
+    const { states } = this
+    if (!states.has(row)) return
+    this.closeRegions(row, t, true)
+    states.finish(row, t)
+    this.resetRow(row)
+  }
+
+  /** A goroutine row is about to be used for another goroutine. */
+  private resetRow(row: number): void {
+    if (row >= this.regionOfRow.length) {
+      const regionOfRow = new Int32Array(Math.max(row + 1, this.regionOfRow.length * 2)).fill(NO_REGION)
+      regionOfRow.set(this.regionOfRow)
+      const regionsOpen = new Int32Array(regionOfRow.length)
+      regionsOpen.set(this.regionsOpen)
+      this.regionOfRow = regionOfRow
+      this.regionsOpen = regionsOpen
+    }
+    this.regionOfRow[row] = NO_REGION
+    this.regionsOpen[row] = 0
+    this.taskOfRow[row] = null
+    this.logOfRow[row] = null
+    this.takenUp[row] = null
+  }
+
+  /** The task a goroutine works for now: the innermost that has not ended. */
+  private currentTask(row: number): TaskState | null {
+    let task = this.taskOfRow[row] ?? null
+    if (task === null || !task.ended) return task
+    while (task !== null && task.ended) task = task.outer
+    this.taskOfRow[row] = task
+    return task
+  }
+
+  private serialOf(row: number): number {
+    const task = this.taskOfRow[row]
+    if (task === null || task === undefined) return 0
+    if (!task.ended) return task.serial
+    return this.currentTask(row)?.serial ?? 0
+  }
+
+  /** Remembers from a stack whether the goroutine is one of the runtime's own. */
+  private name(row: number, stack: number): void {
+    if (stack !== 0) this.states.system[row] = this.isRuntime(stack) ? 2 : 1
+  }
+
+  /** Whether the outermost function of a stack is one of the runtime's own goroutines (not the program's main). */
+  private isRuntime(stack: number): boolean {
+    if (stack === 0) return false
+    const known = this.systemOfStack.get(stack)
+    if (known !== undefined) return known === 1
+    const root = this.stackTable?.rootFunction(stack) ?? ''
+    const runtime = root.startsWith('runtime.') && root !== 'runtime.main'
+    this.systemOfStack.set(stack, runtime ? 1 : 0)
+    return runtime
+  }
+
+  private stackRow(stack: number): number {
+    if (!this.stacks || stack === 0) return NONE
+    let row = this.rowOfStack.get(stack)
+    if (row === undefined) {
+      row = this.states.stackRow(this.stackTable?.frames(stack) ?? [])
+      this.rowOfStack.set(stack, row)
+    }
+    return row
+  }
+
+  // ------------------------------------------------------------------------------------------------ names
+
+  private reason(id: number): number {
+    let row = this.reasonOfString.get(id)
+    if (row === undefined) {
+      row = this.states.reasonRow(this.text(id, 'block reason'))
+      this.reasonOfString.set(id, row)
+    }
+    return row
+  }
+
+  private stwName(id: number): number {
+    return this.states.rangeRow(`stop-the-world (${this.text(id, 'stop-the-world reason')})`)
+  }
+
+  /** A string that recurs: region names, categories. */
+  private sharedText(id: number, what: string): string {
+    let text = this.nameOfString.get(id)
+    if (text === undefined) {
+      text = this.text(id, what)
+      this.nameOfString.set(id, text)
+    }
+    return text
+  }
+
+  private text(id: number, what: string): string {
+    const text = this.strings?.get(id)
+    if (text !== undefined) return text
+    this.decoder.problems.add(
+      'UNKNOWN_STRING',
+      null,
+      () =>
+        `string ${id} (a ${what}) is not in its generation's table of ${(this.strings?.size ?? 0).toLocaleString('en-US')} strings: it is shown as empty. Tables come last, a cut loses them first.`,
+    )
+    return ''
+  }
+
+  // ------------------------------------------------------------------------------------------------ annotations
+
+  private beginTask(row: number, t: number, id: number, parentId: number, name: number): void {
+    const { states } = this
+    const task = this.tasks.begin(id, t)
+    task.name = this.text(name, 'task name')
+    task.startNs = t
+    task.startGoroutine = states.id[row]
+    task.startStay = states.stay[row]
+    task.precedingLog = this.logOfRow[row] ?? null
+    this.logOfRow[row] = null
+    if (parentId !== 0) {
+      task.parentId = parentId
+      this.tasks.mentionParent(parentId)
+    }
+    task.outer = this.currentTask(row)
+    this.taskOfRow[row] = task
+    this.join(task, row, t)
+  }
+
+  private endTask(row: number, t: number, id: number): void {
+    const { states } = this
+    const task = this.tasks.mention(id)
+    this.logOfRow[row] = null
+    if (task.ended) {
+      this.decoder.problems.add(
+        'TASK_MISUSE',
+        null,
+        () =>
+          `task ${id} ("${task.name}") ends a second time at ${(t / 1e6).toFixed(3)} ms: its first end, at ${((task.endNs ?? 0) / 1e6).toFixed(3)} ms, counts (OpenCensus ends client tasks twice).`,
+      )
+      return
+    }
+    this.join(task, row, t)
+    // Times of two processors can cross by some nanoseconds.
+    task.endNs = task.startNs === null ? t : Math.max(t, task.startNs)
+    task.endGoroutine = states.id[row]
+    task.endStay = states.stay[row]
+    this.ended.push(task)
+  }
+
+  private beginRegion(row: number, t: number, taskId: number, name: number, stack: number): void {
+    const { states, regions } = this
+    this.logOfRow[row] = null
+    const task = this.tasks.mention(taskId)
+    if (this.regionsOpen[row] >= MAX_OPEN_REGIONS) {
+      this.decoder.problems.add(
+        'LIMIT',
+        null,
+        () =>
+          `goroutine ${states.id[row]} has ${MAX_OPEN_REGIONS.toLocaleString('en-US')} regions open at ${(t / 1e6).toFixed(3)} ms: further ones are left out. A region is begun in a loop and never ended.`,
+      )
+      return
+    }
+    const region = this.addRegion(task, this.sharedText(name, 'region name'), row, t, this.stackRow(stack))
+    states.snapshot(row, t, regions, region)
+    this.regionOfRow[row] = region
+    this.regionsOpen[row]++
+    task.openRegions++
+    this.workFor(task, row, t, false)
+  }
+
+  /** A row for a region, at the end of its task's. */
+  private addRegion(task: TaskState, name: string, row: number, startNs: number, stack: number): number {
+    const { regions } = this
+    const region = regions.take(name, task.serial, this.states.id[row], startNs, stack, this.regionOfRow[row])
+    if (task.lastRegion === NO_REGION) task.firstRegion = region
+    else regions.nextOfTask[task.lastRegion] = region
+    task.lastRegion = region
+    return region
+  }
+
+  private endRegion(row: number, t: number, taskId: number, name: number): void {
+    const { states, regions } = this
+    this.logOfRow[row] = null
+    const text = this.sharedText(name, 'region name')
+    const innermost = this.regionOfRow[row]
+    const task = this.tasks.mention(taskId)
+    if (innermost === NO_REGION) {
+      // Begun before the capture: the goroutine's whole record is all that is known of it.
+      this.workFor(task, row, t, true)
+      const region = this.addRegion(task, text, row, NaN, NONE)
+      states.snapshot(row, t, regions, region)
+      regions.endNs[region] = t
+      regions.totalNs[region] = t - states.createdNs[row]
+      regions.gcOverlapNs[region] = states.gcOverlap(states.createdNs[row], t)
+      return
+    }
+    let region = innermost
+    let inner = NO_REGION
+    while (region !== NO_REGION && (regions.task[region] !== task.serial || regions.name[region] !== text)) {
+      inner = region
+      region = regions.outer[region]
+    }
+    if (region !== innermost) {
+      this.decoder.problems.add(
+        'REGION_MISUSE',
+        null,
+        () =>
+          `goroutine ${states.id[row]} ends region "${text}" of task ${taskId} at ${(t / 1e6).toFixed(3)} ms while "${regions.name[innermost]}" of task ${this.tasks.ofSerial(regions.task[innermost])?.id ?? '?'} is the innermost open one: ${region !== NO_REGION ? 'the one meant is closed, the others stay open' : 'no such region is open, the end is left out'}.`,
+      )
+      if (region === NO_REGION) return
+      regions.outer[inner] = regions.outer[region]
+    } else {
+      this.regionOfRow[row] = regions.outer[region]
+    }
+    this.closeRegion(row, region, t, true)
+    const taken = this.takenUp[row]
+    if (taken?.task === task) {
+      let other = this.regionOfRow[row]
+      while (other !== NO_REGION && regions.task[other] !== task.serial) other = regions.outer[other]
+      if (other === NO_REGION) taken.leaving = true
+    }
+  }
+
+  private log(row: number, t: number, taskId: number, category: number, message: number): void {
+    const { states } = this
+    const record: LogRecord = {
+      timeNs: t,
+      goroutine: states.id[row],
+      category: this.sharedText(category, 'log category'),
+      message: this.text(message, 'log message'),
+      messageBytes: this.strings?.binary(message) ?? null,
+    }
+    const task = this.tasks.mention(taskId)
+    task.logs.push(record)
+    this.workFor(task, row, t, true)
+    this.logOfRow[row] = record
+  }
+
+  /** A goroutine is seen working for a task, and for the tasks above it. */
+  private join(task: TaskState, row: number, t: number): void {
+    const { states } = this
+    const stay = states.stay[row]
+    if (task.id !== 0) {
+      const { stays } = states
+      if (stays.has(stay)) stays.task[stay & stays.mask] = task.serial
+    }
+    for (let up: TaskState | undefined = task; up !== undefined; up = this.tasks.parentOf(up)) {
+      up.addMember(states.id[row], stay, t)
+    }
+  }
+
+  /**
+   * As `join`; and a goroutine that worked for nothing related took the task up: it works for it since it was last woken, and until it
+   * waits after its last region of the task ended (at once after a log).
+   */
+  private workFor(task: TaskState, row: number, t: number, leaving: boolean): void {
+    const current = this.currentTask(row)
+    this.join(task, row, t)
+    if (task.id === 0 || task.ended) return
+    const taken = this.takenUp[row]
+    if (taken?.task === task) {
+      if (!leaving) taken.leaving = false
+      return
+    }
+    if (current !== null && (this.tasks.descends(current.serial, task) || this.tasks.descends(task.serial, current)))
+      return
+    this.takenUp[row] = { task, before: current, leaving }
+    this.taskOfRow[row] = task
+    const { stays } = this.states
+    let at = this.states.stay[row]
+    for (let steps = 0; steps < 16 && stays.has(at); steps++) {
+      const slot = at & stays.mask
+      if (stays.state[slot] === GoState.waiting) break
+      stays.task[slot] = task.serial
+      at = stays.previous[slot]
+    }
+  }
+
+  /** The goroutine is about to wait: a worker that is done with a task lets go of it. */
+  private letGo(row: number): void {
+    const taken = this.takenUp[row]
+    if (taken === null || taken === undefined || !taken.leaving) return
+    this.takenUp[row] = null
+    if (this.taskOfRow[row] === taken.task) this.taskOfRow[row] = taken.before
+  }
+
+  // ------------------------------------------------------------------------------------------------ regions
+
+  /** All regions of a goroutine end with it, or with the capture (`known` false: their ends lie outside). */
+  private closeRegions(row: number, t: number, known: boolean): void {
+    if (row >= this.regionOfRow.length) return
+    for (let region = this.regionOfRow[row]; region !== NO_REGION; region = this.regions.outer[region]) {
+      this.closeRegion(row, region, t, known)
+    }
+    this.regionOfRow[row] = NO_REGION
+  }
+
+  /** Turns the sums at a region's begin into the difference to its end. */
+  private closeRegion(row: number, region: number, t: number, known: boolean): void {
+    const { states, regions } = this
+    const start = regions.startNs[region]
+    const end = t > start ? t : start
+    states.snapshotMinus(row, end, regions, region)
+    regions.endNs[region] = known ? end : NaN
+    regions.totalNs[region] = end - start
+    regions.gcOverlapNs[region] = states.gcOverlap(start, end)
+    this.regionsOpen[row]--
+    const task = this.tasks.ofSerial(regions.task[region])
+    if (task !== undefined) task.openRegions--
+  }
+
+  // ------------------------------------------------------------------------------------------------ handing over
+
+  private handOver(task: TaskState): void {
+    const { states, scratchPath, tasks } = this
+    const { startNs, endNs } = task
+    let path: Breakdown | null = null
+    let work: Breakdown | null = null
+    if (startNs !== null) {
+      // A task open at the end of the capture is followed as far as the capture goes; its path stays unknown.
+      walkPath(
+        states.stays,
+        states.ranges,
+        {
+          startNs,
+          endNs: endNs ?? this.nowNs,
+          startStay: task.startStay,
+          endStay: endNs === null ? this.latestStay(task.startStay) : task.endStay,
+          sameGoroutine: endNs === null || task.endGoroutine === task.startGoroutine,
+        },
+        this.timelines,
+        (serial) => serial !== 0 && (serial === task.serial || tasks.descends(serial, task)),
+        (serial) => tasks.ofSerial(serial)?.id ?? -1,
+        scratchPath,
+      )
+      if (endNs !== null) {
+        path = breakDownWindow(scratchPath, states.tables, states.tables.gcPhases, startNs, endNs)
+        work = task.members.length === 1 ? path : this.workOf(task, path, startNs, endNs)
+      }
+    }
+    const keep = this.timelines && startNs !== null
+    this.sink.task({
+      id: task.id,
+      parentId: task.parentId,
+      name: task.name,
+      startNs,
+      endNs,
+      startGoroutine: task.startGoroutine,
+      goroutines: task.members.map((member) => member.goroutine).sort((x, y) => x - y),
+      logs: task.logs,
+      precedingLog: task.precedingLog,
+      regions: this.regionRecords(task),
+      path,
+      work,
+      timeline: keep ? keepTimeline(scratchPath.timeline) : null,
+      ranges: keep ? keepRanges(scratchPath.ranges) : null,
+      partial: this.decoder.lost.some(
+        (lost) => lost.startNs < (endNs ?? Infinity) && lost.endNs > (startNs ?? -Infinity),
+      ),
+    })
+    for (let region = task.firstRegion; region !== NO_REGION;) {
+      const next = this.regions.nextOfTask[region]
+      this.regions.release(region)
+      region = next
+    }
+    tasks.forget(task)
+  }
+
+  private regionRecords(task: TaskState): RegionRecord[] {
+    const { regions, states } = this
+    const records: RegionRecord[] = []
+    for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
+      const breakdown = states.breakdownOf(regions.sums, region * regions.stride, regions.totalNs[region])
+      breakdown.gcOverlapNs = regions.gcOverlapNs[region]
+      records.push({
+        name: regions.name[region],
+        goroutine: regions.goroutine[region],
+        startNs: Number.isNaN(regions.startNs[region]) ? null : regions.startNs[region],
+        endNs: Number.isNaN(regions.endNs[region]) ? null : regions.endNs[region],
+        stack: regions.stack[region],
+        breakdown,
+      })
+    }
+    return records
+  }
+
+  /** The stay a goroutine is in at the end of what is known, from an earlier one. */
+  private latestStay(from: number): number {
+    const { stays } = this.states
+    let stay = from
+    while (stays.has(stay)) {
+      const next = stays.next[stay & stays.mask]
+      if (next === NONE) break
+      stay = next
+    }
+    return stay
+  }
+
+  /** Goroutine time: the states of every goroutine while it worked for the task. */
+  private workOf(task: TaskState, path: Breakdown, startNs: number, endNs: number): Breakdown {
+    const { stays, tables } = this.states
+    const work = emptyBreakdown()
+    for (const member of task.members) {
+      const starter = member.goroutine === task.startGoroutine
+      let stay = member.firstStay
+      while (stays.has(stay)) {
+        const at = stay & stays.mask
+        const from = Math.max(stays.startNs[at], startNs)
+        if (stays.startNs[at] >= endNs) break
+        const to = Math.min(stays.endNs[at], endNs)
+        if (to > from && (starter || this.tasks.descends(stays.task[at], task))) {
+          addStay(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)
+        }
+        stay = stays.next[at]
+      }
+    }
+    work.gcOverlapNs = path.gcOverlapNs
+    work.rangeNs = { ...path.rangeNs }
+    return work
+  }
+}
+
+function addStay(work: Breakdown, state: number, reason: string, ns: number): void {
+  work.totalNs += ns
+  switch (state) {
+    case GoState.running:
+      work.execNs += ns
+      break
+    case GoState.runnable:
+      work.schedWaitNs += ns
+      break
+    case GoState.waiting:
+      work.blockNs[reason] = (work.blockNs[reason] ?? 0) + ns
+      break
+    case GoState.syscall:
+      work.syscallNs += ns
+      break
+    case GoState.syscallBlocked:
+      work.syscallBlockNs += ns
+      break
+    default:
+      work.unknownNs += ns
+  }
+}
+
+function goStateOf(status: number): GoState {
+  switch (status) {
+    case GoStatus.runnable:
+      return GoState.runnable
+    case GoStatus.running:
+      return GoState.running
+    case GoStatus.syscall:
+      return GoState.syscall
+    case GoStatus.waiting:
+      return GoState.waiting
+    default:
+      return GoState.unknown
+  }
+}

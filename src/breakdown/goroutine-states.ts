@@ -1,0 +1,616 @@
+// goroutine-states.ts: what each goroutine is doing now, and the sums of what it did.
+//
+// In: ordered events. Out: per goroutine the sums that Go's Summarizer keeps (execution, scheduler wait, block by reason, system calls,
+// ranges), and its stays in a `StayLog`. Region breakdowns are differences of two snapshots of the sums, as in Go; paths are walked
+// over the stays.
+// Source of the rules: internal/trace/summary.go, Go 1.26. Two of its quirks are reproduced only with `goTimes`: a goroutine parked in
+// a system call before the capture counts as executing the call, and a snapshot taken while the processor is away counts twice.
+
+import {
+  emptyBreakdown,
+  GoState,
+  type Breakdown,
+  type GcPhases,
+  type StackFrame,
+  type TaskTables,
+} from './breakdown.ts'
+import type { RegionTable } from './regions.ts'
+import { NONE, RangeLog, StayLog } from './stay-log.ts'
+
+/** No such goroutine. */
+const ABSENT = 255
+
+const SLOT_EXEC = 0
+const SLOT_SCHED_WAIT = 1
+const SLOT_SYSCALL = 2
+const SLOT_SYSCALL_BLOCK = 3
+const FIXED_SLOTS = 4
+
+/** Rows of `rangeNames` that exist from the start. */
+export const RangeName = { assist: 0, sweep: 1 } as const
+
+/** Most distinct block reasons and range names kept apart; a hostile capture's further ones share the last. */
+const MAX_NAMES = 200
+
+/** Largest backward step of a goroutine's time that was seen, and how many there were. */
+export interface BackwardSteps {
+  count: number
+  largestNs: number
+}
+
+export class GoroutineStates {
+  readonly stays = new StayLog()
+  readonly ranges = new RangeLog()
+  readonly tables: TaskTables & { readonly gcPhases: GcPhases }
+  readonly backward: BackwardSteps = { count: 0, largestNs: 0 }
+
+  // --- by goroutine row ---
+  id = new Float64Array(256)
+  state = new Uint8Array(256).fill(ABSENT)
+  /** Start of the current state. */
+  sinceNs = new Float64Array(256)
+  createdNs = new Float64Array(256)
+  /** Row of the current wait's reason. */
+  private reason = new Uint16Array(256)
+  /** Current stay. */
+  stay = new Int32Array(256)
+  /** 0 not named yet, 1 a program's goroutine, 2 the runtime's own. */
+  system = new Uint8Array(256)
+  /** Starts of open ranges, -1 none; and their index in `ranges`. */
+  private assistNs = new Float64Array(256)
+  private sweepNs = new Float64Array(256)
+  private stwNs = new Float64Array(256)
+  private stwName = new Uint16Array(256)
+  private assistRange = new Int32Array(256)
+  private sweepRange = new Int32Array(256)
+  private stwRange = new Int32Array(256)
+  private lastRange = new Int32Array(256)
+  /** Processor it entered its system call with; -1 none. */
+  private syscallProcessor = new Int32Array(256)
+  /** Sums, `stride` per row: the fixed slots, then one per reason or range name as they appear. */
+  private sums: Float64Array
+  stride = 32
+
+  // --- by processor row ---
+  /** Goroutine in a system call on it. */
+  private syscallGoroutine = new Int32Array(64).fill(NONE)
+  /** Goroutine that began the sweep open on it. */
+  private sweepGoroutine = new Int32Array(64).fill(NONE)
+
+  // --- names ---
+  private readonly reasonRows = new Map<string, number>([['', 0]])
+  private readonly rangeRows = new Map<string, number>([
+    ['GC mark assist', RangeName.assist],
+    ['GC incremental sweep', RangeName.sweep],
+  ])
+  /** Slot of each reason and range name; 0 not given yet. */
+  private readonly reasonSlot: number[] = []
+  private readonly rangeSlot: number[] = []
+  private slots = FIXED_SLOTS
+  private readonly stackRows = new Map<string, number>()
+  /** Row of the reason "forever", which ends a goroutine for accounting. */
+  foreverReason = -1
+  private networkReason = -1
+  private sleepReason = -1
+  private syscallVia = -1
+
+  constructor(private readonly goTimes: boolean) {
+    this.sums = new Float64Array(256 * this.stride)
+    this.tables = {
+      reasons: [''],
+      rangeNames: ['GC mark assist', 'GC incremental sweep'],
+      stacks: [],
+      gcPhases: { startNs: [], endNs: [] },
+    }
+  }
+
+  // ---- names ----
+
+  /** Row of a block reason. */
+  reasonRow(text: string): number {
+    const known = this.reasonRows.get(text)
+    if (known !== undefined) return known
+    const { reasons } = this.tables
+    if (reasons.length >= MAX_NAMES) return MAX_NAMES - 1
+    const row = reasons.length
+    reasons.push(row === MAX_NAMES - 1 ? '(other reasons)' : text)
+    this.reasonRows.set(text, row)
+    if (text === 'forever') this.foreverReason = row
+    return row
+  }
+
+  /** Row of a range name. */
+  rangeRow(text: string): number {
+    const known = this.rangeRows.get(text)
+    if (known !== undefined) return known
+    const { rangeNames } = this.tables
+    if (rangeNames.length >= MAX_NAMES) return MAX_NAMES - 1
+    const row = rangeNames.length
+    rangeNames.push(row === MAX_NAMES - 1 ? '(other ranges)' : text)
+    this.rangeRows.set(text, row)
+    return row
+  }
+
+  /** Row of a stack in the tables: equal stacks of all generations share one. */
+  stackRow(frames: readonly StackFrame[]): number {
+    if (frames.length === 0) return NONE
+    let key = ''
+    for (const frame of frames) key += `${frame.function}\n${frame.file}:${frame.line}\n`
+    const known = this.stackRows.get(key)
+    if (known !== undefined) return known
+    const row = this.tables.stacks.length
+    this.tables.stacks.push(frames)
+    this.stackRows.set(key, row)
+    return row
+  }
+
+  private slotOfReason(row: number): number {
+    const known = this.reasonSlot[row]
+    if (known !== undefined) return known
+    return (this.reasonSlot[row] = this.newSlot())
+  }
+
+  private slotOfRange(row: number): number {
+    const known = this.rangeSlot[row]
+    if (known !== undefined) return known
+    return (this.rangeSlot[row] = this.newSlot())
+  }
+
+  private newSlot(): number {
+    if (this.slots === this.stride) {
+      const rows = this.state.length
+      const wider = new Float64Array(rows * this.stride * 2)
+      for (let row = 0; row < rows; row++) {
+        wider.set(this.sums.subarray(row * this.stride, (row + 1) * this.stride), row * this.stride * 2)
+      }
+      this.sums = wider
+      this.stride *= 2
+    }
+    return this.slots++
+  }
+
+  // ---- life of a goroutine ----
+
+  /**
+   * A goroutine is seen for the first time: created (`atNs` its creation) or found (`atNs` the start of the generation, its
+   * state counted from there).
+   */
+  begin(row: number, id: number, state: number, atNs: number, reason: number, task: number): void {
+    if (row >= this.state.length) this.growGoroutines(row)
+    this.id[row] = id
+    this.state[row] = state
+    this.sinceNs[row] = atNs
+    this.createdNs[row] = atNs
+    this.reason[row] = reason
+    this.system[row] = 0
+    this.assistNs[row] = this.sweepNs[row] = this.stwNs[row] = -1
+    this.assistRange[row] = this.sweepRange[row] = this.stwRange[row] = NONE
+    this.lastRange[row] = NONE
+    this.syscallProcessor[row] = NONE
+    this.sums.fill(0, row * this.stride, (row + 1) * this.stride)
+    this.stay[row] = this.stays.open(id, NONE, state, atNs, reason, task, NONE)
+  }
+
+  /** Whether a goroutine row is in use. */
+  has(row: number): boolean {
+    return row >= 0 && row < this.state.length && this.state[row] !== ABSENT
+  }
+
+  /** A time for this goroutine that does not run backwards. */
+  private forward(row: number, timeNs: number): number {
+    const since = this.sinceNs[row]
+    if (timeNs >= since) return timeNs
+    this.backward.count++
+    if (since - timeNs > this.backward.largestNs) this.backward.largestNs = since - timeNs
+    return since
+  }
+
+  /** The goroutine leaves its state and enters another. Returns the time used. */
+  enter(row: number, state: number, timeNs: number, reason: number, task: number): number {
+    const t = this.forward(row, timeNs)
+    this.credit(row, t)
+    this.state[row] = state
+    this.sinceNs[row] = t
+    this.reason[row] = reason
+    this.stay[row] = this.stays.open(this.id[row], this.stay[row], state, t, reason, task, this.lastRange[row])
+    return t
+  }
+
+  /** Adds the time since the state began to its sum. */
+  private credit(row: number, timeNs: number): void {
+    const dt = timeNs - this.sinceNs[row]
+    if (dt === 0) return
+    const base = row * this.stride
+    switch (this.state[row]) {
+      case GoState.running:
+        this.sums[base + SLOT_EXEC] += dt
+        break
+      case GoState.runnable:
+        this.sums[base + SLOT_SCHED_WAIT] += dt
+        break
+      case GoState.waiting: {
+        const slot = this.slotOfReason(this.reason[row])
+        this.sums[row * this.stride + slot] += dt
+        break
+      }
+      case GoState.syscall:
+        this.sums[base + SLOT_SYSCALL] += dt
+        break
+      case GoState.syscallBlocked:
+        this.sums[base + SLOT_SYSCALL_BLOCK] += dt
+        break
+    }
+  }
+
+  /** The goroutine is gone; its row may be used again. */
+  finish(row: number, timeNs: number): void {
+    const t = this.forward(row, timeNs)
+    this.credit(row, t)
+    this.leaveSyscall(row)
+    const { stays } = this
+    const last = this.stay[row]
+    if (stays.has(last)) stays.endNs[last & stays.mask] = t
+    for (const range of [this.assistRange[row], this.sweepRange[row], this.stwRange[row]]) {
+      if (range !== NONE) this.ranges.close(range, t)
+    }
+    this.assistRange[row] = this.sweepRange[row] = this.stwRange[row] = NONE
+    this.state[row] = ABSENT
+  }
+
+  /** Events of the goroutine were lost: what it did since cannot be known. */
+  distrust(row: number): void {
+    this.stays.distrust(this.stay[row])
+    this.state[row] = GoState.unknown
+  }
+
+  /** Lets go of stays before `index`; those that are still open are carried over, their start kept. */
+  forgetBefore(index: number): void {
+    const { stays } = this
+    if (index <= stays.tail) return
+    for (let row = 0; row < this.state.length; row++) {
+      if (this.state[row] === ABSENT || this.stay[row] >= index) continue
+      const old = this.stay[row]
+      const at = old & stays.mask
+      const kept = stays.has(old)
+      const copy = stays.open(
+        this.id[row],
+        NONE,
+        this.state[row],
+        this.sinceNs[row],
+        this.reason[row],
+        kept ? stays.task[at] : 0,
+        this.lastRange[row],
+      )
+      if (kept) stays.stack[copy & stays.mask] = stays.stack[old & stays.mask]
+      this.stay[row] = copy
+    }
+    stays.forgetBefore(index)
+  }
+
+  // ---- system calls and processors ----
+
+  enterSyscall(row: number, timeNs: number, processor: number, task: number): void {
+    this.enter(row, GoState.syscall, timeNs, 0, task)
+    this.bindSyscall(row, processor)
+  }
+
+  /** Ties a goroutine in a system call to a processor, so that the loss of the processor is seen. */
+  bindSyscall(row: number, processor: number): void {
+    this.syscallProcessor[row] = processor
+    if (processor < 0) return
+    while (processor >= this.syscallGoroutine.length) this.growProcessors()
+    this.syscallGoroutine[processor] = row
+  }
+
+  leaveSyscall(row: number): void {
+    const processor = this.syscallProcessor[row]
+    if (processor >= 0) this.syscallGoroutine[processor] = NONE
+    this.syscallProcessor[row] = NONE
+  }
+
+  /** A processor went idle: the goroutine in a system call on it, if any, lost it. */
+  processorIdle(processor: number, timeNs: number, taskOf: (row: number) => number): void {
+    if (processor < 0 || processor >= this.syscallGoroutine.length) return
+    const row = this.syscallGoroutine[processor]
+    if (row === NONE) return
+    this.syscallGoroutine[processor] = NONE
+    if (this.state[row] === GoState.syscall) this.enter(row, GoState.syscallBlocked, timeNs, 0, taskOf(row))
+  }
+
+  // ---- ranges ----
+
+  beginAssist(row: number, timeNs: number): void {
+    this.assistNs[row] = timeNs
+    this.assistRange[row] = this.openRange(row, RangeName.assist, timeNs)
+  }
+
+  endAssist(row: number, timeNs: number): void {
+    if (this.assistNs[row] < 0) return
+    this.addRange(row, RangeName.assist, timeNs - this.assistNs[row])
+    this.assistNs[row] = -1
+    this.ranges.close(this.assistRange[row], timeNs)
+    this.assistRange[row] = NONE
+  }
+
+  beginStw(row: number, name: number, timeNs: number): void {
+    this.stwNs[row] = timeNs
+    this.stwName[row] = name
+    this.stwRange[row] = this.openRange(row, name, timeNs)
+  }
+
+  endStw(row: number, timeNs: number): void {
+    if (this.stwNs[row] < 0) return
+    this.addRange(row, this.stwName[row], timeNs - this.stwNs[row])
+    this.stwNs[row] = -1
+    this.ranges.close(this.stwRange[row], timeNs)
+    this.stwRange[row] = NONE
+  }
+
+  /** A sweep belongs to a processor; it is credited to the goroutine on it when that one is still there at its end. */
+  beginSweep(row: number, processor: number, timeNs: number): void {
+    if (processor < 0 || row < 0) return
+    while (processor >= this.sweepGoroutine.length) this.growProcessors()
+    this.sweepGoroutine[processor] = row
+    this.sweepNs[row] = timeNs
+    this.sweepRange[row] = this.openRange(row, RangeName.sweep, timeNs)
+  }
+
+  endSweep(row: number, processor: number, timeNs: number): void {
+    if (processor < 0 || processor >= this.sweepGoroutine.length) return
+    const began = this.sweepGoroutine[processor]
+    this.sweepGoroutine[processor] = NONE
+    if (began === NONE || !this.has(began) || this.sweepNs[began] < 0) return
+    this.ranges.close(this.sweepRange[began], began === row ? timeNs : this.sweepNs[began])
+    this.sweepRange[began] = NONE
+    if (began === row) this.addRange(row, RangeName.sweep, timeNs - this.sweepNs[row])
+    // Go's Summarizer leaves a sweep that ended elsewhere open on its first goroutine, where it grows for ever.
+    if (began === row || !this.goTimes) this.sweepNs[began] = -1
+  }
+
+  private openRange(row: number, name: number, timeNs: number): number {
+    const index = this.ranges.open(name, timeNs, this.lastRange[row])
+    this.lastRange[row] = index
+    const { stays } = this
+    const stay = this.stay[row]
+    if (stays.has(stay)) stays.range[stay & stays.mask] = index
+    return index
+  }
+
+  private addRange(row: number, name: number, ns: number): void {
+    const slot = this.slotOfRange(name)
+    this.sums[row * this.stride + slot] += ns
+  }
+
+  // ---- garbage collection ----
+
+  gcBegin(timeNs: number): void {
+    const { startNs, endNs } = this.tables.gcPhases
+    if (startNs.length > endNs.length) return
+    startNs.push(timeNs)
+  }
+
+  gcEnd(timeNs: number): void {
+    const { startNs, endNs } = this.tables.gcPhases
+    if (startNs.length > endNs.length) endNs.push(Math.max(timeNs, startNs[startNs.length - 1]))
+  }
+
+  /** Time of concurrent mark phases within a stretch; an open phase lasts until `toNs`. */
+  gcOverlap(fromNs: number, toNs: number): number {
+    const { startNs, endNs } = this.tables.gcPhases
+    let overlap = 0
+    for (let i = startNs.length - 1; i >= 0; i--) {
+      const end = i < endNs.length ? endNs[i] : toNs
+      if (end <= fromNs) break
+      overlap += Math.max(0, Math.min(end, toNs) - Math.max(startNs[i], fromNs))
+    }
+    return overlap
+  }
+
+  // ---- snapshots ----
+
+  /** Copies the sums of a goroutine as they stand at a time, open state and ranges included, to the row of a region. */
+  snapshot(row: number, timeNs: number, regions: RegionTable, region: number): void {
+    this.makeSlots(row, regions)
+    const { sums, stride, slots } = this
+    const to = regions.sums
+    const from = row * stride
+    const at = region * regions.stride
+    for (let slot = 0; slot < slots; slot++) to[at + slot] = sums[from + slot]
+    to.fill(0, at + slots, at + regions.stride)
+    this.addPending(row, timeNs, to, at)
+  }
+
+  /** As `snapshot`, minus what the row of the region held: what happened since. */
+  snapshotMinus(row: number, timeNs: number, regions: RegionTable, region: number): void {
+    this.makeSlots(row, regions)
+    const { sums, stride, slots } = this
+    const to = regions.sums
+    const from = row * stride
+    const at = region * regions.stride
+    for (let slot = 0; slot < slots; slot++) to[at + slot] = sums[from + slot] - to[at + slot]
+    this.addPending(row, timeNs, to, at)
+  }
+
+  /** Gives out the slots that the open state and ranges need, before sums are copied: a new slot may move them all. */
+  private makeSlots(row: number, regions: RegionTable): void {
+    if (this.state[row] === GoState.waiting) this.slotOfReason(this.reason[row])
+    if (this.assistNs[row] >= 0) this.slotOfRange(RangeName.assist)
+    if (this.sweepNs[row] >= 0) this.slotOfRange(RangeName.sweep)
+    if (this.stwNs[row] >= 0) this.slotOfRange(this.stwName[row])
+    if (regions.stride < this.stride) regions.widen(this.stride)
+  }
+
+  /** Adds what the open state and ranges have come to. */
+  private addPending(row: number, timeNs: number, to: Float64Array, at: number): void {
+    const t = timeNs > this.sinceNs[row] ? timeNs : this.sinceNs[row]
+    const pending = t - this.sinceNs[row]
+    switch (this.state[row]) {
+      case GoState.running:
+        to[at + SLOT_EXEC] += pending
+        break
+      case GoState.runnable:
+        to[at + SLOT_SCHED_WAIT] += pending
+        break
+      case GoState.waiting:
+        to[at + this.slotOfReason(this.reason[row])] += pending
+        break
+      case GoState.syscall:
+        to[at + SLOT_SYSCALL] += pending
+        break
+      case GoState.syscallBlocked:
+        if (this.goTimes) {
+          to[at + SLOT_SCHED_WAIT] += pending
+          to[at + SLOT_SYSCALL] += pending
+        } else {
+          to[at + SLOT_SYSCALL_BLOCK] += pending
+        }
+        break
+    }
+    if (this.assistNs[row] >= 0) to[at + this.slotOfRange(RangeName.assist)] += t - this.assistNs[row]
+    if (this.sweepNs[row] >= 0) to[at + this.slotOfRange(RangeName.sweep)] += t - this.sweepNs[row]
+    if (this.stwNs[row] >= 0) to[at + this.slotOfRange(this.stwName[row])] += t - this.stwNs[row]
+  }
+
+  /** Sums in use; those of a row beyond are 0. */
+  get slotCount(): number {
+    return this.slots
+  }
+
+  /** Sums (a difference of two snapshots) as a breakdown. */
+  breakdownOf(sums: Float64Array, offset: number, totalNs: number): Breakdown {
+    const result = emptyBreakdown()
+    result.totalNs = totalNs
+    result.execNs = sums[offset + SLOT_EXEC]
+    result.schedWaitNs = sums[offset + SLOT_SCHED_WAIT]
+    result.syscallNs = sums[offset + SLOT_SYSCALL]
+    result.syscallBlockNs = sums[offset + SLOT_SYSCALL_BLOCK]
+    let sum = result.execNs + result.schedWaitNs + result.syscallNs + result.syscallBlockNs
+    const { reasons, rangeNames } = this.tables
+    for (let row = 0; row < reasons.length; row++) {
+      const slot = this.reasonSlot[row]
+      if (slot === undefined) continue
+      const ns = sums[offset + slot]
+      if (ns !== 0) {
+        result.blockNs[reasons[row]] = ns
+        sum += ns
+      }
+    }
+    for (let row = 0; row < rangeNames.length; row++) {
+      const slot = this.rangeSlot[row]
+      if (slot === undefined) continue
+      const ns = sums[offset + slot]
+      if (ns !== 0) result.rangeNs[rangeNames[row]] = ns
+    }
+    result.unknownNs = Math.max(0, totalNs - sum)
+    return result
+  }
+
+  // ---- why a wait ended ----
+
+  /**
+   * The goroutine's wait ends: notes who ended it and, when that one works for no task and had itself just been woken by network, a
+   * system call or a timer, the cause under which people are shown the wait.
+   *
+   * @param waker row of the goroutine that ended it, or -1
+   * @param wakerTask serial of the task the waker works for, 0 none
+   */
+  wake(row: number, timeNs: number, waker: number, wakerTask: number, task: number): void {
+    const { stays } = this
+    const wait = this.stay[row]
+    const by = waker >= 0 && this.has(waker) ? this.stay[waker] : NONE
+    if (this.state[row] === GoState.waiting && stays.has(wait)) {
+      const at = wait & stays.mask
+      stays.waker[at] = by
+      stays.wakerTask[at] = wakerTask
+      if (by !== NONE && wakerTask === 0) stays.via[at] = this.viaOf(by, stays.reason[at])
+    }
+    this.enter(row, GoState.runnable, timeNs, 0, task)
+    const now = this.stay[row] & stays.mask
+    stays.waker[now] = by
+    stays.wakerTask[now] = wakerTask
+  }
+
+  /** What woke the goroutine that is in stay `index`, since it last stopped: a reason row, 0 none. */
+  private viaOf(index: number, ownReason: number): number {
+    const { stays } = this
+    let at = index
+    // Running now; look back over yields and preemptions to the wait or system call before.
+    for (let steps = 0; steps < 64 && stays.has(at); steps++) {
+      const slot = at & stays.mask
+      const state = stays.state[slot]
+      if (state === GoState.waiting) {
+        const reason = stays.via[slot] > 0 ? stays.via[slot] : stays.reason[slot]
+        this.findCauses()
+        if (reason !== this.networkReason && reason !== this.sleepReason && reason !== this.syscallVia) return 0
+        return reason === ownReason ? 0 : reason
+      }
+      if (state === GoState.syscallBlocked) {
+        this.findCauses()
+        if (this.syscallVia < 0) this.syscallVia = this.reasonRow('syscall')
+        return this.syscallVia
+      }
+      if (state === GoState.unknown) return 0
+      at = stays.previous[slot]
+    }
+    return 0
+  }
+
+  private findCauses(): void {
+    if (this.networkReason < 0) this.networkReason = this.reasonRows.get('network') ?? -1
+    if (this.sleepReason < 0) this.sleepReason = this.reasonRows.get('sleep') ?? -1
+  }
+
+  // ---- growth ----
+
+  private growGoroutines(row: number): void {
+    let size = this.state.length
+    while (size <= row) size *= 2
+    const f64 = (old: Float64Array) => {
+      const grown = new Float64Array(size)
+      grown.set(old)
+      return grown
+    }
+    const i32 = (old: Int32Array) => {
+      const grown = new Int32Array(size)
+      grown.set(old)
+      return grown
+    }
+    const state = new Uint8Array(size).fill(ABSENT)
+    state.set(this.state)
+    const reason = new Uint16Array(size)
+    reason.set(this.reason)
+    const stwName = new Uint16Array(size)
+    stwName.set(this.stwName)
+    const system = new Uint8Array(size)
+    system.set(this.system)
+    const sums = new Float64Array(size * this.stride)
+    sums.set(this.sums)
+    this.sums = sums
+    this.state = state
+    this.reason = reason
+    this.stwName = stwName
+    this.system = system
+    this.id = f64(this.id)
+    this.sinceNs = f64(this.sinceNs)
+    this.createdNs = f64(this.createdNs)
+    this.assistNs = f64(this.assistNs)
+    this.sweepNs = f64(this.sweepNs)
+    this.stwNs = f64(this.stwNs)
+    this.stay = i32(this.stay)
+    this.assistRange = i32(this.assistRange)
+    this.sweepRange = i32(this.sweepRange)
+    this.stwRange = i32(this.stwRange)
+    this.lastRange = i32(this.lastRange)
+    this.syscallProcessor = i32(this.syscallProcessor)
+  }
+
+  private growProcessors(): void {
+    const size = this.syscallGoroutine.length * 2
+    const syscallGoroutine = new Int32Array(size).fill(NONE)
+    syscallGoroutine.set(this.syscallGoroutine)
+    const sweepGoroutine = new Int32Array(size).fill(NONE)
+    sweepGoroutine.set(this.sweepGoroutine)
+    this.syscallGoroutine = syscallGoroutine
+    this.sweepGoroutine = sweepGoroutine
+  }
+}

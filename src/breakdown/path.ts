@@ -1,0 +1,404 @@
+// path.ts: the path of a task: where the wall clock went between its start and its end.
+//
+// From the task's end back to its start. On a goroutine its states count as they are. While it was blocked and was woken by a goroutine
+// that works for the same task, the path goes on on that goroutine for the time of the block, and then returns to the waiter; any
+// other wait counts under its reason. Where a goroutine began, the path goes on on its creator. A worker that was handed the task
+// (a channel, a pool) is followed back to where it picked the task up, and from there the goroutine that woke it.
+// What the capture does not show is unknown. The pieces touch and tile the stretch exactly.
+
+import { GoState, type RangeTable, type Timeline } from './breakdown.ts'
+import type { RangeLog, StayLog } from './stay-log.ts'
+
+/** Waits followed from one goroutine to the next; a deeper chain counts under its own reason. */
+const MAX_DEPTH = 32
+/** Pieces of one path; the rest of a longer one is unknown. */
+const MAX_PIECES = 100_000
+/** Stays and time shown beyond the task's own start and end, for spans that are not quite as long as their task. */
+const MARGIN_STAYS = 24
+const MARGIN_NS = 20_000_000
+
+/** What the walk asks of the task. */
+export interface PathTask {
+  readonly startNs: number
+  readonly endNs: number
+  /** Stay of the starting goroutine at the start, and of the ending goroutine at the end. */
+  readonly startStay: number
+  readonly endStay: number
+  readonly sameGoroutine: boolean
+}
+
+/** Pieces of a path, latest first while it is walked. One is used for task after task: making arrays for each costs more than the walk. */
+class Pieces {
+  length = 0
+  from = new Float64Array(256)
+  to = new Float64Array(256)
+  /** Stay, or -1 for a piece that nothing is known of. */
+  stay = new Int32Array(256)
+
+  add(stay: number, fromNs: number, toNs: number): void {
+    if (toNs <= fromNs) return
+    const last = this.length - 1
+    // Two pieces of one stay that touch are one (a wait that was followed for a part only).
+    if (last >= 0 && this.from[last] === toNs && this.stay[last] === stay) {
+      this.from[last] = fromNs
+      return
+    }
+    if (this.length === this.stay.length) {
+      const { from, to, stay: stays } = this
+      this.from = new Float64Array(this.length * 2)
+      this.from.set(from)
+      this.to = new Float64Array(this.length * 2)
+      this.to.set(to)
+      this.stay = new Int32Array(this.length * 2)
+      this.stay.set(stays)
+    }
+    this.from[this.length] = fromNs
+    this.to[this.length] = toNs
+    this.stay[this.length++] = stay
+  }
+}
+
+/** Room for a timeline and its ranges that is filled again for every task. */
+export class PathScratch {
+  readonly pieces = new Pieces()
+  timeline: MutableTimeline = newTimeline(256)
+  ranges: MutableRanges = newRanges(64)
+}
+
+/** A timeline whose columns may be longer than its rows. */
+type MutableTimeline = { -readonly [Column in keyof Timeline]: Timeline[Column] }
+type MutableRanges = { -readonly [Column in keyof RangeTable]: RangeTable[Column] }
+
+function newTimeline(rows: number): MutableTimeline {
+  return {
+    length: 0,
+    startNs: new Float64Array(rows),
+    endNs: new Float64Array(rows),
+    state: new Uint8Array(rows),
+    reason: new Uint16Array(rows),
+    via: new Uint16Array(rows),
+    goroutine: new Float64Array(rows),
+    wakerGoroutine: new Float64Array(rows),
+    wakerTask: new Float64Array(rows),
+    stack: new Int32Array(rows),
+  }
+}
+
+function newRanges(rows: number): MutableRanges {
+  return {
+    length: 0,
+    startNs: new Float64Array(rows),
+    endNs: new Float64Array(rows),
+    name: new Uint16Array(rows),
+    goroutine: new Float64Array(rows),
+  }
+}
+
+/** A copy of a timeline in the scratch that is as long as its rows. */
+export function keepTimeline(scratch: Timeline): Timeline {
+  const { length } = scratch
+  return {
+    length,
+    startNs: scratch.startNs.slice(0, length),
+    endNs: scratch.endNs.slice(0, length),
+    state: scratch.state.slice(0, length),
+    reason: scratch.reason.slice(0, length),
+    via: scratch.via.slice(0, length),
+    goroutine: scratch.goroutine.slice(0, length),
+    wakerGoroutine: scratch.wakerGoroutine.slice(0, length),
+    wakerTask: scratch.wakerTask.slice(0, length),
+    stack: scratch.stack.slice(0, length),
+  }
+}
+
+/** A copy of ranges in the scratch that is as long as its rows. */
+export function keepRanges(scratch: RangeTable): RangeTable {
+  const { length } = scratch
+  return {
+    length,
+    startNs: scratch.startNs.slice(0, length),
+    endNs: scratch.endNs.slice(0, length),
+    name: scratch.name.slice(0, length),
+    goroutine: scratch.goroutine.slice(0, length),
+  }
+}
+
+/**
+ * Walks the path of a task into `scratch.timeline` and `scratch.ranges`.
+ *
+ * @param margin whether to show what lies a little before and after the task
+ * @param worksFor whether a task serial means the task itself or one that descends from it
+ * @param taskIdOf id of a task serial, -1 when it is not known any more
+ */
+export function walkPath(
+  stays: StayLog,
+  ranges: RangeLog,
+  task: PathTask,
+  margin: boolean,
+  worksFor: (serial: number) => boolean,
+  taskIdOf: (serial: number) => number,
+  scratch: PathScratch,
+): void {
+  const { pieces } = scratch
+  pieces.length = 0
+  if (margin) addMarginAfter(stays, task, pieces)
+  walkBack(stays, task, worksFor, pieces)
+  if (margin) addMarginBefore(stays, task, pieces)
+  fillTimeline(stays, pieces, taskIdOf, scratch)
+  fillRanges(stays, ranges, scratch)
+}
+
+/** Walks from the task's end to its start. */
+function walkBack(stays: StayLog, task: PathTask, worksFor: (serial: number) => boolean, pieces: Pieces): void {
+  const lo = task.startNs
+  let hi = task.endNs
+  let stay = task.endStay
+  // On the goroutine that began the task everything counts; on any other only what it did for the task.
+  let own = task.sameGoroutine
+  let triedStart = own
+  while (hi > lo) {
+    const reached = walkGoroutine(stays, stay, lo, hi, own, worksFor, pieces, 0)
+    hi = reached.ns
+    if (hi <= lo) return
+    if (reached.next >= 0) {
+      stay = reached.next
+      own = false
+      continue
+    }
+    // The trail ends: go on on the goroutine that began the task, if that one is still known at this time.
+    if (triedStart) break
+    triedStart = true
+    const from = stayAt(stays, task.startStay, hi)
+    if (from < 0) break
+    stay = from
+    own = true
+  }
+  pieces.add(-1, lo, hi)
+}
+
+/** Where a walk along one goroutine ended, and where it goes on (-1: nowhere known). */
+interface Reached {
+  readonly ns: number
+  readonly next: number
+}
+
+/**
+ * Walks back along one goroutine from `hi` to `lo`. Stops early where the goroutine began, where it picked the task up, or where
+ * its past is forgotten.
+ */
+function walkGoroutine(
+  stays: StayLog,
+  from: number,
+  lo: number,
+  hi: number,
+  own: boolean,
+  worksFor: (serial: number) => boolean,
+  pieces: Pieces,
+  depth: number,
+): Reached {
+  let stay = from
+  while (hi > lo) {
+    if (!stays.has(stay) || pieces.length > MAX_PIECES) return { ns: hi, next: -1 }
+    const at = stay & stays.mask
+    const start = stays.startNs[at]
+    if (start >= hi) {
+      const previous = stays.previous[at]
+      if (previous < 0) return { ns: hi, next: creatorOf(stays, at, worksFor) }
+      stay = previous
+      continue
+    }
+    if (!own && !worksFor(stays.task[at])) {
+      // It did not work for the task here: it was handed the task, by whoever woke it.
+      const waker = stays.state[at] === GoState.waiting && worksFor(stays.wakerTask[at]) ? stays.waker[at] : -1
+      return { ns: hi, next: stays.has(waker) ? waker : -1 }
+    }
+    const begin = start > lo ? start : lo
+    if (stays.state[at] === GoState.waiting && depth < MAX_DEPTH && worksFor(stays.wakerTask[at])) {
+      const waker = stays.waker[at]
+      let low = hi
+      if (stays.has(waker)) low = followWaker(stays, waker, begin, hi, worksFor, pieces, depth + 1)
+      // Before the waker took up the task, the waiter's own reason counts.
+      pieces.add(stay, begin, low)
+    } else {
+      pieces.add(stay, begin, hi)
+    }
+    hi = begin
+    if (hi <= lo) break
+    const previous = stays.previous[at]
+    if (previous < 0) return { ns: hi, next: creatorOf(stays, at, worksFor) }
+    stay = previous
+  }
+  return { ns: hi, next: -1 }
+}
+
+/** Follows the waker of a wait for as long as it, and whoever handed it the task, worked for the task. Returns the earliest time covered. */
+function followWaker(
+  stays: StayLog,
+  waker: number,
+  lo: number,
+  hi: number,
+  worksFor: (serial: number) => boolean,
+  pieces: Pieces,
+  depth: number,
+): number {
+  let stay = waker
+  let low = hi
+  for (let hops = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
+    const reached = walkGoroutine(stays, stay, lo, low, false, worksFor, pieces, depth)
+    low = reached.ns
+    stay = reached.next
+  }
+  return low
+}
+
+/** The stay of the creator of a goroutine whose first stay lies at slot `at`, when the creator worked for the task. */
+function creatorOf(stays: StayLog, at: number, worksFor: (serial: number) => boolean): number {
+  const creator = stays.waker[at]
+  return stays.has(creator) && worksFor(stays.wakerTask[at]) ? creator : -1
+}
+
+/** The stay of a goroutine at a time, found forward from an earlier stay of it; -1 when it had ended or is forgotten. */
+function stayAt(stays: StayLog, from: number, timeNs: number): number {
+  let stay = from
+  while (stays.has(stay)) {
+    const at = stay & stays.mask
+    if (stays.endNs[at] >= timeNs) return stay
+    stay = stays.next[at]
+  }
+  return -1
+}
+
+/** The ending goroutine's states for a little while after the end; latest first, as the walk goes. */
+function addMarginAfter(stays: StayLog, task: PathTask, pieces: Pieces): void {
+  const chain: number[] = []
+  let stay = task.endStay
+  while (stays.has(stay) && chain.length < MARGIN_STAYS) {
+    const at = stay & stays.mask
+    if (stays.startNs[at] > task.endNs + MARGIN_NS) break
+    chain.push(stay)
+    stay = stays.next[at]
+  }
+  for (let i = chain.length - 1; i >= 0; i--) {
+    const at = chain[i] & stays.mask
+    const end = Math.min(stays.endNs[at], task.endNs + MARGIN_NS)
+    pieces.add(chain[i], Math.max(stays.startNs[at], task.endNs), end)
+  }
+}
+
+/** The starting goroutine's states for a little while before the start. */
+function addMarginBefore(stays: StayLog, task: PathTask, pieces: Pieces): void {
+  const lo = task.startNs - MARGIN_NS
+  let hi = task.startNs
+  let stay = task.startStay
+  for (let count = 0; count < MARGIN_STAYS && hi > lo && stays.has(stay); count++) {
+    const at = stay & stays.mask
+    const from = Math.max(stays.startNs[at], lo)
+    pieces.add(stay, from, hi)
+    hi = Math.min(hi, from)
+    stay = stays.previous[at]
+  }
+}
+
+/** Turns the pieces round and resolves what they point to. */
+function fillTimeline(
+  stays: StayLog,
+  pieces: Pieces,
+  taskIdOf: (serial: number) => number,
+  scratch: PathScratch,
+): void {
+  const { length } = pieces
+  if (length > scratch.timeline.state.length) scratch.timeline = newTimeline(length * 2)
+  const timeline = scratch.timeline
+  const { startNs, endNs, state, reason, via, goroutine, wakerGoroutine, wakerTask, stack } = timeline
+  timeline.length = length
+  for (let i = 0; i < length; i++) {
+    const row = length - 1 - i
+    startNs[row] = pieces.from[i]
+    endNs[row] = pieces.to[i]
+    state[row] = GoState.unknown
+    reason[row] = via[row] = 0
+    goroutine[row] = wakerGoroutine[row] = wakerTask[row] = stack[row] = -1
+    const stay = pieces.stay[i]
+    if (!stays.has(stay)) continue
+    const at = stay & stays.mask
+    const stateHere = stays.state[at]
+    state[row] = stateHere
+    goroutine[row] = stays.goroutine[at]
+    stack[row] = stays.stack[at]
+    if (stateHere === GoState.waiting) {
+      reason[row] = stays.reason[at]
+      via[row] = stays.via[at]
+    }
+    if (stateHere === GoState.waiting || stateHere === GoState.runnable) {
+      const waker = stays.waker[at]
+      if (stays.has(waker)) wakerGoroutine[row] = stays.goroutine[waker & stays.mask]
+      if (stays.wakerTask[at] > 0) wakerTask[row] = taskIdOf(stays.wakerTask[at])
+    }
+  }
+}
+
+/** Closed ranges looked at beyond the first that lies before the timeline: a range inside another ends before it. */
+const RANGE_LOOKBACK = 4
+
+/** Finds the special ranges that touch the timeline, on the goroutines of its pieces, by start. */
+function fillRanges(stays: StayLog, ranges: RangeLog, scratch: PathScratch): void {
+  const { timeline, pieces } = scratch
+  scratch.ranges.length = 0
+  if (timeline.length === 0) return
+  const fromNs = timeline.startNs[0]
+  const toNs = timeline.endNs[timeline.length - 1]
+  let rows = 0
+  for (let i = 0; i < pieces.length; i++) {
+    const stay = pieces.stay[i]
+    if (!stays.has(stay)) continue
+    const at = stay & stays.mask
+    let range = stays.range[at]
+    for (let before = 0; before < RANGE_LOOKBACK && range >= ranges.tail && range >= 0;) {
+      const slot = range & ranges.mask
+      const startNs = ranges.startNs[slot]
+      if (ranges.endNs[slot] <= fromNs) {
+        before++
+      } else if (startNs < toNs) {
+        const endNs = Math.min(ranges.endNs[slot], toNs)
+        if (!insertRange(scratch, rows, startNs, endNs, ranges.name[slot], stays.goroutine[at])) break
+        rows++
+      }
+      range = ranges.previous[slot]
+    }
+  }
+}
+
+/** Inserts a range in order of starts; false when it is there already. */
+function insertRange(
+  scratch: PathScratch,
+  rows: number,
+  startNs: number,
+  endNs: number,
+  name: number,
+  goroutine: number,
+): boolean {
+  if (rows === scratch.ranges.name.length) {
+    const wider = newRanges(rows * 2)
+    wider.startNs.set(scratch.ranges.startNs)
+    wider.endNs.set(scratch.ranges.endNs)
+    wider.name.set(scratch.ranges.name)
+    wider.goroutine.set(scratch.ranges.goroutine)
+    scratch.ranges = wider
+  }
+  const table = scratch.ranges
+  let row = rows
+  while (row > 0 && table.startNs[row - 1] >= startNs) {
+    row--
+    if (table.startNs[row] === startNs && table.name[row] === name && table.goroutine[row] === goroutine) return false
+  }
+  table.startNs.copyWithin(row + 1, row, rows)
+  table.endNs.copyWithin(row + 1, row, rows)
+  table.name.copyWithin(row + 1, row, rows)
+  table.goroutine.copyWithin(row + 1, row, rows)
+  table.startNs[row] = startNs
+  table.endNs[row] = endNs
+  table.name[row] = name
+  table.goroutine[row] = goroutine
+  table.length = rows + 1
+  return true
+}

@@ -1,0 +1,197 @@
+// stay-log.ts: the recent past of every goroutine: its stays in one state, in a ring that forgets the oldest.
+//
+// The path of a task is found by walking back from its end (`path.ts`), so the past is kept as far back as open tasks reach, and no
+// further: memory follows the number of open tasks and the load, not the length of the capture.
+
+import { GoState } from './breakdown.ts'
+
+/** Index "none" in the link columns. */
+export const NONE = -1
+
+/**
+ * Rows are stays: one goroutine in one state from `startNs` until the `startNs` of its `next` row (open when `next` is none and the
+ * goroutine lives). Indices only grow; row i lies at slot `i & mask`; rows below `tail` are forgotten. Links may point below `tail`.
+ */
+export class StayLog {
+  /** Index of the next row. */
+  top = 0
+  /** Oldest row still kept. */
+  tail = 0
+  mask: number
+  startNs: Float64Array
+  /** End of the last stay of a goroutine that ended; Infinity while unknown, then `startNs` of `next` counts. */
+  endNs: Float64Array
+  state: Uint8Array
+  /** Row of the block reason. */
+  reason: Uint16Array
+  /** Row of the reason under which people see the wait; 0 none. */
+  via: Uint16Array
+  /** Earlier and later stay of the same goroutine. */
+  previous: Int32Array
+  next: Int32Array
+  /** For a wait or the runnable stay after it: the stay of the goroutine that ended the wait, at that moment. For a first stay: the creator's. */
+  waker: Int32Array
+  /** Serial of the task that the waker (or creator) worked for at that moment; 0 none. */
+  wakerTask: Int32Array
+  /** Serial of the task that the goroutine worked for during the stay; 0 none. */
+  task: Int32Array
+  /** Latest special range of the goroutine begun before the stay ended; index in `RangeLog`. */
+  range: Int32Array
+  /** Row in `TaskTables.stacks` where it waited. */
+  stack: Int32Array
+  /** Goroutine id. */
+  goroutine: Float64Array
+
+  constructor(capacity = 1 << 14) {
+    this.mask = capacity - 1
+    this.startNs = new Float64Array(capacity)
+    this.endNs = new Float64Array(capacity)
+    this.state = new Uint8Array(capacity)
+    this.reason = new Uint16Array(capacity)
+    this.via = new Uint16Array(capacity)
+    this.previous = new Int32Array(capacity)
+    this.next = new Int32Array(capacity)
+    this.waker = new Int32Array(capacity)
+    this.wakerTask = new Int32Array(capacity)
+    this.task = new Int32Array(capacity)
+    this.range = new Int32Array(capacity)
+    this.stack = new Int32Array(capacity)
+    this.goroutine = new Float64Array(capacity)
+  }
+
+  /** Adds a stay after `previous` (none for a goroutine's first) and links the two. */
+  open(
+    goroutine: number,
+    previous: number,
+    state: number,
+    startNs: number,
+    reason: number,
+    task: number,
+    range: number,
+  ): number {
+    const index = this.top
+    if (index - this.tail > this.mask) this.grow()
+    this.top++
+    const at = index & this.mask
+    this.startNs[at] = startNs
+    this.endNs[at] = Infinity
+    this.state[at] = state
+    this.reason[at] = reason
+    this.via[at] = 0
+    this.previous[at] = previous
+    this.next[at] = NONE
+    this.waker[at] = NONE
+    this.wakerTask[at] = 0
+    this.task[at] = task
+    this.range[at] = range
+    this.stack[at] = NONE
+    this.goroutine[at] = goroutine
+    if (previous >= this.tail) {
+      const before = previous & this.mask
+      this.next[before] = index
+      this.endNs[before] = startNs
+    }
+    return index
+  }
+
+  /** Whether a link leads to a row that is still kept. */
+  has(index: number): boolean {
+    return index >= this.tail && index >= 0
+  }
+
+  /** Forgets all rows before `index`. */
+  forgetBefore(index: number): void {
+    if (index > this.tail) this.tail = Math.min(index, this.top)
+  }
+
+  /** Marks a stay whose state can no longer be trusted, because events of its goroutine were lost. */
+  distrust(index: number): void {
+    if (this.has(index)) this.state[index & this.mask] = GoState.unknown
+  }
+
+  private grow(): void {
+    const size = (this.mask + 1) * 2
+    const move = <Column extends Float64Array | Uint8Array | Uint16Array | Int32Array>(old: Column, grown: Column) => {
+      for (let index = this.tail; index < this.top; index++) grown[index & (size - 1)] = old[index & this.mask]
+      return grown
+    }
+    this.startNs = move(this.startNs, new Float64Array(size))
+    this.endNs = move(this.endNs, new Float64Array(size))
+    this.state = move(this.state, new Uint8Array(size))
+    this.reason = move(this.reason, new Uint16Array(size))
+    this.via = move(this.via, new Uint16Array(size))
+    this.previous = move(this.previous, new Int32Array(size))
+    this.next = move(this.next, new Int32Array(size))
+    this.waker = move(this.waker, new Int32Array(size))
+    this.wakerTask = move(this.wakerTask, new Int32Array(size))
+    this.task = move(this.task, new Int32Array(size))
+    this.range = move(this.range, new Int32Array(size))
+    this.stack = move(this.stack, new Int32Array(size))
+    this.goroutine = move(this.goroutine, new Float64Array(size))
+    this.mask = size - 1
+  }
+}
+
+/** Special ranges (mark assist, sweep, stop-the-world) of goroutines, linked from the stays; a ring as well. */
+export class RangeLog {
+  top = 0
+  tail = 0
+  mask: number
+  startNs: Float64Array
+  /** Infinity while open. */
+  endNs: Float64Array
+  /** Row in `TaskTables.rangeNames`. */
+  name: Uint16Array
+  /** Earlier range of the same goroutine. */
+  previous: Int32Array
+
+  constructor(capacity = 1 << 10) {
+    this.mask = capacity - 1
+    this.startNs = new Float64Array(capacity)
+    this.endNs = new Float64Array(capacity)
+    this.name = new Uint16Array(capacity)
+    this.previous = new Int32Array(capacity)
+  }
+
+  open(name: number, startNs: number, previous: number): number {
+    const index = this.top
+    if (index - this.tail > this.mask) this.grow()
+    this.top++
+    const at = index & this.mask
+    this.startNs[at] = startNs
+    this.endNs[at] = Infinity
+    this.name[at] = name
+    this.previous[at] = previous
+    return index
+  }
+
+  close(index: number, endNs: number): void {
+    if (index >= this.tail && index >= 0) this.endNs[index & this.mask] = endNs
+  }
+
+  /** Forgets closed ranges that ended before `timeNs`, from the oldest on. */
+  forgetBefore(timeNs: number): void {
+    while (this.tail < this.top && this.endNs[this.tail & this.mask] < timeNs) this.tail++
+  }
+
+  private grow(): void {
+    const size = (this.mask + 1) * 2
+    const startNs = new Float64Array(size)
+    const endNs = new Float64Array(size)
+    const name = new Uint16Array(size)
+    const previous = new Int32Array(size)
+    for (let index = this.tail; index < this.top; index++) {
+      const from = index & this.mask
+      const to = index & (size - 1)
+      startNs[to] = this.startNs[from]
+      endNs[to] = this.endNs[from]
+      name[to] = this.name[from]
+      previous[to] = this.previous[from]
+    }
+    this.startNs = startNs
+    this.endNs = endNs
+    this.name = name
+    this.previous = previous
+    this.mask = size - 1
+  }
+}

@@ -1,0 +1,159 @@
+// tasks.ts: user tasks, their regions and logs, as the annotations come by.
+
+import type { ProblemList } from '../capture/problems.ts'
+import { IdTable } from '../base/id-table.ts'
+import type { LogRecord } from './breakdown.ts'
+import { NO_REGION } from './regions.ts'
+
+/** Ids of tasks handed on that are remembered. */
+const HANDED_ON = 1 << 16
+
+/** A goroutine that worked for a task. */
+export interface TaskMember {
+  readonly goroutine: number
+  /** Its stay when it was first seen working for the task. */
+  readonly firstStay: number
+  readonly fromNs: number
+}
+
+/** A task of which something was seen: begun, ended, logged to, with regions, or named as a parent. */
+export class TaskState {
+  parentId: number | null = null
+  name = ''
+  startNs: number | null = null
+  endNs: number | null = null
+  startGoroutine: number | null = null
+  startStay = -1
+  endStay = -1
+  endGoroutine: number | null = null
+  precedingLog: LogRecord | null = null
+  readonly logs: LogRecord[] = []
+  /** First and last of its regions in the `RegionTable`. */
+  firstRegion = NO_REGION
+  lastRegion = NO_REGION
+  /** Regions begun and not ended. */
+  openRegions = 0
+  readonly members: TaskMember[] = []
+  /** Task that the starting goroutine worked for before. */
+  outer: TaskState | null = null
+
+  constructor(
+    readonly id: number,
+    /** Number of the task in this capture, from 1; ids may be used again, serials are not. */
+    readonly serial: number,
+  ) {}
+
+  get ended(): boolean {
+    return this.endNs !== null
+  }
+
+  /** Notes that a goroutine works for the task. */
+  addMember(goroutine: number, stay: number, atNs: number): void {
+    for (const member of this.members) if (member.goroutine === goroutine) return
+    this.members.push({ goroutine, firstStay: stay, fromNs: atNs })
+  }
+}
+
+/**
+ * All tasks of which something was seen and that were not handed on yet.
+ *
+ * Tables of our own instead of maps: a `Map` from which tasks are deleted as fast as they come leaves dead copies of itself behind,
+ * which keep the tasks in them alive and cost the garbage collector a third of the whole time.
+ */
+export class TaskTable {
+  /** Rows of live ids, and the task of each row. */
+  private readonly ids = new IdTable(256)
+  private readonly ofRow: (TaskState | null)[] = []
+  private readonly serials = new IdTable(256)
+  private readonly ofSerialRow: (TaskState | null)[] = []
+  private lastSerial = 0
+  /** Ids handed on lately, each at its own number modulo the size: a parent named after its end makes no second record. */
+  private readonly handedOn = new Float64Array(HANDED_ON).fill(-1)
+
+  constructor(private readonly problems: ProblemList) {}
+
+  /** The task of an id, made on first mention. */
+  mention(id: number): TaskState {
+    const row = this.ids.find(id)
+    if (row >= 0) {
+      const known = this.ofRow[row]
+      if (known !== null) return known
+    }
+    const task = new TaskState(id, ++this.lastSerial)
+    this.ofRow[row >= 0 ? row : this.ids.insert(id)] = task
+    this.ofSerialRow[this.serials.insert(task.serial)] = task
+    return task
+  }
+
+  private ofId(id: number): TaskState | undefined {
+    const row = this.ids.find(id)
+    return row < 0 ? undefined : (this.ofRow[row] ?? undefined)
+  }
+
+  ofSerial(serial: number): TaskState | undefined {
+    const row = this.serials.find(serial)
+    return row < 0 ? undefined : (this.ofSerialRow[row] ?? undefined)
+  }
+
+  /** A task is named as the parent of another. */
+  mentionParent(id: number): void {
+    if (this.handedOn[id % HANDED_ON] !== id) this.mention(id)
+  }
+
+  /** The task as it begins: a new one, or one that was only mentioned so far. */
+  begin(id: number, timeNs: number): TaskState {
+    const known = this.ofId(id)
+    if (known === undefined || (known.startNs === null && !known.ended)) return this.mention(id)
+    if (!known.ended) {
+      this.problems.add(
+        'TASK_MISUSE',
+        null,
+        () =>
+          `task ${id} ("${known.name}") begins again at ${(timeNs / 1e6).toFixed(3)} ms before it ended: it is read as two tasks of one id.`,
+      )
+    }
+    // An id may be used again after its end; the earlier task stays reachable by its serial.
+    this.forgetId(id)
+    return this.mention(id)
+  }
+
+  /** Whether `serial` is `task` or descends from it. */
+  descends(serial: number, task: TaskState): boolean {
+    let at = this.ofSerial(serial)
+    for (let depth = 0; at !== undefined && depth < 256; depth++) {
+      if (at === task) return true
+      at = this.parentOf(at)
+    }
+    return false
+  }
+
+  /** The parent's state when it is still known. */
+  parentOf(task: TaskState): TaskState | undefined {
+    return task.parentId === null || task.parentId === 0 ? undefined : this.ofId(task.parentId)
+  }
+
+  /** Forgets a task that was handed on. */
+  forget(task: TaskState): void {
+    const row = this.serials.find(task.serial)
+    if (row >= 0) {
+      this.ofSerialRow[row] = null
+      this.serials.remove(task.serial)
+    }
+    if (this.ofId(task.id) === task) this.forgetId(task.id)
+    this.handedOn[task.id % HANDED_ON] = task.id
+  }
+
+  private forgetId(id: number): void {
+    const row = this.ids.find(id)
+    if (row < 0) return
+    this.ofRow[row] = null
+    this.ids.remove(id)
+  }
+
+  /** All tasks not handed on yet, by serial: in the order of their first mention. */
+  all(): TaskState[] {
+    const tasks: TaskState[] = []
+    for (const task of this.ofSerialRow) if (task !== null) tasks.push(task)
+    return tasks.sort((x, y) => x.serial - y.serial)
+  }
+}

@@ -1,0 +1,150 @@
+// decode.ts: the bytes of a capture, as they arrive, to ordered events.
+
+import { Failure } from '../base/failure.ts'
+import type { CaptureInfo, ClockSnapshot } from './capture.ts'
+import type { EventSink } from './event-block.ts'
+import { type CaptureHeader, HEADER_BYTES, readHeader } from './header.ts'
+import { ProblemList } from './problems.ts'
+import { type FramedGeneration, GenerationFramer } from './v2/framing.ts'
+import { readGeneration } from './v2/generation.ts'
+import { type LostTime, Ordering } from './v2/order.ts'
+
+/** How to decode. */
+export interface DecodeOptions {
+  /** Tell times moved apart as Go's own reader moves them, for comparing with it; default false: the true times. */
+  readonly goTimes?: boolean
+}
+
+/** What a decoder tells beside the events. */
+export interface DecodeSink extends EventSink {
+  /** A generation was decoded: no event of a later one lies much before this time (nanoseconds from the origin). */
+  generationEnd?(timeNs: number): void
+}
+
+/**
+ * Decodes one capture from its (unpacked) bytes: `push` what arrives, then `end`. Events go to the sink generation by
+ * generation, so memory holds one generation however long the capture is.
+ */
+export class CaptureDecoder {
+  readonly problems = new ProblemList()
+  private header: CaptureHeader | null = null
+  private head = new Uint8Array(0)
+  private bytes = 0
+  private framer: GenerationFramer | null = null
+  private readonly ordering: Ordering
+  private readonly snapshots: ClockSnapshot[] = []
+  private frequency = 0
+
+  constructor(
+    options: DecodeOptions,
+    private readonly sink: DecodeSink,
+  ) {
+    this.ordering = new Ordering({ goTimes: options.goTimes ?? false }, this.problems, sink)
+  }
+
+  /** Stretches whose events are lost, as far as known. */
+  get lost(): readonly LostTime[] {
+    return this.ordering.lost
+  }
+
+  /** Time of the latest event so far, nanoseconds from the origin. */
+  get lastNs(): number {
+    return Math.max(0, this.ordering.lastNs)
+  }
+
+  /** Clock pairings seen so far. */
+  get clockSnapshots(): readonly ClockSnapshot[] {
+    return this.snapshots
+  }
+
+  /**
+   * Takes the next bytes.
+   *
+   * @throws Failure CAPTURE_NOT_GO or CAPTURE_VERSION when the header says that nothing can be read.
+   */
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return
+    this.bytes += chunk.length
+    if (this.framer !== null) {
+      this.framer.push(chunk)
+      return
+    }
+    let bytes = chunk
+    if (this.head.length > 0) {
+      bytes = new Uint8Array(this.head.length + chunk.length)
+      bytes.set(this.head)
+      bytes.set(chunk, this.head.length)
+    }
+    if (bytes.length < HEADER_BYTES) {
+      this.head = bytes.slice()
+      return
+    }
+    this.head = new Uint8Array(0)
+    const header = readHeader(bytes)
+    if (header.family === 'v1') {
+      throw new Failure(
+        'CAPTURE_VERSION',
+        `the capture's header says "${header.text}", the format of Go 1.11 to 1.21, which this release cannot read yet: record it with a program built by Go 1.22 or newer.`,
+      )
+    }
+    this.header = header
+    this.framer = new GenerationFramer(header.version, HEADER_BYTES, this.problems, (framed) => this.take(framed))
+    if (bytes.length > HEADER_BYTES) this.framer.push(bytes.subarray(HEADER_BYTES))
+  }
+
+  /**
+   * Says that there are no more bytes.
+   *
+   * @throws Failure CAPTURE_EMPTY, CAPTURE_NOT_GO or CAPTURE_VERSION when nothing can be read.
+   */
+  end(): CaptureInfo {
+    const header = this.header ?? readHeader(this.head)
+    this.framer?.end()
+    const { ordering } = this
+    if (ordering.events === 0) {
+      this.problems.add(
+        'CAPTURE_TRUNCATED',
+        this.bytes,
+        () =>
+          `the capture ends after its header: ${this.bytes} bytes, no events. The tracer was stopped before it wrote anything, or the pull was cut; allow it more time than the capture is long.`,
+      )
+    }
+    return {
+      header: header.text,
+      bytes: this.bytes,
+      // Go's reader closes with one more synchronisation event.
+      events: ordering.events + 1,
+      originNs: ordering.originNs,
+      durationNs: this.lastNs,
+      wallOffsetNs: this.snapshots.length === 0 ? null : this.snapshots[0].unixNs - BigInt(this.snapshots[0].traceNs),
+      clockSnapshots: this.snapshots,
+      problems: this.problems.list,
+    }
+  }
+
+  private take(framed: FramedGeneration): void {
+    const header = this.header
+    if (header === null) return
+    const generation = readGeneration(
+      framed.number,
+      framed.bytes,
+      framed.byteOffset,
+      framed.batches,
+      framed.complete,
+      header.version,
+      this.frequency,
+      this.problems,
+    )
+    this.frequency = generation.frequency
+    this.ordering.order(generation)
+    const snapshot = generation.clockSnapshot
+    if (snapshot !== null) {
+      this.snapshots.push({
+        traceNs: this.ordering.relativeNs(generation, snapshot.timeUnits),
+        unixNs: snapshot.unixNs,
+        monotonicNs: snapshot.monotonicNs,
+      })
+    }
+    this.sink.generationEnd?.(this.lastNs)
+  }
+}

@@ -1,0 +1,97 @@
+// header.ts: the sixteen bytes a capture begins with, and which captures can be read.
+//
+// "go 1.NN trace" padded with zero bytes. NN is the Go version that introduced the wire format, not the one that wrote the
+// file: Go 1.27 writes "go 1.26 trace". Source: internal/trace/version, Go 1.26.
+
+import { Failure } from '../base/failure.ts'
+
+/** Bytes of the header. */
+export const HEADER_BYTES = 16
+
+/** Wire formats by the number in the header. */
+export type HeaderVersion = 11 | 19 | 21 | 22 | 23 | 25 | 26
+
+/** The two families: before Go 1.22 one stream ordered as a whole, from Go 1.22 on generations. */
+export interface CaptureHeader {
+  readonly version: HeaderVersion
+  readonly family: 'v1' | 'v2'
+  /** "go 1.26 trace" */
+  readonly text: string
+}
+
+const known: ReadonlyMap<number, 'v1' | 'v2'> = new Map([
+  [11, 'v1'],
+  [19, 'v1'],
+  [21, 'v1'],
+  [22, 'v2'],
+  [23, 'v2'],
+  [25, 'v2'],
+  [26, 'v2'],
+])
+
+/**
+ * Reads the header.
+ *
+ * @throws Failure CAPTURE_EMPTY without any byte; CAPTURE_NOT_GO when the bytes are something else, with what they look like;
+ *   CAPTURE_VERSION when a Go version wrote them that cannot be read.
+ */
+export function readHeader(bytes: Uint8Array): CaptureHeader {
+  if (bytes.length === 0) {
+    throw new Failure(
+      'CAPTURE_EMPTY',
+      'the capture is empty: 0 bytes instead of at least 16. The target may have closed the connection before the tracer wrote; record it again.',
+    )
+  }
+  const start = asciiOf(bytes.subarray(0, Math.min(bytes.length, HEADER_BYTES)))
+  const match = /^go 1\.(\d{1,4}) trace\0*$/.exec(start)
+  if (bytes.length < HEADER_BYTES || match === null) {
+    throw new Failure('CAPTURE_NOT_GO', describeStranger(bytes, start))
+  }
+  const minor = Number(match[1])
+  const family = known.get(minor)
+  if (family === undefined) throw new Failure('CAPTURE_VERSION', describeVersion(minor))
+  return { version: minor as HeaderVersion, family, text: `go 1.${minor} trace` }
+}
+
+function describeVersion(minor: number): string {
+  if (minor <= 10) {
+    return `the capture's header says "go 1.${minor} trace": Go 1.5 to 1.10 wrote no user tasks or regions, so there is nothing to join. Record it with a program built by Go 1.11 or newer.`
+  }
+  if (minor > 26) {
+    return `the capture's header says "go 1.${minor} trace", newer than the newest known format (go 1.26, written by Go 1.26 and 1.27). Update Subspan.`
+  }
+  return `the capture's header says "go 1.${minor} trace", which no Go release writes (known: 1.11, 1.19, 1.21, 1.22, 1.23, 1.25, 1.26). The first 16 bytes may be damaged.`
+}
+
+/** Says what the bytes look like instead, since the usual cause is an error page saved as a capture. */
+function describeStranger(bytes: Uint8Array, start: string): string {
+  const text = asciiOf(bytes.subarray(0, 80)).trimStart()
+  const quoted = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+  const size = `${bytes.length.toLocaleString('en-US')} byte${bytes.length === 1 ? '' : 's'}`
+  if (/^could not enable tracing/i.test(text)) {
+    return `this is the answer of a target whose tracer was already running (${quoted}), not a capture: somebody else records. Wait until they have finished and pull again.`
+  }
+  if (/^(<!doctype|<html|<\?xml)/i.test(text)) {
+    return `this is an HTML page (${quoted}, ${size}), not a Go execution trace: the URL may lead to a login or error page. It must end in /debug/pprof/trace?seconds=N.`
+  }
+  if (/^[{[]/.test(text)) {
+    return `this is JSON (${quoted}, ${size}), not a Go execution trace: probably an error message of the target or a proxy.`
+  }
+  if (bytes.length < HEADER_BYTES && 'go 1.'.startsWith(start.slice(0, 5))) {
+    return `the capture ends inside its header: ${bytes.length} of 16 bytes are there. Record it again.`
+  }
+  if (bytes[0] === 0x0a || (bytes[0] === 0x1f && bytes[1] === 0x8b)) {
+    return `the bytes begin with ${hex(bytes)} (${size}), not with "go 1.": this may be a pprof profile instead of an execution trace. The path for traces is /debug/pprof/trace.`
+  }
+  return `the bytes begin with ${quoted} (${hex(bytes)}, ${size}), not with the 16-byte header "go 1.NN trace": not a Go execution trace.`
+}
+
+function asciiOf(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return text
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ')
+}

@@ -1,0 +1,301 @@
+// framing.ts: a stream of bytes to whole generations, by hopping from batch header to batch header.
+//
+// file       = header { generation }
+// generation = batch { batch } [ 52 ]                 52 only under header 1.26; before, a new number begins a generation
+// batch      = 1 generation thread time size payload
+//            | 49 experiment generation thread time size payload
+// Source: internal/trace/batch.go and generation.go, Go 1.26.
+
+import { Ev } from '../event-types.ts'
+import type { HeaderVersion } from '../header.ts'
+import type { ProblemList } from '../problems.ts'
+import type { RawBatch } from './generation.ts'
+
+/** Largest payload that Go's writer and reader know. */
+const MAX_BATCH_BYTES = 65_536
+/** A generation of a second is tens of megabytes at most; beyond this the stream is damaged or hostile. */
+const DEFAULT_MAX_GENERATION_BYTES = 1 << 30
+
+/** A generation's bytes with its batches found. */
+export interface FramedGeneration {
+  readonly number: number
+  /** Holds the batches; positions of `batches` count from its start. */
+  readonly bytes: Uint8Array
+  /** Position of `bytes[0]` in the unpacked capture. */
+  readonly byteOffset: number
+  readonly batches: readonly RawBatch[]
+  readonly complete: boolean
+}
+
+/** What a batch header reads as: whole, not all there yet, or none. */
+type HeaderState = 'whole' | 'short' | 'damaged'
+
+/**
+ * Cuts a capture into generations as its bytes arrive. Holds the bytes of one generation and of the chunk that ended it.
+ */
+export class GenerationFramer {
+  private bytes: Uint8Array = new Uint8Array(0)
+  /** Bytes of `bytes` that are filled. */
+  private filled = 0
+  /** Position of `bytes[0]` in the unpacked capture. */
+  private base: number
+  /** Where the current generation begins, and the next batch header, in `bytes`. */
+  private generationFrom = 0
+  private at = 0
+  private batches: RawBatch[] = []
+  private generation = 0
+  private lastNumber = 0
+  /** Position in the unpacked capture up to which a lost batch header was looked for in vain. */
+  private searchedTo = 0
+  /** True when `bytes` is the caller's: it must not be written to. */
+  private borrowed = false
+  // The header read last.
+  private headerEnd = 0
+  private headerExperiment = -1
+  private headerGeneration = 0
+  private headerThread = 0
+  private headerTime = 0
+  private headerSize = 0
+
+  constructor(
+    private readonly version: HeaderVersion,
+    headerBytes: number,
+    private readonly problems: ProblemList,
+    private readonly take: (generation: FramedGeneration) => void,
+    private readonly maxGenerationBytes = DEFAULT_MAX_GENERATION_BYTES,
+  ) {
+    this.base = headerBytes
+  }
+
+  /** Takes the next bytes; may hand over whole generations before it returns. The chunk must not change until then. */
+  push(chunk: Uint8Array): void {
+    this.append(chunk)
+    this.cut(false)
+    this.forget()
+  }
+
+  /** Says that there are no more bytes; hands over what is left. */
+  end(): void {
+    this.cut(true)
+    const rest = this.filled - this.at
+    if (rest > 0) {
+      const offset = this.base + this.at
+      this.problems.add(
+        'CAPTURE_TRUNCATED',
+        offset,
+        () =>
+          `the capture ends inside a batch of generation ${this.headerGeneration || this.generation} at byte ${offset.toLocaleString('en-US')}: ${this.headerSize > 0 ? `${this.headerSize.toLocaleString('en-US')} bytes announced, ${Math.max(0, this.filled - this.headerEnd).toLocaleString('en-US')} left` : `${rest} bytes of its header left`}; everything before is kept. A pull cut by its deadline looks like this: allow it more time than the capture is long.`,
+      )
+      // The events before the cut are as good as any: the batch is kept as far as it goes.
+      if (this.headerState() !== 'damaged' && this.headerEnd > this.at && this.headerEnd < this.filled) {
+        this.addBatch(this.filled)
+      }
+    }
+    if (this.batches.length > 0) {
+      const complete = this.version < 26 && rest === 0
+      if (!complete) {
+        const number = this.generation
+        this.problems.add(
+          'GENERATION_INCOMPLETE',
+          this.base + this.generationFrom,
+          () =>
+            `generation ${number} has no end (byte ${(this.base + this.filled).toLocaleString('en-US')} is the last): its strings and stacks come last and may be missing, so names may be empty; what it holds is used.`,
+        )
+      }
+      this.hand(this.filled, complete)
+    }
+  }
+
+  private append(chunk: Uint8Array): void {
+    if (this.filled === 0) {
+      this.bytes = chunk
+      this.filled = chunk.length
+      this.borrowed = true
+      return
+    }
+    const need = this.filled + chunk.length
+    if (this.borrowed || need > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(need, Math.min(this.bytes.length * 2, need + (8 << 20))))
+      grown.set(this.bytes.subarray(0, this.filled))
+      this.bytes = grown
+      this.borrowed = false
+    }
+    this.bytes.set(chunk, this.filled)
+    this.filled = need
+  }
+
+  /** Drops what was handed over, so that only the open generation stays. */
+  private forget(): void {
+    const keep = this.filled - this.generationFrom
+    // Generations handed over may still be read by their taker until it returns, never after; new bytes go to a new array.
+    const kept = new Uint8Array(Math.max(keep * 2, 1 << 16))
+    if (this.generationFrom > 0 || this.borrowed) {
+      kept.set(this.bytes.subarray(this.generationFrom, this.filled))
+      this.bytes = kept
+      this.borrowed = false
+      this.base += this.generationFrom
+      this.at -= this.generationFrom
+      const shift = this.generationFrom
+      this.batches = this.batches.map((batch) => moved(batch, shift))
+      this.generationFrom = 0
+      this.filled = keep
+    }
+  }
+
+  private cut(last: boolean): void {
+    while (this.at < this.filled) {
+      if (this.bytes[this.at] === Ev.EndOfGeneration && this.version >= 26) {
+        this.at++
+        if (this.batches.length > 0) this.hand(this.at, true)
+        else this.generationFrom = this.at
+        continue
+      }
+      const state = this.headerState()
+      if (state === 'damaged') {
+        if (!this.resynchronise(last)) return
+        continue
+      }
+      if (state === 'short' || this.headerEnd + this.headerSize > this.filled) return
+      if (this.batches.length > 0 && this.headerGeneration !== this.generation) {
+        // Before header 1.26 this is how generations end; under 1.26 the end mark was lost.
+        if (this.version >= 26) {
+          this.problems.add(
+            'GENERATION_INCOMPLETE',
+            this.base + this.at,
+            () =>
+              `generation ${this.generation} has no end mark before generation ${this.headerGeneration} begins at byte ${(this.base + this.at).toLocaleString('en-US')}: part of it may be lost.`,
+          )
+        }
+        this.hand(this.at, this.version < 26)
+      }
+      if (this.batches.length === 0) {
+        this.generation = this.headerGeneration
+        this.generationFrom = this.at
+      }
+      if (this.at - this.generationFrom > this.maxGenerationBytes) {
+        this.problems.add(
+          'LIMIT',
+          this.base + this.at,
+          () =>
+            `generation ${this.generation} is longer than ${this.maxGenerationBytes.toLocaleString('en-US')} bytes: it is read in parts.`,
+        )
+        this.hand(this.at, false)
+        this.generationFrom = this.at
+      }
+      const end = this.headerEnd + this.headerSize
+      this.addBatch(end)
+      this.at = end
+    }
+  }
+
+  private addBatch(end: number): void {
+    this.batches.push({
+      experiment: this.headerExperiment,
+      thread: this.headerThread,
+      timeUnits: this.headerTime,
+      from: this.headerEnd,
+      to: end,
+    })
+  }
+
+  private hand(end: number, complete: boolean): void {
+    const from = this.generationFrom
+    this.lastNumber = this.generation
+    this.take({
+      number: this.generation,
+      bytes: this.bytes.subarray(from, end),
+      byteOffset: this.base + from,
+      batches: from === 0 ? this.batches : this.batches.map((batch) => moved(batch, from)),
+      complete,
+    })
+    this.batches = []
+    this.generationFrom = end
+  }
+
+  /** Reads the batch header at `at` into the header fields. */
+  private headerState(): HeaderState {
+    const { bytes, filled } = this
+    let at = this.at
+    this.headerEnd = at
+    this.headerSize = 0
+    this.headerExperiment = -1
+    const kind = bytes[at++]
+    if (kind === Ev.ExperimentalBatch && this.version >= 23) {
+      if (at >= filled) return 'short'
+      this.headerExperiment = bytes[at++]
+    } else if (kind !== Ev.EventBatch) {
+      return 'damaged'
+    }
+    for (let field = 0; field < 4; field++) {
+      let value = 0
+      let scale = 1
+      for (let i = 0; ; i++) {
+        if (i === 10) return 'damaged'
+        if (at >= filled) return 'short'
+        const byte = bytes[at++]
+        value += (byte & 0x7f) * scale
+        if (byte < 0x80) break
+        scale *= 128
+      }
+      if (field === 0) this.headerGeneration = value
+      else if (field === 1) this.headerThread = value
+      else if (field === 2) this.headerTime = value
+      else this.headerSize = value
+    }
+    this.headerEnd = at
+    if (this.headerGeneration === 0 || this.headerSize > MAX_BATCH_BYTES || this.headerTime > 2 ** 53) return 'damaged'
+    return 'whole'
+  }
+
+  /**
+   * Looks for the next place that reads as a batch header, as the writer lays it out: the generation's number or the next one,
+   * and a size written as ten bytes. Returns false when more bytes are needed first.
+   */
+  private resynchronise(last: boolean): boolean {
+    const from = this.at
+    const wanted = this.generation || this.lastNumber
+    // A header may straddle the end of what was there before: look at the last few bytes again, but never at all of them.
+    for (let at = Math.max(from + 1, this.searchedTo - this.base - 64); at < this.filled; at++) {
+      if (this.bytes[at] !== Ev.EventBatch && this.bytes[at] !== Ev.ExperimentalBatch) continue
+      this.at = at
+      const state = this.headerState()
+      if (state !== 'whole') continue
+      if (wanted > 0 && this.headerGeneration !== wanted && this.headerGeneration !== wanted + 1) continue
+      // The size field is always ten bytes: nine with the continuation bit, the last zero.
+      if (this.bytes[this.headerEnd - 1] !== 0 || this.bytes[this.headerEnd - 2] < 0x80) continue
+      if (this.headerEnd - at < 14) continue
+      this.tellSkipped(from, at)
+      return true
+    }
+    if (!last) {
+      this.at = from
+      this.searchedTo = this.base + this.filled
+      return false
+    }
+    this.tellSkipped(from, this.filled)
+    this.at = this.filled
+    return false
+  }
+
+  private tellSkipped(from: number, to: number): void {
+    const offset = this.base + from
+    const trailing = to === this.filled
+    this.problems.add(
+      trailing ? 'TRAILING_BYTES' : 'BATCH_DAMAGED',
+      offset,
+      () =>
+        `${(to - from).toLocaleString('en-US')} bytes at byte ${offset.toLocaleString('en-US')} are no part of a capture (a batch was expected, event ${this.bytes[from]} found): they are left out${trailing ? '' : ', reading goes on after them'}.`,
+    )
+  }
+}
+
+/** A batch whose positions count from `shift` bytes later. Built as every batch is, so that all have one shape for the engine. */
+function moved(batch: RawBatch, shift: number): RawBatch {
+  return {
+    experiment: batch.experiment,
+    thread: batch.thread,
+    timeUnits: batch.timeUnits,
+    from: batch.from - shift,
+    to: batch.to - shift,
+  }
+}

@@ -1,0 +1,223 @@
+// generation.ts: one generation of a capture (about a second): its batches, tables and clock, still undecoded events.
+
+import { VarintReader } from '../../base/varint.ts'
+import { Ev } from '../event-types.ts'
+import type { HeaderVersion } from '../header.ts'
+import type { ProblemList } from '../problems.ts'
+import { StackTable } from '../stack-table.ts'
+import { StringTable } from '../string-table.ts'
+
+/** Trace clock units per second on every platform but Windows: nanoseconds / 64. */
+const USUAL_FREQUENCY = 15_625_000
+
+/** A batch of timed events of one thread. */
+export interface TimedBatch {
+  /** Thread id; `NONE_U64` for statuses written on behalf of nobody. */
+  readonly thread: number
+  /** Clock at the start, trace clock units. */
+  readonly timeUnits: number
+  /** Payload in the generation's bytes. */
+  readonly from: number
+  readonly to: number
+}
+
+/** A CPU sample, times still in trace clock units. */
+export interface CpuSample {
+  readonly timeUnits: number
+  readonly thread: number
+  readonly processor: number
+  readonly goroutine: number
+  readonly stack: number
+}
+
+/** Pairing of clocks at the start of a generation (Go 1.25 on). */
+export interface RawClockSnapshot {
+  readonly timeUnits: number
+  readonly monotonicNs: bigint
+  readonly unixNs: bigint
+}
+
+/** One generation, tables read, timed events not. */
+export interface Generation {
+  readonly number: number
+  readonly bytes: Uint8Array
+  /** Position of `bytes[0]` in the unpacked capture. */
+  readonly byteOffset: number
+  readonly timed: readonly TimedBatch[]
+  readonly strings: StringTable
+  readonly stacks: StackTable
+  readonly cpuSamples: readonly CpuSample[]
+  /** Trace clock units per second. */
+  readonly frequency: number
+  readonly clockSnapshot: RawClockSnapshot | null
+  /** Smallest start time of its batches, trace clock units. */
+  readonly minTimeUnits: number
+  readonly maxTimeUnits: number
+  /** False when the bytes ended before the generation did: tables at its end may be missing. */
+  readonly complete: boolean
+}
+
+/** Where a batch lies; `experiment` is -1 for an ordinary one. */
+export interface RawBatch {
+  readonly experiment: number
+  readonly thread: number
+  readonly timeUnits: number
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Sorts the batches of a generation by kind and reads its tables. Whatever does not fit is noted and passed over.
+ */
+export function readGeneration(
+  number: number,
+  bytes: Uint8Array,
+  byteOffset: number,
+  batches: readonly RawBatch[],
+  complete: boolean,
+  version: HeaderVersion,
+  previousFrequency: number,
+  problems: ProblemList,
+): Generation {
+  const timed: TimedBatch[] = []
+  const strings = new StringTable()
+  const stacks = new StackTable(strings)
+  const cpuSamples: CpuSample[] = []
+  let frequency = 0
+  let clockSnapshot: RawClockSnapshot | null = null
+  let minTimeUnits = Infinity
+  let maxTimeUnits = 0
+  for (const batch of batches) {
+    if (batch.timeUnits < minTimeUnits) minTimeUnits = batch.timeUnits
+    if (batch.timeUnits > maxTimeUnits) maxTimeUnits = batch.timeUnits
+    if (batch.experiment >= 0 || batch.from === batch.to) continue
+    const reader = new VarintReader(bytes, batch.from + 1, batch.to)
+    const damaged = (what: string) =>
+      problems.add(
+        'BATCH_DAMAGED',
+        byteOffset + reader.offset,
+        () =>
+          `${what} at byte ${(byteOffset + reader.offset).toLocaleString('en-US')} (generation ${number}): the rest of that table batch, ${(batch.to - reader.offset).toLocaleString('en-US')} of ${(batch.to - batch.from).toLocaleString('en-US')} bytes, is left out; names or stacks may be missing.`,
+      )
+    switch (bytes[batch.from]) {
+      case Ev.Strings:
+        while (!reader.done) {
+          const kind = reader.byte()
+          const id = reader.read()
+          const length = reader.read()
+          if (kind !== Ev.String || reader.failed || length > batch.to - reader.offset) {
+            damaged(`a string table entry that is none (event ${kind}, length ${length})`)
+            break
+          }
+          strings.add(id, bytes, reader.offset, reader.offset + length)
+          reader.offset += length
+        }
+        break
+      case Ev.Stacks:
+        while (!reader.done) {
+          const kind = reader.byte()
+          const id = reader.read()
+          const frameCount = reader.read()
+          const from = reader.offset
+          // Each frame takes four bytes at least; a larger count is damage, not a long stack.
+          if (kind !== Ev.Stack || reader.failed || frameCount * 4 > batch.to - from) {
+            damaged(`a stack table entry that is none (event ${kind}, ${frameCount} frames)`)
+            break
+          }
+          const end = skipVarints(bytes, from, batch.to, frameCount * 4)
+          if (end < 0) {
+            damaged('a stack whose frames do not end')
+            break
+          }
+          reader.offset = end
+          stacks.add(id, bytes, from, frameCount)
+        }
+        break
+      case Ev.CPUSamples:
+        while (!reader.done) {
+          const kind = reader.byte()
+          const sample = {
+            timeUnits: reader.read(),
+            thread: reader.read(),
+            processor: reader.read(),
+            goroutine: reader.read(),
+            stack: reader.read(),
+          }
+          if (kind !== Ev.CPUSample || reader.failed) {
+            damaged(`a CPU sample that is none (event ${kind})`)
+            break
+          }
+          cpuSamples.push(sample)
+        }
+        break
+      case Ev.Frequency:
+        if (version < 25) {
+          frequency = reader.read()
+          if (reader.failed) damaged('a clock frequency that does not end')
+        } else {
+          timed.push(batch)
+        }
+        break
+      case Ev.Sync:
+        if (version < 25) {
+          timed.push(batch)
+          break
+        }
+        while (!reader.done) {
+          const kind = reader.byte()
+          if (kind === Ev.Frequency) {
+            frequency = reader.read()
+          } else if (kind === Ev.ClockSnapshot) {
+            const timeUnits = batch.timeUnits + reader.read()
+            const monotonicNs = reader.readBig()
+            const unixNs = reader.readBig() * 1_000_000_000n + reader.readBig()
+            if (!reader.failed) clockSnapshot = { timeUnits, monotonicNs, unixNs }
+          } else {
+            reader.failed = true
+          }
+          if (reader.failed) {
+            damaged(`a clock record that is none (event ${kind})`)
+            break
+          }
+        }
+        break
+      default:
+        timed.push(batch)
+    }
+  }
+  if (!(frequency >= 1000 && frequency <= 1e12)) {
+    const assumed = previousFrequency > 0 ? previousFrequency : USUAL_FREQUENCY
+    problems.add(
+      complete ? 'CAPTURE_MALFORMED' : 'GENERATION_INCOMPLETE',
+      byteOffset,
+      () =>
+        `generation ${number} states ${frequency === 0 ? 'no clock frequency' : `a clock frequency of ${frequency} per second`}: ${assumed.toLocaleString('en-US')} per second is assumed (${previousFrequency > 0 ? 'that of the generation before' : 'usual on all platforms but Windows'}).`,
+    )
+    frequency = assumed
+  }
+  cpuSamples.sort((x, y) => x.timeUnits - y.timeUnits)
+  return {
+    number,
+    bytes,
+    byteOffset,
+    timed,
+    strings,
+    stacks,
+    cpuSamples,
+    frequency,
+    clockSnapshot,
+    minTimeUnits,
+    maxTimeUnits,
+    complete,
+  }
+}
+
+/** Offset after `count` varints, or -1 when they do not end before `to`. */
+function skipVarints(bytes: Uint8Array, from: number, to: number, count: number): number {
+  let at = from
+  for (let left = count; left > 0; left--) {
+    while (at < to && bytes[at] >= 0x80) at++
+    if (++at > to) return -1
+  }
+  return at
+}

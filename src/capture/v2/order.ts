@@ -1,0 +1,532 @@
+// order.ts: the events of a generation, decoded and put in the one order in which they can have happened.
+//
+// Every thread writes its own batches, and clocks of different processors cannot be trusted to the nanosecond. So events are taken
+// from a heap of per-thread cursors by time, but each only when the model (`scheduler-model.ts`) allows it: a goroutine starts only
+// after it became runnable, a processor is stolen only after its thread entered the system call.
+//
+// Order, ties included, is that of Go's reader (internal/trace/reader.go and batchcursor.go, Go 1.26), since `--go-times` must move
+// times apart exactly as it does.
+//
+// Shape of the hot loop: decoder, heads and output in the locals of one function; a run of events of one thread stays in the locals
+// until another thread's head is earlier; the eight most common kinds (nine events of ten) are checked in place when nothing is odd
+// about them, everything else goes to the model. With all kinds in this one function the engine compiled it for 100 ms at a time,
+// again and again as rare cases turned up; with none of them in it, calls cost a third of the speed.
+
+import { NONE_U64 } from '../../base/id-table.ts'
+import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
+import { Ev, FIRST_EXPERIMENTAL, GoStatus, NOT_TIMED, ProcStatus, timedArgumentCount } from '../event-types.ts'
+import type { ProblemList } from '../problems.ts'
+import type { CpuSample, Generation } from './generation.ts'
+import { CursorHeap } from './cursor-heap.ts'
+import { Advance, eventName, SchedulerModel } from './scheduler-model.ts'
+
+/** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */
+const MAX_BATCH_SPAN_NS = 600e9
+
+/** Rows that one event may take at most. */
+const MAX_EVENT_ROWS = 3
+
+/** A stretch of a capture of which events are lost. */
+export interface LostTime {
+  readonly startNs: number
+  readonly endNs: number
+}
+
+/** How times are told. */
+export interface OrderOptions {
+  /** Move times apart the way Go's reader does instead of telling the true ones. */
+  readonly goTimes: boolean
+}
+
+/** Orders generation after generation of one capture and hands the events to a sink in blocks. */
+export class Ordering {
+  /** Events as Go's reader counts them, without the last synchronisation event. */
+  events = 0
+  /** Latest time told, nanoseconds from the origin; -1 before the first event. */
+  lastNs = -1
+  /** Nanoseconds of the origin on the trace clock. */
+  originNs = 0n
+  readonly lost: LostTime[] = []
+
+  private originUnits = -1
+  private generations = 0
+  private readonly block = new EventBlock()
+  private readonly model: SchedulerModel
+
+  constructor(
+    private readonly options: OrderOptions,
+    private readonly problems: ProblemList,
+    private readonly sink: EventSink,
+  ) {
+    this.model = new SchedulerModel(problems)
+  }
+
+  /** Nanoseconds from the origin of a reading of the trace clock in `generation`. */
+  relativeNs(generation: Generation, units: number): number {
+    return Math.floor(this.preciseNs(generation, units))
+  }
+
+  /** As `relativeNs`, with the fraction where a clock unit is no whole number of nanoseconds (Windows). */
+  private preciseNs(generation: Generation, units: number): number {
+    const nsPerUnit = 1 / (generation.frequency / 1e9)
+    if (!this.options.goTimes || Number.isInteger(nsPerUnit)) return (units - this.originUnits) * nsPerUnit
+    return Math.trunc(units * nsPerUnit) - Number(this.originNs)
+  }
+
+  /** Orders one generation; everything it holds is handed to the sink before this returns. */
+  order(generation: Generation): void {
+    const nsPerUnit = 1 / (generation.frequency / 1e9)
+    if (this.originUnits < 0) {
+      this.originUnits = generation.minTimeUnits
+      this.originNs = Number.isInteger(nsPerUnit)
+        ? BigInt(generation.minTimeUnits) * BigInt(nsPerUnit)
+        : BigInt(Math.trunc(generation.minTimeUnits * nsPerUnit))
+    }
+    this.generations++
+    this.model.enter(generation, this.generations)
+    this.block.strings = generation.strings
+    this.block.stacks = generation.stacks
+    this.block.length = 0
+    this.tell(Ev.Sync, this.relativeNs(generation, generation.minTimeUnits), -1, -1, -1, generation.number, 0)
+
+    const heads = new Heads(generation, this.model, (units) => this.preciseNs(generation, units))
+    for (let cursor = 0; cursor < heads.count; cursor++) this.take(generation, heads, cursor, -1, false)
+    let nextSample = 0
+    const { cpuSamples } = generation
+    const { heap } = heads
+    for (;;) {
+      const top = heap.top
+      if (nextSample < cpuSamples.length) {
+        const sample = cpuSamples[nextSample]
+        const sampleNs = this.relativeNs(generation, sample.timeUnits)
+        if (top < 0 || sampleNs < heap.time[top]) {
+          nextSample++
+          this.tellSample(sample, sampleNs)
+          continue
+        }
+        // The run of the head must stop before the next sample.
+        if (!this.take(generation, heads, top, 0, false, sampleNs)) this.unstick(generation, heads)
+        continue
+      }
+      if (top < 0) break
+      if (!this.take(generation, heads, top, 0, false)) this.unstick(generation, heads)
+    }
+    this.flush()
+  }
+
+  /**
+   * The earliest head has to wait for another thread: tries the others in order of time. When none can go on, an event was lost, and
+   * the earliest is taken all the same.
+   */
+  private unstick(generation: Generation, heads: Heads): void {
+    const { heap } = heads
+    heap.sort()
+    for (let index = 1; index < heap.length; index++) {
+      if (this.take(generation, heads, heap.cursorAt(index), index, false)) return
+    }
+    const cursor = heap.cursorAt(0)
+    this.problems.add('ORDER_FORCED', generation.byteOffset + heads.at[cursor], () => {
+      const time = (heap.time[cursor] / 1e6).toFixed(3)
+      return `no thread of generation ${generation.number} can go on at ${time} ms: ${eventName(heads.kind[cursor])} waits for an event that never comes (lost batches, or the capture was cut). It is taken as it stands; times around it are right, what the goroutine did before may be missing.`
+    })
+    this.take(generation, heads, cursor, 0, true)
+  }
+
+  /**
+   * Takes the head of a cursor and, when it is the earliest, the events after it for as long as no other head is earlier; then
+   * puts the cursor where it belongs.
+   *
+   * @param index place of the cursor in the heap; -1 when it is not there yet and its first event is to be read
+   * @param forcing take the event although it should wait
+   * @param untilNs stop the run before this time
+   * @returns false when the head has to wait for another thread
+   */
+  private take(
+    generation: Generation,
+    heads: Heads,
+    cursor: number,
+    index: number,
+    forcing: boolean,
+    untilNs = Infinity,
+  ): boolean {
+    const { goTimes } = this.options
+    const { bytes } = generation
+    const nsPerUnit = 1 / (generation.frequency / 1e9)
+    const wholeUnits = Number.isInteger(nsPerUnit)
+    const truncating = goTimes && !wholeUnits
+    const { model, block, sink } = this
+    const { goroutines, mG, mP } = model
+    const { gStatus, gGeneration, gSequence, pStatus, pGeneration, pSequence } = model
+    const { kind: outKind, timeNs: outTime, goroutine: outG, processor: outP, thread: outM } = block
+    const { a: outA, b: outB, c: outC, stack: outStack } = block
+    const { heap } = heads
+    const counts = timedArgumentCount
+    const ordinal = this.generations
+    const { maxTimeNs } = heads
+    const thread = heads.thread[cursor]
+
+    let at = heads.at[cursor]
+    let end = heads.end[cursor]
+    let time = heap.time[cursor]
+    let kind = heads.kind[cursor]
+    let a0 = heads.args[cursor * 4]
+    let a1 = heads.args[cursor * 4 + 1]
+    let a2 = heads.args[cursor * 4 + 2]
+    let a3 = heads.args[cursor * 4 + 3]
+    let rows = block.length
+    let lastNs = this.lastNs
+    let events = this.events
+    const limit = index === 0 ? Math.min(heap.secondTime(), untilNs) : -Infinity
+    // Growing tables are replaced: after a call to the model the run ends when they were.
+    let inHand = index >= 0
+    let taken = false
+
+    for (;;) {
+      if (inHand) {
+        // ---- The event in hand against the model. ----
+        const g = thread < 0 ? -1 : mG[thread]
+        const p = thread < 0 ? -1 : mP[thread]
+        let tell = true
+        let rowA = a0
+        let rowB = 0
+        let rowStack = 0
+        fast: {
+          switch (kind) {
+            case Ev.GoStart: {
+              const row = goroutines.find(a0)
+              if (row < 0 || gStatus[row] !== GoStatus.runnable || gGeneration[row] !== ordinal) break
+              if (gSequence[row] + 1 !== a1 || p < 0 || g >= 0) break
+              gStatus[row] = GoStatus.running
+              gSequence[row] = a1
+              mG[thread] = row
+              rowA = row
+              break fast
+            }
+            case Ev.GoStop:
+            case Ev.GoBlock:
+              if (g < 0 || p < 0 || gStatus[g] !== GoStatus.running) break
+              gStatus[g] = kind === Ev.GoStop ? GoStatus.runnable : GoStatus.waiting
+              mG[thread] = -1
+              rowStack = a1
+              break fast
+            case Ev.GoUnblock: {
+              const row = goroutines.find(a0)
+              if (row < 0 || gStatus[row] !== GoStatus.waiting || gGeneration[row] !== ordinal) break
+              if (gSequence[row] + 1 !== a1) break
+              gStatus[row] = GoStatus.runnable
+              gSequence[row] = a1
+              rowA = row
+              rowStack = a2
+              break fast
+            }
+            case Ev.GoSyscallBegin:
+              if (g < 0 || p < 0 || gStatus[g] !== GoStatus.running) break
+              if (pGeneration[p] !== ordinal || pSequence[p] + 1 !== a0) break
+              gStatus[g] = GoStatus.syscall
+              pStatus[p] = ProcStatus.syscall
+              pSequence[p] = a0
+              rowStack = a1
+              break fast
+            case Ev.GoSyscallEnd:
+              if (g < 0 || p < 0 || gStatus[g] !== GoStatus.syscall || pStatus[p] !== ProcStatus.syscall) break
+              gStatus[g] = GoStatus.running
+              pStatus[p] = ProcStatus.running
+              break fast
+            case Ev.HeapAlloc:
+              if (p < 0) break
+              break fast
+            case Ev.UserRegionBegin:
+            case Ev.UserRegionEnd:
+              if (g < 0 || p < 0) break
+              rowB = a1
+              rowStack = a2
+              break fast
+          }
+          // ---- Everything else, and everything odd. ----
+          const result = model.advance(kind, thread, a0, a1, a2, a3, at, forcing)
+          forcing = false
+          if (result === Advance.wait) {
+            if (taken) {
+              // The run got this far: this event is the cursor's head now, and still the earliest.
+              heads.store(cursor, at, end, kind, a0, a1, a2, a3)
+              heap.time[cursor] = time
+            }
+            block.length = rows
+            this.lastNs = lastNs
+            this.events = events
+            return taken
+          }
+          tell = false
+          if (result === Advance.tell) {
+            if (rows > BLOCK_ROWS - MAX_EVENT_ROWS) {
+              block.length = rows
+              sink.events(block)
+              rows = 0
+            }
+            let t = wholeUnits ? time : Math.floor(time)
+            for (const extra of model.extra) {
+              if (goTimes) lastNs = t = t > lastNs ? t : lastNs + 1
+              outKind[rows] = extra.kind
+              outTime[rows] = t
+              outG[rows] = extra.goroutine
+              outP[rows] = extra.processor
+              outM[rows] = thread
+              outA[rows] = extra.a
+              outB[rows] = extra.b
+              outC[rows] = 0
+              outStack[rows] = 0
+              rows++
+              events++
+            }
+            if (goTimes) t = t > lastNs ? t : lastNs + 1
+            if (t > lastNs) lastNs = t
+            outKind[rows] = model.rowKind
+            outTime[rows] = t
+            outG[rows] = model.rowG
+            outP[rows] = model.rowP
+            outM[rows] = model.rowM
+            outA[rows] = model.rowA
+            outB[rows] = model.rowB
+            outC[rows] = model.rowC
+            outStack[rows] = model.rowStack
+            rows++
+            events++
+          } else if (result === Advance.damaged) {
+            this.damage(generation, thread, at, end, time, model.damage)
+            at = end
+          } else if (kind >= FIRST_EXPERIMENTAL) {
+            // Experimental events are counted and take their time, but are not told.
+            if (goTimes) lastNs = time > lastNs ? time : lastNs + 1
+            events++
+          }
+        }
+        if (tell) {
+          if (rows === BLOCK_ROWS) {
+            block.length = rows
+            sink.events(block)
+            rows = 0
+          }
+          let t = wholeUnits ? time : Math.floor(time)
+          if (t > lastNs) lastNs = t
+          else if (goTimes) t = ++lastNs
+          outKind[rows] = kind
+          outTime[rows] = t
+          outG[rows] = g
+          outP[rows] = p
+          outM[rows] = thread
+          outA[rows] = rowA
+          outB[rows] = rowB
+          outStack[rows] = rowStack
+          rows++
+          events++
+        }
+        taken = true
+      }
+
+      // ---- The next event of this cursor. ----
+      if (at >= end) {
+        if (!heads.nextBatch(cursor)) {
+          if (index >= 0) heap.remove(index)
+          break
+        }
+        at = heads.at[cursor]
+        end = heads.end[cursor]
+        time = heap.time[cursor]
+      }
+      kind = bytes[at++]
+      const count = counts[kind]
+      let sound = count !== NOT_TIMED
+      if (sound) {
+        // The time since the previous event and up to four arguments. Seven numbers of ten are one byte, most others two.
+        let value = bytes[at++]
+        if (value >= 0x80) {
+          const second = bytes[at]
+          if (second < 0x80) {
+            value = (value & 0x7f) | (second << 7)
+            at++
+          } else {
+            value = readLong(bytes, at, value)
+            at = longEnd
+          }
+        }
+        time += truncating ? Math.trunc(value * nsPerUnit) : value * nsPerUnit
+        for (let i = 0; i < count; i++) {
+          value = bytes[at++]
+          if (value >= 0x80) {
+            const second = bytes[at]
+            if (second < 0x80) {
+              value = (value & 0x7f) | (second << 7)
+              at++
+            } else {
+              value = readLong(bytes, at, value)
+              at = longEnd
+            }
+          }
+          if (i === 0) a0 = value
+          else if (i === 1) a1 = value
+          else if (i === 2) a2 = value
+          else a3 = value
+        }
+        sound = at <= end && time <= maxTimeNs
+      }
+      if (!sound) {
+        const what =
+          count === NOT_TIMED
+            ? `event number ${kind} does not exist`
+            : 'an event does not end within its batch, or its time is out of reach'
+        // Events carry no length: what follows in this batch cannot be told apart. The thread's state is unknown from here.
+        this.damage(generation, thread, Math.min(at, end), end, heap.time[cursor], what)
+        at = end
+        inHand = false
+        continue
+      }
+      inHand = true
+
+      // ---- Its place among the heads. ----
+      if (time <= limit) {
+        if (model.gStatus === gStatus && model.pStatus === pStatus && model.mG === mG) continue
+      }
+      heads.store(cursor, at, end, kind, a0, a1, a2, a3)
+      heap.time[cursor] = time
+      if (index < 0) heap.push(cursor)
+      else heap.update(index)
+      taken = true
+      break
+    }
+    block.length = rows
+    this.lastNs = lastNs
+    this.events = events
+    return true
+  }
+
+  /** Tells one event outside the hot loop. */
+  private tell(kind: number, timeNs: number, g: number, p: number, m: number, a: number, stack: number): void {
+    const { block } = this
+    if (block.length === BLOCK_ROWS) this.flush()
+    let t = timeNs
+    if (this.options.goTimes && t <= this.lastNs) t = this.lastNs + 1
+    if (t > this.lastNs) this.lastNs = t
+    const row = block.length++
+    block.kind[row] = kind
+    block.timeNs[row] = t
+    block.goroutine[row] = g
+    block.processor[row] = p
+    block.thread[row] = m
+    block.a[row] = a
+    block.stack[row] = stack
+    this.events++
+  }
+
+  private tellSample(sample: CpuSample, timeNs: number): void {
+    const { goroutines, processors, threads } = this.model
+    const g = sample.goroutine === 0 ? -1 : goroutines.find(sample.goroutine)
+    const p = sample.processor === NONE_U64 ? -1 : processors.find(sample.processor)
+    const m = sample.thread === NONE_U64 ? -1 : threads.find(sample.thread)
+    this.tell(Ev.CPUSample, timeNs, g, p, m, g, sample.stack)
+  }
+
+  private flush(): void {
+    if (this.block.length > 0) this.sink.events(this.block)
+    this.block.length = 0
+  }
+
+  private damage(generation: Generation, thread: number, at: number, end: number, timeNs: number, what: string): void {
+    this.problems.add(
+      'BATCH_DAMAGED',
+      generation.byteOffset + at,
+      () =>
+        `${what}, at byte ${(generation.byteOffset + at).toLocaleString('en-US')} (generation ${generation.number}): the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one thread's events from ${(timeNs / 1e6).toFixed(3)} ms on, is lost; other threads are kept.`,
+    )
+    this.lost.push({ startNs: timeNs, endNs: this.relativeNs(generation, generation.maxTimeUnits) })
+    this.model.forgetThread(thread)
+  }
+}
+
+/** Where each thread's events of one generation go on. */
+class Heads {
+  readonly count: number
+  /** Row of the thread; -1 for events written on behalf of nobody. */
+  readonly thread: Int32Array
+  /** Position after the head, and end of its batch, in the generation's bytes. */
+  readonly at: Int32Array
+  readonly end: Int32Array
+  /** The head: kind and four arguments each. Its time is the heap's key. */
+  readonly kind: Uint8Array
+  readonly args: Float64Array
+  readonly heap: CursorHeap
+  /** Later times are damage. */
+  readonly maxTimeNs: number
+  private readonly batches: number[][]
+  private readonly batch: Int32Array
+  private readonly batchStartNs: Float64Array
+
+  constructor(
+    private readonly generation: Generation,
+    model: SchedulerModel,
+    toNs: (units: number) => number,
+  ) {
+    const batchesOf = new Map<number, number[]>()
+    generation.timed.forEach((batch, i) => {
+      const list = batchesOf.get(batch.thread)
+      if (list === undefined) batchesOf.set(batch.thread, [i])
+      else list.push(i)
+    })
+    this.count = batchesOf.size
+    this.batches = [...batchesOf.values()]
+    this.thread = Int32Array.from(batchesOf.keys(), (id) => (id === NONE_U64 ? -1 : model.threadRow(id)))
+    this.at = new Int32Array(this.count)
+    this.end = new Int32Array(this.count)
+    this.kind = new Uint8Array(this.count)
+    this.args = new Float64Array(this.count * 4)
+    this.batch = new Int32Array(this.count).fill(-1)
+    this.heap = new CursorHeap(this.count)
+    this.batchStartNs = Float64Array.from(generation.timed, (batch) => toNs(batch.timeUnits))
+    this.maxTimeNs = toNs(generation.maxTimeUnits) + MAX_BATCH_SPAN_NS
+  }
+
+  store(cursor: number, at: number, end: number, kind: number, a0: number, a1: number, a2: number, a3: number): void {
+    this.at[cursor] = at
+    this.end[cursor] = end
+    this.kind[cursor] = kind
+    const base = cursor * 4
+    this.args[base] = a0
+    this.args[base + 1] = a1
+    this.args[base + 2] = a2
+    this.args[base + 3] = a3
+  }
+
+  /** Moves to the thread's next batch that holds anything; false when there is none. */
+  nextBatch(cursor: number): boolean {
+    const list = this.batches[cursor]
+    while (++this.batch[cursor] < list.length) {
+      const batch = this.generation.timed[list[this.batch[cursor]]]
+      if (batch.from === batch.to) continue
+      this.at[cursor] = batch.from
+      this.end[cursor] = batch.to
+      this.heap.time[cursor] = this.batchStartNs[list[this.batch[cursor]]]
+      return true
+    }
+    return false
+  }
+}
+
+/** Position after the number that `readLong` read last. */
+let longEnd = 0
+
+/** Reads on in a number whose first byte is known; a number that no runtime writes makes the position impossible. */
+function readLong(bytes: Uint8Array, from: number, first: number): number {
+  let at = from
+  let value = first & 0x7f
+  let scale = 128
+  for (let length = 2; length <= 10; length++) {
+    const byte = bytes[at++]
+    value += (byte & 0x7f) * scale
+    if (byte < 0x80) {
+      longEnd = length === 10 && byte > 1 ? Infinity : at
+      return value
+    }
+    scale *= 128
+  }
+  longEnd = Infinity
+  return value
+}

@@ -1,0 +1,103 @@
+// response.ts: what a receiver of traces answers, and how an exporter reads it.
+
+import { ByteWriter, halvesOf, utf8Of } from '../../base/bytes.ts'
+import { Failure } from '../../base/failure.ts'
+import { FieldCursor } from '../protobuf.ts'
+import { messageFromJson } from './json-reader.ts'
+import { RPC_STATUS, TRACE_RESPONSE } from './schema.ts'
+
+/** Said by a receiver that took a request but not all of it, or that has a warning (`rejectedSpans` 0). */
+export interface PartialSuccess {
+  readonly rejectedSpans: bigint
+  readonly message: string
+}
+
+/** An error answer: google.rpc.Status without its details. */
+export interface RpcStatus {
+  /** gRPC's number of the error; 3 is INVALID_ARGUMENT, 14 UNAVAILABLE. OTLP/HTTP clients do not interpret it. */
+  readonly code: number
+  readonly message: string
+}
+
+/** Body of ExportTraceServiceResponse. Full success (`partial` null) is zero bytes in protobuf and `{}` in JSON. */
+export function encodeTraceResponse(json: boolean, partial: PartialSuccess | null): Uint8Array {
+  if (json) {
+    if (partial === null) return utf8Of('{}')
+    const { rejectedSpans, message } = partial
+    return utf8Of(JSON.stringify({ partialSuccess: { rejectedSpans: String(rejectedSpans), errorMessage: message } }))
+  }
+  const out = new ByteWriter(64)
+  if (partial !== null) {
+    out.byte(0x0a)
+    const part = out.beginPart()
+    const { low, high } = halvesOf(partial.rejectedSpans)
+    if (low !== 0 || high !== 0) {
+      out.byte(0x08)
+      out.varint64(low, high)
+    }
+    writeMessage(out, partial.message)
+    out.endPart(part)
+  }
+  return out.take()
+}
+
+/** Body of an error answer. */
+export function encodeStatus(json: boolean, status: RpcStatus): Uint8Array {
+  const { code, message } = status
+  if (json) return utf8Of(JSON.stringify({ code, message }))
+  const out = new ByteWriter(64)
+  if (code !== 0) {
+    const { low, high } = halvesOf(code)
+    out.byte(0x08)
+    out.varint64(low, high)
+  }
+  writeMessage(out, message)
+  return out.take()
+}
+
+/**
+ * What a 2xx answer says: null for full success (also zero bytes in either encoding and an empty `partialSuccess`).
+ *
+ * @throws Failure SPANS_MALFORMED when the body is no such answer (a login page with status 200).
+ */
+export function parseTraceResponse(bytes: Uint8Array, json: boolean): PartialSuccess | null {
+  const response = json && bytes.length > 0 ? messageFromJson(TRACE_RESPONSE, bytes) : bytes
+  let rejectedSpans = 0n
+  let message = ''
+  const outer = new FieldCursor(response, 0, response.length, TRACE_RESPONSE)
+  while (outer.next()) {
+    if (outer.field !== 1) continue
+    const partial = new FieldCursor(response, outer.from, outer.to, TRACE_RESPONSE.fields[0].message ?? TRACE_RESPONSE)
+    while (partial.next()) {
+      if (partial.field === 1) rejectedSpans = BigInt.asIntN(64, partial.big())
+      else if (partial.field === 2) message = partial.text()
+    }
+  }
+  return rejectedSpans === 0n && message === '' ? null : { rejectedSpans, message }
+}
+
+/** The code and message of an error answer; null when the body is none (proxies answer HTML) or empty. Never throws. */
+export function parseStatus(bytes: Uint8Array, json: boolean): RpcStatus | null {
+  let code = 0
+  let message = ''
+  try {
+    const status = json ? messageFromJson(RPC_STATUS, bytes) : bytes
+    const cursor = new FieldCursor(status, 0, status.length, RPC_STATUS)
+    while (cursor.next()) {
+      if (cursor.field === 1) code = cursor.low | 0
+      else if (cursor.field === 2) message = cursor.text()
+    }
+  } catch (thrown) {
+    if (thrown instanceof Failure) return null
+    throw thrown
+  }
+  return code === 0 && message === '' ? null : { code, message }
+}
+
+function writeMessage(out: ByteWriter, message: string): void {
+  if (message === '') return
+  out.byte(0x12)
+  const part = out.beginPart()
+  out.utf8(message)
+  out.endPart(part)
+}

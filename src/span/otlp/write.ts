@@ -1,0 +1,165 @@
+// write.ts: spans and attributes of our own making to OTLP protobuf.
+
+import { ByteWriter, halvesOf } from '../../base/bytes.ts'
+import type { Attribute, AttributeValue, NewSpan } from '../span.ts'
+
+/** Tags of the fields that hold attributes: in a Span, and in a Link. */
+const SPAN_ATTRIBUTE = 0x4a
+const LINK_ATTRIBUTE = 0x22
+
+/**
+ * Attributes as a Span message carries them (field 9, repeated KeyValue): to be appended to a span's bytes.
+ *
+ * @throws RangeError for an `int` that is no whole number, or not exact as a number, or longer than 64 bits.
+ */
+export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
+  const out = new ByteWriter(64 * attributes.length)
+  writeAttributes(out, SPAN_ATTRIBUTE, attributes)
+  return out.take()
+}
+
+/** Content of one Span message, without tag and length. */
+export function encodeSpan(span: NewSpan): Uint8Array {
+  const out = new ByteWriter(512)
+  writeSpan(out, span)
+  return out.take()
+}
+
+/**
+ * One ResourceSpans message with its tag and length: a request by itself, or to be joined to one (`joinRequests`).
+ *
+ * @param resource serialized Resource message (`ResourceRow.resource`); zero bytes leave it out.
+ * @param schemaUrl of the resource (`resourceSchemaUrl`).
+ */
+export function encodeResourceSpans(
+  resource: Uint8Array,
+  scopeName: string,
+  scopeVersion: string,
+  spans: readonly NewSpan[],
+  schemaUrl = '',
+): Uint8Array {
+  const out = new ByteWriter(resource.length + 512 * (spans.length + 1))
+  out.byte(0x0a)
+  const resourceSpans = out.beginPart(2)
+  if (resource.length > 0) {
+    out.byte(0x0a)
+    out.varint(resource.length)
+    out.raw(resource)
+  }
+  out.byte(0x12)
+  const scopeSpans = out.beginPart(2)
+  out.byte(0x0a)
+  const scope = out.beginPart()
+  writeText(out, 0x0a, scopeName)
+  writeText(out, 0x12, scopeVersion)
+  out.endPart(scope)
+  for (const span of spans) {
+    out.byte(0x12)
+    const part = out.beginPart(2)
+    writeSpan(out, span)
+    out.endPart(part, 2)
+  }
+  out.endPart(scopeSpans, 2)
+  writeText(out, 0x1a, schemaUrl)
+  out.endPart(resourceSpans, 2)
+  return out.take()
+}
+
+function writeSpan(out: ByteWriter, span: NewSpan): void {
+  writeBytes(out, 0x0a, span.traceId)
+  writeBytes(out, 0x12, span.spanId)
+  writeText(out, 0x1a, span.traceState)
+  writeBytes(out, 0x22, span.parentSpanId)
+  writeText(out, 0x2a, span.name)
+  if (span.kind !== 0) {
+    out.byte(0x30)
+    out.varint(span.kind)
+  }
+  writeTime(out, 0x39, span.startUnixNs)
+  writeTime(out, 0x41, span.endUnixNs)
+  writeAttributes(out, SPAN_ATTRIBUTE, span.attributes)
+  for (const link of span.links) {
+    out.byte(0x6a)
+    const part = out.beginPart()
+    writeBytes(out, 0x0a, link.traceId)
+    writeBytes(out, 0x12, link.spanId)
+    writeAttributes(out, LINK_ATTRIBUTE, link.attributes)
+    out.endPart(part)
+  }
+  if (span.flags !== 0) {
+    out.byte(0x85)
+    out.byte(0x01)
+    out.fixed32(span.flags)
+  }
+}
+
+function writeAttributes(out: ByteWriter, tag: number, attributes: readonly Attribute[]): void {
+  for (const { key, value } of attributes) {
+    out.byte(tag)
+    const attribute = out.beginPart()
+    writeText(out, 0x0a, key)
+    out.byte(0x12)
+    const part = out.beginPart()
+    writeValue(out, value)
+    out.endPart(part)
+    out.endPart(attribute)
+  }
+}
+
+/** Content of an AnyValue: its one field is written even when it is empty, zero or false. */
+function writeValue(out: ByteWriter, value: AttributeValue): void {
+  if (typeof value === 'string') {
+    out.byte(0x0a)
+    const text = out.beginPart()
+    out.utf8(value)
+    out.endPart(text)
+  } else if (typeof value === 'boolean') {
+    out.byte(0x10)
+    out.byte(value ? 1 : 0)
+  } else if (typeof value === 'number') {
+    out.byte(0x21)
+    out.double(value)
+  } else if ('int' in value) {
+    const { int } = value
+    if (typeof int === 'bigint' ? BigInt.asIntN(64, int) !== int : !Number.isSafeInteger(int)) {
+      throw new RangeError(
+        `integer attribute of ${int}: whole numbers are taken, below 2^53 as number, below 2^63 as bigint`,
+      )
+    }
+    const { low, high } = halvesOf(int)
+    out.byte(0x18)
+    out.varint64(low, high)
+  } else {
+    out.byte(0x2a)
+    const array = out.beginPart()
+    for (const text of value) {
+      out.byte(0x0a)
+      const part = out.beginPart()
+      writeValue(out, text)
+      out.endPart(part)
+    }
+    out.endPart(array)
+  }
+}
+
+function writeText(out: ByteWriter, tag: number, text: string): void {
+  if (text === '') return
+  out.byte(tag)
+  const part = out.beginPart()
+  out.utf8(text)
+  out.endPart(part)
+}
+
+function writeBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void {
+  if (bytes.length === 0) return
+  out.byte(tag)
+  out.varint(bytes.length)
+  out.raw(bytes)
+}
+
+function writeTime(out: ByteWriter, tag: number, unixNs: bigint): void {
+  const { low, high } = halvesOf(unixNs)
+  if (low === 0 && high === 0) return
+  out.byte(tag)
+  out.fixed64(low, high)
+}

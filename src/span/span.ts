@@ -1,0 +1,90 @@
+// span.ts: spans as columns over the bytes of one OTLP trace request, and spans of our own making.
+//
+// The bytes of a request are never decoded as a whole on the way through: the columns say where in the bytes the few
+// things lie that joining needs. What is not named here stays in the bytes and leaves as it came.
+
+/** The resources of a request: one row per ResourceSpans message that holds a span. */
+export interface ResourceRow {
+  /** Content of the ResourceSpans message (without its tag and length) in `SpanTable.bytes`. */
+  readonly from: number
+  readonly to: number
+  /** Serialized Resource message (merged when the message occurred more than once); empty when there was none. */
+  readonly resource: Uint8Array
+  readonly process: ProcessIdentity
+}
+
+/** Which running program made the spans of a resource (design section 1). */
+export interface ProcessIdentity {
+  /** Equal for equal processes; the partition key. */
+  readonly key: string
+  /** `service.name`, empty when the resource has none. */
+  readonly service: string
+  /**
+   * The first present of service.instance.id, k8s.pod.uid (`uid/container` where the container is named),
+   * host.id|host.name + process.pid (`host:pid`); empty when shared.
+   */
+  readonly instance: string
+  /**
+   * Every name a capture may use for this process: instance id, pod uid and name, each also with its container, host id
+   * and name, each also with the process id. Pods, hosts and containers may be those of several processes.
+   */
+  readonly aliases: readonly string[]
+  /** True when nothing tells replicas apart: such spans join by ids only. */
+  readonly shared: boolean
+}
+
+/** Columns over one OTLP protobuf ExportTraceServiceRequest; one row per span, in the order of the bytes. */
+export interface SpanTable {
+  readonly bytes: Uint8Array
+  readonly length: number
+  /** Content of the Span message, without its tag and length. */
+  readonly spanFrom: Int32Array
+  readonly spanTo: Int32Array
+  /** Offset of the 16 and 8 id bytes; -1 when missing, all zero or of another length. `parentIdAt` is -1 for a root. */
+  readonly traceIdAt: Int32Array
+  readonly spanIdAt: Int32Array
+  readonly parentIdAt: Int32Array
+  readonly nameFrom: Int32Array
+  readonly nameTo: Int32Array
+  /** Unix nanoseconds as two 32-bit halves: value = high × 2^32 + low. */
+  readonly startLow: Uint32Array
+  readonly startHigh: Uint32Array
+  readonly endLow: Uint32Array
+  readonly endHigh: Uint32Array
+  /** Row in `resources`. */
+  readonly resource: Int32Array
+  /** 1 when the span carries `subspan.capture` already. */
+  readonly enriched: Uint8Array
+  readonly resources: readonly ResourceRow[]
+}
+
+/** A value of an attribute that we write; `int` for whole numbers, a plain number for doubles. */
+export type AttributeValue = string | boolean | number | { readonly int: number | bigint } | readonly string[]
+
+export interface Attribute {
+  readonly key: string
+  readonly value: AttributeValue
+}
+
+/** A link to another span. */
+export interface SpanLink {
+  readonly traceId: Uint8Array
+  readonly spanId: Uint8Array
+  readonly attributes: readonly Attribute[]
+}
+
+/** A span of our own making. */
+export interface NewSpan {
+  readonly traceId: Uint8Array
+  readonly spanId: Uint8Array
+  readonly parentSpanId: Uint8Array
+  readonly traceState: string
+  readonly flags: number
+  readonly name: string
+  /** OTLP's number: 1 is internal. */
+  readonly kind: number
+  readonly startUnixNs: bigint
+  readonly endUnixNs: bigint
+  readonly attributes: readonly Attribute[]
+  readonly links: readonly SpanLink[]
+}
