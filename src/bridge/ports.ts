@@ -1,0 +1,116 @@
+// ports.ts: what the flow asks of the doors: a durable journal, capture files, decoding, counting, time.
+
+import type { CaptureInfo } from '../capture/capture.ts'
+import type { GcPhases, StackFrame, TaskRecord } from '../breakdown/breakdown.ts'
+
+/** What an entry of the journal is about. The numbers are on disk: never change one. */
+export const EntryKind = {
+  /** An OTLP protobuf trace request that goes to the destinations. */
+  outgoing: 1,
+  /** An accepted OTLP protobuf trace request that waits for a capture. */
+  held: 2,
+  /** A held request leaves: with its body, or, where the body is empty, with the held entry's bytes. */
+  released: 3,
+  /** A capture was accepted; its bytes are a file beside the journal. */
+  capture: 4,
+  /** A capture was decoded (or given up), and all that it adds to spans that had left is in the journal. */
+  captureSettled: 5,
+} as const
+export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind]
+
+/** One entry to be written. */
+export interface NewEntry {
+  readonly kind: EntryKind
+  /** Small plain data that goes with it, written as JSON. */
+  readonly meta: Readonly<Record<string, unknown>>
+  readonly body: Uint8Array
+  /** Sequence number of the held entry that this one settles (`released`), or of the capture (`captureSettled`). */
+  readonly settles?: number
+}
+
+/** One entry as read back. */
+export interface JournalEntry extends NewEntry {
+  /** Counts up from 1 over the life of the data folder; never used twice. */
+  readonly sequence: number
+  /** When it was written, Unix milliseconds. */
+  readonly writtenMs: number
+}
+
+/** The durable, append-only log. */
+export interface Journal {
+  /**
+   * Writes entries together: after a crash either all or none of them are there. Resolves with their sequence numbers when they are on disk
+   * (one fsync serves all that wait at that moment).
+   *
+   * @throws Failure STORE when the disk refuses, OVERLOADED (with `retryAfterSeconds`) when the bytes allowed are used up; then nothing was written.
+   */
+  append(entries: readonly NewEntry[]): Promise<readonly number[]>
+  /** All entries still kept, in order, for the restart. Damaged stretches are skipped and counted. */
+  replay(): AsyncIterable<JournalEntry>
+  /** The body of a kept entry; null when it is kept no longer. */
+  body(sequence: number): Promise<Uint8Array | null>
+}
+
+/** Capture files. */
+export interface CaptureFiles {
+  /**
+   * Stores the bytes of a capture durably while they stream in.
+   *
+   * @returns id: the first 32 hex digits of the SHA-256 of the bytes, so that the same bytes have the same id
+   * @throws Failure CAPTURE_EMPTY, CAPTURE_TOO_LARGE (with both numbers), STORE, OVERLOADED
+   */
+  write(chunks: AsyncIterable<Uint8Array>): Promise<StoredCapture>
+  path(id: string): string
+  remove(id: string): Promise<void>
+}
+
+export interface StoredCapture {
+  readonly id: string
+  readonly bytes: number
+  /** Whether the same bytes were stored before. */
+  readonly known: boolean
+}
+
+/** What decoding tells while it goes on. */
+export interface DecodeListener {
+  /** Tasks that are complete, with the new rows of the tables that they point into. */
+  tasks(batch: DecodedBatch): void
+}
+
+/** Rows are appended to what earlier batches brought. */
+export interface DecodedBatch {
+  readonly tasks: readonly TaskRecord[]
+  readonly newReasons: readonly string[]
+  readonly newRangeNames: readonly string[]
+  readonly newStacks: readonly (readonly StackFrame[])[]
+  /** Everything before this time, nanoseconds from the origin, has been decoded. */
+  readonly decodedUntilNs: number
+  /** As far as known by now; complete with the last batch. */
+  readonly gcPhases: GcPhases
+}
+
+/** Decodes captures away from the main thread, with a ceiling of memory and a deadline. */
+export interface Decoder {
+  /** @throws Failure when nothing could be read, CAPTURE_WORKER when the worker died or was stopped. */
+  decode(path: string, listener: DecodeListener): Promise<CaptureInfo>
+}
+
+/** Counts what happened; names and labels are those of `telemetry/metrics.ts`. */
+export interface Counters {
+  add(name: string, value: number, labels?: Readonly<Record<string, string>>): void
+  set(name: string, value: number, labels?: Readonly<Record<string, string>>): void
+}
+
+/** Tells turns of events once; frequent things are counted instead. */
+export interface Log {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+  error(fields: Readonly<Record<string, unknown>>, message: string): void
+}
+
+/** Wall clock and timers, so that tests can hold time still. */
+export interface Clock {
+  nowMs(): number
+  /** @returns a function that cancels */
+  after(ms: number, run: () => void): () => void
+}
