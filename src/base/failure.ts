@@ -14,6 +14,7 @@ export type FailureCode =
   | 'SPANS_MALFORMED' // bytes that are no OTLP request in the encoding they claim
   | 'BODY_TOO_LARGE'
   | 'BODY_COMPRESSION'
+  | 'BODY_TIMEOUT' // a body that came too slowly
   | 'MEDIA_TYPE'
   | 'REQUEST' // a request whose parameters cannot be used
   | 'NOT_FOUND'

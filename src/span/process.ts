@@ -31,7 +31,8 @@ export function processOf(resource: Uint8Array): ProcessIdentity {
   const kept = known[slot]
   if (kept !== undefined && equalBytes(kept.resource, resource)) return kept.process
   const process = readProcess(resource)
-  known[slot] = { resource: resource.slice(), process }
+  // A copy by hand: `slice` of a Node Buffer is a view, which would keep the whole body it lies in.
+  known[slot] = { resource: new Uint8Array(resource), process }
   return process
 }
 

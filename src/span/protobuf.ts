@@ -98,7 +98,7 @@ export class FieldCursor {
       case 2: {
         this.varint('the length')
         this.from = this.to
-        if (this.high !== 0) this.skip(this.high * 4294967296 + this.low)
+        if (this.high !== 0) throw this.beyond(this.big())
         this.skip(this.low)
         break
       }
@@ -142,15 +142,15 @@ export class FieldCursor {
   }
 
   private skip(count: number): void {
-    const left = this.end - this.to
-    if (count > left) {
-      const announced = this.wire === 2 ? 'announced' : 'needed'
-      throw this.failure(
-        `${count.toLocaleString('en-US')} bytes ${announced}, ${left.toLocaleString('en-US')} left in the message`,
-      )
-    }
+    if (count > this.end - this.to) throw this.beyond(count)
     // Kept a small integer: were this field ever a double, every loop that takes its offsets from here would run on doubles.
     this.to = (this.to + count) | 0
+  }
+
+  private beyond(count: number | bigint): Failure {
+    const verb = this.wire === 2 ? 'announced' : 'needed'
+    const left = (this.end - this.to).toLocaleString('en-US')
+    return this.failure(`${count.toLocaleString('en-US')} bytes ${verb}, ${left} left in the message`)
   }
 
   private varint(what: string): void {

@@ -19,6 +19,7 @@ const schema = await protobuf.load(
 const Request = schema.lookupType('subspan.otlp.ExportTraceServiceRequest')
 
 const bytes = request(SPANS)
+const collectorBytes = backwards(bytes, Request)
 const table = scanTraceRequest(bytes)
 const jsonText = traceRequestToJson(bytes)
 const json = new TextEncoder().encode(jsonText)
@@ -35,6 +36,7 @@ const ourSpans = Array.from({ length: SPANS }, (_, i) => newSpan(i))
 console.log(`${SPANS} spans: ${bytes.length} bytes protobuf, ${json.length} bytes JSON; node ${process.version}`)
 const reference = measure('protobufjs decode', () => Request.decode(bytes))
 measure('scan', () => scanTraceRequest(bytes), reference)
+measure('scan, written by a Collector (last field first)', () => scanTraceRequest(collectorBytes), reference)
 measure(
   'scan, ids, name and times read',
   () => {
@@ -80,7 +82,7 @@ function measure(name, work, compared) {
   const rate = (SPANS / best) * 1e6
   const ratio = compared === undefined ? '' : `  x${(rate / compared).toFixed(1)}`
   console.log(
-    `${name.padEnd(42)}${(rate / 1e6).toFixed(2).padStart(8)} M spans/CPU-s${(best / 1000).toFixed(3).padStart(9)} ms${ratio}`,
+    `${name.padEnd(48)}${(rate / 1e6).toFixed(2).padStart(8)} M spans/CPU-s${(best / 1000).toFixed(3).padStart(9)} ms${ratio}`,
   )
   return rate
 }
@@ -114,6 +116,29 @@ function request(count) {
       resourceSpans: [{ resource, scopeSpans: [{ scope: { name: 'shop', version: '1.4.0' }, spans }] }],
     }),
   ).finish()
+}
+
+/** The same message with the fields of every message from the last to the first, as the Collector writes them. */
+function backwards(message, type) {
+  const reader = protobuf.Reader.create(message)
+  const fields = []
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32()
+    const inner = type?.fieldsById[tag >>> 3]?.resolve().resolvedType
+    if ((tag & 7) === 2) {
+      const content = reader.bytes()
+      fields.push((writer) => writer.uint32(tag).bytes(inner?.fieldsById ? backwards(content, inner) : content))
+    } else {
+      const from = reader.pos
+      reader.skipType(tag & 7)
+      const raw = message.subarray(from, reader.pos)
+      fields.push((writer) => writer.uint32(tag).raw(raw))
+    }
+  }
+  return fields
+    .reverse()
+    .reduce((writer, write) => (write(writer), writer), protobuf.Writer.create())
+    .finish()
 }
 
 function idBytes(size, number) {

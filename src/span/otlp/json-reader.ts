@@ -1,8 +1,8 @@
 // json-reader.ts: a message in OTLP/JSON, as UTF-8 bytes, to protobuf in one pass.
 //
 // Bytes to bytes: strings are copied without becoming JavaScript strings, and numbers are read digit by digit, so that
-// 64-bit ones stay exact even where a sender wrote them without quotes (JSON.parse would round them). About three times as
-// fast as JSON.parse alone.
+// 64-bit ones stay exact even where a sender wrote them without quotes (JSON.parse would round them). Faster than
+// JSON.parse alone.
 
 import { bytesOfBase64 } from '../../base/base64.ts'
 import { ByteWriter, halvesOf, textOf, utf8Of } from '../../base/bytes.ts'
@@ -10,11 +10,14 @@ import { Failure } from '../../base/failure.ts'
 import { digitOf } from '../../base/hex.ts'
 import { MAX_DEPTH } from '../protobuf.ts'
 import { tooDeep } from './check.ts'
-import type { FieldKind, FieldSchema, MessageSchema } from './schema.ts'
+import { jsonPathAt, shown } from './json-place.ts'
+import { fieldOf, planOf } from './json-plan.ts'
+import type { FieldPlan, MessagePlan } from './json-plan.ts'
+import type { MessageSchema } from './schema.ts'
 
 /**
- * The protobuf form of a JSON message. Unknown keys are passed over, null counts as absent, an object with one key twice
- * is refused; default values are left out as protobuf encoders do.
+ * The protobuf form of a JSON message. Unknown keys are passed over, null counts as absent, a key that comes twice in an
+ * object is refused (readers differ on which counts); default values are left out as protobuf encoders do.
  *
  * @param json text, or its UTF-8 bytes.
  * @throws Failure SPANS_MALFORMED with the JSON path and the byte offset.
@@ -23,82 +26,6 @@ export function messageFromJson(schema: MessageSchema, json: string | Uint8Array
   const reader = new JsonReader(typeof json === 'string' ? utf8Of(json) : json)
   reader.document(planOf(schema))
   return reader.out.take()
-}
-
-/** A field as reading JSON needs it. */
-interface FieldPlan {
-  readonly name: string
-  readonly key: Uint8Array
-  readonly tag: number
-  readonly kind: FieldKind
-  readonly repeated: boolean
-  readonly message: MessagePlan | null
-  /** Bytes that the length of the part will likely take. */
-  readonly lengthWidth: number
-  readonly values: readonly string[]
-  /** One bit per field of the message, to notice a key that comes twice. */
-  readonly bit: number
-  /** The next field with the same hash of its key. */
-  readonly next: FieldPlan | null
-  /** The field that came after this one last time: senders write keys in one order, so that it is tried first. */
-  follower: FieldPlan | null
-}
-
-interface MessagePlan {
-  readonly name: string
-  /** Written even when zero, false or empty. */
-  readonly oneof: boolean
-  /** Fields by `keyHash`. */
-  readonly buckets: (FieldPlan | null)[]
-  /** The field that came first last time. */
-  first: FieldPlan | null
-}
-
-const BUCKETS = 32
-const plans = new Map<MessageSchema, MessagePlan>()
-
-function planOf(schema: MessageSchema): MessagePlan {
-  const made = plans.get(schema)
-  if (made !== undefined) return made
-  const buckets = new Array<FieldPlan | null>(BUCKETS).fill(null)
-  const plan: MessagePlan = { name: schema.name, oneof: schema.oneof, buckets, first: null }
-  plans.set(schema, plan)
-  schema.fields.forEach((field, index) => {
-    const key = utf8Of(field.jsonName)
-    const hash = keyHash(key.length, key[0], key[key.length - 1])
-    plan.buckets[hash] = {
-      name: field.jsonName,
-      key,
-      tag: field.tag,
-      kind: field.kind,
-      repeated: field.repeated,
-      message: field.message === null ? null : planOf(field.message),
-      lengthWidth: lengthWidthOf(field),
-      values: field.values,
-      bit: 1 << index,
-      next: plan.buckets[hash],
-      follower: null,
-    }
-  })
-  return plan
-}
-
-/** Spans mostly take 128 bytes to 16 KiB, what holds spans more, the rest less. */
-function lengthWidthOf(field: FieldSchema): number {
-  switch (field.name) {
-    case 'resource_spans':
-    case 'scope_spans':
-      return 3
-    case 'spans':
-    case 'resource':
-      return 2
-    default:
-      return 1
-  }
-}
-
-function keyHash(length: number, first: number, last: number): number {
-  return (length + first * 3 + last * 5) & (BUCKETS - 1)
 }
 
 const QUOTE = 0x22
@@ -118,6 +45,7 @@ const HEX = Int8Array.from({ length: 256 }, (_, byte) => digitOf(byte))
 const NUMBER = /^-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/
 
 const TWO_32 = 4294967296
+const TWO_64 = 1n << 64n
 
 class JsonReader {
   readonly out: ByteWriter
@@ -224,22 +152,10 @@ class JsonReader {
     while (byte !== QUOTE && byte !== BACKSLASH && byte >= 0x20) byte = bytes[++to]
     if (byte === QUOTE) {
       this.at = to + 1
-      const size = to - from
-      let field = size === 0 ? null : plan.buckets[keyHash(size, bytes[from], bytes[to - 1])]
-      for (; field !== null; field = field.next) {
-        const { key } = field
-        if (key.length !== size) continue
-        let i = 0
-        while (i < size && key[i] === bytes[from + i]) i++
-        if (i === size) return field
-      }
-      return null
+      return fieldOf(plan, bytes, from, to)
     }
-    const name = this.text()
-    for (const bucket of plan.buckets) {
-      for (let field = bucket; field !== null; field = field.next) if (field.name === name) return field
-    }
-    return null
+    const name = utf8Of(this.text())
+    return fieldOf(plan, name, 0, name.length)
   }
 
   private list(field: FieldPlan, first: number, depth: number): void {
@@ -267,7 +183,7 @@ class JsonReader {
 
   /** Reads one value and writes it with its tag; unless `always`, nothing is written for a default value. */
   private value(field: FieldPlan, first: number, depth: number, always: boolean): void {
-    const { out } = this
+    const { out, at } = this
     switch (field.kind) {
       case 'message': {
         if (field.message === null) return
@@ -284,19 +200,23 @@ class JsonReader {
         this.id(field.tag, first)
         return
       case 'fixed64':
-        this.integer(field, first)
-        if (this.negative) throw this.range(field, '0 to 18,446,744,073,709,551,615')
+        if (!this.integer(field, first) || this.negative) throw this.range(field, at, '0 to 18,446,744,073,709,551,615')
         if (this.low !== 0 || this.high !== 0) {
           out.byte(field.tag)
           out.fixed64(this.low, this.high)
         }
         return
       case 'int64':
-        this.integer(field, first)
-        if (this.high >= 0x80000000 && !(this.negative && this.high === 0x80000000 && this.low === 0)) {
-          throw this.range(field, '-9,223,372,036,854,775,808 to 9,223,372,036,854,775,807')
+        if (this.integer(field, first) && this.isSigned64()) {
+          this.signed(field.tag, always)
+        } else if (field.doubleTag !== 0 && first !== QUOTE) {
+          // OpenTelemetry JS writes every whole number as an intValue, 1e300 too; in protobuf it makes these a double.
+          this.at = at
+          out.byte(field.doubleTag)
+          out.double(this.double(first))
+        } else {
+          throw this.range(field, at, '-9,223,372,036,854,775,808 to 9,223,372,036,854,775,807')
         }
-        this.signed(field.tag, always)
         return
       case 'int32':
       case 'enum':
@@ -304,16 +224,16 @@ class JsonReader {
           this.signed(field.tag, always)
           return
         }
-        this.integer(field, first)
-        if (this.high !== 0 || this.low > (this.negative ? 0x80000000 : 0x7fffffff)) {
-          throw this.range(field, '-2,147,483,648 to 2,147,483,647')
+        if (!this.integer(field, first) || this.high !== 0 || this.low > (this.negative ? 0x80000000 : 0x7fffffff)) {
+          throw this.range(field, at, '-2,147,483,648 to 2,147,483,647')
         }
         this.signed(field.tag, always)
         return
       case 'uint32':
       case 'fixed32':
-        this.integer(field, first)
-        if (this.negative || this.high !== 0) throw this.range(field, '0 to 4,294,967,295')
+        if (!this.integer(field, first) || this.negative || this.high !== 0) {
+          throw this.range(field, at, '0 to 4,294,967,295')
+        }
         if (this.low === 0) return
         out.varint(field.tag)
         if (field.kind === 'uint32') out.varint(this.low)
@@ -337,9 +257,8 @@ class JsonReader {
       }
       case 'bytes': {
         if (first !== QUOTE) throw this.expected('a string in base64')
-        const from = this.at
         const value = bytesOfBase64(this.text())
-        if (value === null) throw this.failure(from, 'this is no base64')
+        if (value === null) throw this.failure(at, 'this is no base64')
         out.byte(field.tag)
         out.varint(value.length)
         out.raw(value)
@@ -414,13 +333,17 @@ class JsonReader {
     for (let at = from; at < to; at += 2) out.byte(HEX[bytes[at]] * 16 + HEX[bytes[at + 1]])
   }
 
-  /** Reads a whole number, in quotes or not, of up to 64 bits: its magnitude into `low` and `high`, its sign. */
-  private integer(field: FieldPlan, first: number): void {
+  /**
+   * Reads a whole number, in quotes or not: its magnitude into `low` and `high`, its sign into `negative`.
+   *
+   * @returns false when its magnitude takes more than 64 bits.
+   */
+  private integer(field: FieldPlan, first: number): boolean {
     const { bytes } = this
-    const from = this.at + (first === QUOTE ? 1 : 0)
-    let at = from
-    this.negative = bytes[at] === MINUS
-    if (this.negative) at++
+    const quoted = first === QUOTE
+    let at = this.at + (quoted ? 1 : 0)
+    const negative = bytes[at] === MINUS
+    if (negative) at++
     const digitsAt = at
     // Fifteen digits fit a double; the few after them go by 32-bit halves.
     let value = 0
@@ -431,38 +354,39 @@ class JsonReader {
     }
     let high = Math.floor(value / TWO_32)
     let low = value - high * TWO_32
-    while (byte >= 0x30 && byte <= 0x39) {
+    while (byte >= 0x30 && byte <= 0x39 && high < TWO_32) {
       low = low * 10 + (byte - 0x30)
       const carry = Math.floor(low / TWO_32)
       low -= carry * TWO_32
       high = high * 10 + carry
-      if (high >= TWO_32) throw this.failure(from, `${field.name} does not fit 64 bits`)
       byte = bytes[++at]
     }
+    const leadingZero = bytes[digitsAt] === 0x30 && at - digitsAt > 1
+    const ended = quoted ? byte === QUOTE : !isNumberByte(byte)
+    if (at === digitsAt || leadingZero || !ended || high >= TWO_32) return this.wholeNumber(field, first)
+    this.at = quoted ? at + 1 : at
     this.low = low
     this.high = high
-    const digits = at - digitsAt
-    const plain = digits > 0 && (digits === 1 || bytes[digitsAt] !== 0x30)
-    if (first === QUOTE ? plain && byte === QUOTE : plain && byte !== 0x2e && (byte | 0x20) !== 0x65) {
-      this.at = first === QUOTE ? at + 1 : at
-    } else {
-      this.wholeNumber(field, first)
-    }
-    if (low === 0 && high === 0) this.negative = false
+    this.negative = negative && (low !== 0 || high !== 0)
+    return true
   }
 
-  /** A whole number in another notation: 1.0, 12e2. */
-  private wholeNumber(field: FieldPlan, first: number): void {
+  /** As `integer`, for other notations (1.0, 12e2) and for what is too long or no number at all. */
+  private wholeNumber(field: FieldPlan, first: number): boolean {
     const from = this.at
     const text = this.numberText(first)
-    const digits = wholeDigits(text)
-    if (digits === null) throw this.failure(from, `${field.name} is to be a whole number, found ${shown(text)}`)
-    const value = BigInt(digits)
-    if (value > 0xffffffffffffffffn) throw this.failure(from, `${field.name} does not fit 64 bits`)
-    const { low, high } = halvesOf(value)
+    const magnitude = wholeMagnitude(text)
+    if (magnitude === null) throw this.failure(from, `${field.name} is to be a whole number, found ${shown(text)}`)
+    const { low, high } = halvesOf(magnitude)
     this.low = low
     this.high = high
-    this.negative = text.startsWith('-') && value !== 0n
+    this.negative = text.startsWith('-') && magnitude !== 0n
+    return magnitude < TWO_64
+  }
+
+  /** Whether the number last read fits 64 bits with a sign. */
+  private isSigned64(): boolean {
+    return this.high < 0x80000000 || (this.negative && this.high === 0x80000000 && this.low === 0)
   }
 
   /** Writes the number last read as a varint in two's complement. */
@@ -575,9 +499,9 @@ class JsonReader {
     }
   }
 
-  private range(field: FieldPlan, range: string): Failure {
-    const digits = ((BigInt(this.high) << 32n) | BigInt(this.low)).toLocaleString('en-US')
-    return this.failure(this.at - 1, `${field.name} is ${this.negative ? '-' : ''}${digits}, ${range} is its range`)
+  private range(field: FieldPlan, from: number, range: string): Failure {
+    const found = textOf(this.bytes, from, this.at).replaceAll('"', '')
+    return this.failure(from, `${field.name} is ${shown(found)}, ${range} is its range`)
   }
 
   private expected(what: string): Failure {
@@ -605,63 +529,20 @@ function isNumberByte(byte: number): boolean {
   return (byte >= 0x30 && byte <= 0x39) || byte === MINUS || byte === 0x2b || byte === 0x2e || (byte | 0x20) === 0x65
 }
 
-/** The digits of a number without its sign when it is a whole one, in any notation and of any size up to some 40 digits. */
-function wholeDigits(text: string): string | null {
+/**
+ * The magnitude of a whole number in any notation, 2^64 for all that is larger; null for what is no number or has a
+ * fraction.
+ */
+function wholeMagnitude(text: string): bigint | null {
   const parts = NUMBER.exec(text)
   if (parts === null) return null
-  const digits = parts[1] + (parts[2] ?? '')
-  if (/^0+$/.test(digits)) return '0'
-  // Where the decimal point stands among the digits.
-  const point = parts[1].length + Number(parts[3] ?? 0)
-  if (point <= 0 || point > 40 || /[1-9]/.test(digits.slice(point))) return null
-  return digits.slice(0, point).padEnd(point, '0')
-}
-
-/** A piece of the sender's text for an error: short, control characters escaped. */
-function shown(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
-}
-
-/**
- * The JSON path of what stands at `offset`, whose bytes before it are well-formed JSON: `resourceSpans[0].resource`.
- * Found by walking through them again, so that reading itself keeps no track of it.
- */
-function jsonPathAt(bytes: Uint8Array, offset: number): string {
-  /** For each open object its last key, for each open array the index. */
-  const steps: (string | number)[] = []
-  let awaitsKey = false
-  for (let at = 0; at < offset; at++) {
-    switch (bytes[at]) {
-      case 0x7b:
-        steps.push('')
-        awaitsKey = true
-        break
-      case 0x5b:
-        steps.push(0)
-        awaitsKey = false
-        break
-      case 0x7d:
-      case 0x5d:
-        steps.pop()
-        break
-      case 0x2c: {
-        const step = steps[steps.length - 1]
-        awaitsKey = typeof step === 'string'
-        if (typeof step === 'number') steps[steps.length - 1] = step + 1
-        break
-      }
-      case QUOTE: {
-        const from = at + 1
-        for (at++; at < offset && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++
-        if (awaitsKey && at < offset) steps[steps.length - 1] = textOf(bytes, from, at)
-        awaitsKey = false
-      }
-    }
-  }
-  let path = ''
-  for (const step of steps) {
-    if (typeof step === 'number') path += `[${step}]`
-    else if (step !== '') path += (path === '' ? '' : '.') + (/^\w{1,40}$/.test(step) ? step : shown(step))
-  }
-  return path
+  const [, whole, fraction = '', exponent = '0'] = parts
+  const digits = (whole + fraction).replace(/^0+/, '')
+  if (digits === '') return 0n
+  // How many of the digits, filled up with zeros, stand before the decimal point.
+  const size = digits.length - fraction.length + Number(exponent)
+  if (size <= 0 || /[1-9]/.test(digits.slice(size))) return null
+  if (size > 20) return TWO_64
+  const magnitude = BigInt(digits.slice(0, size).padEnd(size, '0'))
+  return magnitude < TWO_64 ? magnitude : TWO_64
 }

@@ -1,5 +1,6 @@
 // json.ts: OTLP/JSON trace requests to protobuf and back.
 
+import { textOf } from '../../base/bytes.ts'
 import { messageFromJson } from './json-reader.ts'
 import { messageToJson } from './json-writer.ts'
 import { TRACE_REQUEST } from './schema.ts'
@@ -23,5 +24,5 @@ export function traceRequestFromJson(json: string | Uint8Array): Uint8Array {
  * @throws Failure SPANS_MALFORMED with message, field, offset and both numbers.
  */
 export function traceRequestToJson(bytes: Uint8Array): string {
-  return JSON.stringify(messageToJson(TRACE_REQUEST, bytes))
+  return textOf(messageToJson(TRACE_REQUEST, bytes))
 }

@@ -4,7 +4,8 @@ import { ByteWriter, halvesOf, utf8Of } from '../../base/bytes.ts'
 import { Failure } from '../../base/failure.ts'
 import { FieldCursor } from '../protobuf.ts'
 import { messageFromJson } from './json-reader.ts'
-import { RPC_STATUS, TRACE_RESPONSE } from './schema.ts'
+import { PARTIAL_SUCCESS, RPC_STATUS, TRACE_RESPONSE } from './schema.ts'
+import { writeText } from './write.ts'
 
 /** Said by a receiver that took a request but not all of it, or that has a warning (`rejectedSpans` 0). */
 export interface PartialSuccess {
@@ -35,7 +36,7 @@ export function encodeTraceResponse(json: boolean, partial: PartialSuccess | nul
       out.byte(0x08)
       out.varint64(low, high)
     }
-    writeMessage(out, partial.message)
+    writeText(out, 0x12, partial.message)
     out.endPart(part)
   }
   return out.take()
@@ -51,7 +52,7 @@ export function encodeStatus(json: boolean, status: RpcStatus): Uint8Array {
     out.byte(0x08)
     out.varint64(low, high)
   }
-  writeMessage(out, message)
+  writeText(out, 0x12, message)
   return out.take()
 }
 
@@ -67,7 +68,7 @@ export function parseTraceResponse(bytes: Uint8Array, json: boolean): PartialSuc
   const outer = new FieldCursor(response, 0, response.length, TRACE_RESPONSE)
   while (outer.next()) {
     if (outer.field !== 1) continue
-    const partial = new FieldCursor(response, outer.from, outer.to, TRACE_RESPONSE.fields[0].message ?? TRACE_RESPONSE)
+    const partial = new FieldCursor(response, outer.from, outer.to, PARTIAL_SUCCESS)
     while (partial.next()) {
       if (partial.field === 1) rejectedSpans = BigInt.asIntN(64, partial.big())
       else if (partial.field === 2) message = partial.text()
@@ -92,12 +93,4 @@ export function parseStatus(bytes: Uint8Array, json: boolean): RpcStatus | null 
     throw thrown
   }
   return code === 0 && message === '' ? null : { code, message }
-}
-
-function writeMessage(out: ByteWriter, message: string): void {
-  if (message === '') return
-  out.byte(0x12)
-  const part = out.beginPart()
-  out.utf8(message)
-  out.endPart(part)
 }

@@ -13,7 +13,7 @@ const NO_BYTES = new Uint8Array(0)
 
 /**
  * The request with only the rows whose `keep` is 1, each with its scope, its resource and whatever else these carry;
- * a scope or resource that is left without spans goes with them.
+ * a scope or resource that is left without spans, or had none, goes too.
  *
  * @returns the very bytes of the table when every row is kept; zero bytes when none is.
  */

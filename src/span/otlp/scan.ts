@@ -1,8 +1,9 @@
 // scan.ts: OTLP trace request bytes to the columns of a SpanTable, without decoding what joining does not need.
 //
 // One function with its state in locals: the same code with closures or methods takes several times as long. It knows the
-// shapes that senders write; whatever else a protobuf encoder may do (wide tags and lengths, fields in any order, twice,
-// or unknown) goes through FieldCursor, which also words every error.
+// shapes that senders write, in any order (the Collector writes from the last field to the first); whatever else a protobuf
+// encoder may do (wide tags and lengths, lists as values, unknown fields) goes through FieldCursor, which also words every
+// error.
 
 import { ByteWriter } from '../../base/bytes.ts'
 import { Failure } from '../../base/failure.ts'
@@ -24,8 +25,8 @@ import {
 } from './schema.ts'
 
 /**
- * Spans one request may hold. Columns take 57 bytes a span, and two bytes suffice for an empty one: without a limit a
- * body could make us allocate thirty times its size. A body of 64 MiB with this many has 67 bytes a span, less than ids,
+ * Spans one request may hold. Columns take 49 bytes a span, and two bytes suffice for an empty one: without a limit a
+ * body could make us allocate twenty-five times its size. A body of 64 MiB with this many has 67 bytes a span, less than ids,
  * name and times take.
  */
 export const MAX_REQUEST_SPANS = 1_000_000
@@ -132,67 +133,70 @@ export function scanTraceRequest(bytes: Uint8Array): SpanTable {
         let nameEnd = at
         let marked = 0
         while (at < end) {
-          // What encoders write: ascending field numbers, lengths of one byte. One round of this takes in a whole span but for
-          // long attributes, events and links; what it does not know goes the long way, one field at a time.
-          const roundAt = at
-          if (at + 18 <= end && bytes[at] === 0x0a && bytes[at + 1] === 16) {
-            traceId = at + 2
-            at += 18
-          }
-          if (at + 10 <= end && bytes[at] === 0x12 && bytes[at + 1] === 8) {
-            spanId = at + 2
-            at += 10
-          }
-          if (at + 10 <= end && bytes[at] === 0x22 && bytes[at + 1] === 8) {
-            parentId = at + 2
-            at += 10
-          }
-          if (at + 2 <= end && bytes[at] === 0x2a && bytes[at + 1] < 0x80) {
-            const to = at + 2 + bytes[at + 1]
-            if (to <= end) {
+          // The shapes that senders write; whatever else goes the long way, one field at a time. Past the last byte `size` is
+          // undefined, which no comparison below takes for a size.
+          const size = bytes[at + 1]
+          switch (bytes[at]) {
+            case 0x0a:
+              if (size !== 16 || at + 18 > end) break
+              traceId = at + 2
+              at += 18
+              continue
+            case 0x12:
+              if (size !== 8 || at + 10 > end) break
+              spanId = at + 2
+              at += 10
+              continue
+            case 0x22:
+              if (size !== 8 || at + 10 > end) break
+              parentId = at + 2
+              at += 10
+              continue
+            case 0x2a:
+              if (size >= 0x80 || !(at + 2 + size <= end)) break
               nameAt = at + 2
-              nameEnd = to
+              at += 2 + size
+              nameEnd = at
+              continue
+            case 0x30: // kind
+              if (size >= 0x80 || at + 2 > end) break
+              at += 2
+              continue
+            case 0x39:
+              if (at + 9 > end) break
+              startLow[row] = view.getUint32(at + 1, true)
+              startHigh[row] = view.getUint32(at + 5, true)
+              at += 9
+              continue
+            case 0x41:
+              if (at + 9 > end) break
+              endLow[row] = view.getUint32(at + 1, true)
+              endHigh[row] = view.getUint32(at + 5, true)
+              at += 9
+              continue
+            case 0x4a: {
+              let from = at + 2
+              let to = from + size
+              if (size >= 0x80) {
+                from++
+                to = from + ((size & 0x7f) | (bytes[at + 2] << 7))
+                if (bytes[at + 2] >= 0x80) break
+              }
+              const keyAt = to <= end ? plainKey(bytes, from, to) : -1
+              if (keyAt < 0) break
+              if (bytes[keyAt - 1] === MARKER.length && isMarker(bytes, keyAt)) marked = 1
               at = to
+              continue
             }
+            case 0x7a: // status: unset
+              if (size !== 0 || at + 2 > end) break
+              at += 2
+              continue
+            case 0x85: // flags
+              if (size !== 0x01 || at + 6 > end) break
+              at += 6
+              continue
           }
-          if (at + 2 <= end && bytes[at] === 0x30 && bytes[at + 1] < 0x80) at += 2 // kind
-          if (at + 9 <= end && bytes[at] === 0x39) {
-            startLow[row] = view.getUint32(at + 1, true)
-            startHigh[row] = view.getUint32(at + 5, true)
-            at += 9
-          }
-          if (at + 9 <= end && bytes[at] === 0x41) {
-            endLow[row] = view.getUint32(at + 1, true)
-            endHigh[row] = view.getUint32(at + 5, true)
-            at += 9
-          }
-          // Attributes: at least a key's tag and length, a value's tag and length and two bytes of value.
-          while (at + 8 <= end && bytes[at] === 0x4a && bytes[at + 1] < 0x80 && bytes[at + 2] === 0x0a) {
-            const to = at + 2 + bytes[at + 1]
-            const keySize = bytes[at + 3]
-            const valueAt = at + 4 + keySize
-            if (keySize >= 0x80 || to > end || valueAt + 4 > to || bytes[valueAt] !== 0x12) break
-            const valueSize = bytes[valueAt + 1]
-            if (valueAt + 2 + valueSize !== to) break
-            const kind = bytes[valueAt + 2]
-            if (kind === 0x0a) {
-              if (bytes[valueAt + 3] !== valueSize - 2) break // string_value
-            } else if (kind === 0x18) {
-              const last = to - 1
-              let i = valueAt + 3
-              while (i < last && bytes[i] >= 0x80) i++
-              if (i !== last || bytes[last] >= 0x80 || valueSize > 10) break // int_value of up to nine bytes
-            } else if (kind === 0x21) {
-              if (valueSize !== 9) break // double_value
-            } else if (kind !== 0x10 || valueSize !== 2 || bytes[valueAt + 3] >= 0x80) {
-              break // not a bool_value either
-            }
-            if (keySize === MARKER.length && isMarker(bytes, at + 4)) marked = 1
-            at = to
-          }
-          if (at + 2 <= end && bytes[at] === 0x7a && bytes[at + 1] === 0) at += 2 // status, unset
-          if (at + 6 <= end && bytes[at] === 0x85 && bytes[at + 1] === 0x01) at += 6 // flags
-          if (at > roundAt) continue
 
           const field = new FieldCursor(bytes, at, end, SPAN)
           field.next()
@@ -300,6 +304,60 @@ function countSpans(bytes: Uint8Array): number {
     }
   }
   return count
+}
+
+/**
+ * Checks the KeyValue in `bytes[from, to)` when it is what senders write: a key of less than 128 bytes and a text, number or
+ * boolean, in either order.
+ *
+ * @returns offset of the key, whose length stands before it; -1 for any other shape, and for damage.
+ */
+function plainKey(bytes: Uint8Array, from: number, to: number): number {
+  let keyAt = -1
+  let at = from
+  while (at < to) {
+    const tag = bytes[at++]
+    let size = bytes[at++]
+    if (tag === 0x0a) {
+      if (size >= 0x80) return -1
+      keyAt = at
+    } else {
+      if (tag !== 0x12) return -1
+      if (size >= 0x80) {
+        if (bytes[at] >= 0x80) return -1
+        size = (size & 0x7f) | (bytes[at++] << 7)
+      }
+      if (!(at + size <= to) || !isPlainValue(bytes, at, at + size)) return -1
+    }
+    at += size
+  }
+  return at === to ? keyAt : -1
+}
+
+/** Whether the AnyValue in `bytes[from, to)` is one text, number or boolean, and whole. */
+function isPlainValue(bytes: Uint8Array, from: number, to: number): boolean {
+  const size = to - from
+  if (size < 2) return false
+  const first = bytes[from + 1]
+  switch (bytes[from]) {
+    case 0x0a: // string_value
+      return first < 0x80
+        ? first === size - 2
+        : bytes[from + 2] < 0x80 && ((first & 0x7f) | (bytes[from + 2] << 7)) === size - 3
+    case 0x10: // bool_value
+      return size === 2 && first < 0x80
+    case 0x18: {
+      // int_value of up to nine bytes: the tenth may hold one bit only.
+      const last = to - 1
+      let at = from + 1
+      while (at < last && bytes[at] >= 0x80) at++
+      return at === last && bytes[last] < 0x80 && size <= 10
+    }
+    case 0x21: // double_value
+      return size === 9
+    default:
+      return false
+  }
 }
 
 /** Whether a KeyValue of any shape has the marker as its key. */

@@ -202,13 +202,13 @@ export const TRACE_REQUEST: MessageSchema = new Message('ExportTraceServiceReque
   [1, 'resource_spans', 'message[]', RESOURCE_SPANS],
 ])
 
-const partialSuccess = new Message('ExportTracePartialSuccess', [
+export const PARTIAL_SUCCESS: MessageSchema = new Message('ExportTracePartialSuccess', [
   [1, 'rejected_spans', 'int64'],
   [2, 'error_message', 'string'],
 ])
 
 export const TRACE_RESPONSE: MessageSchema = new Message('ExportTraceServiceResponse', [
-  [1, 'partial_success', 'message', partialSuccess],
+  [1, 'partial_success', 'message', PARTIAL_SUCCESS],
 ])
 
 /** google.rpc.Status without its details, whose type depends on the code. */

@@ -142,7 +142,8 @@ function writeValue(out: ByteWriter, value: AttributeValue): void {
   }
 }
 
-function writeText(out: ByteWriter, tag: number, text: string): void {
+/** A string field with its tag; nothing when it is empty. */
+export function writeText(out: ByteWriter, tag: number, text: string): void {
   if (text === '') return
   out.byte(tag)
   const part = out.beginPart()
