@@ -1,0 +1,136 @@
+#!/bin/sh
+# Records proto-fixtures anew: demo, captures, captures/text, damaged.
+#
+# Usage: record.sh [demo|captures|text|damaged]...      all four when none is named, in this order
+#
+# Needs Go 1.26 in PATH, with its sources; other versions are fetched by Go itself (GOTOOLCHAIN). Every recording differs
+# a little from the last: look at `git diff --stat` and run the tests before keeping one.
+set -eu
+generators=$(cd "$(dirname "$0")" && pwd)
+fixtures=$(dirname "$generators")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export GOFLAGS=-mod=mod GOWORK=off
+
+# The exact release that records as Go 1.NN.
+release() {
+  case $1 in
+  1.21) echo 1.21.13 ;; 1.22) echo 1.22.12 ;; 1.23) echo 1.23.12 ;; 1.24) echo 1.24.11 ;;
+  1.25) echo 1.25.5 ;; 1.26) echo 1.26.8 ;; 1.27) echo 1.27.3 ;;
+  *) echo "record: no release for Go $1" >&2 && return 1 ;;
+  esac
+}
+
+# build VERSION PROGRAM: prints the path of the program, built by that Go and for its language. -trimpath keeps the paths
+# of this machine out of the stacks.
+build() {
+  program=$scratch/$1/$2
+  if [ ! -x "$program" ]; then
+    mkdir -p "$scratch/$1"
+    sed "s/^go .*/go $(release "$1")/" "$generators/go.mod" >"$scratch/$1/go.mod"
+    (cd "$generators" && GOTOOLCHAIN=go$(release "$1") go build -modfile="$scratch/$1/go.mod" -trimpath -o "$program" "./$2")
+  fi
+  echo "$program"
+}
+
+# reader PROGRAM: prints the path of a program that uses Go's own reader.
+reader() {
+  [ -x "$scratch/$1.reader" ] || "$generators/with-go-reader.sh" "$1" "$scratch/$1.reader" >&2
+  echo "$scratch/$1.reader"
+}
+
+# keep_out_paths FILE...: fails when a file tells where it was made. Host names of few letters occur by chance in bytes.
+keep_out_paths() {
+  host=$(hostname)
+  for file in "$@"; do
+    if strings -n 4 "$file" | grep -qE '/(work|tmp|root|home|usr)/' || { [ ${#host} -gt 5 ] && grep -qaF "$host" "$file"; }; then
+      echo "record: $file holds a path or the name of this machine" >&2
+      return 1
+    fi
+  done
+}
+
+# capture VERSION NAME PROGRAM FLAGS...: records captures/goVERSION/NAME.* with what Go's reader says of it.
+capture() {
+  version=$1 name=$2 program=$3
+  shift 3
+  folder=$fixtures/captures/go$version
+  mkdir -p "$folder"
+  recorder=$(build "$version" "$program")
+  expected=$(reader expected)
+  "$recorder" -out "$scratch/$name" "$@"
+  "$expected" -spans "$scratch/$name.spans.otlp.jsonl" -truth "$scratch/$name.truth.jsonl" "$scratch/$name.trace" >"$scratch/$name.expected.json"
+  keep_out_paths "$scratch/$name.trace" "$scratch/$name.spans.otlp.jsonl" "$scratch/$name.expected.json"
+  for part in trace spans.otlp.jsonl expected.json; do mv "$scratch/$name.$part" "$folder/"; done
+  echo "go$version/$name: $(wc -c <"$folder/$name.trace") bytes, $(grep -c '^{"traceId".*"evidence"' "$folder/$name.expected.json" || true) matches"
+}
+
+# The demonstration shows one request that waited for the token's lock, dialled the database and helped the garbage
+# collector. Not every recording has one: try until one has.
+demo() {
+  mkdir -p "$fixtures/demo"
+  recorder=$(build 1.26 messages)
+  expected=$(reader expected)
+  seed=0
+  while :; do
+    seed=$((seed + 1))
+    GOGC=40 "$recorder" -out "$scratch/messages" -seed $seed -around 100ms
+    if "$expected" -spans "$scratch/messages.spans.otlp.jsonl" -truth "$scratch/messages.truth.jsonl" -good "$scratch/demo.json" \
+      "$scratch/messages.trace" >"$scratch/messages.expected.json"; then
+      break
+    fi
+    [ $seed -lt 200 ] || { echo 'record: no good trace in 200 recordings' >&2 && return 1; }
+  done
+  keep_out_paths "$scratch/messages.trace" "$scratch/messages.spans.otlp.jsonl" "$scratch/messages.expected.json"
+  for part in messages.trace messages.spans.otlp.jsonl messages.expected.json demo.json; do mv "$scratch/$part" "$fixtures/demo/"; done
+}
+
+captures() {
+  small='-window 150ms -around 50ms -clients 3'
+  slow='-around 60ms -clients 1 -pause 300ms -calm 4'
+  export GOGC=70
+  for version in 1.21 1.22 1.23 1.24 1.25 1.26 1.27; do
+    capture $version messages messages $small -seed 11
+  done
+  capture 1.22 messages-log-otel messages $small -seed 12 -ids log-otel
+  capture 1.23 messages-name-w3c messages $small -seed 13 -ids name-w3c
+  capture 1.24 messages-log-traceparent messages $small -seed 14 -ids log-traceparent
+  capture 1.25 messages-name-w3c messages $small -seed 15 -ids name-w3c
+  capture 1.26 messages-log-otel messages $small -seed 16 -ids log-otel
+  capture 1.27 messages-log-traceparent messages $small -seed 17 -ids log-traceparent
+  capture 1.26 messages-long messages $slow -seed 18 -window 3600ms
+  capture 1.25 messages-flight messages $slow -seed 19 -window 2400ms -flight
+  capture 1.27 messages-flight messages $slow -seed 20 -window 2400ms -flight
+  (export GOMAXPROCS=1 && capture 1.26 messages-p1 messages $small -seed 21)
+  (export GOMAXPROCS=8 && capture 1.26 messages-p8 messages $small -seed 22)
+  for version in 1.22 1.23; do
+    capture $version corners corners -seed 23 -collect
+  done
+  for version in 1.26 1.27; do
+    capture $version corners corners -seed 23
+  done
+  (export GODEBUG=traceallocfree=1 && capture 1.26 corners-allocfree corners -seed 24 -window 500ms -rounds 1 -profile=false)
+  (export GOGC=off && capture 1.26 misuse-tolerated misuse -seed 25)
+  (export GOGC=off && capture 1.26 misuse-refused misuse -seed 26 -kind refused)
+}
+
+text() {
+  folder=$fixtures/captures/text
+  "$(reader texttests)" -sizes "$folder"/*.test
+  "$(reader texttests)" -tests "$folder" "$folder" >"$scratch/text.jsonl"
+  for file in "$folder"/*.trace; do
+    "$(reader expected)" "$file" >"${file%.trace}.expected.json"
+  done
+  wc -l <"$scratch/text.jsonl"
+}
+
+damaged() {
+  "$(reader damage)" "$fixtures/captures" "$fixtures/damaged"
+}
+
+for step in ${*:-demo captures text damaged}; do
+  case $step in
+  demo | captures | text | damaged) "$step" ;;
+  *) echo "record: unknown step $step: demo, captures, text or damaged" >&2 && exit 2 ;;
+  esac
+done
