@@ -3,6 +3,7 @@
 import type { CaptureInfo } from '../capture/capture.ts'
 import { CaptureDecoder } from '../capture/decode.ts'
 import type { EventBlock } from '../capture/event-block.ts'
+import type { LostTime } from '../capture/v2/order.ts'
 import { Ev, GoStatus, ProcStatus } from '../capture/event-types.ts'
 import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
@@ -17,7 +18,7 @@ import {
   type TaskTables,
 } from './breakdown.ts'
 import { GoroutineStates } from './goroutine-states.ts'
-import { keepRanges, keepTimeline, PathScratch, walkPath } from './path.ts'
+import { forRangesOf, keepRanges, keepTimeline, PathScratch, walkPath } from './path.ts'
 import { NONE } from './stay-log.ts'
 import { NO_REGION, RegionTable } from './regions.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
@@ -48,6 +49,15 @@ const MAX_STAYS = 3_000_000
 /** Regions open on one goroutine; more is a program's mistake or hostile. */
 const MAX_OPEN_REGIONS = 10_000
 
+/** How a goroutine came to be known. */
+const Born = {
+  /** It was there before the capture, or before events of it were lost: it may end regions whose begin nobody saw. */
+  before: 0,
+  here: 1,
+  /** Created inside a region of its creator: Go's Summarizer lets it end that one, unseen. */
+  insideRegion: 2,
+} as const
+
 /** A task that a goroutine neither began nor was created for, but has regions or logs of. */
 interface TakenUp {
   readonly task: TaskState
@@ -70,6 +80,8 @@ export class CaptureAnalysis {
   /** Innermost open region of each goroutine row, and how many are open. */
   private regionOfRow = new Int32Array(256).fill(NO_REGION)
   private regionsOpen = new Int32Array(256)
+  /** What each goroutine row's creation says of regions that it ends without having begun them: a `Born`. */
+  private born = new Uint8Array(256)
   private readonly regions: RegionTable
   /** Log written on the row with no other annotation after it. */
   private readonly logOfRow: (LogRecord | null)[] = []
@@ -113,6 +125,16 @@ export class CaptureAnalysis {
   /** Tables that the rows of task records point into. */
   get tables(): TaskTables & { readonly gcPhases: GcPhases } {
     return this.states.tables
+  }
+
+  /** Stretches of the capture that were lost, as far as known. */
+  get lost(): readonly LostTime[] {
+    return this.decoder.lost
+  }
+
+  /** Nanoseconds of the capture's origin on the trace clock; 0 before the first generation. */
+  get originNs(): bigint {
+    return this.decoder.originNs
   }
 
   /** Clock pairings of the generations decoded so far. */
@@ -253,7 +275,7 @@ export class CaptureAnalysis {
           if (b[i] === ProcStatus.idle && c[i] !== ProcStatus.idle) states.processorIdle(a[i], t, this.taskOfRowBound)
           break
         case Ev.GCMarkAssistBegin:
-          if (states.has(g)) states.beginAssist(g, t)
+          if (states.has(g)) states.beginAssist(g, states.hold(g, t))
           break
         case Ev.GCMarkAssistActive:
           if (states.has(a[i])) {
@@ -263,16 +285,16 @@ export class CaptureAnalysis {
           }
           break
         case Ev.GCMarkAssistEnd:
-          if (states.has(g)) states.endAssist(g, t)
+          if (states.has(g)) states.endAssist(g, states.hold(g, t))
           break
         case Ev.STWBegin:
-          if (states.has(g)) states.beginStw(g, this.stwName(a[i]), t)
+          if (states.has(g)) states.beginStw(g, this.stwName(a[i]), states.hold(g, t))
           break
         case Ev.STWEnd:
-          if (states.has(g)) states.endStw(g, t)
+          if (states.has(g)) states.endStw(g, states.hold(g, t))
           break
         case Ev.GCSweepBegin:
-          if (states.has(g)) states.beginSweep(g, processor[i], t)
+          if (states.has(g)) states.beginSweep(g, processor[i], states.hold(g, t))
           break
         case Ev.GCSweepActive:
           if (states.has(g)) states.beginSweep(g, a[i], this.syncNs)
@@ -290,19 +312,19 @@ export class CaptureAnalysis {
           states.gcEnd(t)
           break
         case Ev.UserTaskBegin:
-          if (states.has(g)) this.beginTask(g, t, a[i], b[i], c[i])
+          if (states.has(g)) this.beginTask(g, states.hold(g, t), a[i], b[i], c[i])
           break
         case Ev.UserTaskEnd:
-          if (states.has(g)) this.endTask(g, t, a[i])
+          if (states.has(g)) this.endTask(g, states.hold(g, t), a[i])
           break
         case Ev.UserRegionBegin:
-          if (states.has(g)) this.beginRegion(g, t, a[i], b[i], stack[i])
+          if (states.has(g)) this.beginRegion(g, states.hold(g, t), a[i], b[i], stack[i])
           break
         case Ev.UserRegionEnd:
-          if (states.has(g)) this.endRegion(g, t, a[i], b[i])
+          if (states.has(g)) this.endRegion(g, states.hold(g, t), a[i], b[i])
           break
         case Ev.UserLog:
-          if (states.has(g)) this.log(g, t, a[i], b[i], c[i])
+          if (states.has(g)) this.log(g, states.hold(g, t), a[i], b[i], c[i])
           break
         case Ev.Sync:
           this.syncNs = t
@@ -367,6 +389,7 @@ export class CaptureAnalysis {
     states.begin(row, id, state, t, 0, task === null ? 0 : task.serial)
     states.system[row] = entryStack === 0 ? 0 : runtime ? 2 : 1
     this.resetRow(row)
+    this.born[row] = creator >= 0 && this.regionOfRow[creator] !== NO_REGION ? Born.insideRegion : Born.here
     this.taskOfRow[row] = task
     const { stays } = states
     const stay = states.stay[row]
@@ -385,7 +408,7 @@ export class CaptureAnalysis {
     const known = states.has(row)
     const from = known ? t : Math.min(this.syncNs, t)
     if (known) {
-      states.distrust(row)
+      states.distrust(row, this.syncNs)
       const task = this.taskOfRow[row] ?? null
       states.enter(row, goStateOf(status), t, 0, task === null ? 0 : task.serial)
       states.leaveSyscall(row)
@@ -422,11 +445,15 @@ export class CaptureAnalysis {
       regionOfRow.set(this.regionOfRow)
       const regionsOpen = new Int32Array(regionOfRow.length)
       regionsOpen.set(this.regionsOpen)
+      const born = new Uint8Array(regionOfRow.length)
+      born.set(this.born)
+      this.born = born
       this.regionOfRow = regionOfRow
       this.regionsOpen = regionsOpen
     }
     this.regionOfRow[row] = NO_REGION
     this.regionsOpen[row] = 0
+    this.born[row] = Born.before
     this.taskOfRow[row] = null
     this.logOfRow[row] = null
     this.takenUp[row] = null
@@ -522,10 +549,7 @@ export class CaptureAnalysis {
     task.startStay = states.stay[row]
     task.precedingLog = this.logOfRow[row] ?? null
     this.logOfRow[row] = null
-    if (parentId !== 0) {
-      task.parentId = parentId
-      this.tasks.mentionParent(parentId)
-    }
+    if (parentId !== 0) this.tasks.setParent(task, parentId)
     task.outer = this.currentTask(row)
     this.taskOfRow[row] = task
     this.join(task, row, t)
@@ -590,6 +614,17 @@ export class CaptureAnalysis {
     const innermost = this.regionOfRow[row]
     const task = this.tasks.mention(taskId)
     if (innermost === NO_REGION) {
+      if (this.born[row] !== Born.before) {
+        const leftOut = this.born[row] === Born.insideRegion
+        this.decoder.problems.add(
+          'REGION_MISUSE',
+          null,
+          () =>
+            `goroutine ${states.id[row]} ends region "${text}" of task ${taskId} at ${(t / 1e6).toFixed(3)} ms, which it did not begin, or ended before: ${leftOut ? 'the end is left out' : 'a region without a start is told'}. A region begins and ends on one goroutine, once.`,
+        )
+        this.born[row] = Born.here
+        if (leftOut) return
+      }
       // Begun before the capture: the goroutine's whole record is all that is known of it.
       this.workFor(task, row, t, true)
       const region = this.addRegion(task, text, row, NaN, NONE)
@@ -734,8 +769,8 @@ export class CaptureAnalysis {
           sameGoroutine: endNs === null || task.endGoroutine === task.startGoroutine,
         },
         this.timelines,
-        (serial) => serial !== 0 && (serial === task.serial || tasks.descends(serial, task)),
-        (serial) => tasks.ofSerial(serial)?.id ?? -1,
+        (serial) => tasks.descends(serial, task),
+        (serial) => tasks.idOfSerial(serial),
         scratchPath,
       )
       if (endNs !== null) {
@@ -751,7 +786,7 @@ export class CaptureAnalysis {
       startNs,
       endNs,
       startGoroutine: task.startGoroutine,
-      goroutines: task.members.map((member) => member.goroutine).sort((x, y) => x - y),
+      goroutines: goroutinesOf(task),
       logs: task.logs,
       precedingLog: task.precedingLog,
       regions: this.regionRecords(task),
@@ -759,9 +794,7 @@ export class CaptureAnalysis {
       work,
       timeline: keep ? keepTimeline(scratchPath.timeline) : null,
       ranges: keep ? keepRanges(scratchPath.ranges) : null,
-      partial: this.decoder.lost.some(
-        (lost) => lost.startNs < (endNs ?? Infinity) && lost.endNs > (startNs ?? -Infinity),
-      ),
+      partial: this.isPartial(startNs, endNs),
     })
     for (let region = task.firstRegion; region !== NO_REGION;) {
       const next = this.regions.nextOfTask[region]
@@ -769,6 +802,14 @@ export class CaptureAnalysis {
       region = next
     }
     tasks.forget(task)
+  }
+
+  /** Whether some of a time (null: open at that side) lies in a stretch of the capture that was lost. */
+  private isPartial(startNs: number | null, endNs: number | null): boolean {
+    for (const lost of this.decoder.lost) {
+      if (lost.startNs < (endNs ?? Infinity) && lost.endNs > (startNs ?? -Infinity)) return true
+    }
+    return false
   }
 
   private regionRecords(task: TaskState): RegionRecord[] {
@@ -803,8 +844,12 @@ export class CaptureAnalysis {
 
   /** Goroutine time: the states of every goroutine while it worked for the task. */
   private workOf(task: TaskState, path: Breakdown, startNs: number, endNs: number): Breakdown {
-    const { stays, tables } = this.states
+    const { stays, ranges, tables } = this.states
     const work = emptyBreakdown()
+    const addRange = (name: number, ns: number): void => {
+      const text = tables.rangeNames[name]
+      work.rangeNs[text] = (work.rangeNs[text] ?? 0) + ns
+    }
     for (const member of task.members) {
       const starter = member.goroutine === task.startGoroutine
       let stay = member.firstStay
@@ -815,14 +860,26 @@ export class CaptureAnalysis {
         const to = Math.min(stays.endNs[at], endNs)
         if (to > from && (starter || this.tasks.descends(stays.task[at], task))) {
           addStay(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)
+          if (stays.via[at] !== 0) {
+            const via = tables.reasons[stays.via[at]]
+            work.viaNs[via] = (work.viaNs[via] ?? 0) + to - from
+          }
+          forRangesOf(stays, ranges, stay, from, to, addRange)
         }
         stay = stays.next[at]
       }
     }
+    // The collector marked while it marked, however many goroutines ran meanwhile.
     work.gcOverlapNs = path.gcOverlapNs
-    work.rangeNs = { ...path.rangeNs }
     return work
   }
+}
+
+/** Goroutines that worked for a task, ascending; nearly always one. */
+function goroutinesOf(task: TaskState): number[] {
+  const { members } = task
+  if (members.length === 1) return [members[0].goroutine]
+  return members.map((member) => member.goroutine).sort((x, y) => x - y)
 }
 
 function addStay(work: Breakdown, state: number, reason: string, ns: number): void {

@@ -187,7 +187,8 @@ export class GoroutineStates {
     this.assistRange[row] = this.sweepRange[row] = this.stwRange[row] = NONE
     this.lastRange[row] = NONE
     this.syscallProcessor[row] = NONE
-    this.sums.fill(0, row * this.stride, (row + 1) * this.stride)
+    const { sums, stride } = this
+    for (let at = row * stride; at < (row + 1) * stride; at++) sums[at] = 0
     this.stay[row] = this.stays.open(id, NONE, state, atNs, reason, task, NONE)
   }
 
@@ -196,8 +197,8 @@ export class GoroutineStates {
     return row >= 0 && row < this.state.length && this.state[row] !== ABSENT
   }
 
-  /** A time for this goroutine that does not run backwards. */
-  private forward(row: number, timeNs: number): number {
+  /** A time for this goroutine that does not run backwards: held still where the clocks of two processors cross. */
+  hold(row: number, timeNs: number): number {
     const since = this.sinceNs[row]
     if (timeNs >= since) return timeNs
     this.backward.count++
@@ -207,7 +208,7 @@ export class GoroutineStates {
 
   /** The goroutine leaves its state and enters another. Returns the time used. */
   enter(row: number, state: number, timeNs: number, reason: number, task: number): number {
-    const t = this.forward(row, timeNs)
+    const t = this.hold(row, timeNs)
     this.credit(row, t)
     this.state[row] = state
     this.sinceNs[row] = t
@@ -244,7 +245,7 @@ export class GoroutineStates {
 
   /** The goroutine is gone; its row may be used again. */
   finish(row: number, timeNs: number): void {
-    const t = this.forward(row, timeNs)
+    const t = this.hold(row, timeNs)
     this.credit(row, t)
     this.leaveSyscall(row)
     const { stays } = this
@@ -257,8 +258,16 @@ export class GoroutineStates {
     this.state[row] = ABSENT
   }
 
-  /** Events of the goroutine were lost: what it did since cannot be known. */
-  distrust(row: number): void {
+  /**
+   * Events of the goroutine were lost: what it did since cannot be known.
+   *
+   * @param sinceNs start of the generation: what was known before it still holds
+   */
+  distrust(row: number, sinceNs: number): void {
+    if (this.sinceNs[row] < sinceNs) {
+      this.enter(row, GoState.unknown, sinceNs, 0, 0)
+      return
+    }
     this.stays.distrust(this.stay[row])
     this.state[row] = GoState.unknown
   }
@@ -416,7 +425,8 @@ export class GoroutineStates {
     const from = row * stride
     const at = region * regions.stride
     for (let slot = 0; slot < slots; slot++) to[at + slot] = sums[from + slot]
-    to.fill(0, at + slots, at + regions.stride)
+    // A loop: for so few numbers it takes less time than the call of `fill`.
+    for (let slot = slots; slot < regions.stride; slot++) to[at + slot] = 0
     this.addPending(row, timeNs, to, at)
   }
 

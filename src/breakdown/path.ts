@@ -340,6 +340,26 @@ function fillTimeline(
 /** Closed ranges looked at beyond the first that lies before the timeline: a range inside another ends before it. */
 const RANGE_LOOKBACK = 4
 
+/** Calls `visit` with each special range of a stay's goroutine that overlaps a stretch within the stay, and the length of the overlap. */
+export function forRangesOf(
+  stays: StayLog,
+  ranges: RangeLog,
+  stay: number,
+  fromNs: number,
+  toNs: number,
+  visit: (name: number, ns: number) => void,
+): void {
+  let range = stays.range[stay & stays.mask]
+  for (let before = 0; before < RANGE_LOOKBACK && range >= ranges.tail && range >= 0;) {
+    const slot = range & ranges.mask
+    if (ranges.endNs[slot] <= fromNs) before++
+    else if (ranges.startNs[slot] < toNs) {
+      visit(ranges.name[slot], Math.min(ranges.endNs[slot], toNs) - Math.max(ranges.startNs[slot], fromNs))
+    }
+    range = ranges.previous[slot]
+  }
+}
+
 /** Finds the special ranges that touch the timeline, on the goroutines of its pieces, by start. */
 function fillRanges(stays: StayLog, ranges: RangeLog, scratch: PathScratch): void {
   const { timeline, pieces } = scratch

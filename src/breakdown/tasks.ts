@@ -7,6 +7,8 @@ import { NO_REGION } from './regions.ts'
 
 /** Ids of tasks handed on that are remembered. */
 const HANDED_ON = 1 << 16
+/** Serials whose id and parent are remembered at most: at ten thousand tasks a second the last two minutes. */
+const MOST_SERIALS = 1 << 20
 
 /** A goroutine that worked for a task. */
 export interface TaskMember {
@@ -55,6 +57,49 @@ export class TaskState {
 }
 
 /**
+ * Id and parent of the latest tasks by serial, those handed on included: a long task still asks which of its descendants a goroutine
+ * worked for, and whose goroutine ended a wait, when these are long gone.
+ */
+class Lineage {
+  private latest = 0
+  private ids = new Float64Array(256)
+  private parents = new Int32Array(256)
+
+  /** Serials come in order. */
+  add(serial: number, id: number): void {
+    if (serial >= this.ids.length && this.ids.length < MOST_SERIALS) {
+      const ids = new Float64Array(this.ids.length * 2)
+      ids.set(this.ids)
+      const parents = new Int32Array(ids.length)
+      parents.set(this.parents)
+      this.ids = ids
+      this.parents = parents
+    }
+    this.latest = serial
+    this.ids[serial & (this.ids.length - 1)] = id
+    this.parents[serial & (this.ids.length - 1)] = 0
+  }
+
+  setParent(serial: number, parent: number): void {
+    if (this.has(serial)) this.parents[serial & (this.ids.length - 1)] = parent
+  }
+
+  /** Id of the task; -1 when it is not remembered. */
+  idOf(serial: number): number {
+    return this.has(serial) ? this.ids[serial & (this.ids.length - 1)] : -1
+  }
+
+  /** Serial of the parent; 0 when it has none or none is remembered. */
+  parentOf(serial: number): number {
+    return this.has(serial) ? this.parents[serial & (this.ids.length - 1)] : 0
+  }
+
+  private has(serial: number): boolean {
+    return serial > 0 && serial <= this.latest && this.latest - serial < this.ids.length
+  }
+}
+
+/**
  * All tasks of which something was seen and that were not handed on yet.
  *
  * Tables of our own instead of maps: a `Map` from which tasks are deleted as fast as they come leaves dead copies of itself behind,
@@ -66,6 +111,7 @@ export class TaskTable {
   private readonly ofRow: (TaskState | null)[] = []
   private readonly serials = new IdTable(256)
   private readonly ofSerialRow: (TaskState | null)[] = []
+  private readonly lineage = new Lineage()
   private lastSerial = 0
   /** Ids handed on lately, each at its own number modulo the size: a parent named after its end makes no second record. */
   private readonly handedOn = new Float64Array(HANDED_ON).fill(-1)
@@ -80,6 +126,7 @@ export class TaskTable {
       if (known !== null) return known
     }
     const task = new TaskState(id, ++this.lastSerial)
+    this.lineage.add(task.serial, id)
     this.ofRow[row >= 0 ? row : this.ids.insert(id)] = task
     this.ofSerialRow[this.serials.insert(task.serial)] = task
     return task
@@ -95,9 +142,17 @@ export class TaskTable {
     return row < 0 ? undefined : (this.ofSerialRow[row] ?? undefined)
   }
 
-  /** A task is named as the parent of another. */
-  mentionParent(id: number): void {
-    if (this.handedOn[id % HANDED_ON] !== id) this.mention(id)
+  /** Id of the task of a serial, also when it was handed on; -1 when it is not known any more. */
+  idOfSerial(serial: number): number {
+    return this.lineage.idOf(serial)
+  }
+
+  /** A task names its parent, which is made on first mention unless it was handed on lately. */
+  setParent(task: TaskState, parentId: number): void {
+    task.parentId = parentId
+    const known = this.ofId(parentId)
+    if (known === undefined && this.handedOn[parentId % HANDED_ON] === parentId) return
+    this.lineage.setParent(task.serial, (known ?? this.mention(parentId)).serial)
   }
 
   /** The task as it begins: a new one, or one that was only mentioned so far. */
@@ -119,10 +174,9 @@ export class TaskTable {
 
   /** Whether `serial` is `task` or descends from it. */
   descends(serial: number, task: TaskState): boolean {
-    let at = this.ofSerial(serial)
-    for (let depth = 0; at !== undefined && depth < 256; depth++) {
-      if (at === task) return true
-      at = this.parentOf(at)
+    for (let at = serial, depth = 0; at !== 0 && depth < 256; depth++) {
+      if (at === task.serial) return true
+      at = this.lineage.parentOf(at)
     }
     return false
   }

@@ -52,6 +52,11 @@ export class CaptureDecoder {
     return Math.max(0, this.ordering.lastNs)
   }
 
+  /** Nanoseconds of the origin on the trace clock; 0 before the first generation. */
+  get originNs(): bigint {
+    return this.ordering.originNs
+  }
+
   /** Clock pairings seen so far. */
   get clockSnapshots(): readonly ClockSnapshot[] {
     return this.snapshots

@@ -45,6 +45,8 @@ export class GenerationFramer {
   private batches: RawBatch[] = []
   private generation = 0
   private lastNumber = 0
+  /** Whether bytes of the current generation were passed over. */
+  private damaged = false
   /** Position in the unpacked capture up to which a lost batch header was looked for in vain. */
   private searchedTo = 0
   /** True when `bytes` is the caller's: it must not be written to. */
@@ -126,20 +128,19 @@ export class GenerationFramer {
 
   /** Drops what was handed over, so that only the open generation stays. */
   private forget(): void {
-    const keep = this.filled - this.generationFrom
-    // Generations handed over may still be read by their taker until it returns, never after; new bytes go to a new array.
+    if (this.generationFrom === 0 && !this.borrowed) return
+    const shift = this.generationFrom
+    const keep = this.filled - shift
+    // What was handed over may still be read by its taker until it returns, never after: the rest moves to a new array.
     const kept = new Uint8Array(Math.max(keep * 2, 1 << 16))
-    if (this.generationFrom > 0 || this.borrowed) {
-      kept.set(this.bytes.subarray(this.generationFrom, this.filled))
-      this.bytes = kept
-      this.borrowed = false
-      this.base += this.generationFrom
-      this.at -= this.generationFrom
-      const shift = this.generationFrom
-      this.batches = this.batches.map((batch) => moved(batch, shift))
-      this.generationFrom = 0
-      this.filled = keep
-    }
+    kept.set(this.bytes.subarray(shift, this.filled))
+    this.bytes = kept
+    this.borrowed = false
+    this.base += shift
+    this.at -= shift
+    if (shift > 0) this.batches = this.batches.map((batch) => moved(batch, shift))
+    this.generationFrom = 0
+    this.filled = keep
   }
 
   private cut(last: boolean): void {
@@ -206,9 +207,10 @@ export class GenerationFramer {
       bytes: this.bytes.subarray(from, end),
       byteOffset: this.base + from,
       batches: from === 0 ? this.batches : this.batches.map((batch) => moved(batch, from)),
-      complete,
+      complete: complete && !this.damaged,
     })
     this.batches = []
+    this.damaged = false
     this.generationFrom = end
   }
 
@@ -265,6 +267,7 @@ export class GenerationFramer {
       if (this.bytes[this.headerEnd - 1] !== 0 || this.bytes[this.headerEnd - 2] < 0x80) continue
       if (this.headerEnd - at < 14) continue
       this.tellSkipped(from, at)
+      this.damaged = this.batches.length > 0
       return true
     }
     if (!last) {

@@ -87,7 +87,11 @@ export class Ordering {
     this.block.strings = generation.strings
     this.block.stacks = generation.stacks
     this.block.length = 0
-    this.tell(Ev.Sync, this.relativeNs(generation, generation.minTimeUnits), -1, -1, -1, generation.number, 0)
+    const startNs = this.relativeNs(generation, generation.minTimeUnits)
+    this.tell(Ev.Sync, startNs, -1, -1, -1, generation.number, 0)
+    // Threads write their batches out when they are full: what is missing may lie anywhere in the generation.
+    const lost = { startNs, endNs: Infinity }
+    if (!generation.complete) this.lost.push(lost)
 
     const heads = new Heads(generation, this.model, (units) => this.preciseNs(generation, units))
     for (let cursor = 0; cursor < heads.count; cursor++) this.take(generation, heads, cursor, -1, false)
@@ -112,6 +116,7 @@ export class Ordering {
       if (!this.take(generation, heads, top, 0, false)) this.unstick(generation, heads)
     }
     this.flush()
+    lost.endNs = Math.max(startNs, this.lastNs)
   }
 
   /**
@@ -437,7 +442,7 @@ export class Ordering {
       () =>
         `${what}, at byte ${(generation.byteOffset + at).toLocaleString('en-US')} (generation ${generation.number}): the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one thread's events from ${(timeNs / 1e6).toFixed(3)} ms on, is lost; other threads are kept.`,
     )
-    this.lost.push({ startNs: timeNs, endNs: this.relativeNs(generation, generation.maxTimeUnits) })
+    this.lost.push({ startNs: timeNs, endNs: Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)) })
     this.model.forgetThread(thread)
   }
 }

@@ -1,0 +1,397 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
+import type { CaptureInfo } from '../../src/capture/capture.ts'
+import { CaptureStory } from '../support/capture-story.ts'
+
+interface Analysed {
+  readonly info: CaptureInfo
+  readonly analysis: CaptureAnalysis
+  readonly task: (id: number) => TaskRecord
+  readonly tasks: readonly TaskRecord[]
+}
+
+function analysed(story: CaptureStory): Analysed {
+  const tasks: TaskRecord[] = []
+  const analysis = new CaptureAnalysis({ timelines: true, stacks: true }, { task: (task) => tasks.push(task) })
+  analysis.push(story.bytes())
+  const info = analysis.end()
+  const task = (id: number): TaskRecord => {
+    const found = tasks.find((candidate) => candidate.id === id)
+    if (found === undefined) throw new Error(`no task ${id}`)
+    return found
+  }
+  return { info, analysis, task, tasks }
+}
+
+/** The parts that are not zero. */
+function parts(breakdown: Breakdown | null): Record<string, unknown> {
+  if (breakdown === null) throw new Error('the breakdown is null')
+  return Object.fromEntries(
+    Object.entries(breakdown).filter(([, value]) =>
+      typeof value === 'number' ? value !== 0 : Object.keys(value as object).length > 0,
+    ),
+  )
+}
+
+function sum(breakdown: Breakdown): number {
+  const { execNs, schedWaitNs, syscallNs, syscallBlockNs, blockNs, unknownNs } = breakdown
+  return Object.values(blockNs).reduce(
+    (total, ns) => total + ns,
+    execNs + schedWaitNs + syscallNs + syscallBlockNs + unknownNs,
+  )
+}
+
+describe('the path of a task', () => {
+  test('on one goroutine the states count as they are', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'auth.AccessToken')
+    story.at(150).block('sync').at(160).found(2, 'runnable')
+    story.start(2).at(400).unblock(1).at(410).block('select').at(430).start(1)
+    story.at(500).syscall().at(520).syscallEnd().at(600).taskEnd(7).at(700).stop()
+    const { task, info } = analysed(story)
+    expect(info.problems).toEqual([])
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 500,
+      execNs: 50 + 70 + 80,
+      schedWaitNs: 30,
+      syscallNs: 20,
+      blockNs: { sync: 250 },
+    })
+    expect(task(7).work).toEqual(task(7).path)
+    expect(task(7)).toMatchObject({ name: 'auth.AccessToken', startNs: 100, endNs: 600, goroutines: [1] })
+  })
+
+  test('a wait ended by a goroutine that the task spawned is that goroutine, for the time of the wait', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'fan.out').at(150).create(2).at(200).block('sync')
+    // The helper ran 300 ns and waited 100 ns for the network meanwhile.
+    story.at(220).start(2).at(420).block('network').at(500).unblock(2).at(520).start(2)
+    story.at(620).unblock(1).at(630).destroy().at(650).start(1).at(700).taskEnd(7).at(800).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 600,
+      execNs: 100 + 200 + 100 + 50,
+      // The helper's until it first ran and after the network, then the waiter's own.
+      schedWaitNs: 20 + 20 + 30,
+      blockNs: { network: 80 },
+    })
+    expect(task(7).goroutines).toEqual([1, 2])
+    expect(parts(task(7).work)).toMatchObject({ totalNs: 600 + 480, execNs: 100 + 50 + 200 + 110 })
+  })
+
+  test("a wait ended by somebody else's goroutine counts under its own reason", () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+    story.at(100).taskBegin(7, 'mine').at(200).block('sync').at(210).start(2)
+    story.at(300).taskBegin(8, "somebody else's").at(400).unblock(1).at(450).taskEnd(8).block('select')
+    story.at(460).start(1).at(500).taskEnd(7).at(600).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({ totalNs: 400, execNs: 140, schedWaitNs: 60, blockNs: { sync: 200 } })
+    expect(task(7).goroutines).toEqual([1])
+    const { timeline } = task(7)
+    const wait = timeline?.startNs.indexOf(200) ?? -1
+    expect(timeline?.wakerGoroutine[wait]).toBe(2)
+    expect(timeline?.wakerTask[wait]).toBe(8)
+  })
+
+  test('a pool worker works for the task from its pick-up, not before', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'pooled').at(200).unblock(2).at(210).block('chan receive')
+    story.at(300).start(2).at(350).regionBegin(7, 'job').at(450).regionEnd(7, 'job').at(500).unblock(1)
+    story.at(510).block('chan receive').at(520).start(1).at(600).taskEnd(7).at(700).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 500,
+      execNs: 110 + 200 + 80,
+      schedWaitNs: 90 + 20,
+    })
+    expect(task(7).goroutines).toEqual([1, 2])
+  })
+
+  test('a wait ended by a connection loop that the network had just woken is shown as network', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'client').at(200).block('select')
+    story.at(500).unblock(2).at(510).start(2).at(520).block('network')
+    // The poller wakes the loop, the loop wakes the client.
+    story.at(900).unblock(2).at(910).start(2).at(950).unblock(1).at(960).block('network').at(970).start(1)
+    story.at(1000).taskEnd(7).at(1100).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 900,
+      execNs: 130,
+      schedWaitNs: 20,
+      blockNs: { select: 750 },
+      viaNs: { network: 750 },
+    })
+  })
+
+  test('a coroutine is followed: it runs only when it is called', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'pull').at(150).createBlocked(2)
+    story.at(200).switchTo(2).at(300).switchTo(1).at(400).taskEnd(7).at(500).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({ totalNs: 300, execNs: 300 })
+  })
+
+  test("goroutines of the runtime never work for a task, even when first started on the task's goroutine", () => {
+    const story = new CaptureStory().found(1, 'running')
+    story
+      .at(100)
+      .taskBegin(7, 'collects')
+      .at(150)
+      .create(2, 'runtime.gcBgMarkWorker')
+      .at(200)
+      .block('wait until GC ends')
+    story.at(220).start(2).at(400).unblock(1).at(410).block('system goroutine wait').at(450).start(1)
+    story.at(500).taskEnd(7).at(600).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 400,
+      execNs: 150,
+      schedWaitNs: 50,
+      blockNs: { 'wait until GC ends': 200 },
+    })
+    expect(task(7).goroutines).toEqual([1])
+  })
+
+  test('goroutines spawned by a child task work for the parent too', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'parent').at(110).taskBegin(8, 'child', 7).at(150).create(2).at(160).block('sync')
+    story.at(170).start(2).at(400).unblock(1).at(410).destroy().at(420).start(1)
+    story.at(450).taskEnd(8).at(500).taskEnd(7).at(600).stop()
+    const { task } = analysed(story)
+    expect(parts(task(8).path)).toEqual({ totalNs: 340, execNs: 50 + 230 + 30, schedWaitNs: 10 + 20 })
+    expect(parts(task(7).path)).toEqual({ totalNs: 400, execNs: 60 + 230 + 80, schedWaitNs: 10 + 20 })
+    expect(task(7).goroutines).toEqual([1, 2])
+    expect(task(8).parentId).toBe(7)
+  })
+
+  test('a child task that ended long before its parent still leads to its goroutines, and who ended a wait is still known', () => {
+    const ms = 1_000_000
+    const story = new CaptureStory().found(1, 'running').found(3, 'runnable')
+    story.at(100).taskBegin(7, 'parent').at(110).taskBegin(8, 'child', 7).at(150).create(2).at(160).block('sync')
+    story.at(170).start(2).at(400).unblock(1).at(410).destroy().at(420).start(1).at(450).taskEnd(8)
+    story.at(500).block('sync').at(510).start(3).at(520).taskBegin(9, 'holder').at(600).unblock(1)
+    story.at(610).taskEnd(9).at(620).block('select').at(630).start(1)
+    // Tasks are handed over 20 ms after their end: 8 and 9 are long gone when 7 ends.
+    for (let time = 10; time <= 90; time += 10) {
+      story
+        .at(time * ms)
+        .taskBegin(100 + time, 'meanwhile')
+        .at(time * ms + 10)
+        .taskEnd(100 + time)
+    }
+    story
+      .at(100 * ms)
+      .taskEnd(7)
+      .at(100 * ms + 100)
+      .stop()
+    const { task } = analysed(story)
+    expect(task(7).path?.schedWaitNs).toBe(10 + 20 + 30)
+    expect(task(7).path?.blockNs).toEqual({ sync: 100 })
+    expect(task(7).goroutines).toEqual([1, 2])
+    const { timeline } = task(7)
+    expect(timeline?.wakerTask[timeline.startNs.indexOf(500)]).toBe(9)
+  })
+
+  test('the work of helpers that run one after the other while the task waits for the last holds the ranges of all', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'fan.out').at(110).create(2).at(120).create(3).at(130).block('sync')
+    story.at(140).start(2).at(150).assistBegin().at(190).assistEnd().at(200).destroy()
+    story.at(210).start(3).at(220).assistBegin().at(290).assistEnd().at(300).unblock(1).at(310).destroy()
+    story.at(320).start(1).at(400).taskEnd(7).at(500).stop()
+    const { task } = analysed(story)
+    expect(task(7).path?.rangeNs).toEqual({ 'GC mark assist': 70 })
+    expect(task(7).work?.rangeNs).toEqual({ 'GC mark assist': 110 })
+    expect(task(7).work?.execNs).toBe(30 + 60 + 100 + 80)
+  })
+
+  test('a task that ends on another goroutine than it began goes back through its creation', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'handed over').at(150).create(2).at(300).block('select')
+    story.at(310).start(2).at(500).taskEnd(7).at(600).destroy()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({ totalNs: 400, execNs: 50 + 190, schedWaitNs: 160 })
+  })
+
+  test('a task that only begins, or only ends, in the capture has no path', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskEnd(6).at(200).taskBegin(7, 'open').at(300).stop()
+    const { task } = analysed(story)
+    expect(task(6)).toMatchObject({ startNs: null, endNs: 100, path: null, work: null, name: '' })
+    expect(task(7)).toMatchObject({ startNs: 200, endNs: null, path: null, work: null, name: 'open' })
+  })
+
+  test('a task ended twice has its first end, and the second is told', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'twice').at(200).taskEnd(7).at(300).taskEnd(7).at(400).stop()
+    const { task, info } = analysed(story)
+    expect(task(7).endNs).toBe(200)
+    expect(info.problems.map(({ code }) => code)).toEqual(['TASK_MISUSE'])
+  })
+
+  test('what the collector does to a goroutine is told beside the parts, not among them', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'allocates').at(150).gcBegin(1).at(200).assistBegin().at(260).assistEnd()
+    story
+      .at(270)
+      .stopTheWorld('GC mark termination')
+      .at(280)
+      .startTheWorld()
+      .at(300)
+      .gcEnd(1)
+      .at(400)
+      .taskEnd(7)
+      .at(500)
+      .stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 300,
+      execNs: 300,
+      rangeNs: { 'GC mark assist': 60, 'stop-the-world (GC mark termination)': 10 },
+      gcOverlapNs: 150,
+    })
+  })
+})
+
+describe('regions', () => {
+  test('one broken region costs only itself', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'messy').at(110).regionBegin(7, 'outer').at(120).regionBegin(7, 'inner')
+    story
+      .at(130)
+      .regionEnd(7, 'outer')
+      .at(140)
+      .regionEnd(7, 'never begun')
+      .at(150)
+      .regionEnd(7, 'inner')
+      .at(160)
+      .taskEnd(7)
+      .at(200)
+      .stop()
+    const { task, info } = analysed(story)
+    expect(task(7).regions.map(({ name, startNs, endNs }) => [name, startNs, endNs])).toEqual([
+      ['outer', 110, 130],
+      ['inner', 120, 150],
+    ])
+    expect(info.problems.map(({ code }) => code)).toEqual(['REGION_MISUSE', 'REGION_MISUSE'])
+  })
+
+  test('a region begun before the capture has no start, one open at its end no end', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(50).regionEnd(7, 'before').at(100).regionBegin(7, 'after').at(200).stop()
+    const { task } = analysed(story)
+    expect(task(7).regions.map(({ name, startNs, endNs }) => [name, startNs, endNs])).toEqual([
+      ['before', null, 50],
+      ['after', 100, null],
+    ])
+  })
+})
+
+describe('any capture', () => {
+  /** A random life of a few goroutines and tasks: every step is what the scheduler could do next. */
+  const steps = fc.array(fc.record({ dt: fc.integer({ min: 0, max: 1000 }), choice: fc.nat(), which: fc.nat() }), {
+    minLength: 1,
+    maxLength: 150,
+  })
+
+  function randomStory(choices: readonly { dt: number; choice: number; which: number }[]): CaptureStory {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting').found(3, 'waiting')
+    const waiting = new Set([2, 3])
+    const runnable = new Set<number>()
+    let running: number | null = 1
+    let goroutines = 3
+    const open: number[] = []
+    let tasks = 0
+    let now = 10
+    const pick = (set: ReadonlySet<number>, which: number): number | undefined =>
+      [...set][which % Math.max(1, set.size)]
+    for (const { dt, choice, which } of choices) {
+      now += dt
+      story.at(now)
+      if (running === null) {
+        const next = pick(runnable, which)
+        if (next !== undefined && choice % 4 !== 0) {
+          story.start(next)
+          runnable.delete(next)
+          running = next
+        } else {
+          const woken = pick(waiting, which)
+          if (woken === undefined) continue
+          story.unblock(woken)
+          waiting.delete(woken)
+          runnable.add(woken)
+        }
+        continue
+      }
+      switch (choice % 9) {
+        case 0:
+          story.block(['sync', 'select', 'network', 'sleep', 'chan receive'][which % 5] ?? '')
+          waiting.add(running)
+          running = null
+          break
+        case 1:
+          story.stop()
+          runnable.add(running)
+          running = null
+          break
+        case 2: {
+          const woken = pick(waiting, which)
+          if (woken === undefined) break
+          story.unblock(woken)
+          waiting.delete(woken)
+          runnable.add(woken)
+          break
+        }
+        case 3:
+          story.create(++goroutines)
+          runnable.add(goroutines)
+          break
+        case 4:
+          story.taskBegin(++tasks, `task ${tasks}`, open.length > 0 ? (open[which % open.length] ?? 0) : 0)
+          open.push(tasks)
+          break
+        case 5:
+        case 6:
+          if (open.length > 0) story.taskEnd(open.splice(which % open.length, 1)[0] ?? 0)
+          break
+        case 7:
+          if (open.length > 0) story.log(open[which % open.length] ?? 0, 'note', 'seen')
+          break
+        case 8:
+          if (open.length > 0) {
+            const task = open[which % open.length] ?? 0
+            story.regionBegin(task, 'step').regionEnd(task, 'step')
+          }
+          break
+      }
+    }
+    return story.at(now + 10)
+  }
+
+  test('the parts of every path, work and region add up to its total, and the pieces of a timeline touch', () => {
+    fc.assert(
+      fc.property(steps, (choices) => {
+        const { tasks, info } = analysed(randomStory(choices))
+        expect(info.problems.filter(({ code }) => code !== 'TASK_MISUSE')).toEqual([])
+        for (const task of tasks) {
+          if (task.path !== null && task.work !== null) {
+            expect(task.path.totalNs).toBe((task.endNs ?? 0) - (task.startNs ?? 0))
+            expect(sum(task.path)).toBe(task.path.totalNs)
+            expect(sum(task.work)).toBe(task.work.totalNs)
+            expect(task.path.unknownNs).toBe(0)
+            const via = Object.values(task.path.viaNs).reduce((total, ns) => total + ns, 0)
+            expect(via).toBeLessThanOrEqual(Object.values(task.path.blockNs).reduce((total, ns) => total + ns, 0))
+          }
+          for (const region of task.regions) expect(sum(region.breakdown)).toBe(region.breakdown.totalNs)
+          const { timeline } = task
+          if (timeline !== null) {
+            for (let i = 1; i < timeline.length; i++) expect(timeline.startNs[i]).toBe(timeline.endNs[i - 1])
+          }
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

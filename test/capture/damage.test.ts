@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Failure } from '../../src/base/failure.ts'
+import { analyse, type Analysed, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
+
+const captures = captureFixtures().filter(isV2)
+
+/** What of a task must not depend on what came after it. */
+function known({ tasks }: Analysed): Map<number, string> {
+  return new Map(
+    tasks
+      .filter((task) => task.id !== 0 && task.path !== null && !task.partial)
+      .map(({ id, name, startNs, endNs, path, work, regions }) => [
+        id,
+        JSON.stringify({ name, startNs, endNs, path, work, regions }),
+      ]),
+  )
+}
+
+describe('a capture that is cut', () => {
+  test.each(captures)(
+    '$name: cut at every 4 KiB it is read up to the cut, and what it calls whole is what the whole says',
+    ({ bytes }) => {
+      const all = bytes()
+      const whole = known(analyse(all))
+      const step = Math.max(4096, Math.ceil(all.length / 40 / 4096) * 4096)
+      for (let cut = 16; cut < all.length; cut += step) {
+        const part = analyse(all.subarray(0, cut))
+        expect(part.info.problems.length, `problems when cut at ${cut}`).toBeGreaterThan(0)
+        for (const [id, text] of known(part)) expect(text, `task ${id} when cut at ${cut}`).toBe(whole.get(id))
+      }
+    },
+  )
+
+  test('a cut inside the header is refused, with both numbers', () => {
+    const all = captures[0].bytes()
+    for (let cut = 1; cut < 16; cut++) {
+      expect(() => analyse(all.subarray(0, cut))).toThrow(new RegExp(`${cut} of 16 bytes`))
+    }
+  })
+
+  test('the header alone is a capture without events, and says that it was cut', () => {
+    const { info, tasks } = analyse(captures[0].bytes().subarray(0, 16))
+    expect(tasks.filter(({ id }) => id !== 0)).toEqual([])
+    expect(info.problems.map(({ code }) => code)).toEqual(['CAPTURE_TRUNCATED'])
+  })
+})
+
+describe('a capture with damaged bytes', () => {
+  const flips = fc.array(
+    fc.record({ at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), bit: fc.nat({ max: 7 }) }),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  )
+
+  test.each(captures.filter((capture) => capture.bytes().length < 400_000).slice(0, 6))(
+    '$name: whatever bits flip, reading ends, parts add up, and nothing but a refusal is thrown',
+    ({ bytes }) => {
+      const all = bytes()
+      fc.assert(
+        fc.property(flips, (places) => {
+          const damaged = all.slice()
+          for (const { at, bit } of places) damaged[16 + Math.floor(at * (all.length - 16))] ^= 1 << bit
+          let result: Analysed
+          try {
+            result = analyse(damaged)
+          } catch (error) {
+            expect(error).toBeInstanceOf(Failure)
+            return
+          }
+          for (const { path, work, regions } of result.tasks) {
+            for (const breakdown of [path, work, ...regions.map((region) => region.breakdown)]) {
+              if (breakdown !== null) expect(sumOf(breakdown)).toBe(breakdown.totalNs)
+            }
+          }
+        }),
+        { numRuns: 25 },
+      )
+    },
+  )
+
+  test('chunks of any size give the same', () => {
+    const all = captures[0].bytes()
+    const whole = JSON.stringify(analyse(all, {}, all.length).tasks)
+    for (const chunkBytes of [777, 65_536, 1_000_003])
+      expect(JSON.stringify(analyse(all, {}, chunkBytes).tasks)).toBe(whole)
+  })
+})

@@ -1,0 +1,73 @@
+// fixtures.ts: the recorded captures, for tests that walk all of them: a new file is a new test.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CaptureAnalysis, type AnalysisOptions } from '../../src/breakdown/analysis.ts'
+import type { Breakdown, TaskRecord, TaskTables } from '../../src/breakdown/breakdown.ts'
+import type { CaptureInfo } from '../../src/capture/capture.ts'
+
+/** A recorded capture. */
+export interface CaptureFixture {
+  /** `go1.26/messages` */
+  readonly name: string
+  readonly path: string
+  readonly bytes: () => Uint8Array
+  /** A file beside it with the same name and another ending (`.expected.json`); null when there is none. */
+  readonly beside: (ending: string) => string | null
+}
+
+const root = fileURLToPath(new URL('../../proto-fixtures/', import.meta.url))
+
+/** All recorded captures of a folder of `proto-fixtures/`, by name. */
+export function captureFixtures(folder = 'captures'): CaptureFixture[] {
+  const base = join(root, folder)
+  return readdirSync(base, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.trace'))
+    .sort()
+    .map((file) => {
+      const path = join(base, file)
+      return {
+        name: file.slice(0, -'.trace'.length).replaceAll('\\', '/'),
+        path,
+        bytes: () => new Uint8Array(readFileSync(path)),
+        beside: (ending: string) => {
+          const sibling = `${path.slice(0, -'.trace'.length)}${ending}`
+          return existsSync(sibling) ? sibling : null
+        },
+      }
+    })
+}
+
+/** Whether a capture's header is of Go 1.22 or newer. */
+export function isV2(fixture: CaptureFixture): boolean {
+  const header = new TextDecoder().decode(fixture.bytes().subarray(0, 16))
+  return Number(/^go 1\.(\d+) trace/.exec(header)?.[1] ?? 0) >= 22
+}
+
+/** Path of a file in `proto-fixtures/`. */
+export function fixturePath(...parts: string[]): string {
+  return join(root, ...parts)
+}
+
+/** What an analysis gives. */
+export interface Analysed {
+  readonly info: CaptureInfo
+  readonly tasks: readonly TaskRecord[]
+  readonly tables: TaskTables
+}
+
+/** Analyses a whole capture, handed over in chunks. */
+export function analyse(bytes: Uint8Array, options: AnalysisOptions = {}, chunkBytes = 65_521): Analysed {
+  const tasks: TaskRecord[] = []
+  const analysis = new CaptureAnalysis(options, { task: (task) => tasks.push(task) })
+  for (let at = 0; at < bytes.length; at += chunkBytes) analysis.push(bytes.subarray(at, at + chunkBytes))
+  return { info: analysis.end(), tasks, tables: analysis.tables }
+}
+
+/** The parts of a breakdown that do not overlap, added up. */
+export function sumOf(breakdown: Breakdown): number {
+  const { execNs, schedWaitNs, syscallNs, syscallBlockNs, blockNs, unknownNs } = breakdown
+  const rest = execNs + schedWaitNs + syscallNs + syscallBlockNs + unknownNs
+  return Object.values(blockNs).reduce((total, ns) => total + ns, rest)
+}
