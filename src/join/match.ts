@@ -46,6 +46,8 @@ export interface JoinCapture {
   readonly tasks: readonly JoinTask[]
   readonly clockSnapshots: readonly ClockSnapshot[]
   readonly durationNs: number
+  /** Stretches of the capture that were lost, nanoseconds from its origin. */
+  readonly lost?: readonly { readonly startNs: number; readonly endNs: number }[]
 }
 
 /** One span, one task. */

@@ -1,0 +1,71 @@
+// child-names.ts: the fixed table of names that child spans of ours bear. Never a sentence or a number: names are what people group by.
+
+import type { StackFrame } from '../breakdown/breakdown.ts'
+import type { Group, GroupedParts } from '../breakdown/groups.ts'
+import { GROUPS } from '../breakdown/groups.ts'
+
+/** Waits by group. `exec` and `unknown` are no waits. */
+const WAIT_NAMES: Readonly<Record<Group, string>> = {
+  exec: 'running',
+  schedWait: 'sched wait',
+  network: 'network wait',
+  lock: 'lock wait',
+  chan: 'chan wait',
+  syscall: 'syscall',
+  gcWait: 'GC wait',
+  sleep: 'sleep',
+  other: 'wait',
+  unknown: 'unknown',
+}
+
+/** What was locked or waited for, by the function of package sync nearest to the leaf. */
+const LOCK_NAMES: readonly (readonly [prefix: string, name: string])[] = [
+  ['sync.(*RWMutex).', 'RWMutex wait'],
+  ['sync.(*Mutex).', 'mutex wait'],
+  ['sync.(*WaitGroup).', 'WaitGroup wait'],
+  ['sync.(*Cond).', 'Cond wait'],
+]
+
+/** Frames from the leaf on in which the function of package sync is looked for. */
+const LEAF_FRAMES = 6
+
+/** Special ranges. */
+const RANGE_NAMES: readonly (readonly [prefix: string, name: string])[] = [
+  ['GC mark assist', 'GC assist'],
+  ['GC incremental sweep', 'GC sweep'],
+  ['stop-the-world', 'stop the world'],
+]
+
+const MOSTLY: Readonly<Record<Group, string>> = { ...WAIT_NAMES, exec: 'on CPU', other: 'other waits' }
+
+/** Name of a wait; waits for locks say which kind once the stack tells. */
+export function waitName(group: Group, stack: readonly StackFrame[] | null): string {
+  return (group === 'lock' ? lockName(stack) : null) ?? WAIT_NAMES[group]
+}
+
+/** Name of the wait for a kind of lock; null when the stack does not tell which. */
+export function lockName(stack: readonly StackFrame[] | null): string | null {
+  if (stack === null) return null
+  for (const frame of stack.slice(0, LEAF_FRAMES)) {
+    for (const [prefix, name] of LOCK_NAMES) if (frame.function.startsWith(prefix)) return name
+  }
+  return null
+}
+
+/** Name of a special range, by the name the tracer gives it. */
+export function rangeName(range: string): string {
+  for (const [prefix, name] of RANGE_NAMES) if (range.startsWith(prefix)) return name
+  return range
+}
+
+/** Name of a region's span: the region's own, marked as one. */
+export function regionName(region: string): string {
+  return region === '' ? 'region' : `region ${region}`
+}
+
+/** Name of the summary under a span that had left: what took more than half of its time. */
+export function summaryName(parts: GroupedParts): string {
+  const total = GROUPS.reduce((sum, group) => sum + parts[group], 0)
+  for (const group of GROUPS) if (parts[group] * 2 > total) return `runtime: mostly ${MOSTLY[group]}`
+  return 'runtime: mixed'
+}

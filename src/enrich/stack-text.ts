@@ -1,0 +1,26 @@
+// stack-text.ts: a stack as text, the way Go prints one.
+
+import type { StackFrame } from '../breakdown/breakdown.ts'
+import { cutText, MOST_TEXT_BYTES, utf8Length } from './attributes.ts'
+
+/** `function`, then `\tfile:line`, a pair of lines per frame, the leaf first; whole frames only, as many as fit. */
+export function stackText(frames: readonly StackFrame[]): string {
+  let text = texts.get(frames)
+  if (text === undefined) texts.set(frames, (text = wholeFrames(frames, MOST_TEXT_BYTES)))
+  return text
+}
+
+/** A capture's waits share few stacks. */
+const texts = new WeakMap<readonly StackFrame[], string>()
+
+function wholeFrames(frames: readonly StackFrame[], mostBytes: number): string {
+  let text = ''
+  let bytes = 0
+  for (const frame of frames) {
+    const lines = `${text === '' ? '' : '\n'}${frame.function}\n\t${frame.file}:${frame.line}`
+    bytes += utf8Length(lines)
+    if (bytes > mostBytes) break
+    text += lines
+  }
+  return text === '' && frames.length > 0 ? cutText(frames[0].function, mostBytes) : text
+}

@@ -1,0 +1,48 @@
+// task-name.ts: ids in a task's name, and the task's type: its name without them.
+
+import { Failure } from '../base/failure.ts'
+import type { IdEvidence, IdOptions } from './id-evidence.ts'
+import { findIds, type FoundIds, textWithoutIds } from './id-text.ts'
+
+/** Trace and span id in the task's name, or the span id alone. */
+export const taskNameEvidence: IdEvidence = {
+  evidence: 'task-name',
+  idsOf({ name }, options) {
+    const { traceId, spanId } = idsInName(name, options)
+    return spanId === null ? null : { traceId, spanId, evidence: 'task-name', category: '' }
+  },
+}
+
+/** The name of a task without ids and without the separators that held them: `cache.Lookup traceID=… spanID=…` is of type `cache.Lookup`. */
+export function taskType(name: string, options: IdOptions = {}): string {
+  return textWithoutIds(name, idsInName(name, options).cuts)
+}
+
+/**
+ * A configured pattern for ids in task names, ready for `IdOptions.namePatterns`.
+ *
+ * @param pattern a regular expression with the group `span`, and `trace` where the name tells it: `\[(?<trace>\w+)\|(?<span>\w+)\]`
+ * @throws Failure CONFIG when it is no regular expression or has no group `span`
+ */
+export function compilePattern(pattern: string): RegExp {
+  let compiled: RegExp
+  try {
+    compiled = new RegExp(pattern)
+  } catch (error) {
+    throw new Failure(
+      'CONFIG',
+      `task name pattern ${JSON.stringify(pattern)} is no regular expression: ${String(error)}`,
+    )
+  }
+  if (!pattern.includes('(?<span>')) {
+    throw new Failure(
+      'CONFIG',
+      `task name pattern ${JSON.stringify(pattern)} has no group named span: write (?<span>…) around the span id, and (?<trace>…) around the trace id.`,
+    )
+  }
+  return compiled
+}
+
+function idsInName(name: string, options: IdOptions): FoundIds {
+  return findIds(name, { patterns: options.namePatterns ?? [], bareSpanId: true })
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest'
+import { emptyParts, type Group } from '../../src/breakdown/groups.ts'
+import { rangeName, regionName, summaryName, waitName } from '../../src/enrich/child-names.ts'
+
+const stack = (...functions: string[]): { function: string; file: string; line: number }[] =>
+  functions.map((name) => ({ function: name, file: 'a.go', line: 1 }))
+
+test.each<[Group, string]>([
+  ['schedWait', 'sched wait'],
+  ['network', 'network wait'],
+  ['lock', 'lock wait'],
+  ['chan', 'chan wait'],
+  ['syscall', 'syscall'],
+  ['gcWait', 'GC wait'],
+  ['sleep', 'sleep'],
+  ['other', 'wait'],
+])('a wait of group %s is called %s', (group, name) => {
+  expect(waitName(group, null)).toBe(name)
+})
+
+describe('a wait for a lock says which kind the leaf frames show', () => {
+  test.each([
+    ['mutex wait', ['sync.(*Mutex).Lock', 'main.work']],
+    ['mutex wait', ['runtime.semacquire1', 'internal/sync.(*Mutex).lockSlow', 'sync.(*Mutex).Lock', 'main.work']],
+    ['RWMutex wait', ['sync.(*RWMutex).RLock', 'main.work']],
+    ['WaitGroup wait', ['sync.(*WaitGroup).Wait', 'main.work']],
+    ['Cond wait', ['sync.(*Cond).Wait', 'net/http.(*connReader).abortPendingRead']],
+    ['lock wait', ['runtime.semacquire', 'main.work']],
+    ['lock wait', ['main.a', 'main.b', 'main.c', 'main.d', 'main.e', 'main.f', 'sync.(*Mutex).Lock']],
+  ])('%s', (name, functions) => {
+    expect(waitName('lock', stack(...functions))).toBe(name)
+  })
+
+  test('and only a wait for a lock', () => {
+    expect(waitName('network', stack('sync.(*Mutex).Lock'))).toBe('network wait')
+  })
+})
+
+test.each([
+  ['GC mark assist', 'GC assist'],
+  ['GC incremental sweep', 'GC sweep'],
+  ['stop-the-world (GC mark termination)', 'stop the world'],
+])('the range %s is called %s', (range, name) => {
+  expect(rangeName(range)).toBe(name)
+})
+
+test('a region keeps its own name', () => {
+  expect(regionName('connection.init')).toBe('region connection.init')
+  expect(regionName('')).toBe('region')
+})
+
+test('a summary is called by what took more than half of the time', () => {
+  expect(summaryName({ ...emptyParts(), lock: 51, exec: 49 })).toBe('runtime: mostly lock wait')
+  expect(summaryName({ ...emptyParts(), exec: 51, lock: 49 })).toBe('runtime: mostly on CPU')
+  expect(summaryName({ ...emptyParts(), exec: 50, lock: 50 })).toBe('runtime: mixed')
+  expect(summaryName(emptyParts())).toBe('runtime: mixed')
+})

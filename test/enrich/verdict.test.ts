@@ -1,0 +1,159 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { emptyParts, type Group, GROUPS } from '../../src/breakdown/groups.ts'
+import {
+  type Blame,
+  blameOf,
+  MIN_TOTAL_NS,
+  VERDICT_RULES,
+  verdictOf,
+  type VerdictInput,
+} from '../../src/enrich/verdict.ts'
+import { ready, run, Tables, taskRecord, wait } from './builders.ts'
+
+const MS = 1_000_000
+const overlaps = { gcAssistNs: 0, gcAssistWaitNs: 0, gcStwNs: 0, gcSweepNs: 0, gcOverlapNs: 0 }
+
+/** The verdict over parts in milliseconds. */
+function verdict(partsMs: Partial<Record<Group, number>>, given: Partial<VerdictInput> = {}): string | null {
+  const parts = emptyParts()
+  for (const group of GROUPS) parts[group] = Math.round((partsMs[group] ?? 0) * MS)
+  const totalNs = GROUPS.reduce((sum, group) => sum + parts[group], 0)
+  return verdictOf({
+    totalNs,
+    parts,
+    overlaps,
+    blame: new Map(),
+    coverage: 'full',
+    evidence: 'task-name',
+    clockErrorNs: 300,
+    ...given,
+  })
+}
+
+const blame = (group: Group, name: string | null, lock: string | null): ReadonlyMap<Group, Blame> =>
+  new Map([[group, { name, lock }]])
+
+describe('the sentence', () => {
+  test('is that of the design', () => {
+    const said = verdict(
+      { lock: 7.56, exec: 2.5, network: 0.8, chan: 0.84, sleep: 0.7 },
+      { blame: blame('lock', 'cache.Refresh', 'mutex wait'), overlaps: { ...overlaps, gcAssistNs: 2.1 * MS } },
+    )
+    expect(said).toBe('12.4 ms: 61 % waiting for a mutex held by cache.Refresh; 2.5 ms on CPU, 2.1 of it GC assist')
+  })
+
+  test.each<[Partial<Record<Group, number>>, string]>([
+    [{ exec: 10 }, '10.0 ms: 100 % on CPU'],
+    [{ schedWait: 6, exec: 4 }, '10.0 ms: 60 % ready to run, waiting for a processor; 4.0 ms on CPU'],
+    [{ network: 9.5, exec: 0.5 }, '10.0 ms: 95 % waiting for the network; 500 us on CPU'],
+    [{ syscall: 1500, exec: 20 }, '1.5 s: 99 % in system calls; 20.0 ms on CPU'],
+    [{ sleep: 10 }, '10.0 ms: 100 % sleeping'],
+    [{ chan: 5, lock: 3, exec: 2 }, '10.0 ms: 50 % waiting on a channel; 30 % waiting for a lock; 2.0 ms on CPU'],
+    [{ gcWait: 3, exec: 5.5, chan: 1.5 }, '10.0 ms: 55 % on CPU; 30 % waiting for the garbage collector'],
+    [{ other: 8, exec: 2 }, '10.0 ms: 80 % waiting for other reasons; 2.0 ms on CPU'],
+  ])('for %j', (parts, sentence) => {
+    expect(verdict(parts)).toBe(sentence)
+  })
+
+  test.each<[Group, string | null, string | null, string]>([
+    ['lock', null, 'mutex wait', 'waiting for a mutex'],
+    ['lock', 'db.Write', 'RWMutex wait', 'waiting for a read-write mutex held by db.Write'],
+    ['lock', 'worker', 'WaitGroup wait', 'waiting for a WaitGroup, worker last'],
+    ['lock', 'worker', 'Cond wait', 'waiting for a condition signalled by worker'],
+    ['lock', 'worker', null, 'waiting for a lock released by worker'],
+    ['chan', 'worker', null, 'waiting on a channel served by worker'],
+  ])('names who held it up: %s, %s, %s', (group, name, lock, words) => {
+    expect(verdict({ [group]: 8, exec: 2 }, { blame: blame(group, name, lock) })).toBe(
+      `10.0 ms: 80 % ${words}; 2.0 ms on CPU`,
+    )
+  })
+
+  test('tells GC assist apart from CPU time when the assistant waited itself', () => {
+    const waited = { ...overlaps, gcAssistNs: 3 * MS, gcAssistWaitNs: 2 * MS }
+    expect(verdict({ exec: 8, gcWait: 2 }, { overlaps: waited })).toBe(
+      '10.0 ms: 80 % on CPU; 20 % waiting for the garbage collector; 3.0 ms in GC assist',
+    )
+    expect(verdict({ exec: 10 }, { overlaps: { ...overlaps, gcAssistNs: 0.7 * MS } })).toBe(
+      '10.0 ms: 100 % on CPU, 700 us of it GC assist',
+    )
+  })
+
+  test('tells of stops of the world that the span made', () => {
+    expect(verdict({ exec: 10 }, { overlaps: { ...overlaps, gcStwNs: MS } })).toBe(
+      '10.0 ms: 100 % on CPU; 1.0 ms stopping the world',
+    )
+  })
+})
+
+describe('it stays silent', () => {
+  test.each<[string, Partial<Record<Group, number>>, Partial<VerdictInput>]>([
+    ['where part of the span is not covered', { exec: 10 }, { coverage: 'partial' }],
+    ['where no clock is known', { exec: 10 }, { clockErrorNs: null }],
+    ['where the clock may be off by much of the span', { exec: 10 }, { clockErrorNs: 500_000 }],
+    ['for a tiny span', { exec: (MIN_TOTAL_NS - 1) / MS }, {}],
+    ['where nothing stands out', { exec: 2.5, lock: 2.5, chan: 2.5, sleep: 2.5 }, {}],
+    ['for a span without length', {}, {}],
+  ])('%s', (_, parts, given) => {
+    expect(verdict(parts, given)).toBeNull()
+  })
+})
+
+test('every group but unknown has one rule', () => {
+  expect(VERDICT_RULES.map(({ group }) => group).sort()).toEqual(GROUPS.filter((group) => group !== 'unknown').sort())
+})
+
+test('the shares that are said are those of the parts', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(9_000_000), { minLength: 9, maxLength: 9 }), (ns) => {
+      const parts = emptyParts()
+      VERDICT_RULES.forEach(({ group }, i) => (parts[group] = ns[i]))
+      const totalNs = ns.reduce((sum, value) => sum + value, 0)
+      const input = { totalNs, parts, overlaps, blame: new Map(), coverage: 'full', evidence: 'task-name' } as const
+      const said = verdictOf({ ...input, clockErrorNs: 0 })
+      if (said === null) return
+      const shares = [...said.matchAll(/(\d+) % ([^;]+)/g)].map(([, share, words]) => [Number(share), words])
+      expect(shares.length).toBeGreaterThan(0)
+      for (const [share, words] of shares) {
+        const rule = VERDICT_RULES.find((one) => one.say({ name: null, lock: null }) === words)
+        expect(rule).toBeDefined()
+        if (rule !== undefined) expect(share).toBe(Math.round((parts[rule.group] / totalNs) * 100))
+      }
+      expect(shares[0][0]).toBe(Math.max(...shares.map(([share]) => share as number)))
+    }),
+  )
+})
+
+describe('who is to blame', () => {
+  const tables = new Tables()
+  const mutex = ['sync.(*Mutex).Lock', 'main.work']
+  const timeline = tables.timeline(0, [
+    run(100),
+    wait(700, 'sync', { wakerTask: 5, stack: mutex }),
+    ready(50),
+    wait(200, 'sync', { wakerTask: 6, stack: ['runtime.semacquire'] }),
+    wait(400, 'chan receive', { wakerTask: 1 }),
+    wait(300, 'chan receive', { wakerTask: 6 }),
+    wait(900, 'network', { wakerTask: 6 }),
+  ])
+  const names: Readonly<Record<number, string>> = { 1: 'own', 5: 'cache.Refresh', 6: 'worker' }
+  const of = (fromNs: number, toNs: number): Map<Group, Blame> =>
+    blameOf(taskRecord({ timeline }), tables, fromNs, toNs, (id) => names[id] ?? null)
+
+  test('is who ended more than half of the waiting time, and never the span itself', () => {
+    expect(of(0, 10_000)).toEqual(
+      new Map([
+        ['lock', { name: 'cache.Refresh', lock: 'mutex wait' }],
+        ['chan', { name: null, lock: null }],
+      ]),
+    )
+  })
+
+  test('counts the window alone', () => {
+    expect(of(850, 1050).get('lock')).toEqual({ name: 'worker', lock: null })
+  })
+
+  test('of a task without a timeline is no one', () => {
+    expect(blameOf(taskRecord(), tables, 0, 1, () => 'x').size).toBe(0)
+  })
+})
