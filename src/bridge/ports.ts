@@ -1,6 +1,6 @@
 // ports.ts: what the flow asks of the doors: a durable journal, capture files, decoding, counting, time.
 
-import type { CaptureInfo } from '../capture/capture.ts'
+import type { CaptureInfo, ClockSnapshot } from '../capture/capture.ts'
 import type { GcPhases, StackFrame, TaskRecord } from '../breakdown/breakdown.ts'
 
 /** What an entry of the journal is about. The numbers are on disk: never change one. */
@@ -61,6 +61,10 @@ export interface CaptureFiles {
    */
   write(chunks: AsyncIterable<Uint8Array>): Promise<StoredCapture>
   path(id: string): string
+  /** The capture is (again, after a restart) to be decoded: its file stays. */
+  needed(id: string): void
+  /** The capture was decoded or given up: its file may leave when others need the room. To be called once for every `write` and `needed`. */
+  settled(id: string): void
   remove(id: string): Promise<void>
 }
 
@@ -87,12 +91,23 @@ export interface DecodedBatch {
   readonly decodedUntilNs: number
   /** As far as known by now; complete with the last batch. */
   readonly gcPhases: GcPhases
+  /** Pairings of the two clocks known by now. */
+  readonly clockSnapshots: readonly ClockSnapshot[]
 }
 
 /** Decodes captures away from the main thread, with a ceiling of memory and a deadline. */
 export interface Decoder {
-  /** @throws Failure when nothing could be read, CAPTURE_WORKER when the worker died or was stopped. */
-  decode(path: string, listener: DecodeListener): Promise<CaptureInfo>
+  /**
+   * Looks at the first bytes of a capture, packed or not, before it is stored.
+   *
+   * @throws Failure CAPTURE_NOT_GO, CAPTURE_VERSION, CAPTURE_COMPRESSION when it can be told from them that nothing can be read
+   */
+  checkHead(head: Uint8Array): void
+  /**
+   * @param name what messages call the capture
+   * @throws Failure when nothing could be read, CAPTURE_WORKER when the worker died or was stopped.
+   */
+  decode(path: string, name: string, listener: DecodeListener): Promise<CaptureInfo>
 }
 
 /** Counts what happened; names and labels are those of `telemetry/metrics.ts`. */

@@ -1,0 +1,514 @@
+// bridge.ts: the flow. Spans and captures come in, are on disk before they are acknowledged, meet, and leave.
+//
+// A span leaves in one of four ways, decided by its process: now (its task is known), pass (nothing is known of captures), hold (a
+// capture is announced or being decoded) and late (the span had left; children follow it). All ways end in `release`. What leaves is
+// an entry of the journal; destinations read it from there.
+
+import { Failure, messageOf } from '../base/failure.ts'
+import { TraceBudget } from '../enrich/budget.ts'
+import { selectSpans } from '../span/otlp/rewrite.ts'
+import { scanTraceRequest } from '../span/otlp/scan.ts'
+import type { ProcessIdentity, SpanTable } from '../span/span.ts'
+import {
+  type AcceptedCapture,
+  type Announcement,
+  type CapturePorts,
+  Captures,
+  type CaptureName,
+  type CaptureView,
+} from './captures.ts'
+import { type HeldRequest, HeldRequests, latestEnd } from './held-requests.ts'
+import { type KnownCapture, mayBeOf, type Way } from './known-capture.ts'
+import { LateSpans } from './late.ts'
+import type { BridgeOptions } from './options.ts'
+import { EntryKind, type NewEntry } from './ports.ts'
+import { RecentSpans, type SentSpans, sentSpansOf } from './recent-spans.ts'
+import {
+  decidedRows,
+  decisionOf,
+  type JoinedRows,
+  joinRows,
+  type JoinedSpan,
+  type Release,
+  release,
+} from './release.ts'
+import { Requests, requestKeyOf } from './requests.ts'
+
+/** What the flow holds, for metrics. */
+export interface BridgeGauges {
+  readonly heldRequests: number
+  readonly heldSpans: number
+  readonly heldBytes: number
+  readonly recentBytes: number
+  readonly taskBytes: number
+  readonly capturesWaiting: number
+}
+
+const NO_BYTES = new Uint8Array(0)
+const NO_JOINS: JoinedRows = { joined: [], missed: [] }
+/** A release that could not be written is tried again after this. */
+const RETRY_MS = 1_000
+
+/** The flow of one data folder. */
+export class Bridge {
+  private readonly captures: Captures
+  private readonly held = new HeldRequests()
+  private readonly recent: RecentSpans
+  private readonly requests = new Requests()
+  private readonly budget: TraceBudget
+  private readonly late: LateSpans
+  /** Captures decoded so far, numbered: what was decided before the last of them is looked at again. */
+  private ended: { readonly number: number; readonly capture: KnownCapture }[] = []
+  private endedCount = 0
+  private cancelDeadline: (() => void) | null = null
+  private stopping = false
+  /** Releases and late children being written. */
+  private readonly work = new Set<Promise<unknown>>()
+
+  constructor(
+    private readonly ports: CapturePorts,
+    private readonly options: BridgeOptions,
+  ) {
+    this.budget = new TraceBudget(options.traceLimits)
+    this.recent = new RecentSpans(options.recentMaxBytes, options.late ? options.lateMaxAgeMs : 0)
+    this.late = new LateSpans(ports, options, this.recent, this.budget, (joined, way) => this.own(joined, way))
+    this.captures = new Captures(ports, options, {
+      progress: (capture) => this.progress(capture),
+      ended: (capture) => this.captureEnded(capture),
+      announcementOver: () => this.reconsider(),
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------------ spans in
+
+  /**
+   * Takes one OTLP protobuf trace request; resolves when its spans are on disk.
+   *
+   * @throws Failure SPANS_MALFORMED, BODY_TOO_LARGE, OVERLOADED, STORE; then nothing was taken
+   */
+  async acceptSpans(request: Uint8Array): Promise<void> {
+    const table = scanTraceRequest(request)
+    if (table.length === 0) return
+    const { counters } = this.ports
+    const key = requestKeyOf(table)
+    const before = key === null ? null : this.requests.find(key)
+    if (before !== null && (await before.stored)) {
+      // The sender did not see the answer. What left as it came may leave so again; anything else is on its way already.
+      counters.add('subspan_requests_repeated_total', 1)
+      if (before.asItCame) {
+        await this.ports.journal.append([
+          { kind: EntryKind.outgoing, meta: { way: 'pass', spans: table.length, repeat: true }, body: request },
+        ])
+      }
+      return
+    }
+    const taken = this.take(table, key)
+    if (key !== null) this.requests.add(key, taken.stored, taken.asItCame, this.ports.clock.nowMs())
+    await taken.stored
+    counters.add('subspan_spans_accepted_total', table.length)
+  }
+
+  /** Decides how each process's spans leave and writes it down. */
+  private take(table: SpanTable, key: string | null): { readonly stored: Promise<void>; readonly asItCame: boolean } {
+    const waits = this.processesThatWait(table)
+    let out: SpanTable | null = table
+    const parts: SpanTable[] = []
+    if (waits.size > 0) {
+      const outRows = new Uint8Array(table.length)
+      const rowsOf = new Map<string, Uint8Array>()
+      for (let row = 0; row < table.length; row++) {
+        const process = table.resources[table.resource[row]].process.key
+        if (!waits.has(process)) {
+          outRows[row] = 1
+          continue
+        }
+        let rows = rowsOf.get(process)
+        if (rows === undefined) rowsOf.set(process, (rows = new Uint8Array(table.length)))
+        rows[row] = 1
+      }
+      for (const rows of rowsOf.values()) parts.push(part(table, rows))
+      out = outRows.includes(1) ? part(table, outRows) : null
+    }
+    this.makeRoom(parts)
+
+    const entries: NewEntry[] = []
+    let joins = NO_JOINS
+    let leaves: Release = { body: NO_BYTES, children: 0 }
+    if (out !== null) {
+      joins = joinRows(out, this.capturesOf(out))
+      const { joined } = joins
+      const { body } = (leaves = this.leaving(out, joined, 'now'))
+      const meta = { way: joined.length === 0 ? 'pass' : 'now', spans: out.length, request: key, ...decided(joined) }
+      entries.push({ kind: EntryKind.outgoing, meta, body })
+    }
+    for (const held of parts) {
+      const meta = { process: held.resources[0].process.key, spans: held.length, request: key }
+      entries.push({ kind: EntryKind.held, meta, body: held.bytes })
+    }
+    const decidedAfter = this.endedCount
+    const stored = this.ports.journal.append(entries).then((sequences) => {
+      const nowMs = this.ports.clock.nowMs()
+      let next = 0
+      if (out !== null) this.left(out, sequences[next++], joins, 'now', decidedAfter, leaves.children)
+      for (const held of parts)
+        this.hold(held, sequences[next++], nowMs + this.options.holdMaxMs, this.options.holdMode === 'always')
+      if (parts.length > 0) this.reconsider()
+    })
+    return { stored, asItCame: parts.length === 0 && joins.joined.length === 0 }
+  }
+
+  /** Keys of the processes whose spans shall wait. */
+  private processesThatWait(table: SpanTable): ReadonlySet<string> {
+    const { holdMode } = this.options
+    const waits = new Set<string>()
+    if (holdMode === 'never') return waits
+    for (let resource = 0; resource < table.resources.length; resource++) {
+      const { process } = table.resources[resource]
+      if (waits.has(process.key)) continue
+      const wanted =
+        holdMode === 'always' || this.captures.isAnnounced(process) || this.captures.unfinished(process).length > 0
+      if (wanted && !this.isDecided(table, process)) waits.add(process.key)
+    }
+    return waits
+  }
+
+  /** Whether waiting could add nothing to the process's spans: their tasks are known already, or their breakdown is. */
+  private isDecided(table: SpanTable, process: ProcessIdentity): boolean {
+    let open = 0
+    for (let row = 0; row < table.length; row++) {
+      if (table.resources[table.resource[row]].process.key === process.key && table.enriched[row] === 0) open++
+    }
+    if (open === 0) return true
+    if (this.captures.joinable(process).length === 0) return false
+    const own = (resource: number): readonly KnownCapture[] => {
+      const { process: other } = table.resources[resource]
+      return other.key === process.key ? this.captures.joinable(other) : []
+    }
+    const { joined } = joinRows(table, own)
+    return joined.length === open && joined.every(({ found }) => found.capture.state === 'done')
+  }
+
+  private capturesOf(table: SpanTable): (resource: number) => readonly KnownCapture[] {
+    const found = table.resources.map(({ process }) => this.captures.joinable(process))
+    return (resource) => found[resource]
+  }
+
+  // ------------------------------------------------------------------------------------------------ spans out
+
+  /** The bytes with which spans leave. */
+  private leaving(table: SpanTable, joined: readonly JoinedSpan[], way: Way): Release {
+    if (joined.length === 0) return { body: table.bytes, children: 0 }
+    return release(table, joined, way, this.options, this.budget)
+  }
+
+  /** Spans have left: their entry is on disk. */
+  private left(
+    table: SpanTable,
+    sequence: number,
+    { joined, missed }: JoinedRows,
+    way: Way,
+    decidedAfter: number,
+    children: number,
+  ): void {
+    const { clock, counters } = this.ports
+    this.own(joined, way)
+    counters.add('subspan_child_spans_total', children, { way })
+    for (const { capture, reason } of missed) {
+      capture.miss(reason)
+      counters.add('subspan_spans_unmatched_total', 1, { reason })
+    }
+    counters.add('subspan_spans_left_total', joined.length, { way })
+    counters.add('subspan_spans_left_total', table.length - joined.length, {
+      way: way === 'hold' ? 'hold-as-it-came' : 'pass',
+    })
+    if (!this.options.late) return
+    const block = sentSpansOf(table, sequence, clock.nowMs())
+    for (const { row } of joined) block.settled[row] = 1
+    this.recent.add(block, clock.nowMs())
+    // Captures that were decoded while this was being written did not find it among what had left.
+    for (const { number, capture } of this.ended) {
+      if (number > decidedAfter) this.run(this.late.follow(capture, [block]))
+    }
+  }
+
+  private own(joined: readonly JoinedSpan[], way: Way): void {
+    for (const { span, found } of joined) {
+      found.capture.own(found.task, span, found.evidence, way)
+      this.ports.counters.add('subspan_spans_joined_total', 1, { evidence: found.evidence, way })
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ spans that wait
+
+  private hold(table: SpanTable, sequence: number, deadlineMs: number, always: boolean): void {
+    this.held.add({ sequence, table, deadlineMs, endUnixNs: latestEnd(table), always, leaving: false })
+    if (this.cancelDeadline === null) this.armDeadline()
+  }
+
+  /** Lets go of every request that has nothing to wait for any more. */
+  private reconsider(): void {
+    const nowMs = this.ports.clock.nowMs()
+    const waiting = this.held.waiting()
+    this.letGo(
+      waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs),
+      'deadline',
+    )
+    this.letGo(
+      waiting.filter((request) => request.deadlineMs > nowMs && !this.mustWait(request)),
+      'decided',
+    )
+    this.armDeadline()
+  }
+
+  private mustWait({ table, endUnixNs, always }: HeldRequest): boolean {
+    const { process } = table.resources[0]
+    if (always) return !this.captures.joinable(process).some((capture) => capture.covers(endUnixNs))
+    if (this.captures.isAnnounced(process)) return true
+    return this.captures.unfinished(process).some((capture) => !capture.hasPassed(endUnixNs))
+  }
+
+  private armDeadline(): void {
+    this.cancelDeadline?.()
+    this.cancelDeadline = null
+    const oldest = this.held.oldest()
+    if (oldest === null || this.stopping) return
+    const inMs = Math.max(0, oldest.deadlineMs - this.ports.clock.nowMs())
+    this.cancelDeadline = this.ports.clock.after(inMs, () => {
+      this.cancelDeadline = null
+      this.reconsider()
+    })
+  }
+
+  /** The oldest give way when those that wait take too many bytes. */
+  private makeRoom(parts: readonly SpanTable[]): void {
+    if (parts.length === 0) return
+    const { holdMaxBytes } = this.options
+    const coming = parts.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    if (this.held.bytes + coming > 2 * holdMaxBytes) {
+      throw new Failure(
+        'OVERLOADED',
+        `spans that wait for captures hold ${this.held.bytes.toLocaleString('en-US')} bytes and do not leave fast enough, at most ${(2 * holdMaxBytes).toLocaleString('en-US')} are kept: try again in a second, or raise hold.maxBytes.`,
+        1,
+      )
+    }
+    for (let oldest = this.held.oldest(); oldest !== null; oldest = this.held.oldest()) {
+      if (this.held.waitingBytes + coming <= holdMaxBytes) return
+      this.letGo([oldest], 'crowded')
+    }
+  }
+
+  /** Requests that waited leave, with what is known now. */
+  private letGo(requests: readonly HeldRequest[], reason: 'decided' | 'deadline' | 'crowded' | 'shutdown'): void {
+    const leaving = requests.map((request) => ({
+      request,
+      joins: joinRows(request.table, this.capturesOf(request.table)),
+    }))
+    // Spans that leave together may name each other: who held a lock that another waited for.
+    for (const { joins } of leaving) for (const { span, found } of joins.joined) found.capture.expect(found.task, span)
+    for (const { request, joins } of leaving) {
+      this.held.leave(request)
+      this.ports.counters.add('subspan_holds_ended_total', 1, { reason })
+      this.run(this.writeRelease(request, joins))
+    }
+  }
+
+  private async writeRelease(request: HeldRequest, joins: JoinedRows): Promise<void> {
+    const { table, sequence } = request
+    const { journal, clock, log } = this.ports
+    try {
+      const decidedAfter = this.endedCount
+      const { joined } = joins
+      const leaves = this.leaving(table, joined, 'hold')
+      // What leaves as it came lies in the journal already.
+      const body = leaves.body === table.bytes ? NO_BYTES : leaves.body
+      const meta = { way: 'hold', spans: table.length, ...decided(joined) }
+      const [written] = await journal.append([{ kind: EntryKind.released, meta, body, settles: sequence }])
+      this.held.remove(request)
+      this.left(table, body.length === 0 ? sequence : written, joins, 'hold', decidedAfter, leaves.children)
+    } catch (thrown) {
+      // Its bytes are on disk and in memory: nothing is lost by trying again.
+      log.warn({ error: messageOf(thrown), spans: table.length }, 'spans that waited could not leave yet; trying again')
+      this.held.stay(request)
+      if (!this.stopping) clock.after(RETRY_MS, () => this.reconsider())
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ captures
+
+  /**
+   * Takes a capture; resolves when it is on disk.
+   *
+   * @throws Failure for bytes that are no capture, or do not fit, or cannot be stored
+   */
+  acceptCapture(name: CaptureName, chunks: AsyncIterable<Uint8Array>): Promise<AcceptedCapture> {
+    return this.captures.accept(name, chunks)
+  }
+
+  /** Spans of the process wait for a capture that will be sent. */
+  announce(name: CaptureName, seconds: number): Announcement {
+    return this.captures.announce(name, seconds)
+  }
+
+  /** Newest first. */
+  captureViews(): readonly CaptureView[] {
+    return this.captures.views()
+  }
+
+  captureView(id: string): CaptureView | null {
+    return this.captures.view(id)
+  }
+
+  private progress(capture: KnownCapture): void {
+    if (this.held.size === 0) return
+    this.learnClock(capture)
+    this.reconsider()
+  }
+
+  private captureEnded(capture: KnownCapture): void {
+    this.ended = this.ended.filter((earlier) => earlier.capture.joinable)
+    this.ended.push({ number: ++this.endedCount, capture })
+    this.learnClock(capture)
+    this.reconsider()
+    this.run(this.late.followAll(capture).then((done) => (done ? this.captures.settle(capture) : undefined)))
+  }
+
+  /** Spans that wait tell a capture without clock snapshots what its clock is. */
+  private learnClock(capture: KnownCapture): void {
+    if (capture.clock.offsetNs !== null) return
+    for (const { table } of this.held.waiting()) {
+      if (mayBeOf(capture.name, table.resources[0].process)) joinRows(table, () => [capture])
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ start and end
+
+  /**
+   * Takes up what the journal holds: requests that wait (their deadline counts from their acceptance), spans that have left, captures
+   * that are not done with. To be called once, before anything else.
+   */
+  async recover(): Promise<void> {
+    const { journal, clock, counters } = this.ports
+    const waiting = new Map<number, { readonly table: SpanTable; readonly writtenMs: number }>()
+    const captures = new Map<number, { readonly meta: Readonly<Record<string, unknown>>; readonly writtenMs: number }>()
+    const views = new Map<number, CaptureView>()
+    const followed: (readonly [sequence: number, row: number])[] = []
+    const blocks = new Map<number, SentSpans>()
+    const oldestMs = clock.nowMs() - this.options.lateMaxAgeMs
+    const sent = (
+      table: SpanTable,
+      sequence: number,
+      writtenMs: number,
+      meta: Readonly<Record<string, unknown>>,
+    ): void => {
+      if (!this.options.late || writtenMs < oldestMs) return
+      // Children of ours stand behind the spans that came in.
+      const block = sentSpansOf(table, sequence, writtenMs, Math.min(table.length, Number(meta.spans ?? table.length)))
+      for (const row of decidedRows(meta.decision)) if (row < block.length) block.settled[row] = 1
+      blocks.set(sequence, block)
+    }
+    for await (const { kind, sequence, writtenMs, meta, body, settles } of journal.replay()) {
+      switch (kind) {
+        case EntryKind.outgoing:
+          if (meta.way === 'late') followed.push(...pairsOf(meta.followed))
+          else if (meta.repeat !== true) {
+            this.requests.restore(meta.request, meta.way === 'pass', writtenMs, clock.nowMs())
+            if (writtenMs >= oldestMs) scanned(body, (table) => sent(table, sequence, writtenMs, meta))
+          }
+          break
+        case EntryKind.held:
+          this.requests.restore(meta.request, false, writtenMs, clock.nowMs())
+          scanned(body, (table) => waiting.set(sequence, { table, writtenMs }))
+          break
+        case EntryKind.released: {
+          const before = waiting.get(settles ?? -1)
+          waiting.delete(settles ?? -1)
+          if (body.length > 0) scanned(body, (table) => sent(table, sequence, writtenMs, meta))
+          else if (before !== undefined) sent(before.table, settles ?? sequence, writtenMs, meta)
+          break
+        }
+        case EntryKind.capture:
+          captures.set(sequence, { meta, writtenMs })
+          break
+        case EntryKind.captureSettled:
+          if (settles !== undefined) views.set(settles, meta.view as CaptureView)
+          break
+      }
+    }
+    for (const [sequence, row] of followed) {
+      const block = blocks.get(sequence)
+      if (block !== undefined && row < block.length) block.settled[row] = 1
+    }
+    for (const block of blocks.values()) this.recent.add(block, clock.nowMs())
+    for (const [sequence, { table, writtenMs }] of waiting) {
+      counters.add('subspan_holds_recovered_total', 1)
+      this.hold(table, sequence, writtenMs + this.options.holdMaxMs, true)
+    }
+    for (const [sequence, { meta, writtenMs }] of captures) {
+      if (typeof meta.id === 'string')
+        this.captures.restore(meta.id, sequence, writtenMs, meta, views.get(sequence) ?? null)
+    }
+    this.reconsider()
+  }
+
+  /** Lets everything that waits go as it stands, and waits until it is on disk. */
+  async stop(): Promise<void> {
+    this.stopping = true
+    this.captures.stop()
+    this.late.stop()
+    this.cancelDeadline?.()
+    this.letGo(this.held.waiting(), 'shutdown')
+    while (this.work.size > 0) await Promise.allSettled([...this.work])
+  }
+
+  gauges(): BridgeGauges {
+    return {
+      heldRequests: this.held.size,
+      heldSpans: this.held.spans,
+      heldBytes: this.held.bytes,
+      recentBytes: this.recent.bytes,
+      taskBytes: this.captures.bytes,
+      capturesWaiting: this.captures.waiting,
+    }
+  }
+
+  private run(work: Promise<unknown>): void {
+    const kept = work.catch((thrown: unknown) => {
+      this.ports.log.error(
+        { error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) },
+        'the flow met a defect',
+      )
+    })
+    this.work.add(kept)
+    void kept.finally(() => this.work.delete(kept))
+  }
+}
+
+/** The rows of a request as a request of their own. */
+function part(table: SpanTable, rows: Uint8Array): SpanTable {
+  const bytes = selectSpans(table, rows)
+  return bytes === table.bytes ? table : scanTraceRequest(bytes)
+}
+
+/** The decision, where there is one. */
+function decided(joined: readonly JoinedSpan[]): { readonly decision?: Record<string, unknown> } {
+  return joined.length === 0 ? {} : { decision: decisionOf(joined) }
+}
+
+/** Calls with the spans of a body of our own journal; one that cannot be read any more is left to the destinations as it is. */
+function scanned(body: Uint8Array, use: (table: SpanTable) => void): void {
+  let table: SpanTable
+  try {
+    table = scanTraceRequest(body)
+  } catch (thrown) {
+    if (thrown instanceof Failure) return
+    throw thrown
+  }
+  use(table)
+}
+
+function pairsOf(value: unknown): [number, number][] {
+  if (!Array.isArray(value)) return []
+  const pairs: [number, number][] = []
+  for (let i = 0; i + 1 < value.length; i += 2) pairs.push([Number(value[i]), Number(value[i + 1])])
+  return pairs
+}

@@ -1,0 +1,91 @@
+// held-requests.ts: the requests that wait for a capture of their process, in the order in which they must leave.
+
+import type { SpanTable } from '../span/span.ts'
+
+/** A request of one process that waits. */
+export interface HeldRequest {
+  /** Its entry in the journal. */
+  readonly sequence: number
+  readonly table: SpanTable
+  readonly deadlineMs: number
+  /** Latest end of its spans, Unix nanoseconds. */
+  readonly endUnixNs: bigint
+  /** Waits to its deadline unless a capture covers it, whether one is announced or not. */
+  readonly always: boolean
+  /** Its release is being written. */
+  leaving: boolean
+}
+
+/** Requests that wait, by age. */
+export class HeldRequests {
+  private readonly requests = new Map<number, HeldRequest>()
+  /** Bytes of all of them, those included that are leaving. */
+  bytes = 0
+  /** Bytes of those that are not leaving. */
+  waitingBytes = 0
+  /** Their spans. */
+  spans = 0
+
+  add(request: HeldRequest): void {
+    this.requests.set(request.sequence, request)
+    this.bytes += bytesOf(request)
+    this.waitingBytes += bytesOf(request)
+    this.spans += request.table.length
+  }
+
+  /** The request's release is being written: it waits no longer, but is still in memory. */
+  leave(request: HeldRequest): void {
+    request.leaving = true
+    this.waitingBytes -= bytesOf(request)
+  }
+
+  /** The release could not be written. */
+  stay(request: HeldRequest): void {
+    request.leaving = false
+    this.waitingBytes += bytesOf(request)
+  }
+
+  /** The release is on disk. */
+  remove(request: HeldRequest): void {
+    if (!this.requests.delete(request.sequence)) return
+    this.bytes -= bytesOf(request)
+    this.spans -= request.table.length
+  }
+
+  get size(): number {
+    return this.requests.size
+  }
+
+  /** Those that wait, oldest first. */
+  waiting(): HeldRequest[] {
+    return [...this.requests.values()].filter(({ leaving }) => !leaving)
+  }
+
+  /** The oldest that waits; null when none does. */
+  oldest(): HeldRequest | null {
+    for (const request of this.requests.values()) if (!request.leaving) return request
+    return null
+  }
+}
+
+/** Request and columns. */
+function bytesOf({ table }: HeldRequest): number {
+  return table.bytes.length + 57 * table.length + 500
+}
+
+/** Latest end of a request's spans; where an end lies before its start, the start counts. */
+export function latestEnd(table: SpanTable): bigint {
+  let high = 0
+  let low = 0
+  const take = (rowLow: number, rowHigh: number): void => {
+    if (rowHigh > high || (rowHigh === high && rowLow > low)) {
+      high = rowHigh
+      low = rowLow
+    }
+  }
+  for (let row = 0; row < table.length; row++) {
+    take(table.endLow[row], table.endHigh[row])
+    take(table.startLow[row], table.startHigh[row])
+  }
+  return (BigInt(high) << 32n) | BigInt(low)
+}

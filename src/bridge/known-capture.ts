@@ -1,0 +1,361 @@
+// known-capture.ts: one capture: what became of it, its tasks while they can be joined, and the spans found for them.
+
+import type { FailureCode } from '../base/failure.ts'
+import type { GcPhases, StackFrame, TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
+import type { CaptureInfo, ClockSnapshot } from '../capture/capture.ts'
+import type { TaskSpan } from '../enrich/enrich.ts'
+import { CaptureClock, NO_CLOCK } from '../join/clock.ts'
+import type { IdOptions } from '../join/id-evidence.ts'
+import { apartNs, clearMarginNs, matchSpan } from '../join/join.ts'
+import type { ClockOffset, Evidence, JoinSpan, JoinTask, UnmatchedReason } from '../join/match.ts'
+import { TaskIndex } from '../join/task-index.ts'
+import type { ProcessIdentity } from '../span/span.ts'
+import type { DecodedBatch } from './ports.ts'
+
+/** Which process a capture was taken of, as the sender says; empty where it does not. */
+export interface CaptureName {
+  /** `service.name` */
+  readonly service: string
+  /** Instance id, pod uid or name, host, or host:pid. */
+  readonly instance: string
+}
+
+export type CaptureState =
+  | 'pending' // accepted, not decoded yet
+  | 'decoding'
+  | 'done'
+  | 'empty' // nothing in it that spans could be joined with
+  | 'failed' // set aside, with the reason
+
+/** How a span left. */
+export type Way = 'now' | 'hold' | 'late'
+
+/** A span and the task it is. */
+export interface FoundTask {
+  readonly capture: KnownCapture
+  /** Row in the capture's tasks. */
+  readonly task: number
+  readonly evidence: Evidence
+  readonly clock: ClockOffset
+}
+
+/** Whether a capture with this name may be of this process. A shared process has no instance that could contradict. */
+export function mayBeOf(name: CaptureName, process: ProcessIdentity): boolean {
+  if (name.service !== '' && name.service !== process.service) return false
+  return (
+    name.instance === '' ||
+    process.shared ||
+    name.instance === process.instance ||
+    process.aliases.includes(name.instance)
+  )
+}
+
+/** Object, arrays and texts of a task besides its columns; measured, rounded up. */
+const TASK_BYTES = 1_200
+const LOG_BYTES = 160
+const REGION_BYTES = 600
+
+const MAX_EARLY_PAIRS = 4_096
+/** Tasks below a task that are looked at; a longer list would only keep a few more short waits out of the children. */
+const MAX_INNER_TASKS = 256
+
+/** One capture. */
+export class KnownCapture {
+  state: CaptureState = 'pending'
+  attempts = 0
+  failure: { readonly code: FailureCode; readonly message: string } | null = null
+  info: CaptureInfo | null = null
+  /** Whether everything it adds to spans that had left is in the journal. */
+  settled = false
+  /** Everything before this time, nanoseconds from its origin, is decoded. */
+  decodedUntilNs = 0
+  /** Estimated memory of the tasks. */
+  bytes = 0
+  /** Tasks that were not kept because the memory for tasks was used up. */
+  tasksDropped = 0
+  /** Tasks in the capture, the background task aside. */
+  taskCount = 0
+  /** Tasks that a span was found for. */
+  tasksJoined = 0
+  readonly joined: Partial<Record<Evidence, number>> = {}
+  readonly unmatched: Partial<Record<UnmatchedReason, number>> = {}
+  readonly left: Record<Way, number> = { now: 0, hold: 0, late: 0 }
+  /** Keys of the processes whose spans were joined with it, with their number. */
+  readonly processes = new Map<string, number>()
+  clock: ClockOffset = NO_CLOCK
+
+  private set: TaskSet & { readonly tasks: TaskRecord[] } = emptySet()
+  private index: TaskIndex
+  private snapshots: ClockSnapshot[] = []
+  private captureClock = new CaptureClock(this.snapshots, 0)
+  /** Pairs given to the clock before the capture's length was known, which the clock's error depends on. */
+  private earlyPairs: [JoinSpan, JoinTask][] = []
+  /** Pairs in the clock when the offset was last computed. */
+  private pairsSeen = -1
+  /** Rows by the ids of tasks and of their parents, as far as looked at. */
+  private readonly byId = new Map<number, number>()
+  private readonly byParent = new Map<number, number[]>()
+  private mapped = 0
+  /** Span that each task, by its row, was given to. */
+  private readonly owners = new Map<number, TaskSpan>()
+  private readonly expected = new Map<number, TaskSpan>()
+
+  constructor(
+    readonly id: string,
+    readonly name: CaptureName,
+    readonly fileBytes: number,
+    readonly acceptedMs: number,
+    /** Its entry in the journal. */
+    readonly sequence: number,
+    private readonly ids: IdOptions,
+  ) {
+    this.index = new TaskIndex([], ids)
+  }
+
+  /** Tasks and tables, as far as decoded and kept. */
+  get tasks(): TaskSet {
+    return this.set
+  }
+
+  /** Whether spans may find tasks in it. */
+  get joinable(): boolean {
+    return this.index.length > 0
+  }
+
+  /** Forgets the tasks: before a second decoding, or when they are kept no longer. */
+  dropTasks(): void {
+    this.set = emptySet()
+    this.index = new TaskIndex([], this.ids)
+    this.snapshots = []
+    this.captureClock = new CaptureClock(this.snapshots, 0)
+    this.earlyPairs = []
+    this.pairsSeen = -1
+    this.bytes = 0
+    this.decodedUntilNs = 0
+    this.owners.clear()
+    this.expected.clear()
+    this.byId.clear()
+    this.byParent.clear()
+    this.mapped = 0
+  }
+
+  /** Takes what was decoded. */
+  take(batch: DecodedBatch, maxBytes: number): void {
+    const { set } = this
+    append(set.reasons, batch.newReasons)
+    append(set.rangeNames, batch.newRangeNames)
+    append(set.stacks, batch.newStacks)
+    replace(set.gcPhases.startNs, batch.gcPhases.startNs)
+    replace(set.gcPhases.endNs, batch.gcPhases.endNs)
+    replace(this.snapshots, batch.clockSnapshots)
+    this.decodedUntilNs = Math.max(this.decodedUntilNs, batch.decodedUntilNs)
+    const kept: TaskRecord[] = []
+    for (const task of batch.tasks) {
+      if (task.id !== 0) this.taskCount++
+      this.bytes += bytesOf(task)
+      if (this.bytes > maxBytes) this.tasksDropped++
+      else kept.push(task)
+    }
+    append(set.tasks, kept)
+    this.index.add(kept)
+    this.pairsSeen = -1
+    this.refreshClock()
+  }
+
+  /** The capture is decoded. */
+  end(info: CaptureInfo): void {
+    this.info = info
+    this.decodedUntilNs = Math.max(this.decodedUntilNs, info.durationNs)
+    this.state = this.taskCount > 0 ? 'done' : 'empty'
+    this.captureClock = new CaptureClock(this.snapshots, info.durationNs)
+    for (const [span, task] of this.earlyPairs.splice(0)) this.captureClock.addPair(span, task)
+    this.pairsSeen = -1
+    this.refreshClock()
+  }
+
+  /** Whether any task names the span. */
+  names(traceId: string, spanId: string): boolean {
+    return this.index.find(traceId, spanId).length > 0
+  }
+
+  /**
+   * The tasks of some spans. Pairs that leave no choice tell of the clock first, then times decide between the others; spans that
+   * contest a task get it by the clearly better fit, else none does.
+   */
+  match(spans: readonly JoinSpan[]): (FoundTask | UnmatchedReason)[] {
+    for (const span of spans) {
+      const claims = this.index.find(span.traceId, span.spanId)
+      if (claims.length === 1 && this.isFree(claims[0].task, span)) this.pair(span, this.index.task(claims[0].task))
+    }
+    this.refreshClock()
+    const { clock } = this
+    const matches = spans.map((span) => matchSpan(span, this.index, clock, (task) => this.isFree(task, span)))
+    const rivals = new Map<number, number[]>()
+    for (let row = 0; row < matches.length; row++) {
+      const match = matches[row]
+      if (match === null || match === 'ambiguous') continue
+      const rows = rivals.get(match.task)
+      if (rows === undefined) rivals.set(match.task, [row])
+      else rows.push(row)
+    }
+    return matches.map((match, row): FoundTask | UnmatchedReason => {
+      if (match === 'ambiguous') return 'ambiguous'
+      if (match === null) return this.whyUnmatched(Number(spans[row].startUnixNs), Number(spans[row].endUnixNs))
+      if (clock.offsetNs === null) return 'no-clock'
+      const rows = rivals.get(match.task) ?? []
+      if (rows.length > 1 && !this.fitsBest(row, rows, spans, match.task, clock.offsetNs)) return 'ambiguous'
+      return { capture: this, task: match.task, evidence: match.evidence, clock }
+    })
+  }
+
+  /** Gives the task to the span: no other span gets it any more. */
+  own(task: number, span: JoinSpan, evidence: Evidence, way: Way): void {
+    if (!this.owners.has(task)) this.tasksJoined++
+    const { traceId, spanId, name } = span
+    this.owners.set(task, { traceId, spanId, name })
+    this.expected.delete(task)
+    this.joined[evidence] = (this.joined[evidence] ?? 0) + 1
+    this.left[way]++
+    this.processes.set(span.processKey, (this.processes.get(span.processKey) ?? 0) + 1)
+  }
+
+  /** Counts a span of the process that found no task. */
+  miss(reason: UnmatchedReason, spans = 1): void {
+    this.unmatched[reason] = (this.unmatched[reason] ?? 0) + spans
+  }
+
+  /** The span is about to leave with the task's breakdown: others that leave with it may name it. */
+  expect(task: number, { traceId, spanId, name }: JoinSpan): void {
+    if (!this.owners.has(task)) this.expected.set(task, { traceId, spanId, name })
+  }
+
+  /** The span that a task (by its id in the runtime) was or is being given to; null when none is. */
+  spanOfTask(taskId: number): TaskSpan | null {
+    const row = this.rowsById().get(taskId) ?? -1
+    return this.owners.get(row) ?? this.expected.get(row) ?? null
+  }
+
+  /** Row of a task by its id in the runtime; -1 when it is not kept. */
+  rowOfTask(taskId: number): number {
+    return this.rowsById().get(taskId) ?? -1
+  }
+
+  /** Tasks below a task, at any depth, that name spans of their own. */
+  innerTasks(taskId: number): readonly TaskRecord[] {
+    const below = this.childrenById()
+    const inner: TaskRecord[] = []
+    const open = [...(below.get(taskId) ?? [])]
+    for (let row = open.pop(); row !== undefined && inner.length < MAX_INNER_TASKS; row = open.pop()) {
+      const task = this.set.tasks[row]
+      if (this.index.idsOf(row) !== null) inner.push(task)
+      open.push(...(below.get(task.id) ?? []))
+    }
+    return inner
+  }
+
+  /** Whether the capture, as far as decoded, covers this time; false while no clock tells. */
+  covers(unixNs: bigint): boolean {
+    const { offsetNs } = this.clock
+    return offsetNs !== null && unixNs >= offsetNs && this.hasPassed(unixNs)
+  }
+
+  /** Whether all that ended before this time is decoded; false while no clock tells. */
+  hasPassed(unixNs: bigint): boolean {
+    const { offsetNs, errorNs } = this.clock
+    return offsetNs !== null && Number(unixNs - offsetNs) + (errorNs ?? 0) <= this.decodedUntilNs
+  }
+
+  /** Why a span that no task names has none. Times in Unix nanoseconds, as exact as a double can be (256 ns). */
+  whyUnmatched(startUnixNs: number, endUnixNs: number): UnmatchedReason {
+    const { offsetNs, errorNs } = this.clock
+    if (offsetNs === null) return 'no-clock'
+    const originNs = Number(offsetNs)
+    const error = (errorNs ?? 0) + 512
+    const outside =
+      Math.max(startUnixNs, endUnixNs) + error < originNs || startUnixNs - error > originNs + this.decodedUntilNs
+    return outside ? 'not-in-capture' : 'no-task'
+  }
+
+  private rowsById(): ReadonlyMap<number, number> {
+    this.refreshMaps()
+    return this.byId
+  }
+
+  private childrenById(): ReadonlyMap<number, number[]> {
+    this.refreshMaps()
+    return this.byParent
+  }
+
+  private refreshMaps(): void {
+    const { tasks } = this.set
+    for (; this.mapped < tasks.length; this.mapped++) {
+      const { id, parentId } = tasks[this.mapped]
+      this.byId.set(id, this.mapped)
+      if (parentId === null || parentId === 0) continue
+      const siblings = this.byParent.get(parentId)
+      if (siblings === undefined) this.byParent.set(parentId, [this.mapped])
+      else siblings.push(this.mapped)
+    }
+  }
+
+  private isFree(task: number, span: JoinSpan): boolean {
+    const owner = this.owners.get(task)
+    return owner === undefined || (owner.spanId === span.spanId && owner.traceId === span.traceId)
+  }
+
+  private fitsBest(
+    row: number,
+    rows: readonly number[],
+    spans: readonly JoinSpan[],
+    task: number,
+    offsetNs: bigint,
+  ): boolean {
+    const record = this.index.task(task)
+    const apart = apartNs(spans[row], record, offsetNs)
+    const margin = clearMarginNs(this.clock)
+    return rows.every(
+      (other) =>
+        other === row ||
+        (spans[other].spanId === spans[row].spanId && spans[other].traceId === spans[row].traceId) ||
+        apartNs(spans[other], record, offsetNs) >= apart + margin,
+    )
+  }
+
+  private pair(span: JoinSpan, task: JoinTask): void {
+    this.captureClock.addPair(span, task)
+    if (this.info === null && this.earlyPairs.length < MAX_EARLY_PAIRS) this.earlyPairs.push([span, task])
+  }
+
+  /** Pairs make the offset better fast at first and hardly later: it is computed anew when they have grown by a quarter. */
+  private refreshClock(): void {
+    const { pairs } = this.captureClock
+    if (this.pairsSeen >= 0 && (pairs === this.pairsSeen || (pairs > 64 && pairs < this.pairsSeen * 1.25))) return
+    this.pairsSeen = pairs
+    this.clock = this.captureClock.offset()
+  }
+}
+
+function emptySet(): TaskSet & { readonly tasks: TaskRecord[] } {
+  return { tasks: [], reasons: [], rangeNames: [], stacks: [] as (readonly StackFrame[])[], gcPhases: noPhases() }
+}
+
+function noPhases(): GcPhases {
+  return { startNs: [], endNs: [] }
+}
+
+function append<T>(list: T[], more: readonly T[]): void {
+  for (const item of more) list.push(item)
+}
+
+function replace<T>(list: T[], now: readonly T[]): void {
+  list.length = 0
+  append(list, now)
+}
+
+function bytesOf(task: TaskRecord): number {
+  let bytes = TASK_BYTES + task.logs.length * LOG_BYTES + task.regions.length * REGION_BYTES
+  // Columns of a timeline row take 60 bytes, of a range 26 (breakdown.ts).
+  if (task.timeline !== null) bytes += task.timeline.length * 60
+  if (task.ranges !== null) bytes += task.ranges.length * 26
+  return bytes
+}

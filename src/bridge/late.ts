@@ -1,0 +1,203 @@
+// late.ts: what a capture adds to spans that had left before it came: children under them, each span once.
+
+import { Failure, messageOf } from '../base/failure.ts'
+import type { TraceBudget } from '../enrich/budget.ts'
+import type { JoinSpan } from '../join/match.ts'
+import { scanTraceRequest } from '../span/otlp/scan.ts'
+import type { SpanTable } from '../span/span.ts'
+import type { CapturePorts } from './captures.ts'
+import { type KnownCapture, mayBeOf, type Way } from './known-capture.ts'
+import type { BridgeOptions } from './options.ts'
+import { EntryKind, type NewEntry } from './ports.ts'
+import { type RecentSpans, type SentSpans, sentSpanId, sentTraceId } from './recent-spans.ts'
+import { decisionOf, type JoinedSpan, joinSpanOf, release } from './release.ts'
+
+/** Rows looked at before others get their turn. */
+const ROWS_AT_A_TIME = 50_000
+/** Tables kept from the first look at a body to the second. */
+const KEPT_TABLE_BYTES = 32 << 20
+const RETRY_MS = 2_000
+
+/** A span that had left and that a task names. */
+interface Hit {
+  readonly block: SentSpans
+  readonly row: number
+}
+
+/** Sends children after spans. */
+export class LateSpans {
+  private stopping = false
+
+  constructor(
+    private readonly ports: CapturePorts,
+    private readonly options: BridgeOptions,
+    private readonly recent: RecentSpans,
+    private readonly budget: TraceBudget,
+    private readonly own: (joined: readonly JoinedSpan[], way: Way) => void,
+  ) {}
+
+  /** What is not in the journal yet is done after the next start. */
+  stop(): void {
+    this.stopping = true
+  }
+
+  /** Follows all spans that have left lately. @returns whether all of it is in the journal */
+  followAll(capture: KnownCapture): Promise<boolean> {
+    return this.follow(capture, this.options.late ? this.recent.all() : [])
+  }
+
+  /** Follows spans that have left. @returns whether all of it is in the journal */
+  async follow(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<boolean> {
+    if (!capture.joinable) return true
+    const hits = await this.hitsIn(capture, blocks)
+    const tables = new TableCache(this.ports)
+    const joined = await this.join(capture, hits, tables)
+    for (const [block, found] of joined) {
+      if (this.stopping) return false
+      if (!(await this.send(block, found, tables))) return false
+    }
+    return true
+  }
+
+  /** The spans that tasks name; those they do not are counted with the reason. */
+  private async hitsIn(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<Map<SentSpans, number[]>> {
+    const hits = new Map<SentSpans, number[]>()
+    const oldestMs = this.ports.clock.nowMs() - this.options.lateMaxAgeMs
+    let looked = 0
+    for (const block of blocks) {
+      if (block.leftMs < oldestMs) continue
+      const mayBe = block.processes.map((process) => mayBeOf(capture.name, process))
+      if (!mayBe.includes(true)) continue
+      looked += block.length
+      if (looked > ROWS_AT_A_TIME) {
+        looked = 0
+        await this.pause(0)
+      }
+      for (let row = 0; row < block.length; row++) {
+        if (block.settled[row] === 1 || !mayBe[block.resource[row]]) continue
+        if (capture.names(sentTraceId(block, row), sentSpanId(block, row))) {
+          const rows = hits.get(block)
+          if (rows === undefined) hits.set(block, [row])
+          else rows.push(row)
+        } else {
+          const start = block.startHigh[row] * 4294967296 + block.startLow[row]
+          const end = block.endHigh[row] * 4294967296 + block.endLow[row]
+          capture.miss(capture.whyUnmatched(start, end))
+        }
+      }
+    }
+    return hits
+  }
+
+  /** The tasks of the hits, decided together: the more pairs, the better the clock. */
+  private async join(
+    capture: KnownCapture,
+    hits: ReadonlyMap<SentSpans, readonly number[]>,
+    tables: TableCache,
+  ): Promise<Map<SentSpans, JoinedSpan[]>> {
+    const spans: JoinSpan[] = []
+    const places: Hit[] = []
+    for (const [block, rows] of hits) {
+      const table = await tables.of(block)
+      if (table === null) continue
+      for (const row of rows) {
+        spans.push(joinSpanOf(table, row))
+        places.push({ block, row })
+      }
+    }
+    const joined = new Map<SentSpans, JoinedSpan[]>()
+    capture.match(spans).forEach((found, i) => {
+      const { block, row } = places[i]
+      if (typeof found === 'string') {
+        capture.miss(found)
+        return
+      }
+      capture.expect(found.task, spans[i])
+      const list = joined.get(block)
+      const one = { row, span: spans[i], found }
+      if (list === undefined) joined.set(block, [one])
+      else list.push(one)
+    })
+    return joined
+  }
+
+  /** Writes the children of one entry's spans. */
+  private async send(block: SentSpans, found: readonly JoinedSpan[], tables: TableCache): Promise<boolean> {
+    const table = await tables.of(block)
+    // Another capture may have been first.
+    const joined = found.filter(({ row }) => block.settled[row] === 0)
+    if (table === null || joined.length === 0) return true
+    const { body, children } = release(table, joined, 'late', this.options, this.budget)
+    for (const { row } of joined) block.settled[row] = 1
+    if (children === 0) return true
+    const meta = {
+      way: 'late',
+      spans: children,
+      leftMs: block.leftMs,
+      followed: joined.flatMap(({ row }) => [block.sequence, row]),
+      decision: decisionOf(joined),
+    }
+    if (!(await this.append({ kind: EntryKind.outgoing, meta, body }))) {
+      for (const { row } of joined) block.settled[row] = 0
+      return false
+    }
+    this.own(joined, 'late')
+    this.ports.counters.add('subspan_spans_left_total', joined.length, { way: 'late' })
+    this.ports.counters.add('subspan_child_spans_total', children, { way: 'late' })
+    return true
+  }
+
+  /** Writes an entry, again and again while the disk refuses and the spans are not too old. */
+  private async append(entry: NewEntry): Promise<boolean> {
+    const untilMs = this.ports.clock.nowMs() + this.options.lateMaxAgeMs
+    for (;;) {
+      try {
+        await this.ports.journal.append([entry])
+        return true
+      } catch (thrown) {
+        if (!(thrown instanceof Failure)) throw thrown
+        if (this.stopping || this.ports.clock.nowMs() > untilMs) return false
+        this.ports.log.warn(
+          { error: messageOf(thrown) },
+          'children of spans that had left could not be written yet; trying again',
+        )
+        await this.pause((thrown.retryAfterSeconds ?? 0) * 1_000 || RETRY_MS)
+      }
+    }
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.ports.clock.after(ms, resolve))
+  }
+}
+
+/** Tables of entries, read again from the journal; the first few megabytes are kept. */
+class TableCache {
+  private readonly kept = new Map<number, SpanTable>()
+  private bytes = 0
+
+  constructor(private readonly ports: CapturePorts) {}
+
+  /** Null when the journal keeps the entry no longer, or cannot read it. */
+  async of({ sequence }: SentSpans): Promise<SpanTable | null> {
+    const kept = this.kept.get(sequence)
+    if (kept !== undefined) return kept
+    let table: SpanTable | null = null
+    try {
+      const body = await this.ports.journal.body(sequence)
+      if (body !== null) table = scanTraceRequest(body)
+    } catch (thrown) {
+      if (!(thrown instanceof Failure)) throw thrown
+      this.ports.log.warn({ sequence, error: messageOf(thrown) }, 'an entry of the journal could not be read again')
+    }
+    if (table === null) {
+      this.ports.counters.add('subspan_late_bodies_gone_total', 1)
+      return null
+    }
+    if (this.bytes + table.bytes.length <= KEPT_TABLE_BYTES) {
+      this.bytes += table.bytes.length
+      this.kept.set(sequence, table)
+    }
+    return table
+  }
+}

@@ -1,0 +1,214 @@
+// release.ts: the one way in which spans leave with what their tasks say, however they came to leave.
+
+import { joinRequests, rewriteRequest } from '../span/otlp/rewrite.ts'
+import { encodeAttributes, encodeResourceSpans } from '../span/otlp/write.ts'
+import {
+  endUnixNs,
+  flagsOf,
+  parentSpanIdHex,
+  resourceSchemaUrl,
+  spanIdHex,
+  spanName,
+  startUnixNs,
+  traceIdHex,
+  traceStateOf,
+} from '../span/otlp/rows.ts'
+import type { NewSpan, SpanTable } from '../span/span.ts'
+import type { TraceBudget } from '../enrich/budget.ts'
+import { enrichSpan, SCOPE_NAME } from '../enrich/enrich.ts'
+import type { TaskRecord } from '../breakdown/breakdown.ts'
+import type { JoinSpan, UnmatchedReason } from '../join/match.ts'
+import type { FoundTask, KnownCapture, Way } from './known-capture.ts'
+import type { BridgeOptions } from './options.ts'
+
+/** What is added to spans changes with this number only: a decision in the journal names it. */
+export const RULE_VERSION = 1
+
+/** A span and its task. */
+export interface JoinedSpan {
+  /** Row in the table. */
+  readonly row: number
+  readonly span: JoinSpan
+  readonly found: FoundTask
+}
+
+/** A span that has no task in a capture of its process. */
+export interface MissedSpan {
+  readonly capture: KnownCapture
+  readonly reason: UnmatchedReason
+}
+
+export interface JoinedRows {
+  /** In the order of rows. */
+  readonly joined: readonly JoinedSpan[]
+  readonly missed: readonly MissedSpan[]
+}
+
+/** What leaves. */
+export interface Release {
+  readonly body: Uint8Array
+  /** Spans of ours in it. */
+  readonly children: number
+}
+
+/** A row of a request as joining sees it. */
+export function joinSpanOf(table: SpanTable, row: number): JoinSpan {
+  return {
+    traceId: traceIdHex(table, row),
+    spanId: spanIdHex(table, row),
+    parentSpanId: parentSpanIdHex(table, row),
+    name: spanName(table, row),
+    startUnixNs: startUnixNs(table, row),
+    endUnixNs: endUnixNs(table, row),
+    processKey: table.resources[table.resource[row]].process.key,
+  }
+}
+
+/**
+ * Finds the tasks of the rows that carry no breakdown yet. A span has one capture: the first of those in which its task lies whole, else
+ * the first.
+ *
+ * @param capturesOf captures in which spans of a resource's row may find their tasks, in order of arrival
+ */
+export function joinRows(table: SpanTable, capturesOf: (resource: number) => readonly KnownCapture[]): JoinedRows {
+  const missed: MissedSpan[] = []
+  const asked = new Map<KnownCapture, AskedRow[]>()
+  for (let row = 0; row < table.length; row++) {
+    if (table.enriched[row] === 1 || table.spanIdAt[row] < 0 || table.traceIdAt[row] < 0) continue
+    const captures = capturesOf(table.resource[row])
+    if (captures.length === 0) continue
+    const traceId = traceIdHex(table, row)
+    const spanId = spanIdHex(table, row)
+    let span: JoinSpan | null = null
+    for (const capture of captures) {
+      if (!capture.names(traceId, spanId)) {
+        const start = approximately(table.startLow, table.startHigh, row)
+        const end = approximately(table.endLow, table.endHigh, row)
+        missed.push({ capture, reason: capture.whyUnmatched(start, end) })
+        continue
+      }
+      span ??= joinSpanOf(table, row)
+      const rows = asked.get(capture)
+      if (rows === undefined) asked.set(capture, [{ row, span }])
+      else rows.push({ row, span })
+    }
+  }
+  const best = new Map<number, JoinedSpan>()
+  for (const [capture, rows] of asked) {
+    const answers = capture.match(rows.map(({ span }) => span))
+    for (let i = 0; i < rows.length; i++) {
+      const found = answers[i]
+      if (typeof found === 'string') {
+        missed.push({ capture, reason: found })
+        continue
+      }
+      const before = best.get(rows[i].row)
+      if (before === undefined || (!isWhole(before.found) && isWhole(found)))
+        best.set(rows[i].row, { ...rows[i], found })
+    }
+  }
+  return { joined: [...best.values()].sort((a, b) => a.row - b.row), missed }
+}
+
+interface AskedRow {
+  readonly row: number
+  readonly span: JoinSpan
+}
+
+/** Whether the task lies in its capture from begin to end, and nothing of it was lost. */
+export function isWhole({ capture, task }: FoundTask): boolean {
+  const { startNs, endNs, partial } = capture.tasks.tasks[task]
+  return startNs !== null && endNs !== null && !partial
+}
+
+/**
+ * The bytes with which spans leave. `now` and `hold`: the request with attributes appended to the joined spans, their children as
+ * messages of their own behind it. `late`: the children alone, each span's summary first.
+ */
+export function release(
+  table: SpanTable,
+  joined: readonly JoinedSpan[],
+  way: Way,
+  options: Pick<BridgeOptions, 'enrich' | 'version'>,
+  budget: TraceBudget,
+): Release {
+  const additions = new Map<number, Uint8Array>()
+  const childrenOf = new Map<number, NewSpan[]>()
+  for (const { span, found } of joined) found.capture.expect(found.task, span)
+  let children = 0
+  for (const one of joined) {
+    const { row, span, found } = one
+    const { capture, clock } = found
+    const { offsetNs } = clock
+    if (offsetNs === null) continue
+    const task = taskOf(one)
+    const enrichment = enrichSpan({
+      span: { ...span, traceState: traceStateOf(table, row), flags: flagsOf(table, row) },
+      task,
+      capture: {
+        tables: capture.tasks,
+        gcPhases: capture.tasks.gcPhases,
+        id: capture.id,
+        durationNs: capture.info?.durationNs ?? capture.decodedUntilNs,
+        originNs: capture.info?.originNs ?? 0n,
+      },
+      offsetNs,
+      clockErrorNs: clock.errorNs,
+      evidence: found.evidence,
+      spanOfTask: (id) => capture.spanOfTask(id),
+      innerTasks: capture.innerTasks(task.id),
+      options: options.enrich,
+      mode: way === 'late' ? 'late' : 'in-place',
+      budget,
+    })
+    if (enrichment.attributes.length > 0) additions.set(row, encodeAttributes(enrichment.attributes))
+    if (enrichment.children.length === 0) continue
+    children += enrichment.children.length
+    const resource = table.resource[row]
+    const siblings = childrenOf.get(resource)
+    if (siblings === undefined) childrenOf.set(resource, [...enrichment.children])
+    else siblings.push(...enrichment.children)
+  }
+  const parts = [...childrenOf].map(([resource, spans]) =>
+    encodeResourceSpans(
+      table.resources[resource].resource,
+      SCOPE_NAME,
+      options.version,
+      spans,
+      resourceSchemaUrl(table, resource),
+    ),
+  )
+  const body = way === 'late' ? joinRequests(parts) : joinRequests([rewriteRequest(table, null, additions), ...parts])
+  return { body, children }
+}
+
+/** What was decided, as it is written down before anything is sent: by capture the clock and pairs of row and task. */
+export function decisionOf(joined: readonly JoinedSpan[]): Record<string, unknown> {
+  const captures: Record<string, { offsetNs: string; errorNs: number | null; rowsAndTasks: number[] }> = {}
+  for (const one of joined) {
+    const { capture, clock } = one.found
+    captures[capture.id] ??= { offsetNs: String(clock.offsetNs), errorNs: clock.errorNs, rowsAndTasks: [] }
+    captures[capture.id].rowsAndTasks.push(one.row, taskOf(one).id)
+  }
+  return { rules: RULE_VERSION, captures }
+}
+
+/** The rows that a decision in the journal is about. */
+export function decidedRows(decision: unknown): number[] {
+  const rows: number[] = []
+  const { captures } = (typeof decision === 'object' && decision !== null ? decision : {}) as { captures?: unknown }
+  for (const one of Object.values((captures ?? {}) as Record<string, unknown>)) {
+    const { rowsAndTasks } = one as { rowsAndTasks?: unknown }
+    if (!Array.isArray(rowsAndTasks)) continue
+    for (let i = 0; i < rowsAndTasks.length; i += 2) rows.push(Number(rowsAndTasks[i]))
+  }
+  return rows
+}
+
+function taskOf({ found }: JoinedSpan): TaskRecord {
+  return found.capture.tasks.tasks[found.task]
+}
+
+function approximately(low: Uint32Array, high: Uint32Array, row: number): number {
+  return high[row] * 4294967296 + low[row]
+}

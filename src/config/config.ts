@@ -1,0 +1,110 @@
+// config.ts: the whole configuration as the program sees it: times in milliseconds, sizes in bytes.
+//
+// The names in a file, in variables and in flags are the same without the `Ms`: `hold.maxMs` is written `hold.max: 8s`.
+// What each is by default, and a sentence on it, stands in `options.ts`.
+
+/** Everything Subspan can be told. */
+export interface SubspanConfig {
+  /** Where people reach the pages, for links on spans; empty: no links. */
+  readonly publicUrl: string
+  readonly data: {
+    /** Folder of the journal, the capture files and what was set aside. */
+    readonly dir: string
+  }
+  readonly receivers: {
+    /** Bytes of request bodies in memory at a time, over all doors. */
+    readonly maxBytes: number
+    readonly otlpHttp: {
+      readonly enabled: boolean
+      readonly host: string
+      readonly port: number
+      /** Bytes of one body, unpacked. */
+      readonly maxBodyBytes: number
+      /** A request must have come whole within it. */
+      readonly timeoutMs: number
+    }
+  }
+  readonly api: {
+    readonly host: string
+    readonly port: number
+    /** Host names beside addresses, localhost and names without a dot. */
+    readonly allowedHosts: readonly string[]
+  }
+  readonly hold: {
+    readonly mode: 'auto' | 'always' | 'never'
+    readonly maxMs: number
+    readonly maxBytes: number
+  }
+  readonly join: {
+    readonly keepMs: number
+    readonly keepBytes: number
+    /** Regular expressions with the groups `span` and `trace`. */
+    readonly namePatterns: readonly string[]
+  }
+  readonly late: {
+    readonly enabled: boolean
+    readonly maxAgeMs: number
+    /** Bytes of the index of spans that have left. */
+    readonly keepBytes: number
+  }
+  readonly enrich: {
+    readonly mode: 'attributes' | 'children' | 'both'
+    readonly maxChildrenPerSpan: number
+    readonly maxChildrenPerTrace: number
+    readonly maxBytesPerTrace: number
+  }
+  readonly captures: {
+    /** Bytes of one capture. */
+    readonly maxBytes: number
+    /** Bytes of all capture files. */
+    readonly keepBytes: number
+    /** An upload that sends nothing for this long is given up. */
+    readonly idleTimeoutMs: number
+  }
+  readonly decode: {
+    readonly workers: number
+    readonly memoryBytes: number
+    readonly deadlineMs: number
+  }
+  readonly store: {
+    readonly maxBytes: number
+    readonly retainMs: number
+    readonly fsync: boolean
+    readonly segmentBytes: number
+  }
+  readonly destinations: readonly DestinationConfig[]
+  readonly log: {
+    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+    /** auto: text on a terminal, JSON elsewhere. */
+    readonly format: 'auto' | 'text' | 'json'
+  }
+  readonly telemetry: {
+    /** OTLP/HTTP address that Subspan's own spans are sent to; empty: none are made. */
+    readonly tracesEndpoint: string
+    readonly serviceName: string
+  }
+  readonly shutdown: {
+    /** What is under way at SIGTERM ends within it. */
+    readonly deadlineMs: number
+  }
+}
+
+/** One backend that spans are sent to. */
+export interface DestinationConfig {
+  /** Names its cursor on disk, so that it must stay the same. */
+  readonly name: string
+  /** Base address; `/v1/traces` is added to its path. */
+  readonly endpoint: string
+  readonly protocol: 'http/protobuf' | 'http/json'
+  /** Sent with every request; they may hold secrets and are never printed. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly compression: 'gzip' | 'none'
+  readonly timeoutMs: number
+  /** Whether children of spans that have left are sent there. */
+  readonly late: boolean
+  readonly lateMaxAgeMs: number
+  /** PEM files; empty: Node's own authorities, no client certificate. */
+  readonly caFile: string
+  readonly certFile: string
+  readonly keyFile: string
+}

@@ -1,0 +1,295 @@
+// options.ts: every option: where it lies in the configuration, what it may be, what it is by default, and a sentence on it.
+
+import { z } from 'zod'
+import type { DestinationConfig, SubspanConfig } from './config.ts'
+
+/** One option. */
+export interface OptionRow {
+  /** Place in `SubspanConfig`: `hold.maxMs`. */
+  readonly field: string
+  /** What people write: `hold.max`. Times are written with their unit, so that the name needs none. */
+  readonly name: string
+  /** The variable that sets it: `SUBSPAN_HOLD_MAX`. */
+  readonly variable: string
+  /** What may be written, in words. */
+  readonly allowed: string
+  /** Turns what was written (text, or a value of YAML) into the value; the error is a clause that goes on after "is". */
+  readonly value: z.ZodType
+  /** How a value is shown. */
+  readonly show: (value: unknown) => string
+  readonly doc: string
+}
+
+const MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const BYTES = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
+const MOST_MS = 365 * MS.d
+const MOST_BYTES = 2 ** 50
+
+interface Kind {
+  readonly allowed: string
+  readonly value: z.ZodType
+  readonly show: (value: unknown) => string
+}
+
+/** A number with a unit of the table; whole numbers alone count in the smallest where `bare` is set. */
+function withUnit(units: Readonly<Record<string, number>>, most: number, bare: boolean, example: string): z.ZodType {
+  return z.union([z.string(), z.number()]).transform((written, context) => {
+    const match = /^(\d+(?:\.\d+)?) ?([a-zA-Z]*)$/.exec(String(written).trim())
+    const unit = match?.[2] ?? ''
+    const size = unit === '' && (bare || Number(match?.[1]) === 0) ? 1 : units[unit]
+    const value = size === undefined ? NaN : Math.round(Number(match?.[1]) * size)
+    if (!(value <= most)) {
+      context.issues.push({
+        code: 'custom',
+        input: written,
+        message: Number.isNaN(value)
+          ? `no number with one of the units ${Object.keys(units).join(', ')}, as in ${example}`
+          : `larger than ${most.toLocaleString('en-US')}`,
+      })
+      return z.NEVER
+    }
+    return value
+  })
+}
+
+function shown(units: Readonly<Record<string, number>>, value: unknown): string {
+  const number = Number(value)
+  const fitting = Object.entries(units).filter(([, size]) => number % size === 0 && number >= size)
+  const [unit, size] = fitting.sort(([, one], [, other]) => other - one)[0] ?? Object.entries(units)[0]
+  return `${number / size}${unit}`
+}
+
+const duration: Kind = {
+  allowed: 'a time such as 500ms, 8s or 10m',
+  value: withUnit(MS, MOST_MS, false, '8s'),
+  show: (value) => shown(MS, value),
+}
+const bytes: Kind = {
+  allowed: 'a size such as 64MiB or 1GB',
+  value: withUnit(BYTES, MOST_BYTES, true, '64MiB'),
+  show: (value) => shown(BYTES, value),
+}
+const text: Kind = {
+  allowed: 'a text',
+  value: z.union([z.string(), z.number()], { error: 'no text' }).transform(String),
+  show: (value) => (value === '' ? "''" : String(value)),
+}
+const yesNo: Kind = {
+  allowed: 'true or false',
+  value: z
+    .union([z.boolean(), z.enum(['true', 'false'])], { error: 'neither true nor false' })
+    .transform((value) => value === true || value === 'true'),
+  show: String,
+}
+const pattern = z.string().refine(isPattern, { error: 'no regular expression with a group named span' })
+
+function whole(least: number, most: number): Kind {
+  return {
+    allowed: `a whole number from ${least} to ${most.toLocaleString('en-US')}`,
+    value: z
+      .union([z.string().regex(/^\d+$/), z.number()], { error: 'no whole number' })
+      .transform(Number)
+      .refine((value) => Number.isInteger(value) && value >= least && value <= most, {
+        error: `no whole number from ${least} to ${most.toLocaleString('en-US')}`,
+      }),
+    show: String,
+  }
+}
+
+function oneOf(...choices: string[]): Kind {
+  return {
+    allowed: choices.join(', '),
+    value: z.enum(choices, { error: `none of ${choices.join(', ')}` }),
+    show: String,
+  }
+}
+
+/** A list; as text, its items stand between commas. */
+function list(of: z.ZodType, allowed: string): Kind {
+  const split = z.string().transform((written) =>
+    written
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  )
+  return {
+    allowed,
+    value: z.union([z.array(z.unknown()), split], { error: 'no list' }).pipe(z.array(of)),
+    show: (value) => (Array.isArray(value) && value.length > 0 ? value.join(', ') : '[]'),
+  }
+}
+
+function isPattern(source: string): boolean {
+  try {
+    new RegExp(source)
+    return source.includes('(?<span>')
+  } catch {
+    return false
+  }
+}
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/
+
+/** One of `destinations`, with what is not written filled in. */
+export const destination: z.ZodType<DestinationConfig> = z
+  .strictObject(
+    {
+      name: z.string().regex(NAME, { error: 'no name of lower-case letters, digits and dashes' }).default('default'),
+      endpoint: z.url({ protocol: /^https?$/, error: 'no http or https address' }),
+      protocol: z
+        .enum(['http/protobuf', 'http/json'], { error: 'neither http/protobuf nor http/json' })
+        .default('http/protobuf'),
+      headers: z.record(z.string(), z.string()).default({}),
+      compression: z.enum(['gzip', 'none'], { error: 'neither gzip nor none' }).default('none'),
+      timeout: duration.value.default(10_000),
+      late: z.boolean().default(true),
+      lateMaxAge: duration.value.default(600_000),
+      caFile: z.string().default(''),
+      certFile: z.string().default(''),
+      keyFile: z.string().default(''),
+    },
+    { error: (issue) => (issue.code === 'unrecognized_keys' ? `not known: ${issue.keys.join(', ')}` : undefined) },
+  )
+  .transform(({ timeout, lateMaxAge, ...rest }) => ({
+    ...rest,
+    timeoutMs: Number(timeout),
+    lateMaxAgeMs: Number(lateMaxAge),
+  }))
+
+const destinations: Kind = {
+  allowed:
+    'a list of {name, endpoint, protocol, headers, compression, timeout, late, lateMaxAge, caFile, certFile, keyFile}',
+  value: z
+    .array(destination, { error: 'no list' })
+    .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, { error: 'a list with one name twice' }),
+  // Headers hold secrets.
+  show: (value) =>
+    (value as DestinationConfig[])
+      .map(({ name, endpoint, headers }) => {
+        const count = Object.keys(headers).length
+        return `${name} ${withoutSecrets(endpoint)}${count > 0 ? ` (${count} header${count === 1 ? '' : 's'}, not shown)` : ''}`
+      })
+      .join(', ') || '[]',
+}
+
+/** An address without the user and password that may stand in it. */
+export function withoutSecrets(address: string): string {
+  try {
+    const url = new URL(address)
+    if (url.username !== '' || url.password !== '') url.username = url.password = '***'
+    return url.href.replace(/\/$/, '')
+  } catch {
+    return '(no address)'
+  }
+}
+
+/** What everything is unless it is told otherwise. */
+export const DEFAULTS: SubspanConfig = {
+  publicUrl: '',
+  data: { dir: './subspan-data' },
+  receivers: {
+    maxBytes: 256 * BYTES.MiB,
+    otlpHttp: { enabled: true, host: '127.0.0.1', port: 4318, maxBodyBytes: 64 * BYTES.MiB, timeoutMs: 30 * MS.s },
+  },
+  api: { host: '127.0.0.1', port: 6061, allowedHosts: [] },
+  hold: { mode: 'auto', maxMs: 8 * MS.s, maxBytes: 256 * BYTES.MiB },
+  join: { keepMs: 10 * MS.m, keepBytes: 512 * BYTES.MiB, namePatterns: [] },
+  late: { enabled: true, maxAgeMs: 10 * MS.m, keepBytes: 128 * BYTES.MiB },
+  enrich: { mode: 'both', maxChildrenPerSpan: 16, maxChildrenPerTrace: 500, maxBytesPerTrace: 256 * BYTES.KiB },
+  captures: { maxBytes: 512 * BYTES.MiB, keepBytes: 4 * BYTES.GiB, idleTimeoutMs: 60 * MS.s },
+  decode: { workers: 1, memoryBytes: 1 * BYTES.GiB, deadlineMs: 5 * MS.m },
+  store: { maxBytes: 4 * BYTES.GiB, retainMs: 15 * MS.m, fsync: true, segmentBytes: 64 * BYTES.MiB },
+  destinations: [],
+  log: { level: 'info', format: 'auto' },
+  telemetry: { tracesEndpoint: '', serviceName: 'subspan' },
+  shutdown: { deadlineMs: 10 * MS.s },
+}
+
+function row(field: string, kind: Kind, doc: string): OptionRow {
+  const name = field.replace(/Ms$/, '')
+  const variable = `SUBSPAN_${name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()}`
+  return { field, name, variable, allowed: kind.allowed, value: kind.value, show: kind.show, doc }
+}
+
+/** All options, in the order in which they are shown. */
+export const OPTIONS: readonly OptionRow[] = [
+  row('publicUrl', text, 'Address under which people reach Subspan, for `subspan.url` on spans; empty leaves it out.'),
+  row('data.dir', text, 'Folder of the journal, the captures and what was set aside; one process at a time.'),
+  row('receivers.maxBytes', bytes, 'Request bodies in memory at a time, over all doors; more is answered 503.'),
+  row('receivers.otlpHttp.enabled', yesNo, 'Whether spans are taken as OTLP/HTTP (`/v1/traces`, protobuf and JSON).'),
+  row('receivers.otlpHttp.host', text, 'Address it listens on; 0.0.0.0 for every one.'),
+  row('receivers.otlpHttp.port', whole(0, 65_535), 'Port it listens on; 0 takes a free one.'),
+  row('receivers.otlpHttp.maxBodyBytes', bytes, 'Largest body, unpacked; more is answered 413.'),
+  row('receivers.otlpHttp.timeoutMs', duration, 'A request that is not there whole after this time is given up.'),
+  row('api.host', text, 'Address of the API, the health checks and the metrics.'),
+  row('api.port', whole(0, 65_535), 'Port of the API; 0 takes a free one.'),
+  row(
+    'api.allowedHosts',
+    list(z.string(), 'names between commas'),
+    'Host names under which the API may be asked, besides addresses, localhost and names without a dot (against DNS rebinding).',
+  ),
+  row(
+    'hold.mode',
+    oneOf('auto', 'always', 'never'),
+    'auto: spans wait while a capture of their process is announced or being decoded; always: every span waits `hold.max`; never: none does.',
+  ),
+  row(
+    'hold.maxMs',
+    duration,
+    'Longest wait of a span; then it leaves as it came. Keep it under the idle limits of tail samplers behind.',
+  ),
+  row('hold.maxBytes', bytes, 'Bytes of spans that wait; beyond it the oldest leave as they came.'),
+  row('join.keepMs', duration, 'How long the tasks of a capture can be joined with spans that come after it.'),
+  row('join.keepBytes', bytes, 'Memory for these tasks; beyond it the oldest captures are forgotten.'),
+  row(
+    'join.namePatterns',
+    list(pattern, 'regular expressions with a group named span, and one named trace if there is one'),
+    'Where ids stand in task names, tried before the known forms.',
+  ),
+  row('late.enabled', yesNo, 'Whether the breakdown of spans that have left is sent as child spans.'),
+  row('late.maxAgeMs', duration, 'Age, since the span left, up to which it is.'),
+  row('late.keepBytes', bytes, 'Memory for the spans that have left.'),
+  row('enrich.mode', oneOf('attributes', 'children', 'both'), 'What is added to spans.'),
+  row(
+    'enrich.maxChildrenPerSpan',
+    whole(0, 10_000),
+    'Most child spans under one span; what is left out is said on it.',
+  ),
+  row('enrich.maxChildrenPerTrace', whole(0, 1_000_000), 'Most child spans in one trace.'),
+  row('enrich.maxBytesPerTrace', bytes, 'Most bytes of child spans in one trace.'),
+  row('captures.maxBytes', bytes, 'Largest capture, unpacked.'),
+  row('captures.keepBytes', bytes, 'Disk for capture files; the oldest that are decoded go first.'),
+  row('captures.idleTimeoutMs', duration, 'An upload that sends nothing for this long is given up.'),
+  row('decode.workers', whole(1, 64), 'Captures decoded at a time, a thread each.'),
+  row('decode.memoryBytes', bytes, 'Memory of one such thread; a capture that needs more is set aside.'),
+  row('decode.deadlineMs', duration, 'A capture that takes longer is set aside.'),
+  row(
+    'store.maxBytes',
+    bytes,
+    'Disk for accepted spans that have not been delivered; beyond it new ones are answered 503.',
+  ),
+  row('store.retainMs', duration, 'How long delivered spans are kept, for captures that come after them.'),
+  row(
+    'store.fsync',
+    yesNo,
+    'Whether an acknowledged span is on the disk itself; false trades that for speed: a crash of the machine loses the last seconds.',
+  ),
+  row('store.segmentBytes', bytes, 'Size of one file of the journal.'),
+  row(
+    'destinations',
+    destinations,
+    'Where spans go. None: they stay in the store (or OTEL_EXPORTER_OTLP_ENDPOINT names one).',
+  ),
+  row('log.level', oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'), 'What is logged, on standard error.'),
+  row(
+    'log.format',
+    oneOf('auto', 'text', 'json'),
+    'How it is logged: a line of text for people, or of JSON for programs; auto is text on a terminal.',
+  ),
+  row('telemetry.tracesEndpoint', text, "OTLP/HTTP address for Subspan's own spans; empty: none are made."),
+  row('telemetry.serviceName', text, '`service.name` of these.'),
+  row('shutdown.deadlineMs', duration, 'What is under way at SIGTERM ends within it.'),
+]

@@ -1,0 +1,116 @@
+// decoder.ts: decodes captures in worker threads, each with a ceiling of memory and a deadline.
+
+import { gunzipSync, constants } from 'node:zlib'
+import { Worker } from 'node:worker_threads'
+import { Failure, messageOf } from '../base/failure.ts'
+import type { DecodeListener, Decoder } from '../bridge/ports.ts'
+import type { CaptureInfo } from '../capture/capture.ts'
+import { CaptureDecoder } from '../capture/decode.ts'
+import { HEADER_BYTES, readHeader } from '../capture/header.ts'
+import type { FromWorker, ToWorker, WorkerTask } from './messages.ts'
+
+/** Limits of one decoding. */
+export interface DecoderOptions {
+  readonly maxUnpackedBytes: number
+  /** Memory of one worker: its heap, and again its typed arrays. */
+  readonly workerMemoryBytes: number
+  readonly deadlineMs: number
+  /** Where the worker's compiled file lies; beside this one unless told otherwise. */
+  readonly workerUrl?: URL
+}
+
+/** A head of this many bytes packs more than a thousand times better than any capture. */
+const MAX_HEAD_BYTES = 1 << 27
+
+/** Decodes each capture in a thread of its own. */
+export class WorkerDecoder implements Decoder {
+  private readonly running = new Set<Worker>()
+
+  constructor(private readonly options: DecoderOptions) {}
+
+  checkHead(head: Uint8Array): void {
+    const unpacked = unpackedHead(head)
+    if (unpacked.length === 0 && head.length > 0) return
+    readHeader(unpacked)
+    // A format that is known but cannot be read yet is the decoder's to name.
+    new CaptureDecoder({}, { events: () => undefined }).push(unpacked.subarray(0, HEADER_BYTES))
+  }
+
+  decode(path: string, name: string, listener: DecodeListener): Promise<CaptureInfo> {
+    const { maxUnpackedBytes, workerMemoryBytes, deadlineMs } = this.options
+    const task: WorkerTask = { path, name, maxUnpackedBytes, maxMemoryBytes: workerMemoryBytes }
+    const worker = new Worker(this.options.workerUrl ?? new URL('./decode-worker.js', import.meta.url), {
+      workerData: task,
+      resourceLimits: { maxOldGenerationSizeMb: Math.max(64, Math.floor(workerMemoryBytes / (1 << 20))) },
+      stdout: false,
+      stderr: false,
+    })
+    this.running.add(worker)
+    return new Promise<CaptureInfo>((resolve, reject) => {
+      const fail = (sentence: string): void => reject(new Failure('CAPTURE_WORKER', sentence))
+      const deadline = setTimeout(() => {
+        fail(
+          `decoding ${name} did not end within ${deadlineMs / 1000} s and was stopped: record for a shorter time, or raise decode.deadline.`,
+        )
+      }, deadlineMs)
+      const leave = (): void => {
+        clearTimeout(deadline)
+        this.running.delete(worker)
+        void worker.terminate()
+      }
+      worker.on('message', (message: FromWorker) => {
+        switch (message.type) {
+          case 'batch':
+            try {
+              listener.tasks(message.batch)
+              worker.postMessage({ type: 'taken' } satisfies ToWorker)
+            } catch (thrown) {
+              reject(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))
+              leave()
+            }
+            return
+          case 'done':
+            resolve(message.info)
+            return leave()
+          case 'failed':
+            reject(new Failure(message.code, message.message))
+            return leave()
+        }
+      })
+      worker.on('error', (error: NodeJS.ErrnoException) => {
+        fail(
+          error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+            ? `decoding ${name} took more than ${workerMemoryBytes.toLocaleString('en-US')} bytes of memory and was stopped: record for a shorter time, or raise decode.memoryBytes.`
+            : `the worker that decoded ${name} died: ${messageOf(error)}`,
+        )
+        leave()
+      })
+      worker.on('exit', (code) => {
+        fail(`the worker that decoded ${name} ended before it was done (exit code ${code}).`)
+        leave()
+      })
+    })
+  }
+
+  /** Stops every decoding; each fails with CAPTURE_WORKER. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.running].map((worker) => worker.terminate()))
+  }
+}
+
+/**
+ * The beginning of a capture without its wrapper, as far as these bytes go; empty when that cannot be told here (zstd: the
+ * worker will tell).
+ */
+function unpackedHead(head: Uint8Array): Uint8Array {
+  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return new Uint8Array(0)
+  if (head[0] !== 0x1f || head[1] !== 0x8b) return head
+  try {
+    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_HEAD_BYTES })
+  } catch (thrown) {
+    throw new Failure(
+      'CAPTURE_COMPRESSION',
+      `the capture is gzip, but its beginning cannot be unpacked: ${messageOf(thrown)}. Send it again, or unpacked.`,
+    )
+  }
+}

@@ -1,0 +1,198 @@
+// body.ts: request bodies within limits: announced, sent and unpacked size, unpacking ratio, and all bodies together.
+
+import type { IncomingMessage } from 'node:http'
+import type { Transform } from 'node:stream'
+import { createGunzip, createInflate } from 'node:zlib'
+import { Failure, messageOf } from '../base/failure.ts'
+
+/** Limits of one body. */
+export interface BodyLimits {
+  /** Of the body as sent and, again, of the body unpacked. */
+  readonly maxBytes: number
+  /** Option that raises `maxBytes`, for the answer. */
+  readonly option: string
+}
+
+/**
+ * A body may unpack to this many times its size. Trace requests reach 10 to 50; a body that says the same thing a thousand times
+ * is an attack on our memory, or a sender gone wrong.
+ */
+const MAX_RATIO = 300
+/** Below this an unpacked body is taken whatever the ratio. */
+const RATIO_FREE_BYTES = 4 << 20
+
+/** Bytes of all bodies that are being read, unpacked or stored. */
+export class BodyBudget {
+  private used = 0
+
+  constructor(
+    private readonly maxBytes: number,
+    /** Option that raises it, for the answer. */
+    private readonly option: string,
+  ) {}
+
+  /** @throws Failure OVERLOADED when these bytes do not fit any more. */
+  take(bytes: number): void {
+    // A body larger than the whole budget is let through when it is alone.
+    if (this.used > 0 && this.used + bytes > this.maxBytes) {
+      throw new Failure(
+        'OVERLOADED',
+        `requests in work hold ${number(this.used)} bytes, ${number(bytes)} more would exceed ${number(this.maxBytes)}: ` +
+          `try again in a second, or raise ${this.option}.`,
+        1,
+      )
+    }
+    this.used += bytes
+  }
+
+  give(bytes: number): void {
+    this.used -= bytes
+  }
+}
+
+/** Name of a stream's content encoding, once. */
+export type Encoding = 'identity' | 'gzip' | 'deflate'
+
+/** @throws Failure MEDIA_TYPE for an encoding that cannot be unpacked */
+export function encodingOf(request: IncomingMessage): Encoding {
+  const header = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  switch (header) {
+    case '':
+    case 'identity':
+    case 'none':
+      return 'identity'
+    case 'gzip':
+    case 'x-gzip':
+      return 'gzip'
+    case 'deflate':
+    case 'zlib':
+      return 'deflate'
+    default:
+      throw new Failure(
+        'MEDIA_TYPE',
+        `Content-Encoding ${JSON.stringify(header.slice(0, 60))} cannot be unpacked here: gzip, deflate or none can. Set the sender's compression to gzip.`,
+      )
+  }
+}
+
+/** A stream that unpacks; null for none. */
+export function unpackerOf(encoding: Encoding): Transform | null {
+  if (encoding === 'identity') return null
+  return encoding === 'gzip' ? createGunzip({ chunkSize: 1 << 17 }) : createInflate({ chunkSize: 1 << 17 })
+}
+
+/**
+ * Refuses a body by the length it announces.
+ *
+ * @throws Failure BODY_TOO_LARGE with both numbers
+ */
+export function checkAnnounced(request: IncomingMessage, limits: BodyLimits): void {
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > limits.maxBytes) throw tooLarge(`announces ${number(announced)} bytes`, limits)
+}
+
+/**
+ * Reads and unpacks a whole body and hands it to `use`; its bytes count against the budget until `use` is done.
+ *
+ * @throws Failure BODY_TOO_LARGE, BODY_COMPRESSION, MEDIA_TYPE, OVERLOADED, REQUEST (the client went away), and what `use` throws
+ */
+export async function withBody<T>(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  budget: BodyBudget,
+  use: (body: Uint8Array) => Promise<T>,
+): Promise<T> {
+  const encoding = encodingOf(request)
+  checkAnnounced(request, limits)
+  let taken = 0
+  const take = (bytes: number): void => {
+    budget.take(bytes)
+    taken += bytes
+  }
+  try {
+    const sent = await readAll(request, limits, take)
+    return await use(encoding === 'identity' ? sent : await unpackAll(sent, encoding, limits, take))
+  } finally {
+    budget.give(taken)
+  }
+}
+
+function readAll(request: IncomingMessage, limits: BodyLimits, take: (bytes: number) => void): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = []
+    let length = 0
+    const fail = (failure: Failure): void => {
+      request.removeAllListeners('data')
+      request.pause()
+      reject(failure)
+    }
+    request.on('data', (chunk: Uint8Array) => {
+      length += chunk.length
+      if (length > limits.maxBytes) {
+        fail(tooLarge(`is longer than ${number(length - chunk.length)} bytes`, limits))
+        return
+      }
+      try {
+        take(chunk.length)
+      } catch (thrown) {
+        fail(thrown as Failure)
+        return
+      }
+      chunks.push(chunk)
+    })
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)))
+    const gone = (): void => {
+      const announced = request.headers['content-length']
+      const of = announced === undefined ? '' : ` of ${number(Number(announced))}`
+      reject(new Failure('REQUEST', `the connection ended after ${number(length)}${of} bytes of the body.`))
+    }
+    request.once('error', gone).once('aborted', gone)
+    if (request.destroyed && !request.complete) gone()
+  })
+}
+
+async function unpackAll(
+  sent: Uint8Array,
+  encoding: 'gzip' | 'deflate',
+  limits: BodyLimits,
+  take: (bytes: number) => void,
+): Promise<Uint8Array> {
+  const unpacker = encoding === 'gzip' ? createGunzip({ chunkSize: 1 << 17 }) : createInflate({ chunkSize: 1 << 17 })
+  const chunks: Uint8Array[] = []
+  let length = 0
+  unpacker.end(sent)
+  try {
+    for await (const chunk of unpacker as AsyncIterable<Uint8Array>) {
+      length += chunk.length
+      if (length > limits.maxBytes) throw tooLarge(`unpacks to more than ${number(limits.maxBytes)} bytes`, limits)
+      if (length > RATIO_FREE_BYTES && length > MAX_RATIO * sent.length) {
+        throw new Failure(
+          'BODY_COMPRESSION',
+          `the body's ${number(sent.length)} bytes unpack to more than ${number(length)}, over ${MAX_RATIO} times as many: ` +
+            'no trace request packs that well. Send it unpacked if it is one.',
+        )
+      }
+      take(chunk.length)
+      chunks.push(chunk)
+    }
+  } catch (thrown) {
+    if (thrown instanceof Failure) throw thrown
+    throw new Failure(
+      'BODY_COMPRESSION',
+      `the body says Content-Encoding ${encoding}, but unpacking its ${number(sent.length)} bytes failed after ${number(length)} ` +
+        `unpacked ones: ${messageOf(thrown)}. Send it whole, or without the header.`,
+    )
+  }
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)
+}
+
+function tooLarge(what: string, limits: BodyLimits): Failure {
+  return new Failure(
+    'BODY_TOO_LARGE',
+    `the body ${what}, at most ${number(limits.maxBytes)} are taken: send smaller batches, or raise ${limits.option}.`,
+  )
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US')
+}

@@ -1,0 +1,130 @@
+// listen.ts: an HTTP server on a port, with the limits every door has, and its end.
+
+import { createServer, type IncomingMessage, type ServerResponse, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { Failure, messageOf } from '../base/failure.ts'
+
+/** Where and how a door listens. */
+export interface ListenOptions {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** What listens there, for messages: "OTLP/HTTP". */
+  readonly name: string
+  /** Option that changes the port, for messages. */
+  readonly portOption: string
+  /** A request must have arrived whole within this time. */
+  readonly requestTimeoutMs: number
+  /** How often requests are looked at for having taken too long. */
+  readonly checkEveryMs?: number
+}
+
+/** A door that is open. */
+export interface Listener {
+  /** `http://host:port`, with the address a client on this machine can use. */
+  readonly url: string
+  readonly port: number
+  /** Takes no new connections, lets requests in work finish, ends at the deadline what is left. */
+  close(deadlineMs: number): Promise<void>
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Longer than clients keep a connection idle, so that it is never closed under a request that is just being sent. */
+const KEEP_ALIVE_MS = 120_000
+const HEADERS_TIMEOUT_MS = 15_000
+
+/** @throws Failure CONFIG when the port cannot be had, with the option that changes it */
+export async function listen(handler: Handler, options: ListenOptions): Promise<Listener> {
+  const { host, port, requestTimeoutMs } = options
+  const server = createServer(
+    {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: options.checkEveryMs ?? 1_000,
+    },
+    handler,
+  )
+  // The handler refuses what is too large before the client sends it, and asks for the rest.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    handler(request, response)
+    setImmediate(() => {
+      if (!response.headersSent && !response.destroyed) response.writeContinue()
+    })
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(error, socket, options))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, options)))
+    server.listen({ host, port }, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+  const address = server.address() as AddressInfo
+  return {
+    url: `http://${hostForUrl(host)}:${address.port}`,
+    port: address.port,
+    close: (deadlineMs) => close(server, deadlineMs),
+  }
+}
+
+/** A listener on every address is reached by the loopback one. */
+function hostForUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::' || host === '') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function cannotListen(error: NodeJS.ErrnoException, { name, host, port, portOption }: ListenOptions): Failure {
+  const where = `${name} cannot listen on ${host}:${port}`
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new Failure(
+        'CONFIG',
+        `${where}: port ${port} is taken by another program. Stop that program, or choose another port with ${portOption} (0 takes a free one).`,
+      )
+    case 'EACCES':
+      return new Failure(
+        'CONFIG',
+        `${where}: this user may not open port ${port}. Choose one from 1024 on with ${portOption}.`,
+      )
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Failure(
+        'CONFIG',
+        `${where}: ${host} is no address of this machine. Set ${portOption.replace(/port$/, 'host')} to one, or to 0.0.0.0 for all.`,
+      )
+    default:
+      return new Failure('CONFIG', `${where}: ${messageOf(error)}.`)
+  }
+}
+
+/** Answers what never became a request: too slow, or no HTTP. */
+function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, { requestTimeoutMs }: ListenOptions): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const [status, sentence] =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ['408 Request Timeout', `the request did not arrive whole within ${requestTimeoutMs / 1000} s: send it again.`]
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? ['431 Request Header Fields Too Large', 'the headers of the request are longer than 16,384 bytes.']
+        : [
+            '400 Bad Request',
+            'this is no HTTP/1.1 request: check that the sender speaks HTTP, not gRPC or TLS, to this port.',
+          ]
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(sentence)}\r\n\r\n${sentence}`,
+  )
+}
+
+async function close(server: Server, deadlineMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  // A connection kept alive becomes idle only after its last answer: look again until all are gone.
+  const idle = setInterval(() => server.closeIdleConnections(), 20)
+  const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs)
+  await closed
+  clearInterval(idle)
+  clearTimeout(deadline)
+}

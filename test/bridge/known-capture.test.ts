@@ -1,0 +1,194 @@
+// known-capture.test.ts: which span gets which task while spans come one by one, and whose capture it is.
+
+import { describe, expect, test } from 'vitest'
+import { emptyBreakdown, type TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { KnownCapture, mayBeOf } from '../../src/bridge/known-capture.ts'
+import type { CaptureInfo } from '../../src/capture/capture.ts'
+import type { JoinSpan } from '../../src/join/match.ts'
+import type { ProcessIdentity } from '../../src/span/span.ts'
+
+const TRACE = 'a'.repeat(32)
+const ORIGIN = 1_800_000_000_000_000_000n
+
+function task(id: number, name: string, startNs: number, endNs: number, parentId: number | null = null): TaskRecord {
+  return {
+    id,
+    parentId,
+    name,
+    startNs,
+    endNs,
+    startGoroutine: 1,
+    goroutines: [1],
+    logs: [],
+    precedingLog: null,
+    regions: [],
+    path: emptyBreakdown(),
+    work: emptyBreakdown(),
+    timeline: null,
+    ranges: null,
+    partial: false,
+  }
+}
+
+function span(spanId: string, startNs: number, endNs: number): JoinSpan {
+  return {
+    traceId: TRACE,
+    spanId,
+    parentSpanId: '',
+    name: 'x',
+    startUnixNs: ORIGIN + BigInt(startNs),
+    endUnixNs: ORIGIN + BigInt(endNs),
+    processKey: 'p',
+  }
+}
+
+const id = (n: number): string => n.toString(16).padStart(16, '0')
+const named = (n: number): string => `work traceID=${TRACE} spanID=${id(n)}`
+
+function capture(tasks: readonly TaskRecord[], snapshot = true): KnownCapture {
+  const known = new KnownCapture('c', { service: '', instance: '' }, 0, 0, 1, {})
+  known.take(
+    {
+      tasks,
+      newReasons: [''],
+      newRangeNames: [],
+      newStacks: [],
+      decodedUntilNs: 1_000_000,
+      gcPhases: { startNs: [], endNs: [] },
+      clockSnapshots: snapshot ? [{ traceNs: 0, unixNs: ORIGIN, monotonicNs: 0n }] : [],
+    },
+    Infinity,
+  )
+  return known
+}
+
+const INFO: CaptureInfo = {
+  header: 'go 1.26 trace',
+  bytes: 1,
+  events: 1,
+  originNs: 0n,
+  durationNs: 2_000_000,
+  wallOffsetNs: ORIGIN,
+  clockSnapshots: [],
+  problems: [],
+}
+
+describe('the task of a span', () => {
+  test('is the one that names it', () => {
+    const known = capture([task(1, named(1), 0, 100_000), task(2, named(2), 0, 100_000)])
+    expect(known.match([span(id(2), 0, 100_000)])).toMatchObject([{ task: 1, evidence: 'task-name' }])
+  })
+
+  test('is given to one span only, and to that span as often as it comes', () => {
+    const byId = capture([task(1, `work ${id(1)}`, 0, 100_000)])
+    const first = span(id(1), 0, 100_000)
+    byId.own(0, first, 'task-name', 'now')
+    expect(byId.match([first])).toMatchObject([{ task: 0 }])
+    const other = { ...first, traceId: 'b'.repeat(32) }
+    expect(byId.match([other])).toEqual(['no-task'])
+    expect(byId.spanOfTask(1)).toEqual({ traceId: TRACE, spanId: id(1), name: 'x' })
+    expect(byId.spanOfTask(99)).toBeNull()
+  })
+
+  test('is refused when two spans claim it equally, and goes to the clearly better fit otherwise', () => {
+    const known = capture([task(1, `work ${id(1)}`, 1_000, 100_000)])
+    const near = span(id(1), 0, 100_000)
+    const equal = { ...near, traceId: 'b'.repeat(32) }
+    expect(known.match([near, equal])).toEqual(['ambiguous', 'ambiguous'])
+    const far = { ...equal, startUnixNs: ORIGIN - 200_000n, endUnixNs: ORIGIN + 300_000n }
+    expect(known.match([near, far])).toMatchObject([{ task: 0 }, 'ambiguous'])
+  })
+
+  test('cannot be told without a clock; a pair by ids is one', () => {
+    const known = capture([task(1, named(1), 5_000, 100_000)], false)
+    expect(known.clock.method).toBe('none')
+    expect(known.hasPassed(ORIGIN)).toBe(false)
+    expect(known.match([span(id(1), 4_000, 100_500)])).toMatchObject([{ task: 0, clock: { method: 'id-pairs' } }])
+    expect(known.hasPassed(ORIGIN + 500_000n)).toBe(true)
+  })
+})
+
+describe('a span without a task', () => {
+  const known = capture([task(1, named(1), 0, 100_000)])
+
+  test.each([
+    ['before', -900_000, -500_000, 'not-in-capture'],
+    ['after', 1_500_000, 1_600_000, 'not-in-capture'],
+    ['inside', 100_000, 200_000, 'no-task'],
+    ['reaching in', -500_000, 200_000, 'no-task'],
+  ])('%s the capture', (_where, startNs, endNs, reason) => {
+    expect(known.match([span(id(9), startNs, endNs)])).toEqual([reason])
+  })
+
+  test('of a capture whose clock is not known', () => {
+    expect(capture([task(1, named(1), 0, 1)], false).match([span(id(9), 0, 1)])).toEqual(['no-clock'])
+  })
+})
+
+test('tasks below a task that name spans, at any depth', () => {
+  const known = capture([
+    task(1, named(1), 0, 100),
+    task(2, 'helper', 0, 50, 1),
+    task(3, named(3), 0, 20, 2),
+    task(4, named(4), 0, 20, 9),
+  ])
+  expect(known.innerTasks(1).map((inner) => inner.id)).toEqual([3])
+})
+
+test('tasks beyond the memory for tasks are not kept, and counted', () => {
+  const known = new KnownCapture('c', { service: '', instance: '' }, 0, 0, 1, {})
+  const batch = {
+    tasks: [task(1, named(1), 0, 1), task(2, named(2), 0, 1), task(3, named(3), 0, 1)],
+    newReasons: [''],
+    newRangeNames: [],
+    newStacks: [],
+    decodedUntilNs: 1,
+    gcPhases: { startNs: [], endNs: [] },
+    clockSnapshots: [],
+  }
+  known.take(batch, 3_000)
+  expect(known.tasks.tasks.length).toBeLessThan(3)
+  expect(known.tasks.tasks.length + known.tasksDropped).toBe(3)
+  expect(known.taskCount).toBe(3)
+})
+
+test('a capture without tasks is empty, one with tasks done; dropping them ends the joining', () => {
+  const none = capture([task(0, '', 0, 1)])
+  none.end(INFO)
+  expect(none.state).toBe('empty')
+  const some = capture([task(1, named(1), 0, 1)])
+  some.end(INFO)
+  expect(some.state).toBe('done')
+  expect(some.names(TRACE, id(1))).toBe(true)
+  some.dropTasks()
+  expect(some.joinable).toBe(false)
+  expect(some.names(TRACE, id(1))).toBe(false)
+})
+
+describe('whose capture it is', () => {
+  const process: ProcessIdentity = {
+    key: 'auth/auth-1',
+    service: 'auth',
+    instance: 'auth-1',
+    aliases: ['auth-1', 'node-7', 'node-7:42'],
+    shared: false,
+  }
+
+  test.each([
+    ['', '', true],
+    ['auth', '', true],
+    ['auth', 'auth-1', true],
+    ['auth', 'node-7:42', true],
+    ['', 'node-7', true],
+    ['auth', 'auth-2', false],
+    ['cache', '', false],
+    ['cache', 'auth-1', false],
+  ])('service %j, instance %j: %s', (service, instance, expected) => {
+    expect(mayBeOf({ service, instance }, process)).toBe(expected)
+  })
+
+  test('a process that nothing tells apart from its replicas may be any instance', () => {
+    const shared = { ...process, key: 'auth', instance: '', aliases: [], shared: true }
+    expect(mayBeOf({ service: 'auth', instance: 'auth-2' }, shared)).toBe(true)
+  })
+})

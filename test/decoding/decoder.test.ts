@@ -1,0 +1,177 @@
+// decoder.test.ts: captures decoded in real worker threads, within limits.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
+import type { DecodedBatch } from '../../src/bridge/ports.ts'
+import type { CaptureInfo } from '../../src/capture/capture.ts'
+import { WorkerDecoder, type DecoderOptions } from '../../src/decoding/decoder.ts'
+import { columnBytesOf, TaskPacker } from '../../src/decoding/task-packer.ts'
+import { analyse, captureFixtures, fixturePath, isV2 } from '../support/fixtures.ts'
+
+/** Compiled by `npm run build`, which `npm test` runs first. */
+const workerUrl = new URL('../../dist/decoding/decode-worker.js', import.meta.url)
+const folder = mkdtempSync(join(tmpdir(), 'subspan-decoder-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const LIMITS = { maxUnpackedBytes: 1 << 30, workerMemoryBytes: 256 << 20, deadlineMs: 30_000, workerUrl }
+const capturePath = fixturePath('captures', 'go1.26', 'messages.trace')
+
+interface Decoded {
+  readonly info: CaptureInfo
+  readonly batches: DecodedBatch[]
+  readonly tasks: TaskRecord[]
+}
+
+async function decode(path: string, options: Partial<DecoderOptions> = {}): Promise<Decoded> {
+  const batches: DecodedBatch[] = []
+  const info = await new WorkerDecoder({ ...LIMITS, ...options }).decode(path, 'the capture', {
+    tasks: (batch) => batches.push(batch),
+  })
+  return { info, batches, tasks: batches.flatMap(({ tasks }) => tasks) }
+}
+
+function file(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name)
+  writeFileSync(path, bytes)
+  return path
+}
+
+describe('a capture in a worker', () => {
+  test.each(
+    captureFixtures()
+      .filter(isV2)
+      .map((fixture) => [fixture.name, fixture] as const),
+  )('%s: the same as in this thread', async (_name, fixture) => {
+    const here = analyse(fixture.bytes(), { timelines: true, stacks: true }, 1 << 20)
+    const { info, batches, tasks } = await decode(fixture.path)
+    expect(info).toEqual(here.info)
+    expect(tasks).toEqual(here.tasks)
+    expect(batches.flatMap(({ newReasons }) => newReasons)).toEqual(here.tables.reasons)
+    expect(batches.flatMap(({ newRangeNames }) => newRangeNames)).toEqual(here.tables.rangeNames)
+    expect(batches.flatMap(({ newStacks }) => newStacks)).toEqual(here.tables.stacks)
+    expect(batches.at(-1)?.decodedUntilNs).toBe(info.durationNs)
+    expect(batches.at(-1)?.clockSnapshots).toEqual(info.clockSnapshots)
+  })
+
+  test('gzip is unpacked; one that is cut gives what came before and says so', async () => {
+    const capture = readFileSync(capturePath)
+    const whole = await decode(capturePath)
+    expect((await decode(file('whole.gz', gzipSync(capture)))).tasks).toEqual(whole.tasks)
+
+    const long = readFileSync(fixturePath('captures', 'go1.26', 'messages-long.trace'))
+    const packed = gzipSync(long)
+    const cut = await decode(file('cut.gz', packed.subarray(0, Math.floor(packed.length * 0.8))))
+    expect(cut.tasks.length).toBeGreaterThan(0)
+    expect(cut.info.problems.map(({ message }) => message).join(' ')).toMatch(/gzip, but unpacking failed/)
+  })
+
+  test.each([
+    ['nothing', Buffer.alloc(0), 'CAPTURE_EMPTY'],
+    ['HTML', Buffer.from('<html><body>Sign in</body></html>'), 'CAPTURE_NOT_GO'],
+    ['Go 1.10', Buffer.from('go 1.10 trace\0\0\0'), 'CAPTURE_VERSION'],
+    ['Go 1.21', Buffer.from('go 1.21 trace\0\0\0'), 'CAPTURE_VERSION'],
+    ['broken gzip', Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7]), 'CAPTURE_COMPRESSION'],
+  ])('%s fails with its reason', async (name, bytes, code) => {
+    await expect(decode(file(`bad ${name}`, bytes))).rejects.toMatchObject({ code })
+  })
+
+  test('a file that is missing fails', async () => {
+    await expect(decode(join(folder, 'missing'))).rejects.toMatchObject({
+      message: expect.stringContaining('ENOENT') as unknown,
+    })
+  })
+})
+
+describe('limits', () => {
+  test('a capture that unpacks to too much', async () => {
+    await expect(decode(capturePath, { maxUnpackedBytes: 1_000 })).rejects.toMatchObject({
+      code: 'CAPTURE_TOO_LARGE',
+      message: expect.stringContaining('1,000 bytes') as unknown,
+    })
+  })
+
+  test('a worker that takes too much memory in arrays', async () => {
+    await expect(decode(capturePath, { workerMemoryBytes: 1_000 })).rejects.toMatchObject({
+      code: 'CAPTURE_WORKER',
+      message: expect.stringMatching(/takes [\d,]+ bytes of memory, 1,000 are allowed.*decode\.memoryBytes/) as unknown,
+    })
+  })
+
+  test('a worker that does not end in time is stopped', async () => {
+    await expect(decode(capturePath, { deadlineMs: 1 })).rejects.toMatchObject({
+      code: 'CAPTURE_WORKER',
+      message: expect.stringContaining('did not end within 0.001 s') as unknown,
+    })
+  })
+
+  test.each([
+    ['dies of an error', 'throw new Error("boom")', /died: boom/],
+    ['ends without a word', 'process.exit(7)', /exit code 7/],
+    [
+      'runs out of heap',
+      'const all = []; for (;;) all.push(new Array(1000).fill(Math.random()))',
+      /took more than .* bytes of memory/,
+    ],
+  ])('a worker that %s fails its capture, not the program', async (_name, program, message) => {
+    const worker = file(`worker-${Math.abs(program.length)}.mjs`, Buffer.from(program))
+    await expect(
+      decode(capturePath, { workerUrl: new URL(`file://${worker}`), workerMemoryBytes: 64 << 20 }),
+    ).rejects.toMatchObject({ code: 'CAPTURE_WORKER', message: expect.stringMatching(message) as unknown })
+  })
+
+  test('stopping ends what runs', async () => {
+    const decoder = new WorkerDecoder({
+      ...LIMITS,
+      workerUrl: new URL(`file://${file('idle.mjs', Buffer.from('setInterval(() => {}, 1000)'))}`),
+    })
+    const decoding = decoder.decode(capturePath, 'the capture', { tasks: () => undefined })
+    const failed = expect(decoding).rejects.toMatchObject({ code: 'CAPTURE_WORKER' })
+    await decoder.stop()
+    await failed
+  })
+
+  test('a listener that throws fails the decoding', async () => {
+    const decoding = new WorkerDecoder(LIMITS).decode(capturePath, 'the capture', {
+      tasks: () => {
+        throw new Error('no room')
+      },
+    })
+    await expect(decoding).rejects.toThrow('no room')
+  })
+})
+
+describe('the first bytes', () => {
+  const decoder = new WorkerDecoder(LIMITS)
+  const head = readFileSync(capturePath).subarray(0, 600)
+
+  test('of a capture, packed or not, pass', () => {
+    decoder.checkHead(head)
+    decoder.checkHead(gzipSync(readFileSync(capturePath)).subarray(0, 600))
+    // Zstandard is told by the worker.
+    decoder.checkHead(Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0]))
+  })
+
+  test.each([
+    ['nothing', Buffer.alloc(0), 'CAPTURE_EMPTY'],
+    ['JSON', Buffer.from('{"error":"unauthorized"}'), 'CAPTURE_NOT_GO'],
+    ['packed JSON', gzipSync('{"error":"unauthorized"}'), 'CAPTURE_NOT_GO'],
+    ['Go 1.10', Buffer.from('go 1.10 trace\0\0\0'), 'CAPTURE_VERSION'],
+    ['Go 1.21', Buffer.from('go 1.21 trace\0\0\0'), 'CAPTURE_VERSION'],
+    ['broken gzip', Buffer.from([0x1f, 0x8b, 7, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), 'CAPTURE_COMPRESSION'],
+  ])('of %s are refused', (_name, bytes, code) => {
+    expect(() => decoder.checkHead(bytes)).toThrow(expect.objectContaining({ code }) as Error)
+  })
+})
+
+test('tasks packed for another thread keep everything and share one buffer', () => {
+  const { tasks } = analyse(readFileSync(capturePath), { timelines: true, stacks: true })
+  const packer = new TaskPacker(tasks.reduce((sum, task) => sum + columnBytesOf(task), 0))
+  const packed = tasks.map((task) => packer.pack(task))
+  expect(packed).toEqual(tasks)
+  expect(packed.some(({ timeline }) => (timeline?.length ?? 0) > 0)).toBe(true)
+  for (const { timeline } of packed) if (timeline !== null) expect(timeline.startNs.buffer).toBe(packer.buffer)
+})

@@ -1,0 +1,260 @@
+// flow.ts: the bridge with doors in memory, recorded spans and captures to feed it, and what it sent, read by another hand.
+
+import { readFileSync } from 'node:fs'
+import { messageOf } from '../../src/base/failure.ts'
+import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { Bridge } from '../../src/bridge/bridge.ts'
+import type { AcceptedCapture } from '../../src/bridge/captures.ts'
+import type { BridgeOptions } from '../../src/bridge/options.ts'
+import type { DecodedBatch, DecodeListener, Decoder } from '../../src/bridge/ports.ts'
+import type { CaptureInfo } from '../../src/capture/capture.ts'
+import { readHeader } from '../../src/capture/header.ts'
+import { DEFAULT_ENRICH_OPTIONS, DEFAULT_TRACE_LIMITS } from '../../src/enrich/enrich.ts'
+import { traceRequestFromJson } from '../../src/span/otlp/json.ts'
+import { FakeClock, MemoryCounters, MemoryLog, settle } from './fake-clock.ts'
+import { fixturePath } from './fixtures.ts'
+import { MemoryCaptureFiles, MemoryJournal } from './memory-journal.ts'
+import { type PlainSpan, spansOfProtobuf } from './otlp.ts'
+
+/** A recorded capture with the spans of its process and what joins, by the program that recorded them. */
+export interface Recording {
+  readonly capture: Uint8Array
+  /** OTLP protobuf requests. */
+  readonly requests: readonly Uint8Array[]
+  /** `trace span` of each span. */
+  readonly spanIds: readonly string[]
+  /** `trace span` of those that have a task, with the task's id. */
+  readonly matches: ReadonlyMap<string, string>
+}
+
+const recordings = new Map<string, Recording>()
+
+/** A recording below `proto-fixtures/`, without its ending: `captures/go1.26/messages`. */
+export function recording(name = 'captures/go1.26/messages'): Recording {
+  const known = recordings.get(name)
+  if (known !== undefined) return known
+  const path = fixturePath(name)
+  const lines = readFileSync(`${path}.spans.otlp.jsonl`, 'utf8').trim().split('\n')
+  const expected = JSON.parse(readFileSync(`${path}.expected.json`, 'utf8')) as {
+    matches: { traceId: string; spanId: string; taskId: string }[]
+  }
+  const requests = lines.map((line) => traceRequestFromJson(line))
+  const read: Recording = {
+    capture: new Uint8Array(readFileSync(`${path}.trace`)),
+    requests,
+    spanIds: requests.flatMap((request) => spansOfProtobuf(request).map(idOf)),
+    matches: new Map(expected.matches.map(({ traceId, spanId, taskId }) => [`${traceId} ${spanId}`, taskId])),
+  }
+  recordings.set(name, read)
+  return read
+}
+
+export function idOf({ traceId, spanId }: { readonly traceId: string; readonly spanId: string }): string {
+  return `${traceId} ${spanId}`
+}
+
+/** Decodes in this thread, all at once or step by step. */
+export class SteppingDecoder implements Decoder {
+  /** While true, decoding waits for `step`. */
+  stepping = false
+  /** Thrown by the next decodings. */
+  readonly failures: Error[] = []
+  private waiting: (() => void)[] = []
+
+  constructor(private readonly files: MemoryCaptureFiles) {}
+
+  checkHead(head: Uint8Array): void {
+    readHeader(head)
+  }
+
+  async decode(path: string, _name: string, listener: DecodeListener): Promise<CaptureInfo> {
+    const failure = this.failures.shift()
+    if (failure !== undefined) throw failure
+    const bytes = this.files.files.get(path.replace('memory:', ''))
+    if (bytes === undefined) throw new Error(`${path} does not exist`)
+    const { batches, info } = decodedInBatches(bytes)
+    for (const batch of batches) {
+      await this.turn()
+      listener.tasks(batch)
+    }
+    await this.turn()
+    return info
+  }
+
+  /** Lets the decoding go on to its next batch. @returns whether one waited */
+  async step(): Promise<boolean> {
+    const next = this.waiting.shift()
+    next?.()
+    await settle()
+    return next !== undefined
+  }
+
+  /** Lets it run to its end. */
+  async finish(): Promise<void> {
+    this.stepping = false
+    while (await this.step());
+  }
+
+  private turn(): Promise<void> {
+    if (!this.stepping) return Promise.resolve()
+    return new Promise((resolve) => this.waiting.push(resolve))
+  }
+}
+
+const decodedCaptures = new Map<Uint8Array, { readonly batches: readonly DecodedBatch[]; readonly info: CaptureInfo }>()
+
+/** A capture as a worker would hand it over, once for each array of bytes. */
+function decodedInBatches(bytes: Uint8Array): {
+  readonly batches: readonly DecodedBatch[]
+  readonly info: CaptureInfo
+} {
+  const known = decodedCaptures.get(bytes)
+  if (known !== undefined) return known
+  const batches: DecodedBatch[] = []
+  let tasks: TaskRecord[] = []
+  let decodedUntilNs = 0
+  const posted = { reasons: 0, rangeNames: 0, stacks: 0 }
+  const analysis = new CaptureAnalysis(
+    { timelines: true, stacks: true },
+    {
+      task: (task) => tasks.push(task),
+      decodedUntil: (ns) => (decodedUntilNs = Math.max(decodedUntilNs, ns)),
+    },
+  )
+  const post = (): void => {
+    const { reasons, rangeNames, stacks, gcPhases } = analysis.tables
+    batches.push({
+      tasks,
+      newReasons: reasons.slice(posted.reasons),
+      newRangeNames: rangeNames.slice(posted.rangeNames),
+      newStacks: stacks.slice(posted.stacks),
+      decodedUntilNs,
+      gcPhases: { startNs: [...gcPhases.startNs], endNs: [...gcPhases.endNs] },
+      clockSnapshots: [...analysis.clockSnapshots],
+    })
+    posted.reasons = reasons.length
+    posted.rangeNames = rangeNames.length
+    posted.stacks = stacks.length
+    tasks = []
+  }
+  for (let at = 0; at < bytes.length; at += 8_192) {
+    const before = decodedUntilNs
+    analysis.push(bytes.subarray(at, at + 8_192))
+    if (tasks.length > 0 || decodedUntilNs > before) post()
+  }
+  const info = analysis.end()
+  decodedUntilNs = info.durationNs
+  post()
+  decodedCaptures.set(bytes, { batches, info })
+  return { batches, info }
+}
+
+export const TEST_OPTIONS: BridgeOptions = {
+  holdMode: 'auto',
+  holdMaxMs: 8_000,
+  holdMaxBytes: 16 << 20,
+  joinKeepMs: 600_000,
+  joinMaxBytes: 256 << 20,
+  late: true,
+  lateMaxAgeMs: 600_000,
+  recentMaxBytes: 16 << 20,
+  decodeWorkers: 2,
+  ids: {},
+  enrich: DEFAULT_ENRICH_OPTIONS,
+  traceLimits: DEFAULT_TRACE_LIMITS,
+  version: '0.0.0-test',
+}
+
+/** A bridge and everything around it. */
+export class Flow {
+  readonly clock: FakeClock
+  readonly journal: MemoryJournal
+  readonly files: MemoryCaptureFiles
+  readonly decoder: SteppingDecoder
+  readonly counters = new MemoryCounters()
+  readonly log = new MemoryLog()
+  readonly bridge: Bridge
+
+  constructor(
+    options: Partial<BridgeOptions> = {},
+    before?: { clock: FakeClock; journal: MemoryJournal; files: MemoryCaptureFiles },
+  ) {
+    this.clock = before?.clock ?? new FakeClock()
+    this.journal = before?.journal ?? new MemoryJournal(() => this.clock.nowMs())
+    this.files = before?.files ?? new MemoryCaptureFiles()
+    this.decoder = new SteppingDecoder(this.files)
+    const { clock, journal, files, decoder, counters, log } = this
+    this.bridge = new Bridge({ clock, journal, files, decoder, counters, log }, { ...TEST_OPTIONS, ...options })
+  }
+
+  /** Takes spans; what they set in motion goes on until it waits for time or a step of decoding. */
+  async spans(...requests: readonly Uint8Array[]): Promise<void> {
+    for (const request of requests) await this.bridge.acceptSpans(request)
+    await settle()
+  }
+
+  async capture(bytes: Uint8Array, service = '', instance = ''): Promise<AcceptedCapture> {
+    const accepted = await this.bridge.acceptCapture({ service, instance }, chunksOf(bytes))
+    await settle()
+    return accepted
+  }
+
+  /** Every span that destinations are sent, children of ours included, as protobufjs reads them, in order. */
+  sent(): PlainSpan[] {
+    return this.journal.sent().flatMap(({ body }) => spansOfProtobuf(body))
+  }
+
+  /** Those that came in. */
+  sentOriginals(): PlainSpan[] {
+    return this.sent().filter(({ scope }) => scope.name !== 'subspan')
+  }
+
+  /** Those that we added. */
+  sentChildren(): PlainSpan[] {
+    return this.sent().filter(({ scope }) => scope.name === 'subspan')
+  }
+
+  /** Fails when the flow met a defect. */
+  defects(): string[] {
+    return this.log.lines
+      .filter(({ level }) => level === 'error')
+      .map(({ message, fields }) => `${message}: ${messageOf(fields.error)}`)
+  }
+}
+
+export async function* chunksOf(bytes: Uint8Array, size = 10_000): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) {
+    await Promise.resolve()
+    yield bytes.subarray(at, at + size)
+  }
+}
+
+/** A span without what we may append to it. */
+export function withoutOurs(span: PlainSpan): PlainSpan {
+  return { ...span, attributes: span.attributes.filter(({ key }) => !key.startsWith('subspan.')) }
+}
+
+/** Text of a `subspan.…` attribute; null when the span has none. */
+export function textAttribute(span: PlainSpan, key: string): string | null {
+  return span.attributes.find((attribute) => attribute.key === key)?.value.string ?? null
+}
+
+/** Parts of the wall clock that design section 5 says sum to the duration. */
+const PARTS = ['exec', 'sched_wait', 'network', 'lock', 'chan', 'syscall', 'gc_wait', 'sleep', 'other', 'unknown']
+
+/** Sum of the parts in nanoseconds; null when one is missing. */
+export function sumOfParts(span: PlainSpan): number | null {
+  let sum = 0
+  for (const part of PARTS) {
+    const value = span.attributes.find(({ key }) => key === `subspan.${part}_us`)?.value
+    const microseconds = value?.double ?? (value?.int === undefined ? undefined : Number(value.int))
+    if (microseconds === undefined) return null
+    sum += Math.round(microseconds * 1_000)
+  }
+  return sum
+}
+
+export function durationNs({ startUnixNs, endUnixNs }: PlainSpan): number {
+  return Number(BigInt(endUnixNs) - BigInt(startUnixNs))
+}
