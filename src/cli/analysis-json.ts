@@ -3,6 +3,7 @@
 
 import type { RegionRecord, TaskRecord } from '../breakdown/breakdown.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
+import { taskType } from '../join/task-name.ts'
 
 /** A capture as JSON. */
 export function captureJson(file: string, info: CaptureInfo): object {
@@ -24,6 +25,7 @@ export function taskJson(task: TaskRecord): object {
     id: String(task.id),
     parentId: task.parentId === null ? null : String(task.parentId),
     name: task.name,
+    type: taskType(task.name),
     startNs: task.startNs,
     endNs: task.endNs,
     goroutines: task.goroutines.map(String),

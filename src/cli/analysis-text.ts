@@ -1,14 +1,167 @@
-// analysis-text.ts: a capture's tasks as tables for people.
-import type { TaskRecord } from '../breakdown/breakdown.ts'
-import type { CaptureInfo } from '../capture/capture.ts'
-import type { Style } from './terminal.ts'
+// analysis-text.ts: a capture's tasks and regions as tables for people: by type, the slowest, where the time went.
 
+import type { TaskRecord, TaskTables } from '../breakdown/breakdown.ts'
+import { emptyParts, groupParts, type Group, type GroupedParts, GROUPS, groupWindow } from '../breakdown/groups.ts'
+import type { CaptureInfo } from '../capture/capture.ts'
+import { taskType } from '../join/task-name.ts'
+import { bar, counted, duration, fitted, largestParts, legend, size, table } from './human.ts'
+import { escapeControls, type Style } from './terminal.ts'
+
+const TYPES_SHOWN = 20
+const REGIONS_SHOWN = 15
+const SLOWEST_SHOWN = 10
+const NAME_WIDTH = 36
+const BAR_CELLS = 24
+/** Kinds of task or region that are told apart; names with ids that no pattern knows would be without end. */
+const MOST_KINDS = 10_000
+
+/** Everything of one kind. */
+interface Kind {
+  readonly name: string
+  readonly durationsNs: number[]
+  readonly parts: GroupedParts
+}
+
+interface SlowTask {
+  readonly id: number
+  readonly name: string
+  readonly startNs: number
+  readonly durationNs: number
+  readonly parts: GroupedParts
+}
+
+/** Gathers tasks one by one and renders the whole at the end; keeps a number per task, not the task. */
 export class AnalysisText {
-  private n = 0
-  add(task: TaskRecord): void {
-    this.n += task.regions.length
+  private readonly types = new Map<string, Kind>()
+  private readonly regions = new Map<string, Kind>()
+  private readonly slowest: SlowTask[] = []
+  private tasks = 0
+  private whole = 0
+  private regionCount = 0
+
+  /** @param task with its timeline */
+  add(task: TaskRecord, tables: TaskTables): void {
+    if (task.id !== 0) this.tasks++
+    for (const region of task.regions) {
+      this.regionCount++
+      addTo(kindOf(this.regions, region.name), region.breakdown.totalNs, groupParts(region.breakdown))
+    }
+    if (task.startNs === null || task.endNs === null) return
+    this.whole++
+    const durationNs = task.endNs - task.startNs
+    const parts = groupWindow(task, tables, task.startNs, task.endNs)
+    const name = taskType(task.name)
+    addTo(kindOf(this.types, name), durationNs, parts)
+    if (this.slowest.length < SLOWEST_SHOWN || durationNs > (this.slowest.at(-1)?.durationNs ?? 0)) {
+      this.slowest.push({ id: task.id, name, startNs: task.startNs, durationNs, parts })
+      this.slowest.sort((one, other) => other.durationNs - one.durationNs)
+      this.slowest.length = Math.min(this.slowest.length, SLOWEST_SHOWN)
+    }
   }
+
   render(file: string, info: CaptureInfo, style: Style): string {
-    return `${style.bold(file)} ${info.events} ${this.n}\n`
+    const text: string[] = [`${style.bold(escapeControls(file))}\n`, `  ${this.summary(info)}\n`]
+    if (this.tasks === 0) {
+      text.push(
+        '\n  No user tasks in this capture: the program calls neither runtime/trace.NewTask nor an SDK that does (OpenTelemetry Go and\n' +
+          '  OpenCensus Go make a task for each sampled span), or nothing happened while it was recorded.\n',
+      )
+    }
+    const groups = new Set<Group>()
+    if (this.types.size > 0)
+      text.push(`\n${style.bold('Tasks by type')}\n`, kindTable('task', this.types, TYPES_SHOWN, groups, style))
+    if (this.slowest.length > 0) text.push(`\n${style.bold('Slowest tasks')}\n`, this.slowestTable(groups, style))
+    if (this.regions.size > 0) {
+      text.push(`\n${style.bold('Regions')}\n`, kindTable('region', this.regions, REGIONS_SHOWN, groups, style))
+    }
+    if (groups.size > 0) text.push(`\n  ${legend(groups, style)}\n`)
+    return text.join('')
   }
+
+  private summary(info: CaptureInfo): string {
+    const wall =
+      info.wallOffsetNs === null ? '' : ` from ${new Date(Number(info.wallOffsetNs / 1_000_000n)).toISOString()}`
+    const problems = info.problems.reduce((sum, { count }) => sum + count, 0)
+    return [
+      info.header,
+      size(info.bytes),
+      counted(info.events, 'event'),
+      `${duration(info.durationNs)}${wall}`,
+      `${counted(this.tasks, 'task')} (${this.whole.toLocaleString('en-US')} whole)`,
+      counted(this.regionCount, 'region'),
+      counted(problems, 'problem'),
+    ].join(' · ')
+  }
+
+  private slowestTable(groups: Set<Group>, style: Style): string {
+    const rows = this.slowest.map(({ id, name, startNs, durationNs, parts }) => [
+      fitted(escapeControls(name), NAME_WIDTH),
+      String(id),
+      duration(startNs),
+      duration(durationNs),
+      shares(parts, groups, style),
+    ])
+    return table(
+      ['task', 'id', 'begins at', 'duration', 'where the time went'],
+      [false, true, true, true, false],
+      rows,
+      style,
+    )
+  }
+}
+
+function kindOf(kinds: Map<string, Kind>, name: string): Kind {
+  const key = kinds.size < MOST_KINDS || kinds.has(name) ? name : '(other names)'
+  let kind = kinds.get(key)
+  if (kind === undefined) {
+    kind = { name: key, durationsNs: [], parts: emptyParts() }
+    kinds.set(key, kind)
+  }
+  return kind
+}
+
+function addTo(kind: Kind, durationNs: number, parts: GroupedParts): void {
+  kind.durationsNs.push(durationNs)
+  for (const group of GROUPS) kind.parts[group] += parts[group]
+}
+
+function kindTable(
+  title: string,
+  kinds: ReadonlyMap<string, Kind>,
+  most: number,
+  groups: Set<Group>,
+  style: Style,
+): string {
+  const all = [...kinds.values()].map((kind) => ({ kind, totalNs: kind.durationsNs.reduce((sum, ns) => sum + ns, 0) }))
+  all.sort((one, other) => other.totalNs - one.totalNs)
+  const rows = all.slice(0, most).map(({ kind, totalNs }) => {
+    const sorted = Float64Array.from(kind.durationsNs).sort()
+    return [
+      fitted(escapeControls(kind.name === '' ? '(no name)' : kind.name), NAME_WIDTH),
+      sorted.length.toLocaleString('en-US'),
+      duration(percentile(sorted, 0.5)),
+      duration(percentile(sorted, 0.99)),
+      duration(sorted[sorted.length - 1]),
+      duration(totalNs),
+      shares(kind.parts, groups, style),
+    ]
+  })
+  const text = table(
+    [title, 'count', 'median', 'p99', 'max', 'total', 'where the time went'],
+    [false, true, true, true, true, true, false],
+    rows,
+    style,
+  )
+  const more = all.length - rows.length
+  return more > 0 ? `${text}  … and ${counted(more, `more kind`)}; --format json has every one\n` : text
+}
+
+function shares(parts: GroupedParts, groups: Set<Group>, style: Style): string {
+  for (const group of GROUPS) if (parts[group] > 0) groups.add(group)
+  return `${bar(parts, BAR_CELLS, style)}  ${largestParts(parts, 3)}`
+}
+
+/** Nearest rank. */
+function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]
 }

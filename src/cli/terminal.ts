@@ -4,6 +4,8 @@ import type { Writable } from 'node:stream'
 
 /** Text decoration; empty strings where the output is no terminal. */
 export interface Style {
+  /** Whether colours may be used. */
+  readonly colors: boolean
   readonly bold: (text: string) => string
   readonly dim: (text: string) => string
   readonly color: (code: number, text: string) => string
@@ -29,6 +31,7 @@ export class Terminal {
     const colors = out.isTTY === true && environment.NO_COLOR === undefined && environment.TERM !== 'dumb'
     const wrap = (code: string) => (text: string) => (colors ? `\u001b[${code}m${text}\u001b[0m` : text)
     this.style = {
+      colors,
       bold: wrap('1'),
       dim: wrap('2'),
       color: (code, text) => wrap(String(code))(text),
@@ -110,7 +113,6 @@ export class Progress {
 
 /** Makes names from captures and spans harmless for a terminal: control characters become visible escapes. */
 export function escapeControls(text: string): string {
-  // biome-ignore lint: control characters are the point
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => {
     return `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
   })

@@ -1,0 +1,27 @@
+// config.ts: `subspan config`: the whole configuration, checked and shown.
+
+import { loadConfig } from '../config/load.ts'
+import { renderReference } from '../config/reference.ts'
+import { escapeControls, type Terminal } from './terminal.ts'
+
+/** Options of the command. */
+export interface ConfigCommand {
+  readonly configFile: string | null
+  /** By option name. */
+  readonly flags: Readonly<Record<string, string>>
+}
+
+/**
+ * Shows every option with its value and where it comes from.
+ *
+ * @returns the exit code
+ * @throws Failure CONFIG when something is wrong in it
+ */
+export function config(options: ConfigCommand, terminal: Terminal): number {
+  const loaded = loadConfig({ file: options.configFile, environment: process.env, flags: options.flags })
+  terminal.write(
+    `File < environment < --set: later ones win. A file is YAML with these names, groups nested; --config names it.\n\n`,
+  )
+  terminal.write(escapeControls(renderReference(loaded, (text) => text)))
+  return 0
+}

@@ -1,0 +1,108 @@
+// enrich.ts: `subspan enrich`: spans from files with the runtime breakdown added, as OTLP JSON lines or protobuf, offline.
+
+import { writeFile } from 'node:fs/promises'
+import { Failure, messageOf } from '../base/failure.ts'
+import { KnownCapture } from '../bridge/known-capture.ts'
+import type { BridgeOptions } from '../bridge/options.ts'
+import { type JoinedSpan, release } from '../bridge/release.ts'
+import { TraceBudget } from '../enrich/budget.ts'
+import { DEFAULT_ENRICH_OPTIONS, DEFAULT_TRACE_LIMITS } from '../enrich/enrich.ts'
+import { traceRequestToJson } from '../span/otlp/json.ts'
+import { joinRequests } from '../span/otlp/rewrite.ts'
+import { type LoadedCapture, loadCaptures } from './capture-files.ts'
+import { counted } from './human.ts'
+import { joinCaptures, readSpanFiles } from './join.ts'
+import { joinSpansOf } from './span-files.ts'
+import type { Terminal } from './terminal.ts'
+import { VERSION } from './version.ts'
+
+/** Options of the command. */
+export interface EnrichCommand {
+  readonly spans: readonly string[]
+  readonly capture: readonly string[]
+  /** File to write; null for JSON lines to standard output. */
+  readonly out: string | null
+}
+
+/**
+ * Joins spans and captures read from files and writes the spans with their breakdown, request by request, in order.
+ *
+ * @returns the exit code: 0, or 1 when an input could not be used (the others are still done)
+ * @throws Failure FILE when the result cannot be written
+ */
+export async function enrich(options: EnrichCommand, terminal: Terminal): Promise<number> {
+  const { requests, failed: failedSpans } = await readSpanFiles(options.spans, terminal)
+  const { captures, failed } = await loadCaptures(options.capture, { timelines: true, stacks: true }, terminal)
+  const spans = joinSpansOf(requests)
+  const joined = joinCaptures(spans, captures)
+  const known = captures.map(knownCaptureOf)
+  const foundOf = new Map<number, JoinedSpan['found']>()
+  for (const { span, capture, match } of joined.matches) {
+    known[capture].own(match.task, spans[span], match.evidence, 'now')
+    const { clock } = joined.results[capture]
+    foundOf.set(span, { capture: known[capture], task: match.task, evidence: match.evidence, clock })
+  }
+  const bridgeOptions: Pick<BridgeOptions, 'enrich' | 'version'> = { enrich: DEFAULT_ENRICH_OPTIONS, version: VERSION }
+  const budget = new TraceBudget(DEFAULT_TRACE_LIMITS)
+  const protobuf = options.out?.endsWith('.pb') === true || options.out?.endsWith('.bin') === true
+  const bodies: Uint8Array[] = []
+  const lines: string[] = []
+  let first = 0
+  let enriched = 0
+  let children = 0
+  for (const { table } of requests) {
+    const rows: JoinedSpan[] = []
+    for (let row = 0; row < table.length; row++) {
+      const found = foundOf.get(first + row)
+      // A span that carries a breakdown already leaves as it came.
+      if (found !== undefined && table.enriched[row] === 0) rows.push({ row, span: spans[first + row], found })
+    }
+    first += table.length
+    const released = release(table, rows, 'now', bridgeOptions, budget)
+    enriched += rows.length
+    children += released.children
+    if (protobuf) {
+      bodies.push(released.body)
+      continue
+    }
+    const line = `${traceRequestToJson(released.body)}\n`
+    if (options.out === null) {
+      terminal.write(line)
+      if (terminal.blocked) await terminal.flush()
+    } else {
+      lines.push(line)
+    }
+  }
+  if (options.out !== null) await save(options.out, protobuf ? joinRequests(bodies) : lines.join(''))
+  terminal.tell(
+    `${counted(enriched, 'span')} of ${spans.length.toLocaleString('en-US')} enriched, ${counted(children, 'child span')} added.`,
+  )
+  return failed + failedSpans > 0 ? 1 : 0
+}
+
+/** A loaded capture in the form in which the bridge releases spans. */
+function knownCaptureOf(capture: LoadedCapture): KnownCapture {
+  const known = new KnownCapture(capture.id, { service: '', instance: '' }, capture.info.bytes, 0, 0, {})
+  known.take(
+    {
+      tasks: capture.tasks,
+      newReasons: capture.reasons,
+      newRangeNames: capture.rangeNames,
+      newStacks: capture.stacks,
+      decodedUntilNs: capture.durationNs,
+      gcPhases: capture.gcPhases,
+      clockSnapshots: capture.clockSnapshots,
+    },
+    Infinity,
+  )
+  known.end(capture.info)
+  return known
+}
+
+async function save(path: string, content: string | Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, content)
+  } catch (error) {
+    throw new Failure('FILE', `${path} cannot be written: ${messageOf(error)}. Name a file in a folder that exists.`)
+  }
+}

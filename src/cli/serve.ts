@@ -1,0 +1,314 @@
+// serve.ts: `subspan serve`: the one place that builds everything and connects it.
+
+import { Failure } from '../base/failure.ts'
+import { Bridge } from '../bridge/bridge.ts'
+import type { BridgeOptions } from '../bridge/options.ts'
+import type { Clock } from '../bridge/ports.ts'
+import type { SubspanConfig } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { WorkerDecoder } from '../decoding/decoder.ts'
+import { DEFAULT_ENRICH_OPTIONS } from '../enrich/enrich.ts'
+import { Delivery } from '../export/delivery.ts'
+import { type Destination, destinationsOf, isOwnListener, refuseOwnListeners } from '../export/destination.ts'
+import { openOtlpHttp } from '../export/otlp-http.ts'
+import { compilePattern } from '../join/task-name.ts'
+import { api } from '../server/api.ts'
+import { BodyBudget } from '../server/body.ts'
+import { listen, type Listener } from '../server/listen.ts'
+import { otlpHttp } from '../server/otlp-http.ts'
+import { openStore, type Store } from '../store/store.ts'
+import { openTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
+import type { Terminal } from './terminal.ts'
+import { VERSION } from './version.ts'
+
+/** A running Subspan. */
+export interface Running {
+  /** Base address of the OTLP/HTTP door; null when it is off. */
+  readonly otlpUrl: string | null
+  /** Base address of the API. */
+  readonly apiUrl: string
+  /** The data folder's whole path. */
+  readonly dataDir: string
+  readonly destinations: readonly Destination[]
+  /** Takes nothing new, writes down what waits, delivers what it can by the deadline. */
+  stop(deadlineMs: number): Promise<void>
+}
+
+/** What tests and the demonstration put in the place of the program's own. */
+export interface StartOverrides {
+  /** Environment that names a destination; the process's own unless told otherwise. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** The compiled worker, where this file is not compiled itself. */
+  readonly workerUrl?: URL
+}
+
+/** Where the configuration of `serve` comes from. */
+export interface ServeOptions {
+  readonly configFile: string | null
+  /** Options by name, from the command line. */
+  readonly flags: Readonly<Record<string, string>>
+}
+
+/** A large capture over a slow line takes minutes. */
+const API_TIMEOUT_MS = 30 * 60_000
+/** The latest entries of the journal, kept in memory for the destinations. */
+const TAIL_BYTES = 32 << 20
+const DEAD_LETTER_BYTES = 64 << 20
+/** Timers longer than this would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** Runs the service until it is told to stop. @returns the exit code */
+export async function serve(options: ServeOptions, terminal: Terminal): Promise<number> {
+  const { config } = loadConfig({ file: options.configFile, environment: process.env, flags: options.flags })
+  const signal = firstSignal(terminal)
+  const running = await startSubspan(config)
+  tellWhatRuns(running, terminal)
+  terminal.tell(`${await signal}: stopping; what is under way ends within ${config.shutdown.deadlineMs / 1_000} s.`)
+  await running.stop(config.shutdown.deadlineMs)
+  return 0
+}
+
+/** The first of the signals that end a service; a second one ends it at once. */
+function firstSignal(terminal: Terminal): Promise<string> {
+  return new Promise((resolve) => {
+    let stopping = false
+    for (const name of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(name, () => {
+        if (stopping) {
+          terminal.tell(
+            `${name} again: ending now. Everything acknowledged is on disk and leaves after the next start.`,
+          )
+          process.exit(1)
+        }
+        stopping = true
+        resolve(name)
+      })
+    }
+  })
+}
+
+function tellWhatRuns({ otlpUrl, apiUrl, dataDir, destinations }: Running, terminal: Terminal): void {
+  terminal.tell(`Subspan ${VERSION}`)
+  terminal.tell(
+    otlpUrl === null
+      ? '  spans      no receiver is on'
+      : `  spans      ${otlpUrl}/v1/traces (OTLP/HTTP, protobuf and JSON)`,
+  )
+  terminal.tell(`  captures   ${apiUrl}/api/v1/captures`)
+  terminal.tell(`  health     ${apiUrl}/readyz, metrics ${apiUrl}/metrics`)
+  terminal.tell(`  data       ${dataDir}`)
+  for (const { name, url } of destinations) terminal.tell(`  goes to    ${url} (${name})`)
+  if (destinations.length === 0) {
+    terminal.tell(
+      '  goes to    nowhere: there is no default destination. Spans stay in the data folder; name one with OTEL_EXPORTER_OTLP_ENDPOINT=http://host:4318 or destinations in subspan.yaml.',
+    )
+  }
+}
+
+/**
+ * Starts everything; resolves when spans and captures are taken.
+ *
+ * @throws Failure CONFIG, DESTINATION, STORE with what to change; nothing is left open then
+ */
+export async function startSubspan(config: SubspanConfig, overrides: StartOverrides = {}): Promise<Running> {
+  const destinations = destinationsOf(config.destinations, overrides.environment ?? process.env)
+  const options = bridgeOptionsOf(config)
+  const telemetry = openTelemetry(config, VERSION)
+  const { counters, log } = telemetry
+  const opened: (() => Promise<void>)[] = [() => telemetry.close()]
+  /** The flow, once it has read its journal. */
+  let flow: Bridge | null = null
+  let state: 'starting' | 'ready' | 'stopping' = 'starting'
+  const ready = (): Bridge => {
+    if (flow === null || state === 'starting') throw new Failure('STORE', WHY_NOT.starting, 1)
+    return flow
+  }
+  const notReady = (): string | null => (state === 'ready' ? null : WHY_NOT[state])
+
+  try {
+    // The ports first: they say at once when another Subspan is running.
+    const budget = new BodyBudget(config.receivers.maxBytes, 'receivers.maxBytes')
+    const otlp = config.receivers.otlpHttp
+    const doors: Listener[] = []
+    const otlpDoor = !otlp.enabled
+      ? null
+      : await listen(
+          otlpHttp({
+            acceptSpans: (request) => ready().acceptSpans(request),
+            limits: { maxBytes: otlp.maxBodyBytes, option: 'receivers.otlpHttp.maxBodyBytes' },
+            budget,
+            counters,
+            log,
+          }),
+          {
+            host: otlp.host,
+            port: otlp.port,
+            name: 'OTLP/HTTP',
+            portOption: 'receivers.otlpHttp.port',
+            requestTimeoutMs: otlp.timeoutMs,
+          },
+        )
+    if (otlpDoor !== null) doors.push(otlpDoor)
+    opened.push(async () => void (await Promise.all(doors.map((door) => door.close(0)))))
+    const apiDoor = await listen(
+      api({
+        acceptCapture: (name, chunks) => ready().acceptCapture(name, chunks),
+        captures: () => ready().captureViews(),
+        capture: (id) => ready().captureView(id),
+        announce: (name, seconds) => ready().announce(name, seconds),
+        notReady,
+        metrics: () => telemetry.metrics(),
+        maxCaptureBytes: config.captures.maxBytes,
+        maxCaptureOption: 'captures.maxBytes',
+        idleTimeoutMs: config.captures.idleTimeoutMs,
+        allowedHosts: config.api.allowedHosts,
+        budget,
+        counters,
+        log,
+      }),
+      {
+        host: config.api.host,
+        port: config.api.port,
+        name: 'the API',
+        portOption: 'api.port',
+        requestTimeoutMs: API_TIMEOUT_MS,
+      },
+    )
+    doors.push(apiDoor)
+    const listening = [{ host: config.api.host, port: apiDoor.port }]
+    if (otlpDoor !== null) listening.push({ host: otlp.host, port: otlpDoor.port })
+    await refuseOwnListeners(destinations, listening)
+    const { tracesEndpoint } = config.telemetry
+    if (tracesEndpoint !== '' && (await isOwnListener(tracesEndpoint, listening))) {
+      throw new Failure(
+        'CONFIG',
+        `telemetry.tracesEndpoint is ${tracesEndpoint}, where Subspan itself listens: its own spans would make more of them for ever. Give the address of the backend.`,
+      )
+    }
+
+    const store = await openStore({
+      dir: config.data.dir,
+      journal: { ...config.store, tailBytes: Math.min(TAIL_BYTES, config.store.maxBytes) },
+      captures: config.captures,
+      deadLetters: { maxBytes: DEAD_LETTER_BYTES },
+      destinations: destinations.map(({ name }) => name),
+      clock: systemClock,
+      counters,
+      log,
+    })
+    opened.push(() => store.close())
+    const decoder = new WorkerDecoder({
+      maxUnpackedBytes: config.captures.maxBytes,
+      workerMemoryBytes: config.decode.memoryBytes,
+      deadlineMs: config.decode.deadlineMs,
+      ...(overrides.workerUrl === undefined ? {} : { workerUrl: overrides.workerUrl }),
+    })
+    const bridge = new Bridge(
+      {
+        journal: store.journal,
+        files: store.captures,
+        decoder: telemetry.watchDecoder(decoder),
+        clock: systemClock,
+        counters,
+        log,
+      },
+      options,
+    )
+    opened.push(async () => {
+      await bridge.stop()
+      await decoder.stop()
+    })
+    await bridge.recover()
+    const deliveries = await Promise.all(destinations.map((destination) => deliveryTo(destination, store, telemetry)))
+    for (const delivery of deliveries) delivery.start()
+    telemetry.watch(() => ({
+      ...bridge.gauges(),
+      captureFilesBytes: store.captures.bytes,
+      backlogs: destinations.map(({ name }, i) => ({ destination: name, ...deliveries[i].backlog() })),
+    }))
+    flow = bridge
+    state = 'ready'
+
+    return {
+      otlpUrl: otlpDoor?.url ?? null,
+      apiUrl: apiDoor.url,
+      dataDir: store.path,
+      destinations,
+      async stop(deadlineMs) {
+        const endMs = Date.now() + deadlineMs
+        const leftMs = (): number => Math.max(0, endMs - Date.now())
+        state = 'stopping'
+        await Promise.all(doors.map((door) => door.close(leftMs() / 2)))
+        await bridge.stop()
+        await decoder.stop()
+        await Promise.all(deliveries.map((delivery) => delivery.stop(leftMs())))
+        await store.close()
+        await telemetry.close()
+      },
+    }
+  } catch (thrown) {
+    for (const close of opened.reverse()) await close()
+    throw thrown
+  }
+}
+
+const WHY_NOT = {
+  starting: 'Subspan is starting: it reads what its journal holds. Try again in a moment.',
+  stopping: 'Subspan is stopping.',
+} as const
+
+/** Wall clock and timers; a timer alone does not keep the process alive. */
+const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  after(ms, run) {
+    const untilMs = Date.now() + ms
+    let timer: NodeJS.Timeout
+    const arm = (): void => {
+      const leftMs = untilMs - Date.now()
+      timer = leftMs > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(run, Math.max(0, leftMs))
+      timer.unref()
+    }
+    arm()
+    return () => clearTimeout(timer)
+  },
+}
+
+async function deliveryTo(destination: Destination, store: Store, telemetry: Telemetry): Promise<Delivery> {
+  const { counters, log } = telemetry
+  return new Delivery({
+    destination,
+    sender: await openOtlpHttp(destination, VERSION),
+    source: store.journal,
+    cursor: store.cursors.of(destination.name),
+    deadLetters: store.deadLetters,
+    clock: systemClock,
+    counters,
+    log,
+    observe: (bytes, send) => telemetry.watchExport(destination.name, bytes, send),
+  })
+}
+
+/** @throws Failure CONFIG for a name pattern that cannot be used */
+function bridgeOptionsOf(config: SubspanConfig): BridgeOptions {
+  const { hold, join, late, enrich, decode, publicUrl } = config
+  return {
+    holdMode: hold.mode,
+    holdMaxMs: hold.maxMs,
+    holdMaxBytes: hold.maxBytes,
+    joinKeepMs: join.keepMs,
+    joinMaxBytes: join.keepBytes,
+    late: late.enabled,
+    lateMaxAgeMs: late.maxAgeMs,
+    recentMaxBytes: late.keepBytes,
+    decodeWorkers: decode.workers,
+    ids: { namePatterns: join.namePatterns.map(compilePattern) },
+    enrich: {
+      ...DEFAULT_ENRICH_OPTIONS,
+      enrich: enrich.mode,
+      publicUrl: publicUrl === '' ? null : publicUrl.replace(/\/+$/, ''),
+      maxPerSpan: enrich.maxChildrenPerSpan,
+    },
+    traceLimits: { spans: enrich.maxChildrenPerTrace, bytes: enrich.maxBytesPerTrace },
+    version: VERSION,
+  }
+}
