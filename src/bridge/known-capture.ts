@@ -69,6 +69,8 @@ export class KnownCapture {
   settled = false
   /** Everything before this time, nanoseconds from its origin, is decoded. */
   decodedUntilNs = 0
+  /** The capture's origin on the trace clock: ids of children must not depend on how far it is decoded. */
+  originNs = 0n
   /** Estimated memory of the tasks. */
   bytes = 0
   /** Tasks that were not kept because the memory for tasks was used up. */
@@ -87,6 +89,8 @@ export class KnownCapture {
   private set: TaskSet & { readonly tasks: TaskRecord[] } = emptySet()
   private index: TaskIndex
   private snapshots: ClockSnapshot[] = []
+  /** Stretches whose events are lost. */
+  private readonly lost: { readonly startNs: number; readonly endNs: number }[] = []
   private captureClock = new CaptureClock(this.snapshots, 0)
   /** Pairs given to the clock before the capture's length was known, which the clock's error depends on. */
   private earlyPairs: [JoinSpan, JoinTask][] = []
@@ -148,6 +152,8 @@ export class KnownCapture {
     replace(set.gcPhases.startNs, batch.gcPhases.startNs)
     replace(set.gcPhases.endNs, batch.gcPhases.endNs)
     replace(this.snapshots, batch.clockSnapshots)
+    replace(this.lost, batch.lost)
+    this.originNs = batch.originNs
     this.decodedUntilNs = Math.max(this.decodedUntilNs, batch.decodedUntilNs)
     const kept: TaskRecord[] = []
     for (const task of batch.tasks) {
@@ -273,7 +279,11 @@ export class KnownCapture {
     const error = (errorNs ?? 0) + 512
     const outside =
       Math.max(startUnixNs, endUnixNs) + error < originNs || startUnixNs - error > originNs + this.decodedUntilNs
-    return outside ? 'not-in-capture' : 'no-task'
+    if (outside) return 'not-in-capture'
+    const damaged = this.lost.some(
+      (lost) => startUnixNs - originNs < lost.endNs + error && endUnixNs - originNs > lost.startNs - error,
+    )
+    return damaged ? 'capture-damaged' : 'no-task'
   }
 
   private rowsById(): ReadonlyMap<number, number> {

@@ -93,6 +93,10 @@ export interface DecodedBatch {
   readonly gcPhases: GcPhases
   /** Pairings of the two clocks known by now. */
   readonly clockSnapshots: readonly ClockSnapshot[]
+  /** The capture's origin on the trace clock, nanoseconds. */
+  readonly originNs: bigint
+  /** Stretches whose events are lost, as far as known. */
+  readonly lost: readonly { readonly startNs: number; readonly endNs: number }[]
 }
 
 /** Decodes captures away from the main thread, with a ceiling of memory and a deadline. */

@@ -150,7 +150,7 @@ export function release(
         gcPhases: capture.tasks.gcPhases,
         id: capture.id,
         durationNs: capture.info?.durationNs ?? capture.decodedUntilNs,
-        originNs: capture.info?.originNs ?? 0n,
+        originNs: capture.originNs,
       },
       offsetNs,
       clockErrorNs: clock.errorNs,

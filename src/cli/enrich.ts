@@ -92,6 +92,8 @@ function knownCaptureOf(capture: LoadedCapture): KnownCapture {
       decodedUntilNs: capture.durationNs,
       gcPhases: capture.gcPhases,
       clockSnapshots: capture.clockSnapshots,
+      originNs: capture.info.originNs,
+      lost: capture.lost ?? [],
     },
     Infinity,
   )

@@ -1,10 +1,10 @@
 // load.ts: the configuration out of its sources: file < environment < flags. Errors name the place, the value and what may stand there.
 
 import { readFileSync } from 'node:fs'
-import { isMap, isScalar, LineCounter, parse, parseDocument, type Node as YamlNode } from 'yaml'
+import { isMap, isScalar, isSeq, LineCounter, parse, parseDocument, type Node as YamlNode } from 'yaml'
 import { Failure, messageOf } from '../base/failure.ts'
-import type { SubspanConfig } from './config.ts'
-import { DEFAULTS, type OptionRow, OPTIONS } from './options.ts'
+import type { DestinationConfig, SubspanConfig } from './config.ts'
+import { DEFAULTS, DESTINATION_DEFAULTS, DESTINATION_OPTIONS, type OptionRow, OPTIONS } from './options.ts'
 
 /** Where the configuration comes from. */
 export interface ConfigSources {
@@ -22,9 +22,19 @@ export interface LoadedConfig {
   readonly origins: ReadonlyMap<string, string>
 }
 
+/** Something written for an option. */
+interface Written {
+  readonly value: unknown
+  readonly origin: string
+}
+
+/** What was written for one destination, by the option's name. */
+type DestinationDraft = Map<string, Written>
+
 const PREFIX = 'SUBSPAN_'
 /** Kubernetes sets these in every pod for a service named `subspan`. */
 const KUBERNETES = /^SUBSPAN_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
+const MOST_DESTINATIONS = 32
 
 /**
  * Loads and checks the configuration.
@@ -32,121 +42,238 @@ const KUBERNETES = /^SUBSPAN_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UD
  * @throws Failure CONFIG with a line for everything that is wrong, FILE when the file cannot be read
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const config = structuredClone(DEFAULTS)
-  const origins = new Map<string, string>(OPTIONS.map(({ name }) => [name, 'default']))
-  const wrong: string[] = []
-  const take = (option: OptionRow, written: unknown, origin: string): void => {
-    const read = option.value.safeParse(written)
-    if (read.success) {
-      place(config, option.field, read.data)
-      origins.set(option.name, origin)
-      return
+  return new Loading().load(sources)
+}
+
+/** One loading: what was understood so far, and what is wrong. */
+class Loading {
+  private readonly config = structuredClone(DEFAULTS)
+  private readonly origins = new Map<string, string>(OPTIONS.map(({ name }) => [name, 'default']))
+  private readonly wrong: string[] = []
+  private drafts: DestinationDraft[] = []
+
+  load({ file, environment, flags }: ConfigSources): LoadedConfig {
+    if (file !== null) this.takeFile(file)
+    const variables = Object.entries(environment).filter(
+      // An empty variable is one that somebody left out.
+      (entry): entry is [string, string] =>
+        entry[0].startsWith(PREFIX) && !KUBERNETES.test(entry[0]) && (entry[1] ?? '') !== '',
+    )
+    this.takeNamed(
+      variables,
+      (row) => row.variable,
+      `${PREFIX}DESTINATIONS_`,
+      '_',
+      (name) => name,
+    )
+    this.takeNamed(
+      Object.entries(flags),
+      (row) => row.name,
+      'destinations.',
+      '.',
+      () => '--set',
+    )
+    const destinations = this.drafts.map((draft, at) => this.destinationOf(draft, at))
+    if (destinations.length > 0) place(this.config, 'destinations', destinations)
+    this.checkTogether()
+    if (this.wrong.length > 0) throw new Failure('CONFIG', this.wrong.join('\n'))
+    return { config: this.config, origins: this.origins }
+  }
+
+  /** Takes variables or flags: those of whole options first, so that one for a part of `destinations` changes what another wrote. */
+  private takeNamed(
+    entries: readonly (readonly [string, string])[],
+    nameOf: (row: OptionRow) => string,
+    destinationPrefix: string,
+    separator: string,
+    originOf: (name: string) => string,
+  ): void {
+    for (const [name, value] of entries.filter(([name]) => !name.startsWith(destinationPrefix))) {
+      const option = OPTIONS.find((row) => nameOf(row) === name)
+      if (option === undefined) {
+        this.wrong.push(`${name} is no option${nearest(name, OPTIONS.map(nameOf))}.`)
+      } else if (option.name === 'destinations') this.takeDestinations(value, originOf(name))
+      else this.take(option, { value, origin: originOf(name) })
     }
+    for (const [name, value] of entries.filter(([name]) => name.startsWith(destinationPrefix))) {
+      const rest = name.slice(destinationPrefix.length)
+      const number = /^\d+/.exec(rest)?.[0] ?? ''
+      const known = DESTINATION_OPTIONS.map(
+        (row) => `${destinationPrefix}${number === '' ? '0' : number}${separator}${shortOf(row)}`,
+      )
+      const option = DESTINATION_OPTIONS[known.indexOf(name)]
+      if (option === undefined || Number(number) >= MOST_DESTINATIONS) {
+        this.wrong.push(`${name} is no option${nearest(name, known)}.`)
+        continue
+      }
+      const at = Number(number)
+      while (this.drafts.length <= at) this.drafts.push(new Map())
+      this.drafts[at].set(option.name, { value, origin: originOf(name) })
+    }
+
+    function shortOf(row: OptionRow): string {
+      return nameOf(row).slice(nameOf(row) === row.name ? 0 : PREFIX.length)
+    }
+  }
+
+  /** Checks what was written for an option and puts it in its place. */
+  private take(option: OptionRow, written: Written): void {
+    const value = this.valueOf(option, option.name, written)
+    if (value === undefined) return
+    place(this.config, option.field, value)
+    this.origins.set(option.name, written.origin)
+  }
+
+  /** The value of what was written; undefined, with a complaint, when it cannot be used. */
+  private valueOf(option: OptionRow, name: string, { value, origin }: Written): unknown {
+    const read = option.value.safeParse(value)
+    if (read.success) return read.data
     for (const { path, message } of read.error.issues) {
       const inside = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')
-      const value = valueAt(written, path)
-      wrong.push(`${origin}: ${option.name}${inside} is ${quoted(value)}: ${message}. Allowed: ${option.allowed}.`)
+      const told = option.secret ? '' : ` ${quoted(valueAt(value, path))}:`
+      this.wrong.push(`${origin}: ${name}${inside} is${told} ${message}. Allowed: ${option.allowed}.`)
+    }
+    return undefined
+  }
+
+  /** Takes a whole list of destinations written as YAML or JSON in a variable or flag. It replaces what was told before. */
+  private takeDestinations(text: string, origin: string): void {
+    let items: unknown
+    try {
+      items = parse(text) as unknown
+    } catch {
+      items = null
+    }
+    // What is written may hold secrets: it is not told.
+    if (!Array.isArray(items) || items.some((item) => typeof item !== 'object' || item === null)) {
+      this.wrong.push(
+        `${origin}: destinations is no list in YAML or JSON: write [{name: tempo, endpoint: "http://tempo:4318"}].`,
+      )
+      return
+    }
+    this.drafts = items.map((item: object, at) => {
+      const draft: DestinationDraft = new Map()
+      for (const [key, value] of Object.entries(item) as [string, unknown][])
+        this.takeKey(draft, at, key, { value, origin })
+      return draft
+    })
+  }
+
+  private takeKey(draft: DestinationDraft, at: number, key: string, written: Written): void {
+    const names = DESTINATION_OPTIONS.map(({ name }) => name)
+    // A key without a value leaves the default.
+    if (!names.includes(key)) {
+      this.wrong.push(`${written.origin}: there is no option destinations.${at}.${key}${nearest(key, names)}.`)
+    } else if (written.value !== null) draft.set(key, written)
+  }
+
+  private destinationOf(draft: DestinationDraft, at: number): DestinationConfig {
+    const destination: Record<string, unknown> = { ...DESTINATION_DEFAULTS }
+    for (const option of DESTINATION_OPTIONS) {
+      const name = `destinations.${at}.${option.name}`
+      const written = draft.get(option.name)
+      this.origins.set(name, written?.origin ?? 'default')
+      if (written !== undefined)
+        destination[option.field] = this.valueOf(option, name, written) ?? destination[option.field]
+    }
+    const [first] = draft.values()
+    this.origins.set(`destinations.${at}`, first?.origin ?? 'default')
+    this.origins.set('destinations', first?.origin ?? 'default')
+    const where = this.originOf(`destinations.${at}`)
+    if (!draft.has('endpoint')) {
+      this.wrong.push(`${where}destinations.${at}.endpoint is missing: write the address of the backend.`)
+    }
+    if (draft.has('certFile') !== draft.has('keyFile')) {
+      this.wrong.push(`${where}destinations.${at} has one of certFile and keyFile: it needs both, or neither.`)
+    }
+    return destination as unknown as DestinationConfig
+  }
+
+  /** Where something was told, to begin a complaint with. */
+  private originOf(name: string): string {
+    const origin = this.origins.get(name) ?? 'default'
+    return origin === 'default' ? '' : `${origin}: `
+  }
+
+  /** What only shows when options are looked at together. */
+  private checkTogether(): void {
+    const { destinations } = this.config
+    for (const [at, { name }] of destinations.entries()) {
+      const twin = destinations.findIndex((other) => other.name === name)
+      if (twin === at) continue
+      this.wrong.push(
+        `${this.originOf(`destinations.${at}`)}destinations.${twin} and destinations.${at} are both named ${quoted(name)}: ` +
+          'each needs a name of its own, for what was delivered is remembered by it.',
+      )
     }
   }
-  if (sources.file !== null)
-    for (const found of readFile(sources.file, wrong)) take(found.option, found.value, found.origin)
-  for (const [variable, value] of Object.entries(sources.environment)) {
-    if (!variable.startsWith(PREFIX) || value === undefined || KUBERNETES.test(variable)) continue
-    const option = OPTIONS.find((row) => row.variable === variable)
-    if (option !== undefined) take(option, ofText(option, value, variable, wrong), variable)
-    else
-      wrong.push(
-        `${variable} sets no option${nearest(
-          variable,
-          OPTIONS.map((row) => row.variable),
-        )}.`,
-      )
-  }
-  for (const [name, value] of Object.entries(sources.flags)) {
-    const option = OPTIONS.find((row) => row.name === name)
-    if (option !== undefined) take(option, ofText(option, value, '--set', wrong), '--set')
-    else
-      wrong.push(
-        `--set ${name}: there is no such option${nearest(
-          name,
-          OPTIONS.map((row) => row.name),
-        )}.`,
-      )
-  }
-  if (wrong.length > 0) throw new Failure('CONFIG', wrong.join('\n'))
-  return { config, origins }
-}
 
-/** Variables and flags are text; only a list of objects has to be read as YAML. */
-function ofText(option: OptionRow, written: string, origin: string, wrong: string[]): unknown {
-  if (option.name !== 'destinations') return written
-  try {
-    return parse(written) as unknown
-  } catch (error) {
-    wrong.push(`${origin}: destinations is no YAML or JSON: ${messageOf(error).split('\n')[0]}.`)
-    return []
-  }
-}
+  private takeFile(path: string): void {
+    let text: string
+    try {
+      text = readFileSync(path, 'utf8')
+    } catch (error) {
+      throw new Failure('FILE', `the configuration file ${path} cannot be read: ${messageOf(error)}.`)
+    }
+    const lines = new LineCounter()
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+    const place = (offset: number): string => {
+      const { line, col } = lines.linePos(offset)
+      return `${path}:${line}:${col}`
+    }
+    const at = (node: unknown): string => place((node as YamlNode | null)?.range?.[0] ?? 0)
+    const plain = (node: unknown): unknown => (node === null ? null : (node as YamlNode).toJS(document))
+    for (const error of document.errors) this.wrong.push(`${place(error.pos[0])}: ${error.message}`)
+    if (document.errors.length > 0) return
 
-interface Found {
-  readonly option: OptionRow
-  readonly value: unknown
-  readonly origin: string
-}
-
-function readFile(path: string, wrong: string[]): Found[] {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Failure('FILE', `the configuration file ${path} cannot be read: ${messageOf(error)}.`)
-  }
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  const at = (node: YamlNode | null | undefined): string => {
-    const offset = node?.range?.[0] ?? 0
-    const { line, col } = lines.linePos(offset)
-    return `${path}:${line}:${col}`
-  }
-  for (const error of document.errors) {
-    const { line, col } = lines.linePos(error.pos[0])
-    wrong.push(`${path}:${line}:${col}: ${error.message}`)
-  }
-  if (document.errors.length > 0) return []
-  const found: Found[] = []
-  const groups = new Set(OPTIONS.flatMap(({ name }) => prefixesOf(name)))
-  const walk = (node: unknown, prefix: string): void => {
-    if (!isMap(node)) return
-    for (const { key, value } of node.items) {
-      if (!isScalar(key)) continue
-      const name = `${prefix}${String(key.value)}`
-      const origin = at(key)
-      const option = OPTIONS.find((row) => row.name === name)
-      const inner = value as YamlNode | null
-      if (option !== undefined) {
-        // A key without a value leaves the default.
-        const written: unknown = inner === null ? null : inner.toJS(document)
-        if (written !== null) found.push({ option, value: written, origin })
-      } else if (groups.has(name)) {
-        if (isMap(inner)) walk(inner, `${name}.`)
-        else if (inner !== null && !(isScalar(inner) && inner.value === null)) {
-          wrong.push(
-            `${origin}: ${name} is ${quoted(inner.toJS(document))}, but it is a group of options: put them below it, indented.`,
+    const groups = new Set(OPTIONS.flatMap(({ name }) => prefixesOf(name)))
+    const walk = (node: unknown, prefix: string): void => {
+      if (!isMap(node)) return
+      for (const { key, value } of node.items) {
+        const name = `${prefix}${String(isScalar(key) ? key.value : plain(key))}`
+        const origin = at(key)
+        const option = OPTIONS.find((row) => row.name === name)
+        const empty = plain(value) === null
+        if (name === 'destinations') {
+          if (!empty) this.drafts = list(value, origin)
+        } else if (option !== undefined) {
+          // A key without a value leaves the default.
+          if (!empty) this.take(option, { value: plain(value), origin })
+        } else if (!groups.has(name)) {
+          const siblings = [...groups, ...OPTIONS.map((row) => row.name)].filter(
+            (other) => other.startsWith(prefix) && !other.slice(prefix.length).includes('.'),
+          )
+          this.wrong.push(`${origin}: there is no option ${name}${nearest(name, siblings)}.`)
+        } else if (isMap(value)) walk(value, `${name}.`)
+        else if (!empty) {
+          this.wrong.push(
+            `${origin}: ${name} is ${quoted(plain(value))}, but it is a group of options: put them below it, indented.`,
           )
         }
-      } else {
-        const siblings = [...groups, ...OPTIONS.map((row) => row.name)].filter(
-          (other) => other.startsWith(prefix) && !other.slice(prefix.length).includes('.'),
-        )
-        wrong.push(`${origin}: there is no option ${name}${nearest(name, siblings)}.`)
       }
     }
+    const list = (node: unknown, origin: string): DestinationDraft[] => {
+      if (!isSeq(node) || !node.items.every(isMap)) {
+        this.wrong.push(
+          `${origin}: destinations is no list of destinations: write each as "- name: …" with its endpoint below.`,
+        )
+        return []
+      }
+      return node.items.map((item, number) => {
+        const draft: DestinationDraft = new Map()
+        for (const { key, value } of item.items) {
+          this.takeKey(draft, number, String(plain(key)), { value: plain(value), origin: at(key) })
+        }
+        return draft
+      })
+    }
+    if (document.contents !== null && !isMap(document.contents)) {
+      this.wrong.push(
+        `${path}:1:1: the file must hold options, one "name: value" a line, not ${quoted(document.toJS())}.`,
+      )
+    }
+    walk(document.contents, '')
   }
-  if (document.contents !== null && !isMap(document.contents)) {
-    wrong.push(`${path}:1:1: the file must hold options, one "name: value" a line, not ${quoted(document.toJS())}.`)
-  }
-  walk(document.contents, '')
-  return found
 }
 
 /** The groups above an option: `receivers` and `receivers.otlpHttp` for `receivers.otlpHttp.port`. */
@@ -164,8 +291,8 @@ function place(config: SubspanConfig, field: string, value: unknown): void {
   at[last] = value
 }
 
-/** The value at a field of the configuration. */
-export function fieldOf(config: SubspanConfig, field: string): unknown {
+/** The value at a field of the configuration, or of a part of it. */
+export function fieldOf(config: object, field: string): unknown {
   return valueAt(config, field.split('.'))
 }
 
@@ -176,10 +303,10 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return at
 }
 
-/** Header values are secrets, and an error message is no place for them. */
+/** A value as it stands in a message: short, and without the password that an address may hold. */
 function quoted(value: unknown): string {
   if (value === undefined) return 'missing'
-  const text = JSON.stringify(value, (key, inner: unknown) => (key === 'headers' ? '(not shown)' : inner))
+  const text = JSON.stringify(value).replace(/\/\/[^/"\s]*@/g, '//***@')
   return text.length > 120 ? `${text.slice(0, 120)}…` : text
 }
 

@@ -1,5 +1,6 @@
 // options.ts: every option: where it lies in the configuration, what it may be, what it is by default, and a sentence on it.
 
+import { parse } from 'yaml'
 import { z } from 'zod'
 import type { DestinationConfig, SubspanConfig } from './config.ts'
 
@@ -15,8 +16,10 @@ export interface OptionRow {
   readonly allowed: string
   /** Turns what was written (text, or a value of YAML) into the value; the error is a clause that goes on after "is". */
   readonly value: z.ZodType
-  /** How a value is shown. */
+  /** How a value is shown; what is secret is not. */
   readonly show: (value: unknown) => string
+  /** Neither its value nor what was written for it is ever told. */
+  readonly secret: boolean
   readonly doc: string
 }
 
@@ -69,17 +72,48 @@ const bytes: Kind = {
   value: withUnit(BYTES, MOST_BYTES, true, '64MiB'),
   show: (value) => shown(BYTES, value),
 }
+/** What is smaller could not hold a single request. */
+const disk: Kind = {
+  allowed: 'a size from 1MiB, such as 4GiB',
+  value: bytes.value.refine((value) => Number(value) >= BYTES.MiB, { error: 'smaller than 1MiB' }),
+  show: bytes.show,
+}
 const text: Kind = {
   allowed: 'a text',
   value: z.union([z.string(), z.number()], { error: 'no text' }).transform(String),
   show: (value) => (value === '' ? "''" : String(value)),
 }
+const name: Kind = {
+  allowed: 'a text that is not empty',
+  value: text.value.refine((value) => value !== '', { error: 'empty' }),
+  show: text.show,
+}
+const YES = ['true', 'on', 'yes']
+const NO = ['false', 'off', 'no']
 const yesNo: Kind = {
   allowed: 'true or false',
   value: z
-    .union([z.boolean(), z.enum(['true', 'false'])], { error: 'neither true nor false' })
-    .transform((value) => value === true || value === 'true'),
+    .union([z.boolean(), z.enum([...YES, ...NO])], { error: 'neither true nor false' })
+    .transform((value) => value === true || YES.includes(String(value))),
   show: String,
+}
+const address: Kind = {
+  allowed: 'an address such as http://host:4318',
+  value: z.union([z.literal(''), z.url({ protocol: /^https?$/ })], { error: 'no http or https address' }),
+  show: (value) => (value === '' ? "''" : withoutSecrets(String(value))),
+}
+const headers: Kind = {
+  allowed: 'names with texts: {name: text}, or name=text with commas between',
+  value: z
+    .preprocess(
+      (written) => (typeof written === 'string' ? headersOf(written) : written),
+      z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]), { error: 'no names with texts' }),
+    )
+    .transform((all) => Object.fromEntries(Object.entries(all).map(([name, value]) => [name, String(value)]))),
+  show: (value) => {
+    const names = Object.keys(value as object)
+    return names.length === 0 ? '{}' : `{${names.map((name) => `${name}: (not shown)`).join(', ')}}`
+  },
 }
 const pattern = z.string().refine(isPattern, { error: 'no regular expression with a group named span' })
 
@@ -104,18 +138,45 @@ function oneOf(...choices: string[]): Kind {
   }
 }
 
-/** A list; as text, its items stand between commas. */
+/** A list; as text, its items stand between commas, or in brackets as in YAML where a comma may be in them. */
 function list(of: z.ZodType, allowed: string): Kind {
-  const split = z.string().transform((written) =>
-    written
+  const split = (written: string): unknown => {
+    const text = written.trim()
+    if (text.startsWith('[')) return parsed(text)
+    return text
       .split(',')
       .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  )
+      .filter((item) => item !== '')
+  }
   return {
     allowed,
-    value: z.union([z.array(z.unknown()), split], { error: 'no list' }).pipe(z.array(of)),
-    show: (value) => (Array.isArray(value) && value.length > 0 ? value.join(', ') : '[]'),
+    value: z
+      .preprocess(
+        (written) => (typeof written === 'string' ? split(written) : written),
+        z.array(z.unknown(), { error: 'no list' }),
+      )
+      .pipe(z.array(of)),
+    show: (value) => (Array.isArray(value) && value.length > 0 ? JSON.stringify(value) : '[]'),
+  }
+}
+
+/** `name=text,name=text`, or a map in braces as in YAML; null when it is neither. */
+function headersOf(written: string): unknown {
+  const text = written.trim()
+  if (text.startsWith('{')) return parsed(text)
+  const pairs = text.split(',').filter((pair) => pair.trim() !== '')
+  if (pairs.some((pair) => pair.indexOf('=') <= 0)) return null
+  return Object.fromEntries(
+    pairs.map((pair) => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()]),
+  )
+}
+
+/** What YAML text in a variable says; null when it is none. */
+function parsed(text: string): unknown {
+  try {
+    return parse(text) as unknown
+  } catch {
+    return null
   }
 }
 
@@ -128,48 +189,17 @@ function isPattern(source: string): boolean {
   }
 }
 
-const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/
-
-/** One of `destinations`, with what is not written filled in. */
-export const destination: z.ZodType<DestinationConfig> = z
-  .strictObject(
-    {
-      name: z.string().regex(NAME, { error: 'no name of lower-case letters, digits and dashes' }).default('default'),
-      endpoint: z.url({ protocol: /^https?$/, error: 'no http or https address' }),
-      protocol: z
-        .enum(['http/protobuf', 'http/json'], { error: 'neither http/protobuf nor http/json' })
-        .default('http/protobuf'),
-      headers: z.record(z.string(), z.string()).default({}),
-      compression: z.enum(['gzip', 'none'], { error: 'neither gzip nor none' }).default('none'),
-      timeout: duration.value.default(10_000),
-      late: z.boolean().default(true),
-      lateMaxAge: duration.value.default(600_000),
-      caFile: z.string().default(''),
-      certFile: z.string().default(''),
-      keyFile: z.string().default(''),
-    },
-    { error: (issue) => (issue.code === 'unrecognized_keys' ? `not known: ${issue.keys.join(', ')}` : undefined) },
-  )
-  .transform(({ timeout, lateMaxAge, ...rest }) => ({
-    ...rest,
-    timeoutMs: Number(timeout),
-    lateMaxAgeMs: Number(lateMaxAge),
-  }))
-
+const DESTINATION_NAME = /^[a-z0-9][a-z0-9.:-]{0,62}$/
+const destinationName: Kind = {
+  allowed: 'lower-case letters, digits and dashes',
+  value: z.string().regex(DESTINATION_NAME, { error: 'no name of lower-case letters, digits and dashes' }),
+  show: String,
+}
+/** Told item by item; see `load.ts`. */
 const destinations: Kind = {
-  allowed:
-    'a list of {name, endpoint, protocol, headers, compression, timeout, late, lateMaxAge, caFile, certFile, keyFile}',
-  value: z
-    .array(destination, { error: 'no list' })
-    .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, { error: 'a list with one name twice' }),
-  // Headers hold secrets.
-  show: (value) =>
-    (value as DestinationConfig[])
-      .map(({ name, endpoint, headers }) => {
-        const count = Object.keys(headers).length
-        return `${name} ${withoutSecrets(endpoint)}${count > 0 ? ` (${count} header${count === 1 ? '' : 's'}, not shown)` : ''}`
-      })
-      .join(', ') || '[]',
+  allowed: 'a list, see below',
+  value: z.array(z.unknown()),
+  show: (value) => (Array.isArray(value) && value.length > 0 ? `${value.length} of them` : '[]'),
 }
 
 /** An address without the user and password that may stand in it. */
@@ -181,6 +211,21 @@ export function withoutSecrets(address: string): string {
   } catch {
     return '(no address)'
   }
+}
+
+/** What a destination is unless it is told otherwise; there is no default endpoint. */
+export const DESTINATION_DEFAULTS: DestinationConfig = {
+  name: 'default',
+  endpoint: '',
+  protocol: 'http/protobuf',
+  headers: {},
+  compression: 'none',
+  timeoutMs: 10 * MS.s,
+  late: true,
+  lateMaxAgeMs: 10 * MS.m,
+  caFile: '',
+  certFile: '',
+  keyFile: '',
 }
 
 /** What everything is unless it is told otherwise. */
@@ -205,26 +250,30 @@ export const DEFAULTS: SubspanConfig = {
   shutdown: { deadlineMs: 10 * MS.s },
 }
 
-function row(field: string, kind: Kind, doc: string): OptionRow {
+function row(field: string, kind: Kind, doc: string, secret = false): OptionRow {
   const name = field.replace(/Ms$/, '')
   const variable = `SUBSPAN_${name
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replaceAll('.', '_')
     .toUpperCase()}`
-  return { field, name, variable, allowed: kind.allowed, value: kind.value, show: kind.show, doc }
+  return { field, name, variable, allowed: kind.allowed, value: kind.value, show: kind.show, secret, doc }
 }
 
 /** All options, in the order in which they are shown. */
 export const OPTIONS: readonly OptionRow[] = [
-  row('publicUrl', text, 'Address under which people reach Subspan, for `subspan.url` on spans; empty leaves it out.'),
-  row('data.dir', text, 'Folder of the journal, the captures and what was set aside; one process at a time.'),
+  row(
+    'publicUrl',
+    address,
+    'Address under which people reach Subspan, for `subspan.url` on spans; empty leaves it out.',
+  ),
+  row('data.dir', name, 'Folder of the journal, the captures and what was set aside; one process at a time.'),
   row('receivers.maxBytes', bytes, 'Request bodies in memory at a time, over all doors; more is answered 503.'),
   row('receivers.otlpHttp.enabled', yesNo, 'Whether spans are taken as OTLP/HTTP (`/v1/traces`, protobuf and JSON).'),
-  row('receivers.otlpHttp.host', text, 'Address it listens on; 0.0.0.0 for every one.'),
+  row('receivers.otlpHttp.host', name, 'Address it listens on; 0.0.0.0 for every one.'),
   row('receivers.otlpHttp.port', whole(0, 65_535), 'Port it listens on; 0 takes a free one.'),
   row('receivers.otlpHttp.maxBodyBytes', bytes, 'Largest body, unpacked; more is answered 413.'),
   row('receivers.otlpHttp.timeoutMs', duration, 'A request that is not there whole after this time is given up.'),
-  row('api.host', text, 'Address of the API, the health checks and the metrics.'),
+  row('api.host', name, 'Address of the API, the health checks and the metrics.'),
   row('api.port', whole(0, 65_535), 'Port of the API; 0 takes a free one.'),
   row(
     'api.allowedHosts',
@@ -268,7 +317,7 @@ export const OPTIONS: readonly OptionRow[] = [
   row('decode.deadlineMs', duration, 'A capture that takes longer is set aside.'),
   row(
     'store.maxBytes',
-    bytes,
+    disk,
     'Disk for accepted spans that have not been delivered; beyond it new ones are answered 503.',
   ),
   row('store.retainMs', duration, 'How long delivered spans are kept, for captures that come after them.'),
@@ -277,11 +326,11 @@ export const OPTIONS: readonly OptionRow[] = [
     yesNo,
     'Whether an acknowledged span is on the disk itself; false trades that for speed: a crash of the machine loses the last seconds.',
   ),
-  row('store.segmentBytes', bytes, 'Size of one file of the journal.'),
+  row('store.segmentBytes', disk, 'Size of one file of the journal.'),
   row(
     'destinations',
     destinations,
-    'Where spans go. None: they stay in the store (or OTEL_EXPORTER_OTLP_ENDPOINT names one).',
+    'Where spans go. None: OTEL_EXPORTER_OTLP_ENDPOINT names one, or they stay in the store.',
   ),
   row('log.level', oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'), 'What is logged, on standard error.'),
   row(
@@ -289,7 +338,22 @@ export const OPTIONS: readonly OptionRow[] = [
     oneOf('auto', 'text', 'json'),
     'How it is logged: a line of text for people, or of JSON for programs; auto is text on a terminal.',
   ),
-  row('telemetry.tracesEndpoint', text, "OTLP/HTTP address for Subspan's own spans; empty: none are made."),
-  row('telemetry.serviceName', text, '`service.name` of these.'),
+  row('telemetry.tracesEndpoint', address, "OTLP/HTTP address for Subspan's own spans; empty: none are made."),
+  row('telemetry.serviceName', name, '`service.name` of these.'),
   row('shutdown.deadlineMs', duration, 'What is under way at SIGTERM ends within it.'),
+]
+
+/** The options of each of `destinations`; the names are those below `destinations.0.`, `destinations.1.` and so on. */
+export const DESTINATION_OPTIONS: readonly OptionRow[] = [
+  row('name', destinationName, 'Names it in metrics, and on disk how far it has come: it must stay the same.'),
+  row('endpoint', address, 'Base address; /v1/traces is added to its path unless it ends so.'),
+  row('protocol', oneOf('http/protobuf', 'http/json'), 'How requests are written.'),
+  row('headers', headers, 'Sent with every request, for authorization and the like; never shown.', true),
+  row('compression', oneOf('gzip', 'none'), 'How requests are packed.'),
+  row('timeoutMs', duration, 'For one request and its answer; then it is tried again.'),
+  row('late', yesNo, 'Whether the breakdown of spans that have left is sent there; off behind a tail sampler.'),
+  row('lateMaxAgeMs', duration, 'Age of these spans, since they left, up to which it is.'),
+  row('caFile', text, 'PEM file with the authorities that its certificate must be of; empty: those of Node.'),
+  row('certFile', text, 'PEM file with the certificate that we show; with keyFile.'),
+  row('keyFile', text, 'PEM file with the key of that certificate.'),
 ]

@@ -118,6 +118,8 @@ function post(): void {
     decodedUntilNs,
     gcPhases,
     clockSnapshots: analysis.clockSnapshots,
+    originNs: analysis.originNs,
+    lost: analysis.lost,
   }
   reasonsPosted = reasons.length
   rangeNamesPosted = rangeNames.length

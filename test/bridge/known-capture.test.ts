@@ -45,7 +45,11 @@ function span(spanId: string, startNs: number, endNs: number): JoinSpan {
 const id = (n: number): string => n.toString(16).padStart(16, '0')
 const named = (n: number): string => `work traceID=${TRACE} spanID=${id(n)}`
 
-function capture(tasks: readonly TaskRecord[], snapshot = true): KnownCapture {
+function capture(
+  tasks: readonly TaskRecord[],
+  snapshot = true,
+  lost: readonly { startNs: number; endNs: number }[] = [],
+): KnownCapture {
   const known = new KnownCapture('c', { service: '', instance: '' }, 0, 0, 1, {})
   known.take(
     {
@@ -56,6 +60,8 @@ function capture(tasks: readonly TaskRecord[], snapshot = true): KnownCapture {
       decodedUntilNs: 1_000_000,
       gcPhases: { startNs: [], endNs: [] },
       clockSnapshots: snapshot ? [{ traceNs: 0, unixNs: ORIGIN, monotonicNs: 0n }] : [],
+      originNs: 0n,
+      lost,
     },
     Infinity,
   )
@@ -120,6 +126,12 @@ describe('a span without a task', () => {
     expect(known.match([span(id(9), startNs, endNs)])).toEqual([reason])
   })
 
+  test('where part of the capture is lost', () => {
+    const damaged = capture([task(1, named(1), 0, 100_000)], true, [{ startNs: 300_000, endNs: 400_000 }])
+    expect(damaged.match([span(id(9), 350_000, 380_000)])).toEqual(['capture-damaged'])
+    expect(damaged.match([span(id(9), 100_000, 250_000)])).toEqual(['no-task'])
+  })
+
   test('of a capture whose clock is not known', () => {
     expect(capture([task(1, named(1), 0, 1)], false).match([span(id(9), 0, 1)])).toEqual(['no-clock'])
   })
@@ -145,6 +157,8 @@ test('tasks beyond the memory for tasks are not kept, and counted', () => {
     decodedUntilNs: 1,
     gcPhases: { startNs: [], endNs: [] },
     clockSnapshots: [],
+    originNs: 0n,
+    lost: [],
   }
   known.take(batch, 3_000)
   expect(known.tasks.tasks.length).toBeLessThan(3)

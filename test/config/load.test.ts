@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
 import { fieldOf, loadConfig } from '../../src/config/load.ts'
-import { DEFAULTS, OPTIONS } from '../../src/config/options.ts'
+import { DEFAULTS, DESTINATION_OPTIONS, OPTIONS } from '../../src/config/options.ts'
 import { renderReference } from '../../src/config/reference.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'subspan-config-'))
@@ -114,8 +114,8 @@ describe('the sources', () => {
   test.each([
     ['64MiB', 67_108_864],
     ['1GB', 1e9],
-    ['4096', 4096],
-    ['1.5 KiB', 1536],
+    ['4194304', 4_194_304],
+    ['1.5 GiB', 1_610_612_736],
   ])('a size of %s is %d bytes', (written, bytes) => {
     expect(load(null, { SUBSPAN_STORE_MAX_BYTES: written }).config.store.maxBytes).toBe(bytes)
   })
@@ -139,6 +139,93 @@ describe('the sources', () => {
     const { config } = load(null, { SUBSPAN_DESTINATIONS: '[{"endpoint": "http://jaeger:4318"}]' })
     expect(config.destinations).toEqual([destinations[0]])
   })
+})
+
+describe('destinations', () => {
+  test('are told by a file, and changed and added to by variables and flags', () => {
+    const { config, origins } = load(
+      'destinations:\n  - name: tempo\n    endpoint: http://tempo:4318\n',
+      {
+        SUBSPAN_DESTINATIONS_0_HEADERS: 'authorization=Bearer a=b, x-tenant=red',
+        SUBSPAN_DESTINATIONS_0_LATE: 'off',
+        SUBSPAN_DESTINATIONS_1_ENDPOINT: 'http://jaeger:4318',
+      },
+      { 'destinations.1.name': 'jaeger', 'destinations.0.late': 'true' },
+    )
+    expect(config.destinations).toMatchObject([
+      { name: 'tempo', headers: { authorization: 'Bearer a=b', 'x-tenant': 'red' }, late: true },
+      { name: 'jaeger', endpoint: 'http://jaeger:4318', headers: {}, timeoutMs: 10_000 },
+    ])
+    expect(origins.get('destinations.0.endpoint')).toMatch(/\.yaml:3:5$/)
+    expect(origins.get('destinations.0.headers')).toBe('SUBSPAN_DESTINATIONS_0_HEADERS')
+    expect(origins.get('destinations.0.late')).toBe('--set')
+    expect(origins.get('destinations.0.timeout')).toBe('default')
+  })
+
+  test('of a variable take the place of those of the file', () => {
+    const { config } = load('destinations:\n  - endpoint: http://a\n  - endpoint: http://b\n    name: b\n', {
+      SUBSPAN_DESTINATIONS: '[{name: c, endpoint: "http://c", headers: {x: 1}}]',
+    })
+    expect(config.destinations).toMatchObject([{ name: 'c', endpoint: 'http://c', headers: { x: '1' } }])
+  })
+
+  test.each([
+    [
+      'destinations:\n  - endpoint: http://a\n    timeout: 10\n',
+      /\.yaml:3:5: destinations\.0\.timeout is 10: no number with/,
+    ],
+    [
+      'destinations:\n  - endpoint: http://a\n    protcol: grpc\n',
+      /\.yaml:3:5: there is no option destinations\.0\.protcol; did you mean protocol\?/,
+    ],
+    [
+      'destinations:\n  - endpoint: http://a\n    protocol: grpc\n',
+      /\.yaml:3:5: destinations\.0\.protocol is "grpc": none of http\/protobuf, http\/json/,
+    ],
+    ['destinations:\n  - name: a\n', /\.yaml:2:5: destinations\.0\.endpoint is missing/],
+    [
+      'destinations:\n  - endpoint: http://a\n    certFile: a.pem\n',
+      /\.yaml:2:5: destinations\.0 has one of certFile and keyFile/,
+    ],
+    ['destinations: http://a\n', /\.yaml:1:1: destinations is no list/],
+    ['destinations:\n  - http://a\n', /\.yaml:1:1: destinations is no list/],
+  ])('%j is refused with its place', (yaml, message) => {
+    expect(complaints(yaml)).toMatch(message)
+  })
+
+  test('a variable that leaves one out, or is misspelt, says so', () => {
+    expect(complaints(null, { SUBSPAN_DESTINATIONS_1_ENDPOINT: 'http://b' })).toMatch(
+      /destinations\.0\.endpoint is missing/,
+    )
+    expect(complaints(null, { SUBSPAN_DESTINATIONS_0_ENDPONT: 'http://b' })).toMatch(
+      /SUBSPAN_DESTINATIONS_0_ENDPONT is no option; did you mean SUBSPAN_DESTINATIONS_0_ENDPOINT\?/,
+    )
+    expect(complaints(null, { SUBSPAN_DESTINATIONS_900000000_ENDPOINT: 'http://b' })).toMatch(/is no option/)
+    expect(complaints(null, {}, { 'destinations.0.endpont': 'http://b' })).toMatch(
+      /did you mean destinations\.0\.endpoint\?/,
+    )
+  })
+})
+
+test.each([
+  ['on', true],
+  ['yes', true],
+  ['true', true],
+  ['off', false],
+  ['no', false],
+  ['false', false],
+])('%s is %s, in a file and in a variable', (written, value) => {
+  expect(load(`store:\n  fsync: ${written}\n`).config.store.fsync).toBe(value)
+  expect(load(null, { SUBSPAN_STORE_FSYNC: written }).config.store.fsync).toBe(value)
+})
+
+test('patterns with commas are told in brackets', () => {
+  const { config } = load(null, { SUBSPAN_JOIN_NAME_PATTERNS: "['(?<span>[0-9a-f]{1,16})', '#(?<span>.*)']" })
+  expect(config.join.namePatterns).toEqual(['(?<span>[0-9a-f]{1,16})', '#(?<span>.*)'])
+})
+
+test('an empty variable is one that was left out', () => {
+  expect(load(null, { SUBSPAN_HOLD_MODE: '', SUBSPAN_DATA_DIR: '' }).config).toEqual(DEFAULTS)
 })
 
 describe('what is wrong', () => {
@@ -166,6 +253,11 @@ describe('what is wrong', () => {
     expect(complaints('hold:\n  max: 8\n')).toMatch(/hold\.max is 8: no number with one of the units/)
   })
 
+  test('a name that is empty, and a store too small for a request, are refused', () => {
+    expect(complaints(null, {}, { 'data.dir': '' })).toMatch(/data\.dir is "": empty/)
+    expect(complaints(null, { SUBSPAN_STORE_MAX_BYTES: '4kB' })).toMatch(/store\.maxBytes is "4kB": smaller than 1MiB/)
+  })
+
   test('YAML that is none is told with line and column', () => {
     expect(complaints('hold: [1, 2\nmode: x')).toMatch(/\.yaml:\d+:\d+: /)
     expect(complaints('hold: auto\n')).toMatch(/hold is "auto", but it is a group of options/)
@@ -179,7 +271,9 @@ describe('what is wrong', () => {
   })
 
   test('two destinations of one name would share a cursor', () => {
-    expect(complaints('destinations:\n  - endpoint: http://a\n  - endpoint: http://b\n')).toMatch(/one name twice/)
+    expect(complaints('destinations:\n  - endpoint: http://a\n  - endpoint: http://b\n')).toMatch(
+      /\.yaml:3:5: destinations\.0 and destinations\.1 are both named "default"/,
+    )
   })
 
   test('a pattern without a span is refused', () => {
@@ -199,14 +293,33 @@ describe('the reference', () => {
       expect(text).toContain(variable)
     }
     expect(text).toContain('hold.max = 3s  (from SUBSPAN_HOLD_MAX; by default 8s)')
-    expect(text).toMatch(/destinations = default https:\/\/\*\*\*:\*\*\*@tempo \(1 header, not shown\)/)
+    expect(text).toMatch(
+      /destinations\.0\.endpoint = https:\/\/\*\*\*:\*\*\*@tempo {2}\(from .*\.yaml:2:5; by default ''\)/,
+    )
+    expect(text).toContain('destinations.0.headers = {authorization: (not shown)}')
     expect(text).not.toContain('hunter2')
   })
 
-  test('an error does not tell a secret either', () => {
-    const text = complaints(
-      'destinations:\n  - endpoint: nowhere\n    headers:\n      authorization: Bearer hunter2\n    unknown: 1\n',
-    )
-    expect(text).not.toContain('hunter2')
+  test('without a destination it shows how one would be written', () => {
+    const text = renderReference(load(null), (name) => name)
+    expect(text).toContain('destinations = []  (by default)')
+    for (const { name, doc } of DESTINATION_OPTIONS) {
+      expect(text).toContain(`destinations.0.${name} = `)
+      expect(text).toContain(doc)
+    }
+    expect(text).toContain('SUBSPAN_DESTINATIONS_0_LATE_MAX_AGE')
+  })
+
+  test.each([
+    ['destinations:\n  - endpoint: nowhere\n    headers:\n      authorization: Bearer hunter2\n    unknown: 1\n', {}],
+    ['destinations:\n  - endpoint: http://a\n    headers: [hunter2]\n', {}],
+    ['destinations:\n  - endpoint: http://a\n    headers:\n      authorization:\n        hunter2: hunter2\n', {}],
+    ['destinations:\n  - endpoint: ftp://user:hunter2@tempo\n', {}],
+    [null, { SUBSPAN_DESTINATIONS: 'authorization=hunter2' }],
+    [null, { SUBSPAN_DESTINATIONS: '{"headers": {"authorization": "hunter2"}}' }],
+    [null, { SUBSPAN_DESTINATIONS: '[hunter2' }],
+    [null, { SUBSPAN_DESTINATIONS_0_HEADERS: 'hunter2' }],
+  ])('an error does not tell a secret either: %j %j', (yaml, environment) => {
+    expect(complaints(yaml, environment)).not.toContain('hunter2')
   })
 })

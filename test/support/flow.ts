@@ -132,6 +132,8 @@ function decodedInBatches(bytes: Uint8Array): {
       decodedUntilNs,
       gcPhases: { startNs: [...gcPhases.startNs], endNs: [...gcPhases.endNs] },
       clockSnapshots: [...analysis.clockSnapshots],
+      originNs: analysis.originNs,
+      lost: [...analysis.lost],
     })
     posted.reasons = reasons.length
     posted.rangeNames = rangeNames.length
