@@ -22,7 +22,7 @@ import { forRangesOf, keepRanges, keepTimeline, PathScratch, walkPath } from './
 import { NONE } from './stay-log.ts'
 import { NO_REGION, RegionTable } from './regions.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
-import { breakDownWindow } from './window.ts'
+import { addPart, breakDownWindow } from './window.ts'
 
 /** What to compute. */
 export interface AnalysisOptions {
@@ -859,7 +859,8 @@ export class CaptureAnalysis {
         if (stays.startNs[at] >= endNs) break
         const to = Math.min(stays.endNs[at], endNs)
         if (to > from && (starter || this.tasks.descends(stays.task[at], task))) {
-          addStay(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)
+          work.totalNs += to - from
+          if (!addPart(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)) work.unknownNs += to - from
           if (stays.via[at] !== 0) {
             const via = tables.reasons[stays.via[at]]
             work.viaNs[via] = (work.viaNs[via] ?? 0) + to - from
@@ -880,29 +881,6 @@ function goroutinesOf(task: TaskState): number[] {
   const { members } = task
   if (members.length === 1) return [members[0].goroutine]
   return members.map((member) => member.goroutine).sort((x, y) => x - y)
-}
-
-function addStay(work: Breakdown, state: number, reason: string, ns: number): void {
-  work.totalNs += ns
-  switch (state) {
-    case GoState.running:
-      work.execNs += ns
-      break
-    case GoState.runnable:
-      work.schedWaitNs += ns
-      break
-    case GoState.waiting:
-      work.blockNs[reason] = (work.blockNs[reason] ?? 0) + ns
-      break
-    case GoState.syscall:
-      work.syscallNs += ns
-      break
-    case GoState.syscallBlocked:
-      work.syscallBlockNs += ns
-      break
-    default:
-      work.unknownNs += ns
-  }
 }
 
 function goStateOf(status: number): GoState {

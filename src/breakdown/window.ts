@@ -8,6 +8,7 @@ import {
   type TaskRecord,
   type TaskTables,
 } from './breakdown.ts'
+import { firstPieceAfter } from './groups.ts'
 
 /**
  * Cuts a stretch out of a task's timeline and adds up its parts; what the timeline does not cover is unknown, so the parts sum to
@@ -28,41 +29,24 @@ export function breakDownWindow(
   result.gcOverlapNs = gcOverlap(gc, fromNs, toNs)
   const { timeline, ranges } = task
   let covered = 0
+  /** Ranges before this one ended before the piece in hand. */
+  let firstRange = 0
   if (timeline !== null) {
-    for (let i = firstPiece(timeline.endNs, timeline.length, fromNs); i < timeline.length; i++) {
+    for (let i = firstPieceAfter(timeline, fromNs); i < timeline.length; i++) {
       const start = Math.max(timeline.startNs[i], fromNs)
       const end = Math.min(timeline.endNs[i], toNs)
       if (timeline.startNs[i] >= toNs) break
       if (end <= start) continue
       const ns = end - start
-      switch (timeline.state[i]) {
-        case GoState.running:
-          result.execNs += ns
-          break
-        case GoState.runnable:
-          result.schedWaitNs += ns
-          break
-        case GoState.waiting: {
-          const reason = tables.reasons[timeline.reason[i]]
-          result.blockNs[reason] = (result.blockNs[reason] ?? 0) + ns
-          if (timeline.via[i] !== 0) {
-            const via = tables.reasons[timeline.via[i]]
-            result.viaNs[via] = (result.viaNs[via] ?? 0) + ns
-          }
-          break
-        }
-        case GoState.syscall:
-          result.syscallNs += ns
-          break
-        case GoState.syscallBlocked:
-          result.syscallBlockNs += ns
-          break
-        default:
-          continue
+      if (!addPart(result, timeline.state[i], tables.reasons[timeline.reason[i]], ns)) continue
+      if (timeline.via[i] !== 0) {
+        const via = tables.reasons[timeline.via[i]]
+        result.viaNs[via] = (result.viaNs[via] ?? 0) + ns
       }
       covered += ns
       if (ranges === null) continue
-      for (let r = 0; r < ranges.length && ranges.startNs[r] < end; r++) {
+      while (firstRange < ranges.length && ranges.endNs[firstRange] <= start) firstRange++
+      for (let r = firstRange; r < ranges.length && ranges.startNs[r] < end; r++) {
         if (ranges.goroutine[r] !== timeline.goroutine[i] || ranges.endNs[r] <= start) continue
         const name = tables.rangeNames[ranges.name[r]]
         const overlap = Math.min(ranges.endNs[r], end) - Math.max(ranges.startNs[r], start)
@@ -74,16 +58,27 @@ export function breakDownWindow(
   return result
 }
 
-/** First piece that ends after a time. */
-function firstPiece(endNs: Float64Array, length: number, timeNs: number): number {
-  let low = 0
-  let high = length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (endNs[middle] <= timeNs) low = middle + 1
-    else high = middle
+/** Adds a time in one state to the parts; false, and nothing added, where the state is not known. */
+export function addPart(parts: Breakdown, state: number, reason: string, ns: number): boolean {
+  switch (state) {
+    case GoState.running:
+      parts.execNs += ns
+      return true
+    case GoState.runnable:
+      parts.schedWaitNs += ns
+      return true
+    case GoState.waiting:
+      parts.blockNs[reason] = (parts.blockNs[reason] ?? 0) + ns
+      return true
+    case GoState.syscall:
+      parts.syscallNs += ns
+      return true
+    case GoState.syscallBlocked:
+      parts.syscallBlockNs += ns
+      return true
+    default:
+      return false
   }
-  return low
 }
 
 /** Time of concurrent mark phases within a stretch. */

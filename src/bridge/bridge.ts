@@ -262,9 +262,12 @@ export class Bridge {
 
   private mustWait({ table, endUnixNs, always }: HeldRequest): boolean {
     const { process } = table.resources[0]
-    if (always) return !this.captures.joinable(process).some((capture) => capture.covers(endUnixNs))
-    if (this.captures.isAnnounced(process)) return true
-    return this.captures.unfinished(process).some((capture) => !capture.hasPassed(endUnixNs))
+    if (this.captures.unfinished(process).some((capture) => !capture.hasPassed(endUnixNs))) return true
+    if (!always && !this.captures.isAnnounced(process)) return false
+    // What was waited for may have come, under its own name or without one.
+    return !this.captures
+      .joinable(process)
+      .some((capture) => capture.covers(endUnixNs) && (capture.isNamed || namesAny(capture, table)))
   }
 
   private armDeadline(): void {
@@ -450,14 +453,18 @@ export class Bridge {
     this.reconsider()
   }
 
-  /** Lets everything that waits go as it stands, and waits until it is on disk. */
-  async stop(): Promise<void> {
+  /**
+   * Lets everything that waits go as it stands, and waits until it is on disk. What a capture still adds to spans that had left is
+   * written until the deadline; the rest is, after the next start.
+   */
+  async stop(deadlineMs: number): Promise<void> {
     this.stopping = true
     this.captures.stop()
-    this.late.stop()
+    const cancel = this.ports.clock.after(deadlineMs, () => this.late.stop())
     this.cancelDeadline?.()
     this.letGo(this.held.waiting(), 'shutdown')
     while (this.work.size > 0) await Promise.allSettled([...this.work])
+    cancel()
   }
 
   gauges(): BridgeGauges {
@@ -481,6 +488,11 @@ export class Bridge {
     this.work.add(kept)
     void kept.finally(() => this.work.delete(kept))
   }
+}
+
+/** Whether a task of the capture names one of the spans: it is a capture of their process. */
+function namesAny(capture: KnownCapture, table: SpanTable): boolean {
+  return joinRows(table, () => [capture]).joined.length > 0
 }
 
 /** The rows of a request as a request of their own. */

@@ -168,9 +168,7 @@ export class Captures {
     return this.active.filter(
       (capture) =>
         (capture.state === 'pending' || capture.state === 'decoding') &&
-        (capture.name.service === '' && capture.name.instance === ''
-          ? capture.processes.has(process.key)
-          : mayBeOf(capture.name, process)),
+        (capture.isNamed ? mayBeOf(capture.name, process) : capture.processes.has(process.key)),
     )
   }
 
@@ -223,8 +221,8 @@ export class Captures {
 
   /** Writes down that a capture is done with; where the disk refuses, it is decoded again after the next start. */
   async settle(capture: KnownCapture): Promise<void> {
-    if (capture.settled || this.stopping) return
-    const view = viewOf(capture)
+    if (capture.settled) return
+    const view = viewOf(capture, true)
     const meta = { id: capture.id, view: { ...view, problems: view.problems.slice(0, MAX_PROBLEMS_KEPT) } }
     const entry = { kind: EntryKind.captureSettled, meta, body: NO_BYTES, settles: capture.sequence }
     try {
@@ -306,8 +304,7 @@ export class Captures {
 
   private async decode(capture: KnownCapture): Promise<void> {
     const { decoder, files, log } = this.ports
-    capture.state = 'decoding'
-    capture.attempts++
+    capture.begin()
     const name = `capture ${capture.id}`
     try {
       const info = await decoder.decode(files.path(capture.id), name, {
@@ -349,6 +346,17 @@ export class Captures {
   }
 
   private finish(capture: KnownCapture): void {
+    if (capture.tasksDropped > 0) {
+      this.ports.log.warn(
+        {
+          id: capture.id,
+          dropped: capture.tasksDropped,
+          tasks: capture.taskCount,
+          maxBytes: this.options.joinMaxBytes,
+        },
+        'tasks of a capture were not kept: memory for tasks is used up; record for a shorter time, or raise join.keepBytes',
+      )
+    }
     this.ports.files.settled(capture.id)
     this.ports.counters.add('subspan_captures_total', 1, { state: capture.state })
     if (capture.state === 'done') this.ports.clock.after(this.options.joinKeepMs, () => this.retire(capture))
@@ -384,8 +392,12 @@ function asView(capture: KnownCapture | CaptureView): CaptureView {
   return capture instanceof KnownCapture ? viewOf(capture) : capture
 }
 
-/** A capture as the API shows it. */
-export function viewOf(capture: KnownCapture): CaptureView {
+/**
+ * A capture as the API shows it: it counts as being decoded until everything that it adds is written down.
+ *
+ * @param settled whether it is
+ */
+export function viewOf(capture: KnownCapture, settled = capture.settled): CaptureView {
   const { info, name, clock } = capture
   const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
   const joined = sum(capture.joined)
@@ -394,7 +406,7 @@ export function viewOf(capture: KnownCapture): CaptureView {
   const inside = joined + sum(capture.unmatched) - outside - foreign
   return {
     id: capture.id,
-    state: capture.state,
+    state: capture.state === 'done' && !settled ? 'decoding' : capture.state,
     service: name.service,
     instance: name.instance,
     receivedUnixNs: unixNs(capture.acceptedMs),

@@ -116,6 +116,11 @@ export class KnownCapture {
     this.index = new TaskIndex([], ids)
   }
 
+  /** Whether the sender said which process it is of. */
+  get isNamed(): boolean {
+    return this.name.service !== '' || this.name.instance !== ''
+  }
+
   /** Tasks and tables, as far as decoded and kept. */
   get tasks(): TaskSet {
     return this.set
@@ -126,7 +131,7 @@ export class KnownCapture {
     return this.index.length > 0
   }
 
-  /** Forgets the tasks: before a second decoding, or when they are kept no longer. */
+  /** Forgets the tasks: they are kept no longer. */
   dropTasks(): void {
     this.set = emptySet()
     this.index = new TaskIndex([], this.ids)
@@ -141,6 +146,15 @@ export class KnownCapture {
     this.byId.clear()
     this.byParent.clear()
     this.mapped = 0
+  }
+
+  /** A decoding begins, the first or another one. */
+  begin(): void {
+    this.dropTasks()
+    this.taskCount = 0
+    this.tasksDropped = 0
+    this.attempts++
+    this.state = 'decoding'
   }
 
   /** Takes what was decoded. */

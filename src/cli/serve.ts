@@ -215,7 +215,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       options,
     )
     opened.push(async () => {
-      await bridge.stop()
+      await bridge.stop(0)
       await decoder.stop()
     })
     await bridge.recover()
@@ -239,7 +239,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
         const leftMs = (): number => Math.max(0, endMs - Date.now())
         state = 'stopping'
         await Promise.all(doors.map((door) => door.close(leftMs() / 2)))
-        await bridge.stop()
+        await bridge.stop(leftMs() / 2)
         await decoder.stop()
         await Promise.all(deliveries.map((delivery) => delivery.stop(leftMs())))
         await store.close()

@@ -1,9 +1,9 @@
 // span-files.ts: span files of the commands: OTLP JSON lines or protobuf, one scanned request each.
 
 import { Failure } from '../base/failure.ts'
+import { joinSpanOf } from '../bridge/release.ts'
 import type { JoinSpan } from '../join/match.ts'
 import { traceRequestFromJson } from '../span/otlp/json.ts'
-import { endUnixNs, parentSpanIdHex, spanIdHex, spanName, startUnixNs, traceIdHex } from '../span/otlp/rows.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
 import type { SpanTable } from '../span/span.ts'
 import { inputName, readInput } from './input.ts'
@@ -53,21 +53,7 @@ export async function readSpanFile(path: string, refuse: (failure: Failure) => v
 
 /** The spans of requests as joining sees them, in order. */
 export function joinSpansOf(requests: readonly SpanRequest[]): JoinSpan[] {
-  const spans: JoinSpan[] = []
-  for (const { table } of requests) {
-    for (let row = 0; row < table.length; row++) {
-      spans.push({
-        traceId: traceIdHex(table, row),
-        spanId: spanIdHex(table, row),
-        parentSpanId: parentSpanIdHex(table, row),
-        name: spanName(table, row),
-        startUnixNs: startUnixNs(table, row),
-        endUnixNs: endUnixNs(table, row),
-        processKey: table.resources[table.resource[row]].process.key,
-      })
-    }
-  }
-  return spans
+  return requests.flatMap(({ table }) => Array.from({ length: table.length }, (_, row) => joinSpanOf(table, row)))
 }
 
 async function wholeFile(path: string): Promise<Uint8Array> {

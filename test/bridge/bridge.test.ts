@@ -268,11 +268,24 @@ describe('spans that wait', () => {
     expect(new Set(inPlace(flow).map(idOf))).toEqual(new Set(messages.matches.keys()))
   })
 
+  test('leave as soon as a capture without a name turns out to be the one that was announced', async () => {
+    const flow = new Flow()
+    flow.bridge.announce({ service, instance }, 60)
+    await flow.spans(...messages.requests)
+    await flow.capture(recording('captures/go1.22/messages-log-otel').capture)
+    expect(flow.journal.sent()).toEqual([])
+    await flow.capture(messages.capture)
+    expect(inPlace(flow).length).toBeGreaterThan(0)
+    await flow.clock.advance(8_000)
+    expect(new Set(inPlace(flow).map(idOf))).toEqual(new Set(messages.matches.keys()))
+    expectEachOnce(flow, messages)
+  })
+
   test('at the end of the program they leave, written down', async () => {
     const flow = new Flow()
     flow.bridge.announce({ service, instance }, 60)
     await flow.spans(messages.requests[0])
-    await flow.bridge.stop()
+    await flow.bridge.stop(1_000)
     expect(bodiesOf(flow)).toEqual(texts([messages.requests[0]]))
   })
 })

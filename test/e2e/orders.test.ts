@@ -81,7 +81,7 @@ describe.each([...NAMES.entries()])('%i: %s', (at, name) => {
     for (let i = 0; i < requests.length; i += 2) {
       const table = scanTraceRequest(requests[i])
       for (let row = 0; row < table.length; row++) {
-        expect(bodies.includes(requests[i].subarray(table.spanFrom[row], table.spanTo[row]))).toBe(true)
+        expect(bodies.includes(Buffer.from(requests[i].subarray(table.spanFrom[row], table.spanTo[row])))).toBe(true)
       }
     }
     // Those that have a task, and no others, got their breakdown, once; its parts sum to the duration to the nanosecond.
