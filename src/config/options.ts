@@ -267,7 +267,11 @@ export const OPTIONS: readonly OptionRow[] = [
     'Address under which people reach Subspan, for `subspan.url` on spans; empty leaves it out.',
   ),
   row('data.dir', name, 'Folder of the journal, the captures and what was set aside; one process at a time.'),
-  row('receivers.maxBytes', bytes, 'Request bodies in memory at a time, over all doors; more is answered 503.'),
+  row(
+    'receivers.maxBytes',
+    bytes,
+    'Request bodies in memory at a time, over all doors; more is answered 429, try again.',
+  ),
   row('receivers.otlpHttp.enabled', yesNo, 'Whether spans are taken as OTLP/HTTP (`/v1/traces`, protobuf and JSON).'),
   row('receivers.otlpHttp.host', name, 'Address it listens on; 0.0.0.0 for every one.'),
   row('receivers.otlpHttp.port', whole(0, 65_535), 'Port it listens on; 0 takes a free one.'),
@@ -318,7 +322,7 @@ export const OPTIONS: readonly OptionRow[] = [
   row(
     'store.maxBytes',
     disk,
-    'Disk for accepted spans that have not been delivered; beyond it new ones are answered 503.',
+    'Disk for accepted spans that have not been delivered; beyond it new ones are answered 429, try again.',
   ),
   row('store.retainMs', duration, 'How long delivered spans are kept, for captures that come after them.'),
   row(

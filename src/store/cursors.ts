@@ -56,7 +56,12 @@ export class Cursors {
    * @param lastSequence of the journal
    */
   begin(destinations: readonly string[], lastSequence: number): void {
-    const gone = [...this.stored].filter(([name]) => !destinations.includes(name)).map(([, through]) => through)
+    const left = [...this.stored].filter(([name]) => !destinations.includes(name))
+    for (const [destination, through] of left) {
+      const fields = { destination, through, lastSequence }
+      this.setup.log.info(fields, 'a destination is configured no longer: nothing is kept for it')
+    }
+    const gone = left.map(([, through]) => through)
     const fresh = gone.length > 0 ? Math.min(...gone) : this.stored.size > 0 ? lastSequence : 0
     for (const name of destinations) {
       const through = Math.min(this.stored.get(name) ?? fresh, lastSequence)

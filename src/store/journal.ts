@@ -74,6 +74,7 @@ const RETRY_AFTER_SECONDS = 5
 /** After a refusal of the disk nothing is tried for so long. */
 const REST_MS = 500
 const RETENTION_EVERY_MS = 5_000
+const TELL_FULL_EVERY_MS = 60_000
 const MIN_SEGMENT_AGE_MS = 60_000
 /** What an entry in memory costs besides its body. */
 const TAIL_ENTRY_BYTES = 400
@@ -114,7 +115,7 @@ export class SegmentedJournal implements Journal {
   private writing: Promise<void> | null = null
   /** The disk's last refusal; null after an append that went well. */
   private refusal: { readonly failure: Failure; readonly untilMs: number } | null = null
-  private full = false
+  private toldFullMs = -Infinity
   private closed = false
   private readonly listeners = new Set<() => void>()
   private cancelRetention: () => void = () => undefined
@@ -263,8 +264,9 @@ export class SegmentedJournal implements Journal {
         continue
       }
       counters.add('subspan_journal_refused_total', 1, { code: 'OVERLOADED' })
-      if (!this.full) {
-        this.full = true
+      // Around the limit it is full and has room by turns: that is told once a minute.
+      if (clock.nowMs() - this.toldFullMs >= TELL_FULL_EVERY_MS) {
+        this.toldFullMs = clock.nowMs()
         log.warn(
           { bytes: this.totalBytes, maxBytes: options.maxBytes },
           'the journal is full of what is not delivered yet: new requests are refused until a destination takes some',
@@ -290,9 +292,8 @@ export class SegmentedJournal implements Journal {
     for (let tries = 1; ; tries++) {
       try {
         const sequences = await this.writeOnce(groups)
-        if (this.refusal !== null || this.full) log.info({ bytes: this.totalBytes }, 'the journal takes entries again')
+        if (this.refusal !== null) log.info({ bytes: this.totalBytes }, 'the journal takes entries again')
         this.refusal = null
-        this.full = false
         groups.forEach((group, at) => group.resolve(sequences[at]))
         for (const look of [...this.listeners]) look()
         return

@@ -45,17 +45,20 @@ export function openOwnSpans({ tracesEndpoint, serviceName }: OwnSpansOptions, v
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url }))],
   })
   const tracer = provider.getTracer('subspan', version)
+  let closing: Promise<void> | null = null
   return {
     within: (name, attributes, run) => within(tracer, name, attributes, run),
-    async close() {
-      let timer: NodeJS.Timeout | undefined = undefined
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, CLOSE_WITHIN_MS)
-      })
-      await Promise.race([provider.shutdown().catch(() => undefined), late])
-      clearTimeout(timer)
-    },
+    close: () => (closing ??= closeSoon(provider)),
   }
+}
+
+async function closeSoon(provider: BasicTracerProvider): Promise<void> {
+  let timer: NodeJS.Timeout | undefined = undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_WITHIN_MS)
+  })
+  await Promise.race([provider.shutdown().catch(() => undefined), late])
+  clearTimeout(timer)
 }
 
 async function within<T>(

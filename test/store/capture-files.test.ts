@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
 import { openCaptureFiles, type StoredCaptureFiles } from '../../src/store/capture-files.ts'
 import { nodeDisk } from '../../src/store/disk.ts'
-import { MemoryLog } from '../support/fake-clock.ts'
+import { MemoryLog, settle } from '../support/fake-clock.ts'
 import { faultyDisk, temporaryFolder } from './setup.ts'
 
 async function filesIn(
@@ -145,11 +145,26 @@ test('what an unfinished upload left is removed at the start, what is not ours i
   expect(files.bytes).toBe(0)
 })
 
-test('a capture that is removed can be stored again', async () => {
-  const files = await filesIn(await temporaryFolder())
+test('a capture that comes again while it is being removed is stored after that', async () => {
+  const folder = await temporaryFolder()
+  let letGo: () => void = () => undefined
+  const waiting = new Promise<void>((resolve) => (letGo = resolve))
+  const remove = async (path: string): Promise<void> => {
+    if (path.endsWith('.capture')) await waiting
+    await nodeDisk.remove(path)
+  }
+  const files = await filesIn(folder, { ...nodeDisk, remove })
   const { id } = await files.write(chunksOf(bytes(1)))
-  const [, again] = await Promise.all([files.remove(id), files.write(chunksOf(bytes(1)))])
-  expect(again).toEqual({ id, bytes: 400, known: false })
+  const removing = files.remove(id)
+  const writing = files.write(chunksOf(bytes(1)))
+  // The upload is complete, and only waits for its name, once its last bytes are in the file beside.
+  const parts = async (): Promise<string[]> => (await readdir(folder)).filter((name) => name.endsWith('.part'))
+  while ((await parts()).length === 0 || (await readFile(`${folder}/${(await parts())[0]}`)).length < 400)
+    await settle()
+  await settle()
+  letGo()
+  await removing
+  expect(await writing).toEqual({ id, bytes: 400, known: false })
   expect((await readFile(files.path(id))).length).toBe(400)
   expect(files.bytes).toBe(400)
 })

@@ -25,7 +25,7 @@ test('text is a line a sentence, and nothing in it moves the cursor', () => {
   const lines = linesOf({ level: 'info', format: 'text' })
   expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d info {2}the journal was read \(bytes: 7\)\n$/)
   expect(lines[1]).toMatch(/ warn {2}a destination does not take spans now \(reason: HTTP 503\)\n$/)
-  expect(lines[2]).toMatch(/ error it {1}\[31mhurts \n$/)
+  expect(lines[2]).toMatch(/ error it {2}\[31mhurts \n$/)
 })
 
 describe('the level', () => {
