@@ -394,6 +394,7 @@ export class Bridge {
     const waiting = new Map<number, { readonly table: SpanTable; readonly writtenMs: number }>()
     const captures = new Map<number, { readonly meta: Readonly<Record<string, unknown>>; readonly writtenMs: number }>()
     const views = new Map<number, CaptureView>()
+    const deaths = new Map<unknown, number>()
     const followed: (readonly [sequence: number, row: number])[] = []
     const blocks = new Map<number, SentSpans>()
     const oldestMs = clock.nowMs() - this.options.lateMaxAgeMs
@@ -435,6 +436,10 @@ export class Bridge {
         case EntryKind.captureSettled:
           if (settles !== undefined) views.set(settles, meta.view as CaptureView)
           break
+        case EntryKind.captureAttempt:
+          // A decoding that came to an end, whatever its end, clears what was held against the capture.
+          deaths.set(meta.id, meta.begun === true ? (deaths.get(meta.id) ?? 0) + 1 : 0)
+          break
       }
     }
     for (const [sequence, row] of followed) {
@@ -448,7 +453,7 @@ export class Bridge {
     }
     for (const [sequence, { meta, writtenMs }] of captures) {
       if (typeof meta.id === 'string')
-        this.captures.restore(meta.id, sequence, writtenMs, meta, views.get(sequence) ?? null)
+        this.captures.restore(meta.id, sequence, writtenMs, meta, views.get(sequence) ?? null, deaths.get(meta.id) ?? 0)
     }
     this.reconsider()
   }
@@ -459,11 +464,12 @@ export class Bridge {
    */
   async stop(deadlineMs: number): Promise<void> {
     this.stopping = true
-    this.captures.stop()
+    const noted = this.captures.stop()
     const cancel = this.ports.clock.after(deadlineMs, () => this.late.stop())
     this.cancelDeadline?.()
     this.letGo(this.held.waiting(), 'shutdown')
     while (this.work.size > 0) await Promise.allSettled([...this.work])
+    await noted
     cancel()
   }
 

@@ -89,6 +89,11 @@ const MAX_SHOWN = 1_000
 /** Problems that are kept with a capture after a restart. */
 const MAX_PROBLEMS_KEPT = 20
 const SETTLE_RETRY_MS = 5_000
+/**
+ * Decodings of a capture that the program did not survive, until it is set aside. A program dies of other things too, so one more
+ * than what a worker's failures are counted by.
+ */
+const MOST_DEATHS = 3
 /** Bytes looked at before anything is stored. */
 const HEAD_BYTES = 512
 
@@ -205,6 +210,7 @@ export class Captures {
     acceptedMs: number,
     meta: Readonly<Record<string, unknown>>,
     settledView: CaptureView | null,
+    deaths: number,
   ): void {
     const old = this.ports.clock.nowMs() - acceptedMs > this.options.joinKeepMs
     // Spans that come now may still be joined with a capture that was done with a moment ago.
@@ -216,7 +222,18 @@ export class Captures {
     const capture = new KnownCapture(id, name, Number(meta.bytes ?? 0), acceptedMs, sequence, this.options.ids)
     capture.settled = settledView !== null
     this.ports.files.needed(id)
-    this.enqueue(capture)
+    if (deaths < MOST_DEATHS) {
+      this.enqueue(capture)
+      return
+    }
+    this.show(id, capture)
+    this.setAside(
+      capture,
+      new Failure(
+        'CAPTURE_WORKER',
+        `decoding capture ${id} ended the whole program ${deaths} times: it is not tried again. Its file is kept; give the program more memory than decode.memoryBytes, or lower that, and send the capture again.`,
+      ),
+    )
   }
 
   /** Writes down that a capture is done with; where the disk refuses, it is decoded again after the next start. */
@@ -239,9 +256,22 @@ export class Captures {
   }
 
   /** Begins no decoding any more; what is interrupted by the end of the process is decoded after the next start. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.stopping = true
     for (const { cancel } of this.announced.splice(0)) cancel()
+    await Promise.all(
+      this.active.filter(({ state }) => state === 'decoding').map((capture) => this.note(capture, false)),
+    )
+  }
+
+  /** Writes down that a decoding begins or ended; a disk that refuses does not keep it from going on. */
+  private async note({ id }: KnownCapture, begun: boolean): Promise<void> {
+    try {
+      await this.ports.journal.append([{ kind: EntryKind.captureAttempt, meta: { id, begun }, body: NO_BYTES }])
+    } catch (thrown) {
+      if (!(thrown instanceof Failure)) throw thrown
+      this.ports.log.warn({ id, error: thrown.message }, 'that a capture is being decoded could not be written down')
+    }
   }
 
   private async *checked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -306,6 +336,8 @@ export class Captures {
     const { decoder, files, log } = this.ports
     capture.begin()
     const name = `capture ${capture.id}`
+    await this.note(capture, true)
+    if (this.stopping) return
     try {
       const info = await decoder.decode(files.path(capture.id), name, {
         tasks: (batch) => {
@@ -335,13 +367,22 @@ export class Captures {
       if (!final && capture.attempts < 2) {
         log.warn({ id: capture.id, error: messageOf(thrown) }, 'decoding a capture failed; once more')
         capture.state = 'pending'
+        await this.note(capture, false)
         this.queue.push(capture)
         return
       }
-      capture.state = 'failed'
-      capture.failure = { code: thrown instanceof Failure ? thrown.code : 'CAPTURE_WORKER', message: messageOf(thrown) }
-      log.error({ id: capture.id, ...capture.name, ...capture.failure }, 'capture set aside')
+      await this.note(capture, false)
+      this.setAside(capture, thrown)
+      return
     }
+    await this.note(capture, false)
+    this.finish(capture)
+  }
+
+  private setAside(capture: KnownCapture, thrown: unknown): void {
+    capture.state = 'failed'
+    capture.failure = { code: thrown instanceof Failure ? thrown.code : 'CAPTURE_WORKER', message: messageOf(thrown) }
+    this.ports.log.error({ id: capture.id, ...capture.name, ...capture.failure }, 'capture set aside')
     this.finish(capture)
   }
 

@@ -15,6 +15,8 @@ export const EntryKind = {
   capture: 4,
   /** A capture was decoded (or given up), and all that it adds to spans that had left is in the journal. */
   captureSettled: 5,
+  /** Decoding a capture began, or ended in any way: what began and never ended took the program with it. */
+  captureAttempt: 6,
 } as const
 export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind]
 

@@ -549,6 +549,38 @@ describe('after a restart', () => {
     expect(flow.sentChildren()).toEqual([])
   })
 
+  test('a capture whose decoding the program did not survive three times is set aside; one that was stopped in time is not', async () => {
+    const restarted = (before: Flow): Flow => {
+      const journal = before.journal.cutAt(before.journal.entries.length)
+      const flow = new Flow({}, { clock: before.clock, journal, files: before.files })
+      flow.decoder.stepping = true
+      return flow
+    }
+    let flow = new Flow()
+    flow.decoder.stepping = true
+    const { id } = await flow.capture(messages.capture, service)
+    for (let stopped = 0; stopped < 4; stopped++) {
+      await flow.bridge.stop(1_000)
+      flow = restarted(flow)
+      await flow.bridge.recover()
+      await settle()
+    }
+    for (let death = 1; death < 3; death++) {
+      expect(flow.bridge.captureView(id)).toMatchObject({ state: 'decoding' })
+      flow = restarted(flow)
+      await flow.bridge.recover()
+      await settle()
+    }
+    expect(flow.bridge.captureView(id)).toMatchObject({ state: 'decoding' })
+    flow = restarted(flow)
+    await flow.bridge.recover()
+    await settle()
+    expect(flow.bridge.captureView(id)).toMatchObject({
+      state: 'failed',
+      failure: { code: 'CAPTURE_WORKER', message: expect.stringMatching(/ended the whole program 3 times/) as string },
+    })
+  })
+
   test('a request sent again after the restart is known', async () => {
     const first = await run()
     const flow = new Flow(
