@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 interface Room {
   /** Rooms whose files may be imported; `room/file` names one file only. */
   readonly rooms: readonly string[]
-  /** npm packages that this room, and it alone, may use; `node:` stands for Node's own modules. */
+  /** npm packages that this room may use; `node:` stands for Node's own modules. */
   readonly packages: readonly string[]
   /** Why it may. */
   readonly why: string

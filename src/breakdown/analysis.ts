@@ -47,7 +47,7 @@ const SETTLE_NS = 20_000_000
 /** Stays kept for paths at most (about 50 bytes each); the past of tasks open for longer than they reach is unknown. */
 const MAX_STAYS = 3_000_000
 /** Regions open on one goroutine; more is a program's mistake or hostile. */
-const MAX_OPEN_REGIONS = 10_000
+const MAX_OPEN_REGIONS = 1_000
 
 /** How a goroutine came to be known. */
 const Born = {
@@ -397,9 +397,7 @@ export class CaptureAnalysis {
       stays.waker[stay & stays.mask] = states.stay[creator]
       stays.wakerTask[stay & stays.mask] = task === null ? 0 : task.serial
     }
-    for (let up: TaskState | undefined = task ?? undefined; up !== undefined; up = this.tasks.parentOf(up)) {
-      up.addMember(id, stay, t)
-    }
+    if (task !== null) this.tasks.addMember(task, id, stay, t)
   }
 
   /** A goroutine that existed before the capture, or before events of it were lost, is named for the first time. */
@@ -684,9 +682,7 @@ export class CaptureAnalysis {
       const { stays } = states
       if (stays.has(stay)) stays.task[stay & stays.mask] = task.serial
     }
-    for (let up: TaskState | undefined = task; up !== undefined; up = this.tasks.parentOf(up)) {
-      up.addMember(states.id[row], stay, t)
-    }
+    this.tasks.addMember(task, states.id[row], stay, t)
   }
 
   /**
@@ -756,7 +752,7 @@ export class CaptureAnalysis {
     const { startNs, endNs } = task
     let path: Breakdown | null = null
     let work: Breakdown | null = null
-    if (startNs !== null) {
+    if (startNs !== null && (endNs !== null || this.timelines)) {
       // A task open at the end of the capture is followed as far as the capture goes; its path stays unknown.
       walkPath(
         states.stays,

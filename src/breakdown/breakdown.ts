@@ -1,5 +1,7 @@
 // breakdown.ts: the parts of a stretch of time, and what a task leaves behind when a capture has been read.
 
+import type { Frame } from '../capture/stack-table.ts'
+
 /**
  * Where the time of one stretch went. All nanoseconds. `execNs + schedWaitNs + syscallNs + syscallBlockNs + Σ blockNs + unknownNs = totalNs`.
  * The parts are those of Go's own goroutine summary (internal/trace/summary.go, Go 1.26).
@@ -61,7 +63,7 @@ export interface Timeline {
   readonly stack: Int32Array
 }
 
-/** Special ranges over a task's goroutines, each clipped to nothing: true start and end. Sorted by start. */
+/** Special ranges over a task's goroutines by start, with their true starts; ends are cut where the timeline ends. */
 export interface RangeTable {
   readonly length: number
   readonly startNs: Float64Array
@@ -72,11 +74,7 @@ export interface RangeTable {
 }
 
 /** One frame of a stack, the leaf first in `TaskSet.stacks[i]`. */
-export interface StackFrame {
-  readonly function: string
-  readonly file: string
-  readonly line: number
-}
+export type StackFrame = Frame
 
 /** A user log (`trace.Log`). */
 export interface LogRecord {

@@ -38,6 +38,11 @@ export interface BackwardSteps {
   largestNs: number
 }
 
+/** A name as a key of the parts of a breakdown: the one that objects hold dear is told otherwise. */
+function keyOf(name: string): string {
+  return name === '__proto__' ? '(__proto__)' : name
+}
+
 export class GoroutineStates {
   readonly stays = new StayLog()
   readonly ranges = new RangeLog()
@@ -113,9 +118,9 @@ export class GoroutineStates {
     const { reasons } = this.tables
     if (reasons.length >= MAX_NAMES) return MAX_NAMES - 1
     const row = reasons.length
-    reasons.push(row === MAX_NAMES - 1 ? '(other reasons)' : text)
+    reasons.push(row === MAX_NAMES - 1 ? '(other reasons)' : keyOf(text))
     this.reasonRows.set(text, row)
-    if (text === 'forever') this.foreverReason = row
+    if (text === 'forever' && reasons[row] === text) this.foreverReason = row
     return row
   }
 
@@ -126,7 +131,7 @@ export class GoroutineStates {
     const { rangeNames } = this.tables
     if (rangeNames.length >= MAX_NAMES) return MAX_NAMES - 1
     const row = rangeNames.length
-    rangeNames.push(row === MAX_NAMES - 1 ? '(other ranges)' : text)
+    rangeNames.push(row === MAX_NAMES - 1 ? '(other ranges)' : keyOf(text))
     this.rangeRows.set(text, row)
     return row
   }
@@ -329,6 +334,8 @@ export class GoroutineStates {
   // ---- ranges ----
 
   beginAssist(row: number, timeNs: number): void {
+    // Begun while open: the end was lost, or this is the announcement of a range that goes on in a new generation.
+    this.endAssist(row, timeNs)
     this.assistNs[row] = timeNs
     this.assistRange[row] = this.openRange(row, RangeName.assist, timeNs)
   }
@@ -342,6 +349,7 @@ export class GoroutineStates {
   }
 
   beginStw(row: number, name: number, timeNs: number): void {
+    this.endStw(row, timeNs)
     this.stwNs[row] = timeNs
     this.stwName[row] = name
     this.stwRange[row] = this.openRange(row, name, timeNs)
@@ -359,6 +367,15 @@ export class GoroutineStates {
   beginSweep(row: number, processor: number, timeNs: number): void {
     if (processor < 0 || row < 0) return
     while (processor >= this.sweepGoroutine.length) this.growProcessors()
+    const before = this.sweepGoroutine[processor]
+    if (before !== NONE && this.has(before) && this.sweepNs[before] >= 0) {
+      // Still the same sweep, announced again in a new generation; or its end was lost.
+      if (before === row) return
+      this.ranges.close(this.sweepRange[before], timeNs)
+      this.sweepRange[before] = NONE
+      if (!this.goTimes) this.sweepNs[before] = -1
+    }
+    if (this.sweepRange[row] !== NONE) this.ranges.close(this.sweepRange[row], timeNs)
     this.sweepGoroutine[processor] = row
     this.sweepNs[row] = timeNs
     this.sweepRange[row] = this.openRange(row, RangeName.sweep, timeNs)

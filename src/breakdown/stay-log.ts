@@ -19,7 +19,7 @@ export class StayLog {
   tail = 0
   mask: number
   startNs: Float64Array
-  /** End of the last stay of a goroutine that ended; Infinity while unknown, then `startNs` of `next` counts. */
+  /** Start of the next stay, or end of the goroutine; Infinity while the stay lasts. */
   endNs: Float64Array
   state: Uint8Array
   /** Row of the block reason. */

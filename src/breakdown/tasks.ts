@@ -7,6 +7,10 @@ import { NO_REGION } from './regions.ts'
 
 /** Ids of tasks handed on that are remembered. */
 const HANDED_ON = 1 << 16
+/** Goroutines of a task beyond which a set is kept of them. */
+const MEMBERS_LOOKED_THROUGH = 8
+/** Generations of tasks that are followed up; a longer line of parents is a program's mistake or hostile. */
+const MOST_GENERATIONS = 256
 /** Serials whose id and parent are remembered at most: at ten thousand tasks a second the last two minutes. */
 const MOST_SERIALS = 1 << 20
 
@@ -49,10 +53,21 @@ export class TaskState {
     return this.endNs !== null
   }
 
-  /** Notes that a goroutine works for the task. */
+  /** Goroutines of `members`, once these are too many to be looked through. */
+  private memberIds: Set<number> | null = null
+
+  /** Notes that a goroutine works for the task. The background task is worked for by all, which says nothing. */
   addMember(goroutine: number, stay: number, atNs: number): void {
-    for (const member of this.members) if (member.goroutine === goroutine) return
-    this.members.push({ goroutine, firstStay: stay, fromNs: atNs })
+    if (this.id === 0) return
+    const { members } = this
+    if (this.memberIds === null) {
+      for (const member of members) if (member.goroutine === goroutine) return
+      if (members.length >= MEMBERS_LOOKED_THROUGH) this.memberIds = new Set(members.map((member) => member.goroutine))
+    } else if (this.memberIds.has(goroutine)) {
+      return
+    }
+    members.push({ goroutine, firstStay: stay, fromNs: atNs })
+    this.memberIds?.add(goroutine)
   }
 }
 
@@ -125,6 +140,14 @@ export class TaskTable {
       const known = this.ofRow[row]
       if (known !== null) return known
     }
+    if (id > Number.MAX_SAFE_INTEGER) {
+      this.problems.add(
+        'LIMIT',
+        null,
+        () =>
+          `a task has an id of about ${id.toExponential(3)}, beyond 2^53: ids so large are not told apart exactly. The runtime counts tasks from 1, so this is damage or no Go runtime's capture.`,
+      )
+    }
     const task = new TaskState(id, ++this.lastSerial)
     this.lineage.add(task.serial, id)
     this.ofRow[row >= 0 ? row : this.ids.insert(id)] = task
@@ -149,8 +172,17 @@ export class TaskTable {
 
   /** A task names its parent, which is made on first mention unless it was handed on lately. */
   setParent(task: TaskState, parentId: number): void {
-    task.parentId = parentId
     const known = this.ofId(parentId)
+    if (known !== undefined && this.descends(known.serial, task)) {
+      this.problems.add(
+        'TASK_MISUSE',
+        null,
+        () =>
+          `task ${task.id} ("${task.name}") names task ${parentId} as its parent, which is itself or descends from it: it is read as a task without one.`,
+      )
+      return
+    }
+    task.parentId = parentId
     if (known === undefined && this.handedOn[parentId % HANDED_ON] === parentId) return
     this.lineage.setParent(task.serial, (known ?? this.mention(parentId)).serial)
   }
@@ -174,16 +206,20 @@ export class TaskTable {
 
   /** Whether `serial` is `task` or descends from it. */
   descends(serial: number, task: TaskState): boolean {
-    for (let at = serial, depth = 0; at !== 0 && depth < 256; depth++) {
+    for (let at = serial, depth = 0; at !== 0 && depth < MOST_GENERATIONS; depth++) {
       if (at === task.serial) return true
       at = this.lineage.parentOf(at)
     }
     return false
   }
 
-  /** The parent's state when it is still known. */
-  parentOf(task: TaskState): TaskState | undefined {
-    return task.parentId === null || task.parentId === 0 ? undefined : this.ofId(task.parentId)
+  /** Notes that a goroutine works for a task and for those above it, as far as they are still known. */
+  addMember(task: TaskState, goroutine: number, stay: number, atNs: number): void {
+    let up: TaskState | undefined = task
+    for (let depth = 0; up !== undefined && depth < MOST_GENERATIONS; depth++) {
+      up.addMember(goroutine, stay, atNs)
+      up = up.parentId === null || up.parentId === 0 ? undefined : this.ofId(up.parentId)
+    }
   }
 
   /** Forgets a task that was handed on. */

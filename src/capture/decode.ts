@@ -107,11 +107,10 @@ export class CaptureDecoder {
     this.framer?.end()
     const { ordering } = this
     if (ordering.events === 0) {
-      this.problems.add(
-        'CAPTURE_TRUNCATED',
-        this.bytes,
-        () =>
-          `the capture ends after its header: ${this.bytes} bytes, no events. The tracer was stopped before it wrote anything, or the pull was cut; allow it more time than the capture is long.`,
+      this.problems.add('CAPTURE_TRUNCATED', this.bytes, () =>
+        this.bytes <= HEADER_BYTES
+          ? `the capture ends after its header: ${this.bytes} bytes, no events. The tracer was stopped before it wrote anything, or the pull was cut; allow it more time than the capture is long.`
+          : `no batch of events was found in the ${(this.bytes - HEADER_BYTES).toLocaleString('en-US')} bytes after the header: they are damaged, or no capture. Record it again.`,
       )
     }
     return {

@@ -3,6 +3,10 @@
 import { VarintReader } from '../base/varint.ts'
 import type { StringTable } from './string-table.ts'
 
+/** Frames and characters of names that are kept; the runtime writes at most 128 frames, and names of 1,024 bytes. */
+const MOST_FRAMES = 128
+const LONGEST_NAME = 1_024
+
 /** One frame; the leaf (where it waited) is frame 0 of a stack, the goroutine's entry function the last. */
 export interface Frame {
   readonly function: string
@@ -50,10 +54,10 @@ export class StackTable {
     if (row === undefined) return []
     const reader = new VarintReader(this.sources[row], this.froms[row], this.sources[row].length)
     const frames: Frame[] = []
-    for (let i = 0; i < this.frameCounts[row]; i++) {
+    for (let i = 0; i < Math.min(this.frameCounts[row], MOST_FRAMES); i++) {
       reader.read() // program counter
-      const name = this.strings.get(reader.read()) ?? ''
-      const file = this.strings.get(reader.read()) ?? ''
+      const name = (this.strings.get(reader.read()) ?? '').slice(0, LONGEST_NAME)
+      const file = (this.strings.get(reader.read()) ?? '').slice(0, LONGEST_NAME)
       frames.push({ function: name, file, line: reader.read() })
     }
     this.cache.set(id, frames)

@@ -1,22 +1,8 @@
 // string-table.ts: the strings of one generation, decoded from their bytes only when somebody asks.
 
-const utf8 = new TextDecoder('utf-8')
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+import { textOf } from '../base/bytes.ts'
 
-/** Text of a byte range; bytes that are not UTF-8 become replacement characters. */
-export function textOf(bytes: Uint8Array, from: number, to: number): string {
-  // Names and reasons are short and nearly always ASCII, where building the string directly beats the decoder's call.
-  if (to - from <= 32) {
-    let text = ''
-    for (let at = from; at < to; at++) {
-      const byte = bytes[at]
-      if (byte >= 0x80) return utf8.decode(bytes.subarray(from, to))
-      text += String.fromCharCode(byte)
-    }
-    return text
-  }
-  return utf8.decode(bytes.subarray(from, to))
-}
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Strings by id. Id 0 is the empty string. Ids are dense in real captures; anything else goes to a map. */
 export class StringTable {

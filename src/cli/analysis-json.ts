@@ -2,8 +2,13 @@
 // 64-bit times are strings.
 
 import type { RegionRecord, TaskRecord } from '../breakdown/breakdown.ts'
-import type { CaptureInfo } from '../capture/capture.ts'
+import type { CaptureInfo, CaptureProblem } from '../capture/capture.ts'
 import { taskType } from '../join/task-name.ts'
+
+/** A problem's message; where it stands for others of its kind, with their number. */
+export function problemText({ message, count }: CaptureProblem): string {
+  return count > 1 ? `${message} (and ${(count - 1).toLocaleString('en-US')} more of this kind)` : message
+}
 
 /** A capture as JSON. */
 export function captureJson(file: string, info: CaptureInfo): object {
@@ -15,7 +20,11 @@ export function captureJson(file: string, info: CaptureInfo): object {
     originNs: info.originNs.toString(),
     durationNs: info.durationNs,
     wallOffsetNs: info.wallOffsetNs === null ? null : info.wallOffsetNs.toString(),
-    problems: info.problems.map(({ code, message, byteOffset, count }) => ({ code, message, byteOffset, count })),
+    problems: info.problems.map((problem) => ({
+      code: problem.code,
+      message: problemText(problem),
+      byteOffset: problem.byteOffset,
+    })),
   }
 }
 

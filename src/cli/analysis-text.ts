@@ -5,7 +5,7 @@ import { emptyParts, groupParts, type Group, type GroupedParts, GROUPS, groupWin
 import type { CaptureInfo } from '../capture/capture.ts'
 import { taskType } from '../join/task-name.ts'
 import { bar, counted, duration, fitted, largestParts, legend, size, table } from './human.ts'
-import { escapeControls, type Style } from './terminal.ts'
+import { escapeName, type Style } from './terminal.ts'
 
 const TYPES_SHOWN = 20
 const REGIONS_SHOWN = 15
@@ -60,7 +60,7 @@ export class AnalysisText {
   }
 
   render(file: string, info: CaptureInfo, style: Style): string {
-    const text: string[] = [`${style.bold(escapeControls(file))}\n`, `  ${this.summary(info)}\n`]
+    const text: string[] = [`${style.bold(escapeName(file))}\n`, `  ${this.summary(info)}\n`]
     if (this.tasks === 0) {
       text.push(
         '\n  No user tasks in this capture: the program calls neither runtime/trace.NewTask nor an SDK that does (OpenTelemetry Go and\n' +
@@ -79,8 +79,7 @@ export class AnalysisText {
   }
 
   private summary(info: CaptureInfo): string {
-    const wall =
-      info.wallOffsetNs === null ? '' : ` from ${new Date(Number(info.wallOffsetNs / 1_000_000n)).toISOString()}`
+    const wall = info.wallOffsetNs === null ? '' : wallClock(info.wallOffsetNs)
     const problems = info.problems.reduce((sum, { count }) => sum + count, 0)
     return [
       info.header,
@@ -95,7 +94,7 @@ export class AnalysisText {
 
   private slowestTable(groups: Set<Group>, style: Style): string {
     const rows = this.slowest.map(({ id, name, startNs, durationNs, parts }) => [
-      fitted(escapeControls(name), NAME_WIDTH),
+      fitted(escapeName(name), NAME_WIDTH),
       String(id),
       duration(startNs),
       duration(durationNs),
@@ -108,6 +107,12 @@ export class AnalysisText {
       style,
     )
   }
+}
+
+/** ` from 2026-…`; nothing where a damaged capture's clock is beyond what a date can say. */
+function wallClock(unixNs: bigint): string {
+  const date = new Date(Number(unixNs / 1_000_000n))
+  return Number.isNaN(date.getTime()) ? '' : ` from ${date.toISOString()}`
 }
 
 function kindOf(kinds: Map<string, Kind>, name: string): Kind {
@@ -137,7 +142,7 @@ function kindTable(
   const rows = all.slice(0, most).map(({ kind, totalNs }) => {
     const sorted = Float64Array.from(kind.durationsNs).sort()
     return [
-      fitted(escapeControls(kind.name === '' ? '(no name)' : kind.name), NAME_WIDTH),
+      fitted(escapeName(kind.name === '' ? '(no name)' : kind.name), NAME_WIDTH),
       sorted.length.toLocaleString('en-US'),
       duration(percentile(sorted, 0.5)),
       duration(percentile(sorted, 0.99)),

@@ -51,7 +51,7 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
   const analysis = new CaptureAnalysis({ goTimes: options.goTimes, timelines: text !== null }, { task: write })
   const failure = await feedCapture(analysis, path, terminal)
   const info = analysis.end()
-  const capture = captureJson(inputName(path), info)
+  const capture = captureJson(path, info)
   if (text !== null) terminal.write(text.render(inputName(path), info, terminal.style))
   else if (options.format === 'jsonl') terminal.write(`${JSON.stringify({ capture })}\n`)
   else terminal.write(`${tasks === 0 ? '{"tasks":[' : ''}],"capture":${JSON.stringify(capture)}}\n`)

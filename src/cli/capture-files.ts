@@ -6,7 +6,7 @@ import { type AnalysisOptions, CaptureAnalysis } from '../breakdown/analysis.ts'
 import type { TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 import type { JoinCapture } from '../join/match.ts'
-import { counted } from './human.ts'
+import { problemText } from './analysis-json.ts'
 import { inputName, readInput } from './input.ts'
 import { Progress, type Terminal } from './terminal.ts'
 
@@ -57,10 +57,7 @@ export function tellFailure(path: string, failure: Failure, terminal: Terminal):
 
 /** Tells what was wrong with a capture, a line each. */
 export function tellProblems(path: string, info: CaptureInfo, terminal: Terminal): void {
-  for (const problem of info.problems) {
-    const more = problem.count > 1 ? ` (and ${counted(problem.count - 1, 'more')} of this kind)` : ''
-    terminal.tell(`${inputName(path)}: ${problem.message}${more}`)
-  }
+  for (const problem of info.problems) terminal.tell(`${inputName(path)}: ${problemText(problem)}`)
 }
 
 /**

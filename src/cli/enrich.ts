@@ -1,6 +1,7 @@
 // enrich.ts: `subspan enrich`: spans from files with the runtime breakdown added, as OTLP JSON lines or protobuf, offline.
 
 import { writeFile } from 'node:fs/promises'
+import { utf8Of } from '../base/bytes.ts'
 import { Failure, messageOf } from '../base/failure.ts'
 import { KnownCapture } from '../bridge/known-capture.ts'
 import type { BridgeOptions } from '../bridge/options.ts'
@@ -8,7 +9,6 @@ import { type JoinedSpan, release } from '../bridge/release.ts'
 import { TraceBudget } from '../enrich/budget.ts'
 import { DEFAULT_ENRICH_OPTIONS, DEFAULT_TRACE_LIMITS } from '../enrich/enrich.ts'
 import { traceRequestToJson } from '../span/otlp/json.ts'
-import { joinRequests } from '../span/otlp/rewrite.ts'
 import { type LoadedCapture, loadCaptures } from './capture-files.ts'
 import { counted } from './human.ts'
 import { joinCaptures, readSpanFiles } from './join.ts'
@@ -46,7 +46,6 @@ export async function enrich(options: EnrichCommand, terminal: Terminal): Promis
   const budget = new TraceBudget(DEFAULT_TRACE_LIMITS)
   const protobuf = options.out?.endsWith('.pb') === true || options.out?.endsWith('.bin') === true
   const bodies: Uint8Array[] = []
-  const lines: string[] = []
   let first = 0
   let enriched = 0
   let children = 0
@@ -66,14 +65,14 @@ export async function enrich(options: EnrichCommand, terminal: Terminal): Promis
       continue
     }
     const line = `${traceRequestToJson(released.body)}\n`
-    if (options.out === null) {
-      terminal.write(line)
-      if (terminal.blocked) await terminal.flush()
-    } else {
-      lines.push(line)
+    if (options.out !== null) {
+      bodies.push(utf8Of(line))
+      continue
     }
+    terminal.write(line)
+    if (terminal.blocked) await terminal.flush()
   }
-  if (options.out !== null) await save(options.out, protobuf ? joinRequests(bodies) : lines.join(''))
+  if (options.out !== null) await save(options.out, bodies)
   terminal.tell(
     `${counted(enriched, 'span')} of ${spans.length.toLocaleString('en-US')} enriched, ${counted(children, 'child span')} added.`,
   )
@@ -101,9 +100,9 @@ function knownCaptureOf(capture: LoadedCapture): KnownCapture {
   return known
 }
 
-async function save(path: string, content: string | Uint8Array): Promise<void> {
+async function save(path: string, parts: readonly Uint8Array[]): Promise<void> {
   try {
-    await writeFile(path, content)
+    await writeFile(path, parts)
   } catch (error) {
     throw new Failure('FILE', `${path} cannot be written: ${messageOf(error)}. Name a file in a folder that exists.`)
   }

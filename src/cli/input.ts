@@ -48,21 +48,6 @@ export async function* readInput(
   yield* unpack(counted(), inputName(path))
 }
 
-/** The whole of an input as text, for span files. */
-export async function readText(path: string): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  for await (const chunk of readInput(path)) text += decoder.decode(chunk, { stream: true })
-  return text + decoder.decode()
-}
-
-/** The whole of an input as bytes. */
-export async function readBytes(path: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of readInput(path)) chunks.push(chunk.slice())
-  return Buffer.concat(chunks)
-}
-
 async function sizeOf(path: string): Promise<number | null> {
   try {
     const file = await open(path, 'r')

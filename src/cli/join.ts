@@ -8,7 +8,7 @@ import { type LoadedCapture, loadCaptures } from './capture-files.ts'
 import { counted, duration, fitted, table } from './human.ts'
 import { inputName } from './input.ts'
 import { joinSpansOf, readSpanFile, type SpanRequest } from './span-files.ts'
-import { escapeControls, type Terminal } from './terminal.ts'
+import { escapeName, type Terminal } from './terminal.ts'
 
 /** Options of the command. */
 export interface JoinCommand {
@@ -163,7 +163,7 @@ function joinText(
     const { clock, matches } = joined.results[at]
     const tasks = capture.tasks.filter(({ id }) => id !== 0).length
     return [
-      fitted(escapeControls(inputName(capture.path)), 60),
+      fitted(escapeName(inputName(capture.path)), 60),
       tasks.toLocaleString('en-US'),
       matches.length.toLocaleString('en-US'),
       clock.method,
@@ -190,7 +190,7 @@ function joinText(
   const rows = names
     .slice(0, NAMES_SHOWN)
     .map(([name, of]) => [
-      fitted(escapeControls(name === '' ? '(no name)' : name), NAME_WIDTH),
+      fitted(escapeName(name === '' ? '(no name)' : name), NAME_WIDTH),
       of.all.toLocaleString('en-US'),
       of.joined.toLocaleString('en-US'),
       [...of.evidence].map(([evidence, count]) => `${evidence} ${count.toLocaleString('en-US')}`).join(', '),

@@ -80,6 +80,7 @@ Examples:
   $ subspan analyze --format jsonl *.trace > tasks.jsonl`,
     )
     .action(async (captures: string[], options: { format: 'text' | 'json' | 'jsonl'; goTimes: boolean }) => {
+      onceOnly(captures)
       const { analyze } = await import('./analyze.ts')
       exitCode = await analyze(captures, options, terminal)
     })
@@ -97,6 +98,7 @@ Examples:
   $ subspan join --format json --spans a.jsonl b.pb --capture trace.out | jq .unmatched`,
     )
     .action(async (options: { spans: string[]; capture: string[]; format: 'text' | 'json' }) => {
+      onceOnly([...options.spans, ...options.capture])
       const { join } = await import('./join.ts')
       exitCode = await join(options, terminal)
     })
@@ -117,6 +119,7 @@ Examples:
   $ subspan enrich --spans spans.pb --capture trace.out --out enriched.pb`,
     )
     .action(async (options: { spans: string[]; capture: string[]; out?: string }) => {
+      onceOnly([...options.spans, ...options.capture])
       const { enrich } = await import('./enrich.ts')
       exitCode = await enrich({ spans: options.spans, capture: options.capture, out: options.out ?? null }, terminal)
     })
@@ -152,6 +155,16 @@ Examples:
 
 function formatOption(choices: readonly string[]): Option {
   return new Option('--format <format>', 'how to write the result').choices(choices).default('text')
+}
+
+/** Standard input can be read once. */
+function onceOnly(inputs: readonly string[]): void {
+  if (inputs.filter((input) => input === '-').length > 1) {
+    throw new Failure(
+      'USAGE',
+      '"-" is named more than once, but standard input can be read only once: name files for the others.',
+    )
+  }
 }
 
 /** Gathers `--set path=value`. */

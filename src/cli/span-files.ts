@@ -8,7 +8,7 @@ import { scanTraceRequest } from '../span/otlp/scan.ts'
 import type { SpanTable } from '../span/span.ts'
 import { inputName, readInput } from './input.ts'
 
-/** Bytes of all span files together: they are held in memory, once as read and once as protobuf. */
+/** Bytes of one span file: it is held in memory, as read and as protobuf. */
 const MAX_SPAN_BYTES = 2 ** 31 - 1
 
 /** A request of a span file. */

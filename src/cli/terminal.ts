@@ -38,10 +38,11 @@ export class Terminal {
       width: Math.max(60, Math.min(out.columns ?? 120, 160)),
     }
     this.interactive = err.isTTY === true
-    // The reader closed the pipe (`| head`): stop quietly instead of failing on every write.
     out.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0)
-      throw error
+      // The reader closed the pipe (`| head`): stop quietly instead of failing on every write.
+      if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
+      this.err.write(`the result cannot be written: ${error.message}.\n`)
+      process.exit(1)
     })
   }
 
@@ -111,9 +112,16 @@ export class Progress {
   }
 }
 
-/** Makes names from captures and spans harmless for a terminal: control characters become visible escapes. */
+/** Makes text with names from captures and spans in it harmless for a terminal: control characters but line feeds become visible escapes. */
 export function escapeControls(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => {
-    return `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, visible)
+}
+
+/** As `escapeControls`, for a single name: a line feed in it must not begin a line. */
+export function escapeName(name: string): string {
+  return escapeControls(name).replaceAll('\n', visible)
+}
+
+function visible(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

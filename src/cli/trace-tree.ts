@@ -6,7 +6,7 @@ import { PART_KEYS } from '../enrich/attributes.ts'
 import { SCOPE_NAME } from '../enrich/enrich.ts'
 import { traceRequestToJson } from '../span/otlp/json.ts'
 import { bar, duration, fitted, legend } from './human.ts'
-import { escapeControls, type Style } from './terminal.ts'
+import { escapeName, type Style } from './terminal.ts'
 
 /** A span as the tree shows it. */
 export interface TreeSpan {
@@ -156,7 +156,7 @@ function render(lines: readonly Line[], style: Style): string {
     if (span.endUnixNs > toNs) toNs = span.endUnixNs
   }
   const names = lines.map(({ branch, row }) => {
-    const name = `${escapeControls(row.name)}${row.count > 1 ? ` × ${row.count}` : ''}`
+    const name = `${escapeName(row.name)}${row.count > 1 ? ` × ${row.count}` : ''}`
     return `${branch}${fitted(name, Math.max(8, MAX_NAME_WIDTH - branch.length))}`
   })
   const nameWidth = Math.max(...names.map((name) => name.length))
@@ -179,7 +179,7 @@ function render(lines: readonly Line[], style: Style): string {
     text += `  ${shown.trimEnd()}\n`
     const verdict = span.attributes.get('subspan.verdict')
     if (verdict !== undefined) {
-      const sentence = `→ ${escapeControls(String(verdict))}`
+      const sentence = `→ ${escapeName(String(verdict))}`
       for (const part of wrapped(sentence, Math.max(40, style.width - below.length - 4)))
         text += `  ${below}${style.bold(part)}\n`
     }

@@ -225,6 +225,13 @@ class Loading {
     const plain = (node: unknown): unknown => (node === null ? null : (node as YamlNode).toJS(document))
     for (const error of document.errors) this.wrong.push(`${place(error.pos[0])}: ${error.message}`)
     if (document.errors.length > 0) return
+    try {
+      // Aliases are followed only here: to nothing, or to more and more of themselves.
+      document.toJS()
+    } catch (error) {
+      this.wrong.push(`${path}:1:1: an alias (*name) of the file cannot be followed: ${messageOf(error)}.`)
+      return
+    }
 
     const groups = new Set(OPTIONS.flatMap(({ name }) => prefixesOf(name)))
     const walk = (node: unknown, prefix: string): void => {

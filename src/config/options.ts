@@ -36,7 +36,7 @@ interface Kind {
 
 /** A number with a unit of the table; whole numbers alone count in the smallest where `bare` is set. */
 function withUnit(units: Readonly<Record<string, number>>, most: number, bare: boolean, example: string): z.ZodType {
-  return z.union([z.string(), z.number()]).transform((written, context) => {
+  return z.union([z.string(), z.number()], { error: `neither text nor a number` }).transform((written, context) => {
     const match = /^(\d+(?:\.\d+)?) ?([a-zA-Z]*)$/.exec(String(written).trim())
     const unit = match?.[2] ?? ''
     const size = unit === '' && (bare || Number(match?.[1]) === 0) ? 1 : units[unit]
@@ -121,7 +121,7 @@ function whole(least: number, most: number): Kind {
   return {
     allowed: `a whole number from ${least} to ${most.toLocaleString('en-US')}`,
     value: z
-      .union([z.string().regex(/^\d+$/), z.number()], { error: 'no whole number' })
+      .union([z.string().regex(/^\d+$/, { error: 'no whole number' }), z.number()], { error: 'no whole number' })
       .transform(Number)
       .refine((value) => Number.isInteger(value) && value >= least && value <= most, {
         error: `no whole number from ${least} to ${most.toLocaleString('en-US')}`,

@@ -255,6 +255,57 @@ describe('the path of a task', () => {
   })
 })
 
+describe('a capture that no runtime writes', () => {
+  test('tasks that are their own ancestors are read as tasks without a parent', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'own parent', 7).at(110).taskBegin(8, 'first', 9).at(120).taskBegin(9, 'second', 8)
+    story.at(150).create(2).at(200).taskEnd(9).at(210).taskEnd(8).at(220).taskEnd(7).at(300).stop()
+    const { task, info } = analysed(story)
+    expect([7, 8, 9].map((id) => task(id).parentId)).toEqual([null, 9, null])
+    expect(info.problems.map(({ code }) => code)).toEqual(['TASK_MISUSE', 'TASK_MISUSE'])
+  })
+
+  test('a reason named like what objects hold dear is a reason like any other', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'waits').at(150).block('__proto__').at(240).unblock(1).at(250).start(1)
+    story.at(300).taskEnd(7).at(400).stop()
+    const path = analysed(story).task(7).path
+    expect(path?.blockNs).toEqual({ '(__proto__)': 90 })
+    expect(path === null ? 0 : sum(path)).toBe(200)
+  })
+
+  test('a collection range whose end is lost ends when the next one begins, and does not cover later tasks', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'loses an end').at(110).assistBegin().at(150).taskEnd(7)
+    story.at(200).assistBegin().at(220).assistEnd().at(300).taskBegin(8, 'later').at(400).taskEnd(8).at(500).stop()
+    const { task } = analysed(story)
+    expect(task(8).path?.rangeNs).toEqual({})
+  })
+
+  test('the background task has the logs of every goroutine, and no goroutines of its own', () => {
+    const story = new CaptureStory().found(1, 'running')
+    const goroutines = 1_000
+    for (let i = 0; i < goroutines; i++) {
+      const goroutine = 10 + i
+      const at = 1_000 * (i + 1)
+      story
+        .at(at)
+        .create(goroutine)
+        .block('select')
+        .start(goroutine)
+        .log(0, 'traceparent', 'x')
+        .at(at + 10)
+        .unblock(1)
+      story.destroy().start(1)
+    }
+    const { tasks } = analysed(story.at(1_000 * (goroutines + 2)).stop())
+    // All of them worked for the background task, which says nothing: it has no goroutines.
+    expect(tasks).toHaveLength(1)
+    expect(tasks[0]?.goroutines).toEqual([])
+    expect(tasks[0]?.logs).toHaveLength(goroutines)
+  })
+})
+
 describe('regions', () => {
   test('one broken region costs only itself', () => {
     const story = new CaptureStory().found(1, 'running')

@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
+import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import { ProblemList } from '../../src/capture/problems.ts'
+import { GenerationFramer } from '../../src/capture/v2/framing.ts'
 import { analyse, type Analysed, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
 
 const captures = captureFixtures().filter(isV2)
@@ -43,6 +46,59 @@ describe('a capture that is cut', () => {
     const { info, tasks } = analyse(captures[0].bytes().subarray(0, 16))
     expect(tasks.filter(({ id }) => id !== 0)).toEqual([])
     expect(info.problems.map(({ code }) => code)).toEqual(['CAPTURE_TRUNCATED'])
+  })
+})
+
+describe('a capture that lost its middle', () => {
+  const long = captures.filter(({ name }) => name === 'go1.26/messages-long')[0]
+  const all = long.bytes()
+  const starts: number[] = []
+  const framer = new GenerationFramer(26, 16, new ProblemList(), ({ byteOffset }) => starts.push(byteOffset))
+  framer.push(all.subarray(16))
+  framer.end()
+  const without = (from: number, to: number): Uint8Array => {
+    const rest = new Uint8Array(all.length - (to - from))
+    rest.set(all.subarray(0, from))
+    rest.set(all.subarray(to), from)
+    return rest
+  }
+  const middle = (generation: number): number =>
+    Math.floor((starts[generation] + (starts[generation + 1] ?? all.length)) / 2)
+
+  test('a whole generation: what lies on both sides is kept, and what is missing is told and marked', () => {
+    expect(starts.length).toBeGreaterThanOrEqual(4)
+    const whole = known(analyse(all))
+    const { info, tasks } = analyse(without(starts[1], starts[2]))
+    expect(info.problems[0].message).toMatch(/generation 3 follows generation 1 .* is missing/)
+    const ends = tasks.map(({ endNs }) => endNs ?? 0)
+    expect(Math.max(...ends)).toBeGreaterThan(info.durationNs * 0.8)
+    for (const [id, text] of known({ info, tasks, tables: analyse(all).tables })) expect(text).toBe(whole.get(id))
+  })
+
+  test.each([1, 2, 3])(
+    'from the middle of the first generation to the middle of number %d after it: the last is read',
+    (after) => {
+      if (after >= starts.length) return
+      const { info } = analyse(without(middle(0), middle(after)))
+      expect(info.problems.length).toBeGreaterThan(0)
+      // Times go on to where the capture ended: what came after the hole was read.
+      expect(info.durationNs).toBeGreaterThan(after < starts.length - 1 ? 3e9 : 2e9)
+    },
+  )
+})
+
+describe('bytes that are no batches', () => {
+  test('however many follow the header, they are not kept, and the sentence says so', () => {
+    const analysis = new CaptureAnalysis({}, { task: () => undefined })
+    analysis.push(captures[0].bytes().subarray(0, 16))
+    const zeros = new Uint8Array(1 << 20)
+    const before = process.memoryUsage().arrayBuffers
+    for (let i = 0; i < 64; i++) analysis.push(zeros)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(48 << 20)
+    const { problems } = analysis.end()
+    expect(problems.map(({ message }) => message).join('\n')).toMatch(
+      /no batch of events was found in the 67,108,864 bytes/,
+    )
   })
 })
 

@@ -73,7 +73,8 @@ describe.skipIf(missing !== '')(
         try {
           const { info } = analyse(all, { goTimes: true })
           expect(info.problems.length).toBeGreaterThan(0)
-          expect(info.events).toBeGreaterThanOrEqual(Math.min(eventsByGoReader, 1))
+          // Go's reader counts no closing event where it gives up.
+          expect(info.events).toBeGreaterThanOrEqual(eventsByGoReader)
         } catch (error) {
           expect(error).toBeInstanceOf(Failure)
         }

@@ -46,6 +46,7 @@ describe('the command line', () => {
     [['join', '--spans', 'a'], /required option '--capture/],
     [['serve', '--set', 'hold.mode'], /form path=value/],
     [['serve', '--set', 'hold.mode=sometimes'], /hold\.mode is "sometimes"/],
+    [['join', '--spans', '-', '--capture', '-'], /"-" is named more than once/],
     [[], /Usage: subspan/],
   ])('%j is wrong usage: exit 2 and a sentence', (args, sentence) => {
     const { exitCode, out, err } = subspan(args)
@@ -64,7 +65,7 @@ describe('the command line', () => {
   test('- is standard input', () => {
     const { exitCode, out } = subspan(['analyze', '--format', 'json', '-'], capture.bytes())
     expect(exitCode).toBe(0)
-    expect(JSON.parse(out)).toMatchObject({ capture: { file: 'standard input' } })
+    expect(JSON.parse(out)).toMatchObject({ capture: { file: '-' } })
   })
 
   test('a reader that stops reading early is no error', () => {

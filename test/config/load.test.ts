@@ -260,6 +260,7 @@ describe('what is wrong', () => {
 
   test('YAML that is none is told with line and column', () => {
     expect(complaints('hold: [1, 2\nmode: x')).toMatch(/\.yaml:\d+:\d+: /)
+    expect(complaints('hold:\n  max: *none\n')).toMatch(/alias .* cannot be followed/)
     expect(complaints('hold: auto\n')).toMatch(/hold is "auto", but it is a group of options/)
     expect(complaints('- a\n- b\n')).toMatch(/must hold options/)
   })

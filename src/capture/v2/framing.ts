@@ -16,6 +16,13 @@ const MAX_BATCH_BYTES = 65_536
 /** A generation of a second is tens of megabytes at most; beyond this the stream is damaged or hostile. */
 const DEFAULT_MAX_GENERATION_BYTES = 1 << 30
 
+/** Longest header, and some: so many bytes are looked at again when more come. */
+const HEADER_ROOM = 64
+/** Bytes that are looked through for a batch before they are let go of. */
+const MOST_UNKNOWN_BYTES = 4 << 20
+/** Generations that may be missing between two batches; a larger leap is no batch. */
+const MOST_GENERATIONS_LOST = 100_000
+
 /** A generation's bytes with its batches found. */
 export interface FramedGeneration {
   readonly number: number
@@ -117,7 +124,7 @@ export class GenerationFramer {
     }
     const need = this.filled + chunk.length
     if (this.borrowed || need > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(need, Math.min(this.bytes.length * 2, need + (8 << 20))))
+      const grown = new Uint8Array(Math.max(need, this.bytes.length * 2))
       grown.set(this.bytes.subarray(0, this.filled))
       this.bytes = grown
       this.borrowed = false
@@ -151,7 +158,11 @@ export class GenerationFramer {
         else this.generationFrom = this.at
         continue
       }
-      const state = this.headerState()
+      let state = this.headerState()
+      // Bytes that happen to read as a header hardly ever name this generation or the next, nor have a size as the writer lays it out.
+      const known = this.generation || this.lastNumber
+      const leaps = known > 0 && this.headerGeneration !== known && this.headerGeneration !== known + 1
+      if (state === 'whole' && leaps && !this.isWritersHeader(this.at)) state = 'damaged'
       if (state === 'damaged') {
         if (!this.resynchronise(last)) return
         continue
@@ -250,22 +261,25 @@ export class GenerationFramer {
   }
 
   /**
-   * Looks for the next place that reads as a batch header, as the writer lays it out: the generation's number or the next one,
-   * and a size written as ten bytes. Returns false when more bytes are needed first.
+   * Looks for the next place that reads as a batch header, as the writer lays it out: of the current generation or a later one, and a
+   * size written as ten bytes. Returns false when more bytes are needed first.
    */
   private resynchronise(last: boolean): boolean {
     const from = this.at
     const wanted = this.generation || this.lastNumber
     // A header may straddle the end of what was there before: look at the last few bytes again, but never at all of them.
-    for (let at = Math.max(from + 1, this.searchedTo - this.base - 64); at < this.filled; at++) {
+    for (let at = Math.max(from + 1, this.searchedTo - this.base - HEADER_ROOM); at < this.filled; at++) {
       if (this.bytes[at] !== Ev.EventBatch && this.bytes[at] !== Ev.ExperimentalBatch) continue
       this.at = at
       const state = this.headerState()
       if (state !== 'whole') continue
-      if (wanted > 0 && this.headerGeneration !== wanted && this.headerGeneration !== wanted + 1) continue
-      // The size field is always ten bytes: nine with the continuation bit, the last zero.
-      if (this.bytes[this.headerEnd - 1] !== 0 || this.bytes[this.headerEnd - 2] < 0x80) continue
-      if (this.headerEnd - at < 14) continue
+      if (!this.isWritersHeader(at)) continue
+      if (wanted > 0 && this.headerGeneration !== wanted && this.headerGeneration !== wanted + 1) {
+        // Whole generations may be gone: a later one is believed when something of a capture follows its batch.
+        if (this.headerGeneration < wanted || this.headerGeneration > wanted + MOST_GENERATIONS_LOST) continue
+        const next = this.headerEnd + this.headerSize
+        if (next < this.filled && !isBoundary(this.bytes[next])) continue
+      }
       this.tellSkipped(from, at)
       this.damaged = this.batches.length > 0
       return true
@@ -273,11 +287,23 @@ export class GenerationFramer {
     if (!last) {
       this.at = from
       this.searchedTo = this.base + this.filled
+      // Bytes without end that are no capture must not be kept for what may come after them.
+      if (this.filled - from > MOST_UNKNOWN_BYTES) {
+        const to = this.filled - HEADER_ROOM
+        this.tellSkipped(from, to)
+        if (this.batches.length > 0) this.hand(from, false)
+        this.at = this.generationFrom = to
+      }
       return false
     }
     this.tellSkipped(from, this.filled)
     this.at = this.filled
     return false
+  }
+
+  /** Whether the header read last, at `at`, is laid out as the writer does: its size takes ten bytes, the last of them zero. */
+  private isWritersHeader(at: number): boolean {
+    return this.headerEnd - at >= 14 && this.bytes[this.headerEnd - 1] === 0 && this.bytes[this.headerEnd - 2] >= 0x80
   }
 
   private tellSkipped(from: number, to: number): void {
@@ -290,6 +316,11 @@ export class GenerationFramer {
         `${(to - from).toLocaleString('en-US')} bytes at byte ${offset.toLocaleString('en-US')} are no part of a capture (a batch was expected, event ${this.bytes[from]} found): they are left out${trailing ? '' : ', reading goes on after them'}.`,
     )
   }
+}
+
+/** Whether a byte may follow a batch: another batch, or the end of the generation. */
+function isBoundary(byte: number): boolean {
+  return byte === Ev.EventBatch || byte === Ev.ExperimentalBatch || byte === Ev.EndOfGeneration
 }
 
 /** A batch whose positions count from `shift` bytes later. Built as every batch is, so that all have one shape for the engine. */

@@ -10,6 +10,9 @@ import { StringTable } from '../string-table.ts'
 /** Trace clock units per second on every platform but Windows: nanoseconds / 64. */
 const USUAL_FREQUENCY = 15_625_000
 
+/** Batches of a generation begin within this time of one another; a generation takes about a second. */
+const MAX_GENERATION_SECONDS = 600
+
 /** A batch of timed events of one thread. */
 export interface TimedBatch {
   /** Thread id; `NONE_U64` for statuses written on behalf of nobody. */
@@ -195,12 +198,27 @@ export function readGeneration(
     )
     frequency = assumed
   }
+  const times = batches.map(({ timeUnits }) => timeUnits).sort((one, other) => one - other)
+  const middle = times[times.length >> 1]
+  const sound = (timeUnits: number): boolean =>
+    times.length < 3 || Math.abs(timeUnits - middle) <= MAX_GENERATION_SECONDS * frequency
+  const strays = times.filter((timeUnits) => !sound(timeUnits))
+  if (strays.length > 0) {
+    minTimeUnits = times.find(sound) ?? minTimeUnits
+    maxTimeUnits = times.findLast(sound) ?? maxTimeUnits
+    problems.add(
+      'BATCH_DAMAGED',
+      byteOffset,
+      () =>
+        `${strays.length} of ${times.length} batches of generation ${number} begin more than ${MAX_GENERATION_SECONDS} s from the others (at ${strays[0]} instead of about ${middle} clock units): they are left out.`,
+    )
+  }
   cpuSamples.sort((x, y) => x.timeUnits - y.timeUnits)
   return {
     number,
     bytes,
     byteOffset,
-    timed,
+    timed: strays.length === 0 ? timed : timed.filter(({ timeUnits }) => sound(timeUnits)),
     strings,
     stacks,
     cpuSamples,
@@ -208,7 +226,7 @@ export function readGeneration(
     clockSnapshot,
     minTimeUnits,
     maxTimeUnits,
-    complete,
+    complete: complete && strays.length === 0,
   }
 }
 

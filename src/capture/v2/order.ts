@@ -8,7 +8,7 @@
 // times apart exactly as it does.
 //
 // Shape of the hot loop: decoder, heads and output in the locals of one function; a run of events of one thread stays in the locals
-// until another thread's head is earlier; the eight most common kinds (nine events of ten) are checked in place when nothing is odd
+// until another thread's head is earlier; the most common kinds (nine events of ten) are checked in place when nothing is odd
 // about them, everything else goes to the model. With all kinds in this one function the engine compiled it for 100 ms at a time,
 // again and again as rare cases turned up; with none of them in it, calls cost a third of the speed.
 
@@ -50,6 +50,8 @@ export class Ordering {
 
   private originUnits = -1
   private generations = 0
+  /** Number of the generation ordered last; 0 before the first. */
+  private lastNumber = 0
   private readonly block = new EventBlock()
   private readonly model: SchedulerModel
 
@@ -88,14 +90,27 @@ export class Ordering {
     this.block.stacks = generation.stacks
     this.block.length = 0
     const startNs = this.relativeNs(generation, generation.minTimeUnits)
+    const beforeNs = Math.max(0, this.lastNs)
     this.tell(Ev.Sync, startNs, -1, -1, -1, generation.number, 0)
     // Threads write their batches out when they are full: what is missing may lie anywhere in the generation.
     const lost = { startNs, endNs: Infinity }
     if (!generation.complete) this.lost.push(lost)
+    if (this.lastNumber > 0 && generation.number > this.lastNumber + 1) {
+      const from = this.lastNumber + 1
+      this.lost.push({ startNs: Math.min(beforeNs, startNs), endNs: Math.max(beforeNs, startNs) })
+      this.problems.add(
+        'GENERATION_INCOMPLETE',
+        generation.byteOffset,
+        () =>
+          `generation ${generation.number} follows generation ${from - 1} at byte ${generation.byteOffset.toLocaleString('en-US')}: what happened between ${(beforeNs / 1e6).toFixed(3)} and ${(startNs / 1e6).toFixed(3)} ms is missing. The file lost its middle: record or send it again.`,
+      )
+    }
+    this.lastNumber = generation.number
 
     const heads = new Heads(generation, this.model, (units) => this.preciseNs(generation, units))
     for (let cursor = 0; cursor < heads.count; cursor++) this.take(generation, heads, cursor, -1, false)
     let nextSample = 0
+    const endNs = this.relativeNs(generation, generation.maxTimeUnits)
     const { cpuSamples } = generation
     const { heap } = heads
     for (;;) {
@@ -103,6 +118,16 @@ export class Ordering {
       if (nextSample < cpuSamples.length) {
         const sample = cpuSamples[nextSample]
         const sampleNs = this.relativeNs(generation, sample.timeUnits)
+        if (!(sampleNs >= startNs - MAX_BATCH_SPAN_NS && sampleNs <= endNs + MAX_BATCH_SPAN_NS)) {
+          nextSample++
+          this.problems.add(
+            'BATCH_DAMAGED',
+            null,
+            () =>
+              `a CPU sample of generation ${generation.number} lies at ${(sampleNs / 1e6).toFixed(3)} ms, the generation between ${(startNs / 1e6).toFixed(3)} and ${(endNs / 1e6).toFixed(3)} ms: it is left out.`,
+          )
+          continue
+        }
         if (top < 0 || sampleNs < heap.time[top]) {
           nextSample++
           this.tellSample(sample, sampleNs)
