@@ -49,9 +49,17 @@ export class LateSpans {
   /** Follows spans that have left. @returns whether all of it is in the journal */
   async follow(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<boolean> {
     if (!capture.joinable) return true
-    const hits = await this.hitsIn(capture, blocks)
+    const { hits, misses } = await this.look(capture, blocks)
     const tables = new TableCache(this.ports)
     const joined = await this.join(capture, hits, tables)
+    // Only now: the pairs among these spans may have told the capture's clock.
+    for (const [block, rows] of misses) {
+      for (const row of rows) {
+        const start = block.startHigh[row] * 4294967296 + block.startLow[row]
+        const end = block.endHigh[row] * 4294967296 + block.endLow[row]
+        capture.miss(capture.whyUnmatched(start, end))
+      }
+    }
     for (const [block, found] of joined) {
       if (this.stopping) return false
       if (!(await this.send(block, found, tables))) return false
@@ -59,9 +67,13 @@ export class LateSpans {
     return true
   }
 
-  /** The spans that tasks name; those they do not are counted with the reason. */
-  private async hitsIn(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<Map<SentSpans, number[]>> {
+  /** The spans that tasks name, and those of the process that none does, by block. */
+  private async look(
+    capture: KnownCapture,
+    blocks: readonly SentSpans[],
+  ): Promise<{ readonly hits: Map<SentSpans, number[]>; readonly misses: Map<SentSpans, number[]> }> {
     const hits = new Map<SentSpans, number[]>()
+    const misses = new Map<SentSpans, number[]>()
     const oldestMs = this.ports.clock.nowMs() - this.options.lateMaxAgeMs
     let looked = 0
     for (const block of blocks) {
@@ -76,17 +88,13 @@ export class LateSpans {
       for (let row = 0; row < block.length; row++) {
         if (block.settled[row] === 1 || !mayBe[block.resource[row]]) continue
         if (capture.names(sentTraceId(block, row), sentSpanId(block, row))) {
-          const rows = hits.get(block)
-          if (rows === undefined) hits.set(block, [row])
-          else rows.push(row)
+          rowsOf(hits, block).push(row)
         } else {
-          const start = block.startHigh[row] * 4294967296 + block.startLow[row]
-          const end = block.endHigh[row] * 4294967296 + block.endLow[row]
-          capture.miss(capture.whyUnmatched(start, end))
+          rowsOf(misses, block).push(row)
         }
       }
     }
-    return hits
+    return { hits, misses }
   }
 
   /** The tasks of the hits, decided together: the more pairs, the better the clock. */
@@ -169,6 +177,13 @@ export class LateSpans {
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => this.ports.clock.after(ms, resolve))
   }
+}
+
+/** The rows of a block, begun when there are none. */
+function rowsOf(lists: Map<SentSpans, number[]>, block: SentSpans): number[] {
+  let rows = lists.get(block)
+  if (rows === undefined) lists.set(block, (rows = []))
+  return rows
 }
 
 /** Tables of entries, read again from the journal; the first few megabytes are kept. */

@@ -72,6 +72,7 @@ export function joinSpanOf(table: SpanTable, row: number): JoinSpan {
  */
 export function joinRows(table: SpanTable, capturesOf: (resource: number) => readonly KnownCapture[]): JoinedRows {
   const missed: MissedSpan[] = []
+  const unnamed: { readonly capture: KnownCapture; readonly row: number }[] = []
   const asked = new Map<KnownCapture, AskedRow[]>()
   for (let row = 0; row < table.length; row++) {
     if (table.enriched[row] === 1 || table.spanIdAt[row] < 0 || table.traceIdAt[row] < 0) continue
@@ -82,9 +83,7 @@ export function joinRows(table: SpanTable, capturesOf: (resource: number) => rea
     let span: JoinSpan | null = null
     for (const capture of captures) {
       if (!capture.names(traceId, spanId)) {
-        const start = approximately(table.startLow, table.startHigh, row)
-        const end = approximately(table.endLow, table.endHigh, row)
-        missed.push({ capture, reason: capture.whyUnmatched(start, end) })
+        unnamed.push({ capture, row })
         continue
       }
       span ??= joinSpanOf(table, row)
@@ -106,6 +105,12 @@ export function joinRows(table: SpanTable, capturesOf: (resource: number) => rea
       if (before === undefined || (!isWhole(before.found) && isWhole(found)))
         best.set(rows[i].row, { ...rows[i], found })
     }
+  }
+  // Only now: the pairs among these spans may have told the capture's clock.
+  for (const { capture, row } of unnamed) {
+    const start = approximately(table.startLow, table.startHigh, row)
+    const end = approximately(table.endLow, table.endHigh, row)
+    missed.push({ capture, reason: capture.whyUnmatched(start, end) })
   }
   return { joined: [...best.values()].sort((a, b) => a.row - b.row), missed }
 }

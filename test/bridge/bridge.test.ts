@@ -392,6 +392,17 @@ describe('captures', () => {
     expect(flow.journal.ofKind(EntryKind.captureSettled)).toHaveLength(1)
   })
 
+  test('without clock snapshots, spans without a task are told why by the clock that the others gave', async () => {
+    const older = recording('captures/go1.22/messages')
+    const flow = new Flow()
+    await flow.spans(...older.requests)
+    const { id } = await flow.capture(older.capture)
+    const view = flow.bridge.captureView(id)
+    expect(view?.clock.method).toBe('id-pairs')
+    expect(Object.keys(view?.spans.unmatched ?? {}).sort()).toEqual(['no-task', 'not-in-capture'])
+    expect(view?.spans.joinRate).toBeGreaterThan(0.9)
+  })
+
   test('one that fails for another reason is decoded once more, and set aside when it fails again', async () => {
     const again = new Flow()
     again.decoder.failures.push(new Error('a read failed'))
