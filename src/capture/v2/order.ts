@@ -23,6 +23,9 @@ import { Advance, eventName, SchedulerModel } from './scheduler-model.ts'
 /** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */
 const MAX_BATCH_SPAN_NS = 600e9
 
+/** Lost stretches told apart: every task is held against each of them. */
+const MOST_LOST = 256
+
 /** Rows that one event may take at most. */
 const MAX_EVENT_ROWS = 3
 
@@ -46,7 +49,7 @@ export class Ordering {
   lastNs = -1
   /** Nanoseconds of the origin on the trace clock. */
   originNs = 0n
-  readonly lost: LostTime[] = []
+  readonly lost: { startNs: number; endNs: number }[] = []
 
   private originUnits = -1
   private generations = 0
@@ -97,7 +100,7 @@ export class Ordering {
     if (!generation.complete) this.lost.push(lost)
     if (this.lastNumber > 0 && generation.number > this.lastNumber + 1) {
       const from = this.lastNumber + 1
-      this.lost.push({ startNs: Math.min(beforeNs, startNs), endNs: Math.max(beforeNs, startNs) })
+      this.lose(Math.min(beforeNs, startNs), Math.max(beforeNs, startNs))
       this.problems.add(
         'GENERATION_INCOMPLETE',
         generation.byteOffset,
@@ -142,6 +145,18 @@ export class Ordering {
     }
     this.flush()
     lost.endNs = Math.max(startNs, this.lastNs)
+  }
+
+  /** Notes a lost stretch. Stretches that touch are one, and beyond a number of them the last takes in all that follow. */
+  private lose(startNs: number, endNs: number): void {
+    const last = this.lost.at(-1)
+    const touches = last !== undefined && startNs <= last.endNs && endNs >= last.startNs
+    if (last === undefined || (!touches && this.lost.length < MOST_LOST)) {
+      this.lost.push({ startNs, endNs })
+      return
+    }
+    last.startNs = Math.min(last.startNs, startNs)
+    last.endNs = Math.max(last.endNs, endNs)
   }
 
   /**
@@ -467,7 +482,7 @@ export class Ordering {
       () =>
         `${what}, at byte ${(generation.byteOffset + at).toLocaleString('en-US')} (generation ${generation.number}): the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one thread's events from ${(timeNs / 1e6).toFixed(3)} ms on, is lost; other threads are kept.`,
     )
-    this.lost.push({ startNs: timeNs, endNs: Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)) })
+    this.lose(timeNs, Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)))
     this.model.forgetThread(thread)
   }
 }
