@@ -278,11 +278,7 @@ export class CaptureAnalysis {
           if (states.has(g)) states.beginAssist(g, states.hold(g, t))
           break
         case Ev.GCMarkAssistActive:
-          if (states.has(a[i])) {
-            const row = a[i]
-            states.endAssist(row, this.syncNs)
-            states.beginAssist(row, this.syncNs)
-          }
+          if (states.has(a[i])) states.beginAssist(a[i], states.notBefore(a[i], this.syncNs))
           break
         case Ev.GCMarkAssistEnd:
           if (states.has(g)) states.endAssist(g, states.hold(g, t))
@@ -297,10 +293,10 @@ export class CaptureAnalysis {
           if (states.has(g)) states.beginSweep(g, processor[i], states.hold(g, t))
           break
         case Ev.GCSweepActive:
-          if (states.has(g)) states.beginSweep(g, a[i], this.syncNs)
+          if (states.has(g)) states.beginSweep(g, a[i], states.notBefore(g, this.syncNs))
           break
         case Ev.GCSweepEnd:
-          states.endSweep(g, processor[i], t)
+          states.endSweep(g, processor[i], states.has(g) ? states.hold(g, t) : t)
           break
         case Ev.GCBegin:
           states.gcBegin(t)
@@ -428,9 +424,10 @@ export class CaptureAnalysis {
     if (stack !== 0) this.name(row, stack)
   }
 
-  private finish(row: number, t: number): void {
+  private finish(row: number, timeNs: number): void {
     const { states } = this
     if (!states.has(row)) return
+    const t = states.hold(row, timeNs)
     this.closeRegions(row, t, true)
     states.finish(row, t)
     this.resetRow(row)
@@ -548,7 +545,8 @@ export class CaptureAnalysis {
     task.precedingLog = this.logOfRow[row] ?? null
     this.logOfRow[row] = null
     if (parentId !== 0) this.tasks.setParent(task, parentId)
-    task.outer = this.currentTask(row)
+    // A task that was worked for before it begins may be what the goroutine works for already, or lie outside of that: a ring has no end.
+    if (task.members.length === 0) task.outer = this.currentTask(row)
     this.taskOfRow[row] = task
     this.join(task, row, t)
   }

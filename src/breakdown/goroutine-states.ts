@@ -55,6 +55,8 @@ export class GoroutineStates {
   /** Start of the current state. */
   sinceNs = new Float64Array(256)
   createdNs = new Float64Array(256)
+  /** Latest time told of the goroutine: its states, annotations and ranges never run backwards. */
+  private toldNs = new Float64Array(256)
   /** Row of the current wait's reason. */
   private reason = new Uint16Array(256)
   /** Current stay. */
@@ -186,6 +188,7 @@ export class GoroutineStates {
     this.state[row] = state
     this.sinceNs[row] = atNs
     this.createdNs[row] = atNs
+    this.toldNs[row] = atNs
     this.reason[row] = reason
     this.system[row] = 0
     this.assistNs[row] = this.sweepNs[row] = this.stwNs[row] = -1
@@ -204,11 +207,16 @@ export class GoroutineStates {
 
   /** A time for this goroutine that does not run backwards: held still where the clocks of two processors cross. */
   hold(row: number, timeNs: number): number {
-    const since = this.sinceNs[row]
-    if (timeNs >= since) return timeNs
+    const told = this.toldNs[row]
+    if (timeNs >= told) return (this.toldNs[row] = timeNs)
     this.backward.count++
-    if (since - timeNs > this.backward.largestNs) this.backward.largestNs = since - timeNs
-    return since
+    if (told - timeNs > this.backward.largestNs) this.backward.largestNs = told - timeNs
+    return told
+  }
+
+  /** The start of a range that was open before the goroutine was heard of: not before what it is known to have done already. */
+  notBefore(row: number, timeNs: number): number {
+    return this.goTimes ? timeNs : Math.max(timeNs, this.toldNs[row])
   }
 
   /** The goroutine leaves its state and enters another. Returns the time used. */
@@ -335,9 +343,10 @@ export class GoroutineStates {
 
   beginAssist(row: number, timeNs: number): void {
     // Begun while open: the end was lost, or this is the announcement of a range that goes on in a new generation.
-    this.endAssist(row, timeNs)
-    this.assistNs[row] = timeNs
-    this.assistRange[row] = this.openRange(row, RangeName.assist, timeNs)
+    const from = Math.max(timeNs, this.assistNs[row])
+    this.endAssist(row, from)
+    this.assistNs[row] = from
+    this.assistRange[row] = this.openRange(row, RangeName.assist, from)
   }
 
   endAssist(row: number, timeNs: number): void {
@@ -404,7 +413,7 @@ export class GoroutineStates {
 
   private addRange(row: number, name: number, ns: number): void {
     const slot = this.slotOfRange(name)
-    this.sums[row * this.stride + slot] += ns
+    if (ns > 0) this.sums[row * this.stride + slot] += ns
   }
 
   // ---- garbage collection ----
@@ -412,7 +421,8 @@ export class GoroutineStates {
   gcBegin(timeNs: number): void {
     const { startNs, endNs } = this.tables.gcPhases
     if (startNs.length > endNs.length) return
-    startNs.push(timeNs)
+    // Phases do not overlap, whatever the clocks of the processors that told them say.
+    startNs.push(endNs.length === 0 ? timeNs : Math.max(timeNs, endNs[endNs.length - 1]))
   }
 
   gcEnd(timeNs: number): void {
@@ -526,7 +536,8 @@ export class GoroutineStates {
       const slot = this.rangeSlot[row]
       if (slot === undefined) continue
       const ns = sums[offset + slot]
-      if (ns !== 0) result.rangeNs[rangeNames[row]] = ns
+      // A sweep that ended on another goroutine counts for nobody, though its beginning was in the sums when a region began.
+      if (ns > 0 || (ns < 0 && this.goTimes)) result.rangeNs[rangeNames[row]] = ns
     }
     result.unknownNs = Math.max(0, totalNs - sum)
     return result
@@ -620,6 +631,7 @@ export class GoroutineStates {
     this.id = f64(this.id)
     this.sinceNs = f64(this.sinceNs)
     this.createdNs = f64(this.createdNs)
+    this.toldNs = f64(this.toldNs)
     this.assistNs = f64(this.assistNs)
     this.sweepNs = f64(this.sweepNs)
     this.stwNs = f64(this.stwNs)

@@ -166,7 +166,9 @@ export class RangeLog {
   }
 
   close(index: number, endNs: number): void {
-    if (index >= this.tail && index >= 0) this.endNs[index & this.mask] = endNs
+    if (index < this.tail || index < 0) return
+    const at = index & this.mask
+    this.endNs[at] = Math.max(endNs, this.startNs[at])
   }
 
   /** Forgets closed ranges that ended before `timeNs`, from the oldest on. */

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CaptureAnalysis, type AnalysisOptions } from '../../src/breakdown/analysis.ts'
-import type { Breakdown, TaskRecord, TaskTables } from '../../src/breakdown/breakdown.ts'
+import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 
 /** A recorded capture. */
@@ -54,7 +54,7 @@ export function fixturePath(...parts: string[]): string {
 export interface Analysed {
   readonly info: CaptureInfo
   readonly tasks: readonly TaskRecord[]
-  readonly tables: TaskTables
+  readonly tables: CaptureAnalysis['tables']
 }
 
 /** Analyses a whole capture, handed over in chunks. */

@@ -71,11 +71,17 @@ export class Ordering {
     return Math.floor(this.preciseNs(generation, units))
   }
 
-  /** As `relativeNs`, with the fraction where a clock unit is no whole number of nanoseconds (Windows). */
+  /**
+   * As `relativeNs`, with the fraction where a clock unit is no whole number of nanoseconds (Windows). Nothing lies before the origin: a
+   * generation that says so is damaged, and is held there.
+   */
   private preciseNs(generation: Generation, units: number): number {
     const nsPerUnit = 1 / (generation.frequency / 1e9)
-    if (!this.options.goTimes || Number.isInteger(nsPerUnit)) return (units - this.originUnits) * nsPerUnit
-    return Math.trunc(units * nsPerUnit) - Number(this.originNs)
+    const ns =
+      !this.options.goTimes || Number.isInteger(nsPerUnit)
+        ? (units - this.originUnits) * nsPerUnit
+        : Math.trunc(units * nsPerUnit) - Number(this.originNs)
+    return Math.max(0, ns)
   }
 
   /** Orders one generation; everything it holds is handed to the sink before this returns. */
@@ -144,7 +150,10 @@ export class Ordering {
       if (!this.take(generation, heads, top, 0, false)) this.unstick(generation, heads)
     }
     this.flush()
-    lost.endNs = Math.max(startNs, this.lastNs)
+    if (!generation.complete) {
+      this.lost.splice(this.lost.indexOf(lost), 1)
+      this.lose(startNs, Math.max(startNs, this.lastNs))
+    }
   }
 
   /** Notes a lost stretch. Stretches that touch are one, and beyond a number of them the last takes in all that follow. */
