@@ -1,0 +1,51 @@
+#!/bin/sh
+# Builds what the end-to-end suite runs Subspan with, from source, through the Go module proxy: Jaeger, the OpenTelemetry
+# Collector, and the service of examples/go. The first time takes 5 to 15 minutes on two processors; what is there is left alone.
+#
+# Usage: build.sh FOLDER [jaeger|otelcol|messages]...      all three when none is named
+#
+# Prints nothing to standard output; needs Go in PATH.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+shift
+scratch=$(mktemp -d)
+# Modules are read-only where Go puts them, and copies of them too.
+trap 'chmod -R u+w "$scratch" && rm -rf "$scratch"' EXIT
+export GOFLAGS= GOWORK=off
+
+# Jaeger 2.13 is tagged v1.76.0 as a module. Its module file names replacements, so that it must be built from within; it has
+# no pages then, only its query API, which is what is asked.
+JAEGER=v1.76.0
+OTELCOL=v0.161.0
+
+say() { echo "build: $*" >&2; }
+
+jaeger() {
+  program=$folder/jaeger-$JAEGER
+  [ -x "$program" ] && return
+  say "Jaeger $JAEGER"
+  source=$(cd "$scratch" && go mod download -json "github.com/jaegertracing/jaeger@$JAEGER" | sed -n 's/^.*"Dir": "\(.*\)".*$/\1/p')
+  cp -r "$source" "$scratch/jaeger"
+  chmod -R u+w "$scratch/jaeger"
+  (cd "$scratch/jaeger" && go build -mod=mod -buildvcs=false -trimpath -ldflags '-s -w' -o "$program" ./cmd/jaeger)
+}
+
+otelcol() {
+  program=$folder/otelcol-$OTELCOL
+  [ -x "$program" ] && return
+  say "OpenTelemetry Collector $OTELCOL"
+  GOBIN=$scratch go install "go.opentelemetry.io/collector/cmd/builder@$OTELCOL"
+  (cd "$scratch" && ./builder --config "$here/otelcol-builder.yaml" >&2)
+  mv "$scratch/otelcol/otelcol" "$program"
+}
+
+messages() { # always: Go knows by itself what has changed
+  (cd "$here/../../../examples/go" && go build -o "$folder/messages" ./messages)
+}
+
+[ $# -gt 0 ] || set -- jaeger otelcol messages
+for part in "$@"; do
+  "$part"
+done
