@@ -42,6 +42,7 @@ const plan: Readonly<Record<string, Room>> = {
     packages: ['node:', 'express'],
     why: 'HTTP doors; hands bytes to the flow',
   },
+  pull: { rooms: ['base', 'bridge/ports.ts'], packages: ['node:'], why: 'asks programs for captures' },
   store: { rooms: ['base', 'span', 'bridge/ports.ts'], packages: ['node:'], why: 'keeps what was accepted' },
   export: { rooms: ['base', 'span', 'bridge/ports.ts'], packages: ['node:'], why: 'sends what leaves' },
   telemetry: {
@@ -59,7 +60,7 @@ const plan: Readonly<Record<string, Room>> = {
   },
   config: { rooms: ['base'], packages: ['node:', 'yaml', 'zod'], why: 'file, environment and flags' },
   cli: {
-    rooms: [...ABOVE_THE_DOORS, 'decoding', 'server', 'store', 'export', 'telemetry', 'config'],
+    rooms: [...ABOVE_THE_DOORS, 'decoding', 'server', 'pull', 'store', 'export', 'telemetry', 'config'],
     packages: [
       'node:',
       'commander',

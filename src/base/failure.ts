@@ -21,6 +21,9 @@ export type FailureCode =
   | 'OVERLOADED' // bounded memory or disk is used up; try again later
   | 'STORE' // the disk refused
   | 'DESTINATION' // a configured destination cannot be used
+  | 'TARGET' // a program that was asked for a capture gave none, or not all of it
+  | 'TARGET_BUSY' // it is being recorded by somebody
+  | 'TARGET_TIMEOUT'
   | 'CONFIG'
   | 'FILE' // a file that cannot be read or written
   | 'USAGE' // wrong command line

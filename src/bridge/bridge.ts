@@ -9,19 +9,21 @@ import { TraceBudget } from '../enrich/budget.ts'
 import { selectSpans } from '../span/otlp/rewrite.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
 import type { ProcessIdentity, SpanTable } from '../span/span.ts'
-import {
-  type AcceptedCapture,
-  type Announcement,
-  type CapturePorts,
-  Captures,
-  type CaptureName,
-  type CaptureView,
-} from './captures.ts'
+import type { Announcement } from './announcements.ts'
+import type { CaptureView } from './capture-view.ts'
+import { type AcceptedCapture, type CapturePorts, Captures, type SettledCapture } from './captures.ts'
 import { type HeldRequest, HeldRequests, latestEnd } from './held-requests.ts'
 import { type KnownCapture, mayBeOf, type Way } from './known-capture.ts'
 import { LateSpans } from './late.ts'
 import type { BridgeOptions } from './options.ts'
-import { EntryKind, type NewEntry } from './ports.ts'
+import {
+  type CaptureName,
+  type CaptureOrigin,
+  EntryKind,
+  type LiveCapture,
+  type NewEntry,
+  type Recorder,
+} from './ports.ts'
 import { RecentSpans, type SentSpans, sentSpansOf } from './recent-spans.ts'
 import {
   decidedRows,
@@ -50,7 +52,7 @@ const NO_JOINS: JoinedRows = { joined: [], missed: [] }
 const RETRY_MS = 1_000
 
 /** The flow of one data folder. */
-export class Bridge {
+export class Bridge implements Recorder {
   private readonly captures: Captures
   private readonly held = new HeldRequests()
   private readonly recent: RecentSpans
@@ -150,9 +152,10 @@ export class Bridge {
       const nowMs = this.ports.clock.nowMs()
       let next = 0
       if (out !== null) this.left(out, sequences[next++], joins, 'now', decidedAfter, leaves.children)
-      for (const held of parts)
-        this.hold(held, sequences[next++], nowMs + this.options.holdMaxMs, this.options.holdMode === 'always')
-      if (parts.length > 0) this.reconsider()
+      const always = this.options.holdMode === 'always'
+      const holds = parts.map((held) => this.hold(held, sequences[next++], nowMs + this.options.holdMaxMs, always))
+      // What they would wait for may have come while they were being written.
+      this.letGoDecided(holds)
     })
     return { stored, asItCame: parts.length === 0 && joins.joined.length === 0 }
   }
@@ -166,7 +169,9 @@ export class Bridge {
       const { process } = table.resources[resource]
       if (waits.has(process.key)) continue
       const wanted =
-        holdMode === 'always' || this.captures.isAnnounced(process) || this.captures.unfinished(process).length > 0
+        holdMode === 'always' ||
+        this.captures.announcements.include(process) ||
+        this.captures.unfinished(process).length > 0
       if (wanted && !this.isDecided(table, process)) waits.add(process.key)
     }
     return waits
@@ -240,34 +245,45 @@ export class Bridge {
 
   // ------------------------------------------------------------------------------------------------ spans that wait
 
-  private hold(table: SpanTable, sequence: number, deadlineMs: number, always: boolean): void {
-    this.held.add({ sequence, table, deadlineMs, endUnixNs: latestEnd(table), always, leaving: false })
+  private hold(table: SpanTable, sequence: number, deadlineMs: number, always: boolean): HeldRequest {
+    const request = { sequence, table, deadlineMs, endUnixNs: latestEnd(table), always, leaving: false }
+    this.held.add(request)
     if (this.cancelDeadline === null) this.armDeadline()
+    return request
   }
 
-  /** Lets go of every request that has nothing to wait for any more. */
+  /** Lets go of what has nothing to wait for any more. */
   private reconsider(): void {
+    for (const requests of [...this.held.byProcess()]) this.letGoDecided(requests)
+  }
+
+  /** @param requests of one process, or few */
+  private letGoDecided(requests: readonly HeldRequest[]): void {
     const nowMs = this.ports.clock.nowMs()
-    const waiting = this.held.waiting()
+    const outlooks = new Map<string, Outlook>()
+    const outlookOf = (process: ProcessIdentity): Outlook => {
+      let outlook = outlooks.get(process.key)
+      if (outlook === undefined) outlooks.set(process.key, (outlook = this.outlookOf(process)))
+      return outlook
+    }
+    const mustWait = (request: HeldRequest): boolean =>
+      isAwaited(request, outlookOf(request.table.resources[0].process))
     this.letGo(
-      waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs),
+      requests.filter(({ deadlineMs }) => deadlineMs <= nowMs),
       'deadline',
     )
     this.letGo(
-      waiting.filter((request) => request.deadlineMs > nowMs && !this.mustWait(request)),
+      requests.filter((request) => request.deadlineMs > nowMs && !mustWait(request)),
       'decided',
     )
-    this.armDeadline()
   }
 
-  private mustWait({ table, endUnixNs, always }: HeldRequest): boolean {
-    const { process } = table.resources[0]
-    if (this.captures.unfinished(process).some((capture) => !capture.hasPassed(endUnixNs))) return true
-    if (!always && !this.captures.isAnnounced(process)) return false
-    // What was waited for may have come, under its own name or without one.
-    return !this.captures
-      .joinable(process)
-      .some((capture) => capture.covers(endUnixNs) && (capture.isNamed || namesAny(capture, table)))
+  private outlookOf(process: ProcessIdentity): Outlook {
+    return {
+      unfinished: this.captures.unfinished(process),
+      announced: this.captures.announcements.include(process),
+      joinable: this.captures.joinable(process),
+    }
   }
 
   private armDeadline(): void {
@@ -278,7 +294,8 @@ export class Bridge {
     const inMs = Math.max(0, oldest.deadlineMs - this.ports.clock.nowMs())
     this.cancelDeadline = this.ports.clock.after(inMs, () => {
       this.cancelDeadline = null
-      this.reconsider()
+      this.letGo(this.held.due(this.ports.clock.nowMs()), 'deadline')
+      this.armDeadline()
     })
   }
 
@@ -343,13 +360,26 @@ export class Bridge {
    *
    * @throws Failure for bytes that are no capture, or do not fit, or cannot be stored
    */
-  acceptCapture(name: CaptureName, chunks: AsyncIterable<Uint8Array>): Promise<AcceptedCapture> {
-    return this.captures.accept(name, chunks)
+  acceptCapture(name: CaptureName, origin: CaptureOrigin, chunks: AsyncIterable<Uint8Array>): Promise<AcceptedCapture> {
+    return this.captures.accept(name, origin, chunks)
   }
 
-  /** Spans of the process wait for a capture that will be sent. */
+  record(name: CaptureName, origin: CaptureOrigin, chunks: AsyncIterable<Uint8Array>): LiveCapture {
+    return this.captures.record(name, origin, chunks)
+  }
+
+  /**
+   * Spans of the process wait for a capture that will be sent.
+   *
+   * @throws Failure OVERLOADED when too many are announced
+   */
   announce(name: CaptureName, seconds: number): Announcement {
-    return this.captures.announce(name, seconds)
+    return this.captures.announcements.add(name, seconds)
+  }
+
+  /** Announced and not come yet, oldest first. */
+  announcements(): readonly Announcement[] {
+    return this.captures.announcements.all()
   }
 
   /** Newest first. */
@@ -362,9 +392,8 @@ export class Bridge {
   }
 
   private progress(capture: KnownCapture): void {
-    if (this.held.size === 0) return
     this.learnClock(capture)
-    this.reconsider()
+    for (const requests of this.held.byProcess((process) => mayBeOf(capture.name, process))) this.letGoDecided(requests)
   }
 
   private captureEnded(capture: KnownCapture): void {
@@ -378,9 +407,8 @@ export class Bridge {
   /** Spans that wait tell a capture without clock snapshots what its clock is. */
   private learnClock(capture: KnownCapture): void {
     if (capture.clock.offsetNs !== null) return
-    for (const { table } of this.held.waiting()) {
-      if (mayBeOf(capture.name, table.resources[0].process)) joinRows(table, () => [capture])
-    }
+    for (const requests of this.held.byProcess((process) => mayBeOf(capture.name, process)))
+      for (const { table } of requests) joinRows(table, () => [capture])
   }
 
   // ------------------------------------------------------------------------------------------------ start and end
@@ -393,7 +421,7 @@ export class Bridge {
     const { journal, clock, counters } = this.ports
     const waiting = new Map<number, { readonly table: SpanTable; readonly writtenMs: number }>()
     const captures = new Map<number, { readonly meta: Readonly<Record<string, unknown>>; readonly writtenMs: number }>()
-    const views = new Map<number, CaptureView>()
+    const settled = new Map<number, SettledCapture>()
     const deaths = new Map<unknown, number>()
     const followed: (readonly [sequence: number, row: number])[] = []
     const blocks = new Map<number, SentSpans>()
@@ -434,7 +462,7 @@ export class Bridge {
           captures.set(sequence, { meta, writtenMs })
           break
         case EntryKind.captureSettled:
-          if (settles !== undefined) views.set(settles, meta.view as CaptureView)
+          if (settles !== undefined) settled.set(settles, { view: meta.view as CaptureView, content: meta.content })
           break
         case EntryKind.captureAttempt:
           // A decoding that came to an end, whatever its end, clears what was held against the capture.
@@ -453,7 +481,14 @@ export class Bridge {
     }
     for (const [sequence, { meta, writtenMs }] of captures) {
       if (typeof meta.id === 'string')
-        this.captures.restore(meta.id, sequence, writtenMs, meta, views.get(sequence) ?? null, deaths.get(meta.id) ?? 0)
+        this.captures.restore(
+          meta.id,
+          sequence,
+          writtenMs,
+          meta,
+          settled.get(sequence) ?? null,
+          deaths.get(meta.id) ?? 0,
+        )
     }
     this.reconsider()
   }
@@ -494,6 +529,20 @@ export class Bridge {
     this.work.add(kept)
     void kept.finally(() => this.work.delete(kept))
   }
+}
+
+/** What a process's spans may wait for. */
+interface Outlook {
+  readonly unfinished: readonly KnownCapture[]
+  readonly announced: boolean
+  readonly joinable: readonly KnownCapture[]
+}
+
+function isAwaited({ table, endUnixNs, always }: HeldRequest, { unfinished, announced, joinable }: Outlook): boolean {
+  if (unfinished.some((capture) => !capture.hasPassed(endUnixNs))) return true
+  if (!always && !announced) return false
+  // What was waited for may have come, under its own name or without one.
+  return !joinable.some((capture) => capture.covers(endUnixNs) && (capture.isNamed || namesAny(capture, table)))
 }
 
 /** Whether a task of the capture names one of the spans: it is a capture of their process. */

@@ -1,21 +1,26 @@
 // captures.ts: the captures that came, what became of them, which are being decoded, and which were announced.
 
 import { Failure, messageOf } from '../base/failure.ts'
-import type { CaptureInfo } from '../capture/capture.ts'
 import type { ProcessIdentity } from '../span/span.ts'
-import { type CaptureName, type CaptureState, KnownCapture, mayBeOf, type Way } from './known-capture.ts'
+import { Announcements } from './announcements.ts'
+import { type CaptureView, viewOf } from './capture-view.ts'
+import { Growth } from './growth.ts'
+import { KnownCapture, mayBeOf } from './known-capture.ts'
 import type { BridgeOptions } from './options.ts'
 import {
   type CaptureFiles,
+  type CaptureName,
+  type CaptureOrigin,
   type Clock,
   type Counters,
+  type DecodedBatch,
   type Decoder,
   EntryKind,
+  type GrowingCapture,
   type Journal,
+  type LiveCapture,
   type Log,
 } from './ports.ts'
-
-export type { CaptureName } from './known-capture.ts'
 
 /** Answer to an upload. */
 export interface AcceptedCapture {
@@ -23,45 +28,6 @@ export interface AcceptedCapture {
   readonly bytes: number
   /** The same bytes came before: nothing new will happen. */
   readonly known: boolean
-}
-
-/** Answer to an announcement. */
-export interface Announcement extends CaptureName {
-  readonly seconds: number
-  /** Until then spans of the process wait for the capture, each at most `hold.max`; Unix nanoseconds. */
-  readonly untilUnixNs: string
-}
-
-/** A capture as the API shows it. Times in nanoseconds, 64-bit ones as decimal strings. */
-export interface CaptureView {
-  readonly id: string
-  readonly state: CaptureState
-  readonly service: string
-  readonly instance: string
-  readonly receivedUnixNs: string
-  readonly fileBytes: number
-  /** Null until decoded. */
-  readonly capture: {
-    readonly header: string
-    readonly bytes: number
-    readonly events: number
-    readonly durationNs: number
-    readonly wallOffsetNs: string | null
-  } | null
-  readonly problems: CaptureInfo['problems']
-  /** Why it was set aside. */
-  readonly failure: { readonly code: string; readonly message: string } | null
-  readonly clock: { readonly method: string; readonly offsetNs: string | null; readonly errorNs: number | null }
-  readonly tasks: { readonly total: number; readonly joined: number; readonly dropped: number }
-  readonly spans: {
-    readonly joined: Readonly<Record<string, number>>
-    readonly unmatched: Readonly<Record<string, number>>
-    readonly left: Readonly<Record<Way, number>>
-    /** Joined spans of those that lay in the capture; null when there were none. */
-    readonly joinRate: number | null
-  }
-  /** Keys of the processes whose spans were joined. */
-  readonly processes: readonly string[]
 }
 
 /** What the flow does when a capture gets on. */
@@ -72,6 +38,12 @@ export interface CaptureEvents {
   ended(capture: KnownCapture): void
   /** What waited for a capture need not wait any longer. */
   announcementOver(): void
+}
+
+/** What is known of a capture that was done with, from the journal. */
+export interface SettledCapture {
+  readonly view: CaptureView
+  readonly content: unknown
 }
 
 /** What captures need of the outside. */
@@ -97,11 +69,6 @@ const MOST_DEATHS = 3
 /** Bytes looked at before anything is stored. */
 const HEAD_BYTES = 512
 
-interface Awaited {
-  readonly name: CaptureName
-  readonly cancel: () => void
-}
-
 /** The captures. */
 export class Captures {
   /** By id, in order of arrival: what is shown. */
@@ -110,7 +77,11 @@ export class Captures {
   private active: KnownCapture[] = []
   private readonly queue: KnownCapture[] = []
   private readonly accepting = new Map<string, Promise<AcceptedCapture>>()
-  private announced: Awaited[] = []
+  /** Ids of captures recorded on demand, by what the same bytes would be called if they were uploaded. */
+  private readonly byContent = new Map<string, string>()
+  /** Recordings under way. */
+  private readonly receiving = new Set<Promise<void>>()
+  readonly announcements: Announcements
   private decoding = 0
   private stopping = false
 
@@ -118,22 +89,30 @@ export class Captures {
     private readonly ports: CapturePorts,
     private readonly options: BridgeOptions,
     private readonly events: CaptureEvents,
-  ) {}
+  ) {
+    const { clock, log } = ports
+    this.announcements = new Announcements(clock, log, options.holdMaxMs, () => events.announcementOver())
+  }
 
   /**
    * Stores a capture and has it decoded; resolves when it is on disk.
    *
    * @throws Failure CAPTURE_EMPTY, CAPTURE_NOT_GO, CAPTURE_VERSION, CAPTURE_COMPRESSION, CAPTURE_TOO_LARGE, STORE, OVERLOADED
    */
-  async accept(name: CaptureName, chunks: AsyncIterable<Uint8Array>): Promise<AcceptedCapture> {
+  async accept(name: CaptureName, origin: CaptureOrigin, chunks: AsyncIterable<Uint8Array>): Promise<AcceptedCapture> {
     const { id, bytes } = await this.ports.files.write(this.checked(chunks))
+    const recorded = this.byContent.get(id)
+    if (recorded !== undefined) {
+      this.ports.files.settled(id)
+      return { id: recorded, bytes, known: true }
+    }
     const before = this.accepting.get(id)
     if (before !== undefined || this.shown.has(id)) {
       this.ports.files.settled(id)
       await before
       return { id, bytes, known: true }
     }
-    const accepted = this.register(id, bytes, name)
+    const accepted = this.register(id, bytes, name, origin)
     this.accepting.set(id, accepted)
     try {
       return await accepted
@@ -145,26 +124,76 @@ export class Captures {
     }
   }
 
-  /** Spans of the process wait for a capture that is being recorded by hand. */
-  announce(name: CaptureName, seconds: number): Announcement {
-    // The upload takes its time too.
-    const lastsMs = seconds * 1_000 + this.options.holdMaxMs
-    const untilMs = this.ports.clock.nowMs() + lastsMs
-    const awaited: Awaited = {
-      name,
-      cancel: this.ports.clock.after(lastsMs, () => {
-        this.announced = this.announced.filter((other) => other !== awaited)
-        this.ports.log.warn({ ...name, seconds }, 'an announced capture did not come')
-        this.events.announcementOver()
-      }),
-    }
-    this.announced.push(awaited)
-    return { ...name, seconds, untilUnixNs: unixNs(untilMs) }
+  /** Takes a capture while it is being recorded; see `Recorder`. */
+  record(name: CaptureName, origin: CaptureOrigin, chunks: AsyncIterable<Uint8Array>): LiveCapture {
+    const { files, clock } = this.ports
+    const file = files.begin()
+    const capture = new KnownCapture(file.id, name, origin, clock.nowMs(), this.options.ids)
+    capture.receiving = true
+    this.show(capture.id, capture)
+    this.active.push(capture)
+    let received: Promise<void> = Promise.resolve()
+    const began = new Promise<void>((resolve, reject) => {
+      received = this.receive(capture, file, chunks, resolve, reject).finally(() => this.receiving.delete(received))
+    })
+    // Not everybody waits for it; that it failed is told with the capture.
+    began.catch(() => undefined)
+    this.receiving.add(received)
+    return { id: capture.id, began, received }
   }
 
-  /** Whether a capture of the process is announced. */
-  isAnnounced(process: ProcessIdentity): boolean {
-    return this.announced.some(({ name }) => mayBeOf(name, process))
+  /** Takes what comes of a recording to its end, and has it decoded meanwhile. */
+  private async receive(
+    capture: KnownCapture,
+    file: GrowingCapture,
+    chunks: AsyncIterable<Uint8Array>,
+    began: () => void,
+    failed: (why: unknown) => void,
+  ): Promise<void> {
+    const growth = new Growth()
+    let decoding: Promise<void> | null = null
+    let cut: unknown = null
+    try {
+      for await (const chunk of this.checked(chunks)) {
+        await file.add(chunk)
+        if (decoding === null) {
+          // From now on a start after a crash decodes what has come.
+          await this.write(capture)
+          began()
+          decoding = this.decode(capture, growth)
+        }
+        capture.fileBytes += chunk.length
+        growth.reach(capture.fileBytes)
+      }
+    } catch (thrown) {
+      cut = thrown
+    }
+    try {
+      const { contentId } = await file.end()
+      capture.contentId = contentId
+      if (decoding !== null) this.byContent.set(contentId, capture.id)
+    } catch (thrown) {
+      cut ??= thrown
+    }
+    capture.receiving = false
+    if (cut !== null && decoding !== null) capture.cut = messageOf(cut)
+    growth.end()
+    if (this.stopping) {
+      failed(cut)
+      return
+    }
+    if (decoding === null) {
+      failed(cut)
+      this.setAside(capture, cut)
+      // What cannot be removed now leaves when others need the room.
+      await this.ports.files.remove(capture.id).catch(() => undefined)
+      return
+    }
+    if (cut !== null) {
+      this.ports.log.warn({ id: capture.id, ...capture.name, reason: capture.cut }, 'a recording ended before its time')
+    }
+    await decoding
+    if (capture.state === 'pending') this.again(capture)
   }
 
   /** Captures of the process that are not decoded to their end; those without a name only once their process is known by ids. */
@@ -200,28 +229,33 @@ export class Captures {
 
   /** Captures accepted and not decoded to their end. */
   get waiting(): number {
-    return this.queue.length + this.decoding
+    return this.active.filter(({ state }) => state === 'pending' || state === 'decoding').length
   }
 
-  /** After a restart: a capture that is in the journal. `settledView` is what was known when it was done with; null when it never was. */
+  /** After a restart: a capture that is in the journal. */
   restore(
     id: string,
     sequence: number,
     acceptedMs: number,
     meta: Readonly<Record<string, unknown>>,
-    settledView: CaptureView | null,
+    settled: SettledCapture | null,
     deaths: number,
   ): void {
     const old = this.ports.clock.nowMs() - acceptedMs > this.options.joinKeepMs
+    const settledView = settled?.view ?? null
+    const contentId = textOf(settled?.content) || id
+    if (contentId !== id) this.byContent.set(contentId, id)
     // Spans that come now may still be joined with a capture that was done with a moment ago.
     if (settledView !== null && (old || settledView.state !== 'done')) {
       this.show(id, settledView)
       return
     }
     const name = { service: textOf(meta.service), instance: textOf(meta.instance) }
-    const capture = new KnownCapture(id, name, Number(meta.bytes ?? 0), acceptedMs, sequence, this.options.ids)
+    const capture = new KnownCapture(id, name, originOf(meta.origin), acceptedMs, this.options.ids)
+    capture.sequence = sequence
+    capture.contentId = contentId
     capture.settled = settledView !== null
-    this.ports.files.needed(id)
+    capture.fileBytes = this.ports.files.needed(id)
     if (deaths < MOST_DEATHS) {
       this.enqueue(capture)
       return
@@ -239,8 +273,17 @@ export class Captures {
   /** Writes down that a capture is done with; where the disk refuses, it is decoded again after the next start. */
   async settle(capture: KnownCapture): Promise<void> {
     if (capture.settled) return
+    // Of a recording of which nothing came, nothing needs to be known after a restart.
+    if (capture.sequence === 0) {
+      capture.settled = true
+      return
+    }
     const view = viewOf(capture, true)
-    const meta = { id: capture.id, view: { ...view, problems: view.problems.slice(0, MAX_PROBLEMS_KEPT) } }
+    const meta = {
+      id: capture.id,
+      content: capture.contentId,
+      view: { ...view, problems: view.problems.slice(0, MAX_PROBLEMS_KEPT) },
+    }
     const entry = { kind: EntryKind.captureSettled, meta, body: NO_BYTES, settles: capture.sequence }
     try {
       await this.ports.journal.append([entry])
@@ -255,13 +298,15 @@ export class Captures {
     }
   }
 
-  /** Begins no decoding any more; what is interrupted by the end of the process is decoded after the next start. */
+  /** Begins no decoding any more; what is interrupted by the end of the process is decoded after the next start. What is
+   * being recorded must have been broken off. */
   async stop(): Promise<void> {
     this.stopping = true
-    for (const { cancel } of this.announced.splice(0)) cancel()
-    await Promise.all(
-      this.active.filter(({ state }) => state === 'decoding').map((capture) => this.note(capture, false)),
-    )
+    this.announcements.stop()
+    await Promise.all([
+      ...this.active.filter(({ state }) => state === 'decoding').map((capture) => this.note(capture, false)),
+      ...this.receiving,
+    ])
   }
 
   /** Writes down that a decoding begins or ended; a disk that refuses does not keep it from going on. */
@@ -293,15 +338,27 @@ export class Captures {
     yield head
   }
 
-  private async register(id: string, bytes: number, name: CaptureName): Promise<AcceptedCapture> {
-    const acceptedMs = this.ports.clock.nowMs()
-    const meta = { id, ...name, bytes }
-    const [sequence] = await this.ports.journal.append([{ kind: EntryKind.capture, meta, body: NO_BYTES }])
-    this.enqueue(new KnownCapture(id, name, bytes, acceptedMs, sequence, this.options.ids))
-    // The first announcement that it may be the answer to is met.
-    const met = this.announced.findIndex((awaited) => sameName(awaited.name, name))
-    if (met >= 0) for (const { cancel } of this.announced.splice(met, 1)) cancel()
+  private async register(
+    id: string,
+    bytes: number,
+    name: CaptureName,
+    origin: CaptureOrigin,
+  ): Promise<AcceptedCapture> {
+    const capture = new KnownCapture(id, name, origin, this.ports.clock.nowMs(), this.options.ids)
+    capture.fileBytes = bytes
+    await this.write(capture)
+    this.enqueue(capture)
+    this.announcements.meet(name)
     return { id, bytes, known: false }
+  }
+
+  /** Writes down that the capture is there. */
+  private async write(capture: KnownCapture): Promise<void> {
+    const { id, name, origin } = capture
+    const [sequence] = await this.ports.journal.append([
+      { kind: EntryKind.capture, meta: { id, ...name, origin }, body: NO_BYTES },
+    ])
+    capture.sequence = sequence
   }
 
   private enqueue(capture: KnownCapture): void {
@@ -317,6 +374,7 @@ export class Captures {
       if (this.shown.size <= MAX_SHOWN) break
       if (shown instanceof KnownCapture && this.active.includes(shown)) continue
       this.shown.delete(oldest)
+      if (shown instanceof KnownCapture) this.byContent.delete(shown.contentId)
     }
   }
 
@@ -332,21 +390,21 @@ export class Captures {
     }
   }
 
-  private async decode(capture: KnownCapture): Promise<void> {
+  /** @param growth of a file that is still being written; it takes none of the places of `decode.workers` */
+  private async decode(capture: KnownCapture, growth?: Growth): Promise<void> {
     const { decoder, files, log } = this.ports
     capture.begin()
     const name = `capture ${capture.id}`
     await this.note(capture, true)
     if (this.stopping) return
     try {
-      const info = await decoder.decode(files.path(capture.id), name, {
-        tasks: (batch) => {
-          if (this.stopping) return
-          this.makeRoom(capture)
-          capture.take(batch, this.options.joinMaxBytes)
-          this.events.progress(capture)
-        },
-      })
+      const tasks = (batch: DecodedBatch): void => {
+        if (this.stopping) return
+        this.makeRoom(capture)
+        capture.take(batch, this.options.joinMaxBytes)
+        this.events.progress(capture)
+      }
+      const info = await decoder.decode(files.path(capture.id), name, { tasks }, growth)
       if (this.stopping) return
       capture.end(info)
       log.info(
@@ -368,7 +426,7 @@ export class Captures {
         log.warn({ id: capture.id, error: messageOf(thrown) }, 'decoding a capture failed; once more')
         capture.state = 'pending'
         await this.note(capture, false)
-        this.queue.push(capture)
+        if (!capture.receiving) this.again(capture)
         return
       }
       await this.note(capture, false)
@@ -377,6 +435,12 @@ export class Captures {
     }
     await this.note(capture, false)
     this.finish(capture)
+  }
+
+  /** Decodes a capture once more. */
+  private again(capture: KnownCapture): void {
+    this.queue.push(capture)
+    this.pump()
   }
 
   private setAside(capture: KnownCapture, thrown: unknown): void {
@@ -433,60 +497,14 @@ function asView(capture: KnownCapture | CaptureView): CaptureView {
   return capture instanceof KnownCapture ? viewOf(capture) : capture
 }
 
-/**
- * A capture as the API shows it: it counts as being decoded until everything that it adds is written down.
- *
- * @param settled whether it is
- */
-export function viewOf(capture: KnownCapture, settled = capture.settled): CaptureView {
-  const { info, name, clock } = capture
-  const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
-  const joined = sum(capture.joined)
-  // Spans beyond the capture's time or of other processes say nothing about how well joining went.
-  const { 'not-in-capture': outside = 0, 'other-process': foreign = 0 } = capture.unmatched
-  const inside = joined + sum(capture.unmatched) - outside - foreign
+/** The origin that stands in the journal. */
+function originOf(value: unknown): CaptureOrigin {
+  const { by, from, seconds } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
   return {
-    id: capture.id,
-    state: capture.state === 'done' && !settled ? 'decoding' : capture.state,
-    service: name.service,
-    instance: name.instance,
-    receivedUnixNs: unixNs(capture.acceptedMs),
-    fileBytes: capture.fileBytes,
-    capture:
-      info === null
-        ? null
-        : {
-            header: info.header,
-            bytes: info.bytes,
-            events: info.events,
-            durationNs: info.durationNs,
-            wallOffsetNs: info.wallOffsetNs === null ? null : String(info.wallOffsetNs),
-          },
-    problems: info === null ? [] : info.problems,
-    failure: capture.failure,
-    clock: {
-      method: clock.method,
-      offsetNs: clock.offsetNs === null ? null : String(clock.offsetNs),
-      errorNs: clock.errorNs,
-    },
-    tasks: { total: capture.taskCount, joined: capture.tasksJoined, dropped: capture.tasksDropped },
-    spans: {
-      joined: { ...capture.joined },
-      unmatched: { ...capture.unmatched },
-      left: { ...capture.left },
-      joinRate: inside === 0 ? null : joined / inside,
-    },
-    processes: [...capture.processes.keys()],
+    by: by === 'pull' ? by : 'upload',
+    from: textOf(from),
+    seconds: typeof seconds === 'number' ? seconds : null,
   }
-}
-
-function sameName(first: CaptureName, second: CaptureName): boolean {
-  if (first.service !== second.service) return false
-  return first.instance === '' || second.instance === '' || first.instance === second.instance
-}
-
-function unixNs(unixMs: number): string {
-  return `${Math.round(unixMs)}000000`
 }
 
 function textOf(value: unknown): string {

@@ -1,6 +1,6 @@
 // held-requests.ts: the requests that wait for a capture of their process, in the order in which they must leave.
 
-import type { SpanTable } from '../span/span.ts'
+import type { ProcessIdentity, SpanTable } from '../span/span.ts'
 
 /** A request of one process that waits. */
 export interface HeldRequest {
@@ -16,9 +16,13 @@ export interface HeldRequest {
   leaving: boolean
 }
 
-/** Requests that wait, by age. */
+/** Requests that wait, by age and by process. */
 export class HeldRequests {
   private readonly requests = new Map<number, HeldRequest>()
+  /** Those that are not leaving, oldest first, apart from those that could not leave when they should. */
+  private readonly waitingOnes = new Map<number, HeldRequest>()
+  /** The same, by process. */
+  private readonly processes = new Map<string, Map<number, HeldRequest>>()
   /** Bytes of all of them, those included that are leaving. */
   bytes = 0
   /** Bytes of those that are not leaving. */
@@ -29,20 +33,25 @@ export class HeldRequests {
   add(request: HeldRequest): void {
     this.requests.set(request.sequence, request)
     this.bytes += bytesOf(request)
-    this.waitingBytes += bytesOf(request)
     this.spans += request.table.length
+    this.wait(request)
   }
 
   /** The request's release is being written: it waits no longer, but is still in memory. */
   leave(request: HeldRequest): void {
     request.leaving = true
     this.waitingBytes -= bytesOf(request)
+    this.waitingOnes.delete(request.sequence)
+    const { key } = processOf(request)
+    const siblings = this.processes.get(key)
+    siblings?.delete(request.sequence)
+    if (siblings?.size === 0) this.processes.delete(key)
   }
 
   /** The release could not be written. */
   stay(request: HeldRequest): void {
     request.leaving = false
-    this.waitingBytes += bytesOf(request)
+    this.wait(request)
   }
 
   /** The release is on disk. */
@@ -58,14 +67,47 @@ export class HeldRequests {
 
   /** Those that wait, oldest first. */
   waiting(): HeldRequest[] {
-    return [...this.requests.values()].filter(({ leaving }) => !leaving)
+    return [...this.waitingOnes.values()]
+  }
+
+  /** Those that wait, process by process. */
+  byProcess(only: (process: ProcessIdentity) => boolean = () => true): HeldRequest[][] {
+    const found: HeldRequest[][] = []
+    for (const siblings of this.processes.values()) {
+      const requests = [...siblings.values()]
+      if (only(processOf(requests[0]))) found.push(requests)
+    }
+    return found
+  }
+
+  /** Those at the front whose time is up. */
+  due(nowMs: number): HeldRequest[] {
+    const due: HeldRequest[] = []
+    for (const request of this.waitingOnes.values()) {
+      if (request.deadlineMs > nowMs) break
+      due.push(request)
+    }
+    return due
   }
 
   /** The oldest that waits; null when none does. */
   oldest(): HeldRequest | null {
-    for (const request of this.requests.values()) if (!request.leaving) return request
+    for (const request of this.waitingOnes.values()) return request
     return null
   }
+
+  private wait(request: HeldRequest): void {
+    this.waitingBytes += bytesOf(request)
+    this.waitingOnes.set(request.sequence, request)
+    const { key } = processOf(request)
+    const siblings = this.processes.get(key)
+    if (siblings === undefined) this.processes.set(key, new Map([[request.sequence, request]]))
+    else siblings.set(request.sequence, request)
+  }
+}
+
+function processOf({ table }: HeldRequest): ProcessIdentity {
+  return table.resources[0].process
 }
 
 /** Request and columns. */

@@ -10,15 +10,7 @@ import { apartNs, clearMarginNs, matchSpan } from '../join/join.ts'
 import type { ClockOffset, Evidence, JoinSpan, JoinTask, UnmatchedReason } from '../join/match.ts'
 import { TaskIndex } from '../join/task-index.ts'
 import type { ProcessIdentity } from '../span/span.ts'
-import type { DecodedBatch } from './ports.ts'
-
-/** Which process a capture was taken of, as the sender says; empty where it does not. */
-export interface CaptureName {
-  /** `service.name` */
-  readonly service: string
-  /** Instance id, pod uid or name, host, or host:pid. */
-  readonly instance: string
-}
+import type { CaptureName, CaptureOrigin, DecodedBatch } from './ports.ts'
 
 export type CaptureState =
   | 'pending' // accepted, not decoded yet
@@ -65,6 +57,15 @@ export class KnownCapture {
   attempts = 0
   failure: { readonly code: FailureCode; readonly message: string } | null = null
   info: CaptureInfo | null = null
+  /** Its entry in the journal; 0 while it has none. */
+  sequence = 0
+  fileBytes = 0
+  /** It is being recorded: more of it comes. */
+  receiving = false
+  /** Why its recording ended before its time; null when it did not. */
+  cut: string | null = null
+  /** What the same bytes would be called if they were uploaded; its id, but for what was recorded on demand. */
+  contentId: string
   /** Whether everything it adds to spans that had left is in the journal. */
   settled = false
   /** Everything before this time, nanoseconds from its origin, is decoded. */
@@ -80,7 +81,7 @@ export class KnownCapture {
   /** Tasks that a span was found for. */
   tasksJoined = 0
   readonly joined: Partial<Record<Evidence, number>> = {}
-  readonly unmatched: Partial<Record<UnmatchedReason, number>> = {}
+  unmatched: Partial<Record<UnmatchedReason, number>> = {}
   readonly left: Record<Way, number> = { now: 0, hold: 0, late: 0 }
   /** Keys of the processes whose spans were joined with it, with their number. */
   readonly processes = new Map<string, number>()
@@ -107,12 +108,11 @@ export class KnownCapture {
   constructor(
     readonly id: string,
     readonly name: CaptureName,
-    readonly fileBytes: number,
+    readonly origin: CaptureOrigin,
     readonly acceptedMs: number,
-    /** Its entry in the journal. */
-    readonly sequence: number,
     private readonly ids: IdOptions,
   ) {
+    this.contentId = id
     this.index = new TaskIndex([], ids)
   }
 
@@ -242,6 +242,11 @@ export class KnownCapture {
   /** Counts a span of the process that found no task. */
   miss(reason: UnmatchedReason, spans = 1): void {
     this.unmatched[reason] = (this.unmatched[reason] ?? 0) + spans
+  }
+
+  /** Spans that found no task are counted anew. */
+  forgetMisses(): void {
+    this.unmatched = {}
   }
 
   /** The span is about to leave with the task's breakdown: others that leave with it may name it. */

@@ -43,6 +43,8 @@ export class LateSpans {
 
   /** Follows all spans that have left lately. @returns whether all of it is in the journal */
   followAll(capture: KnownCapture): Promise<boolean> {
+    // All that left while it was being decoded are looked at once more, with all of it known.
+    if (this.options.late) capture.forgetMisses()
     return this.follow(capture, this.options.late ? this.recent.all() : [])
   }
 

@@ -53,6 +53,42 @@ export interface Journal {
   body(sequence: number): Promise<Uint8Array | null>
 }
 
+/** Which process a capture was taken of, as the sender says; empty where it does not. */
+export interface CaptureName {
+  /** `service.name` */
+  readonly service: string
+  /** Instance id, pod uid or name, host, or host:pid. */
+  readonly instance: string
+}
+
+/** How a capture came. */
+export interface CaptureOrigin {
+  readonly by: 'upload' | 'pull'
+  /** Address of the sender, or the address that was asked; empty where it is not known. */
+  readonly from: string
+  /** Length of the recording that was asked for; null where nobody asked. */
+  readonly seconds: number | null
+}
+
+/** A capture that is being recorded. */
+export interface LiveCapture {
+  readonly id: string
+  /** Resolves when its first bytes are there and are a capture's; fails with the reason why there are none. */
+  readonly began: Promise<void>
+  /** Resolves when no more of it comes. */
+  readonly received: Promise<void>
+}
+
+/** Takes captures while they are being recorded. */
+export interface Recorder {
+  /**
+   * Spans of the process wait from now on, and leave as the capture is decoded.
+   *
+   * @param chunks the capture as it comes; where they fail, what came before is used
+   */
+  record(name: CaptureName, origin: CaptureOrigin, chunks: AsyncIterable<Uint8Array>): LiveCapture
+}
+
 /** Capture files. */
 export interface CaptureFiles {
   /**
@@ -62,12 +98,33 @@ export interface CaptureFiles {
    * @throws Failure CAPTURE_EMPTY, CAPTURE_TOO_LARGE (with both numbers), STORE, OVERLOADED
    */
   write(chunks: AsyncIterable<Uint8Array>): Promise<StoredCapture>
+  /** Begins a capture that is read while it is being recorded. Nothing is on disk before its first bytes. */
+  begin(): GrowingCapture
   path(id: string): string
-  /** The capture is (again, after a restart) to be decoded: its file stays. */
-  needed(id: string): void
-  /** The capture was decoded or given up: its file may leave when others need the room. To be called once for every `write` and `needed`. */
+  /** The capture is (again, after a restart) to be decoded: its file stays. @returns its bytes; 0 when there is none */
+  needed(id: string): number
+  /** The capture was decoded or given up: its file may leave when others need the room. To be called once for every `write`, `needed` and first `add`. */
   settled(id: string): void
   remove(id: string): Promise<void>
+}
+
+/** A capture file that grows. */
+export interface GrowingCapture {
+  /** 32 hex digits of its own, for nobody knows the hash of bytes that are still to come. */
+  readonly id: string
+  /**
+   * Adds to the file; resolves when its readers can see it.
+   *
+   * @throws Failure CAPTURE_TOO_LARGE (with both numbers), STORE, OVERLOADED; then nothing was added
+   */
+  add(chunk: Uint8Array): Promise<void>
+  /**
+   * Nothing comes any more; resolves when all of it is on disk. To be called in any case.
+   *
+   * @returns what `write` would call the same bytes
+   * @throws Failure STORE
+   */
+  end(): Promise<{ readonly contentId: string; readonly bytes: number }>
 }
 
 export interface StoredCapture {
@@ -111,9 +168,10 @@ export interface Decoder {
   checkHead(head: Uint8Array): void
   /**
    * @param name what messages call the capture
+   * @param growth of a file that is still being written: its length each time it has grown; the deadline counts from its end on
    * @throws Failure when nothing could be read, CAPTURE_WORKER when the worker died or was stopped.
    */
-  decode(path: string, name: string, listener: DecodeListener): Promise<CaptureInfo>
+  decode(path: string, name: string, listener: DecodeListener, growth?: AsyncIterable<number>): Promise<CaptureInfo>
 }
 
 /** Counts what happened; names and labels are those of `telemetry/metrics.ts`. */

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { utf8Of } from '../base/bytes.ts'
 import { Failure, messageOf } from '../base/failure.ts'
 import { KnownCapture } from '../bridge/known-capture.ts'
+import type { CaptureOrigin } from '../bridge/ports.ts'
 import type { BridgeOptions } from '../bridge/options.ts'
 import { type JoinedSpan, release } from '../bridge/release.ts'
 import { TraceBudget } from '../enrich/budget.ts'
@@ -79,9 +80,12 @@ export async function enrich(options: EnrichCommand, terminal: Terminal): Promis
   return failed + failedSpans > 0 ? 1 : 0
 }
 
+/** It is a file, and nobody sent it. */
+const NOT_SENT: CaptureOrigin = { by: 'upload', from: '', seconds: null }
+
 /** A loaded capture in the form in which the bridge releases spans. */
 function knownCaptureOf(capture: LoadedCapture): KnownCapture {
-  const known = new KnownCapture(capture.id, { service: '', instance: '' }, capture.info.bytes, 0, 0, {})
+  const known = new KnownCapture(capture.id, { service: '', instance: '' }, NOT_SENT, 0, {})
   known.take(
     {
       tasks: capture.tasks,

@@ -28,6 +28,7 @@ async function run(argv: readonly string[]): Promise<number> {
 Examples:
   $ subspan serve                                    take spans on 4318 and captures on 6061
   $ subspan serve --demo                             show one trace before and after, then leave
+  $ subspan pull http://auth:6060 --seconds 5        record a program now, its spans wait for the capture
   $ subspan analyze trace.out                        where the time of every task and region went
   $ subspan join --spans spans.jsonl --capture trace.out
   $ subspan enrich --spans spans.jsonl --capture trace.out --out enriched.jsonl
@@ -64,6 +65,35 @@ All options: subspan config`,
       const { serve } = await import('./serve.ts')
       exitCode = await serve({ configFile: options.config ?? null, flags: options.set }, terminal)
     })
+
+  command('pull')
+    .description('One capture now: through the running service, so that spans wait for it, or into a file.')
+    .argument('<url>', "address of a program's net/http/pprof, or the name of a target that the service knows")
+    .option('-n, --seconds <number>', 'length of the recording', parseSeconds, 5)
+    .option('-o, --out <file>', 'record into this file instead, - is standard output; the service is not asked')
+    .option('--api <url>', "address of the service's API; default: as configured, else http://127.0.0.1:6061")
+    .option('-c, --config <file>', 'configuration file (subspan.yaml) that says where the service listens')
+    .addOption(formatOption(['text', 'json']))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ subspan pull http://auth:6060 --seconds 10
+  $ subspan pull auth --format json | jq .spans
+  $ subspan pull http://localhost:6060 --out trace.out && subspan analyze trace.out
+
+The service asks the programs of its pull.targets only.`,
+    )
+    .action(
+      async (
+        url: string,
+        options: { seconds: number; out?: string; api?: string; config?: string; format: 'text' | 'json' },
+      ) => {
+        const { pull } = await import('./pull.ts')
+        const { seconds, out = null, api = null, config: configFile = null, format } = options
+        exitCode = await pull(url, { seconds, out, api, configFile, format }, terminal)
+      },
+    )
 
   command('analyze')
     .description('Tasks, regions and where their time went, from captures, offline.')
@@ -165,6 +195,12 @@ function onceOnly(inputs: readonly string[]): void {
       '"-" is named more than once, but standard input can be read only once: name files for the others.',
     )
   }
+}
+
+function parseSeconds(written: string): number {
+  const seconds = Number(written)
+  if (!(seconds > 0)) throw new InvalidArgumentError('it is a number above 0.')
+  return seconds
 }
 
 /** Gathers `--set path=value`. */

@@ -12,6 +12,8 @@ import { Delivery } from '../export/delivery.ts'
 import { type Destination, destinationsOf, isOwnListener, refuseOwnListeners } from '../export/destination.ts'
 import { openOtlpHttp } from '../export/otlp-http.ts'
 import { compilePattern } from '../join/task-name.ts'
+import { Pulls } from '../pull/pulls.ts'
+import { namedTargets } from '../pull/target.ts'
 import { api } from '../server/api.ts'
 import { BodyBudget } from '../server/body.ts'
 import { listen, type Listener } from '../server/listen.ts'
@@ -125,6 +127,16 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
   }
   const notReady = (): string | null => (state === 'ready' ? null : WHY_NOT[state])
 
+  const pulls = new Pulls({
+    targets: namedTargets(config.pull.targets),
+    recorder: ready,
+    limits: { timeoutMs: config.pull.timeoutMs, maxBytes: config.captures.maxBytes },
+    maxSeconds: config.pull.maxLengthMs / 1_000,
+    maxAtATime: config.pull.maxAtATime,
+    version: VERSION,
+    counters,
+  })
+
   try {
     // The ports first: they say at once when another Subspan is running.
     const budget = new BodyBudget(config.receivers.maxBytes, 'receivers.maxBytes')
@@ -152,10 +164,12 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     opened.push(async () => void (await Promise.all(doors.map((door) => door.close(0)))))
     const apiDoor = await listen(
       api({
-        acceptCapture: (name, chunks) => ready().acceptCapture(name, chunks),
+        acceptCapture: (name, origin, chunks) => ready().acceptCapture(name, origin, chunks),
         captures: () => ready().captureViews(),
         capture: (id) => ready().captureView(id),
         announce: (name, seconds) => ready().announce(name, seconds),
+        announcements: () => ready().announcements(),
+        pull: (target, seconds) => pulls.begin(target, seconds),
         notReady,
         metrics: () => telemetry.metrics(),
         maxCaptureBytes: config.captures.maxBytes,
@@ -215,6 +229,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       options,
     )
     opened.push(async () => {
+      await pulls.stop()
       await bridge.stop(0)
       await decoder.stop()
     })
@@ -239,6 +254,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
         const leftMs = (): number => Math.max(0, endMs - Date.now())
         state = 'stopping'
         await Promise.all(doors.map((door) => door.close(leftMs() / 2)))
+        await pulls.stop()
         await bridge.stop(leftMs() / 2)
         await decoder.stop()
         await Promise.all(deliveries.map((delivery) => delivery.stop(leftMs())))

@@ -61,6 +61,15 @@ export interface SubspanConfig {
     /** An upload that sends nothing for this long is given up. */
     readonly idleTimeoutMs: number
   }
+  readonly pull: {
+    /** Programs that captures may be pulled from. */
+    readonly targets: readonly PullTargetConfig[]
+    /** Longest recording that may be asked for. */
+    readonly maxLengthMs: number
+    /** For a recording to end, beyond its length. */
+    readonly timeoutMs: number
+    readonly maxAtATime: number
+  }
   readonly decode: {
     readonly workers: number
     readonly memoryBytes: number
@@ -103,6 +112,23 @@ export interface DestinationConfig {
   /** Whether children of spans that have left are sent there. */
   readonly late: boolean
   readonly lateMaxAgeMs: number
+  /** PEM files; empty: Node's own authorities, no client certificate. */
+  readonly caFile: string
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+/** A program that captures may be pulled from. */
+export interface PullTargetConfig {
+  /** What people call it; empty: host and port of its address. */
+  readonly name: string
+  /** Base address of its pprof. */
+  readonly url: string
+  /** `service.name` of its spans, and which instance of it; empty: not known. */
+  readonly service: string
+  readonly instance: string
+  /** Sent with every request; they may hold secrets and are never printed. */
+  readonly headers: Readonly<Record<string, string>>
   /** PEM files; empty: Node's own authorities, no client certificate. */
   readonly caFile: string
   readonly certFile: string

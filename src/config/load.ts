@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { isMap, isScalar, isSeq, LineCounter, parse, parseDocument, type Node as YamlNode } from 'yaml'
 import { Failure, messageOf } from '../base/failure.ts'
-import type { DestinationConfig, SubspanConfig } from './config.ts'
-import { DEFAULTS, DESTINATION_DEFAULTS, DESTINATION_OPTIONS, type OptionRow, OPTIONS } from './options.ts'
+import type { SubspanConfig } from './config.ts'
+import { DEFAULTS, type OptionList, LISTS, type OptionRow, OPTIONS } from './options.ts'
 
 /** Where the configuration comes from. */
 export interface ConfigSources {
@@ -28,13 +28,12 @@ interface Written {
   readonly origin: string
 }
 
-/** What was written for one destination, by the option's name. */
-type DestinationDraft = Map<string, Written>
+/** What was written for one item of a list, by the option's name. */
+type Draft = Map<string, Written>
 
 const PREFIX = 'SUBSPAN_'
 /** Kubernetes sets these in every pod for a service named `subspan`. */
 const KUBERNETES = /^SUBSPAN_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
-const MOST_DESTINATIONS = 32
 
 /**
  * Loads and checks the configuration.
@@ -50,7 +49,8 @@ class Loading {
   private readonly config = structuredClone(DEFAULTS)
   private readonly origins = new Map<string, string>(OPTIONS.map(({ name }) => [name, 'default']))
   private readonly wrong: string[] = []
-  private drafts: DestinationDraft[] = []
+  /** By the list's name. */
+  private readonly drafts = new Map<string, Draft[]>()
 
   load({ file, environment, flags }: ConfigSources): LoadedConfig {
     if (file !== null) this.takeFile(file)
@@ -62,58 +62,70 @@ class Loading {
     this.takeNamed(
       variables,
       (row) => row.variable,
-      `${PREFIX}DESTINATIONS_`,
+      (list) => `${list.variable}_`,
       '_',
       (name) => name,
     )
     this.takeNamed(
       Object.entries(flags),
       (row) => row.name,
-      'destinations.',
+      (list) => `${list.name}.`,
       '.',
       () => '--set',
     )
-    const destinations = this.drafts.map((draft, at) => this.destinationOf(draft, at))
-    if (destinations.length > 0) place(this.config, 'destinations', destinations)
+    for (const list of LISTS) {
+      const items = (this.drafts.get(list.name) ?? []).map((draft, at) => this.itemOf(list, draft, at))
+      if (items.length > 0) place(this.config, list.name, items)
+    }
     this.checkTogether()
     if (this.wrong.length > 0) throw new Failure('CONFIG', this.wrong.join('\n'))
     return { config: this.config, origins: this.origins }
   }
 
-  /** Takes variables or flags: those of whole options first, so that one for a part of `destinations` changes what another wrote. */
+  /** Takes variables or flags: those of whole options first, so that one for a part of a list changes what another wrote. */
   private takeNamed(
     entries: readonly (readonly [string, string])[],
     nameOf: (row: OptionRow) => string,
-    destinationPrefix: string,
+    prefixOf: (list: OptionList) => string,
     separator: string,
     originOf: (name: string) => string,
   ): void {
-    for (const [name, value] of entries.filter(([name]) => !name.startsWith(destinationPrefix))) {
+    const parts: (readonly [list: OptionList, name: string, value: string])[] = []
+    for (const [name, value] of entries) {
       const option = OPTIONS.find((row) => nameOf(row) === name)
-      if (option === undefined) {
-        this.wrong.push(`${name} is no option${nearest(name, OPTIONS.map(nameOf))}.`)
-      } else if (option.name === 'destinations') this.takeDestinations(value, originOf(name))
-      else this.take(option, { value, origin: originOf(name) })
+      const list = LISTS.find((list) => name.startsWith(prefixOf(list)))
+      if (option === undefined && list !== undefined) parts.push([list, name, value])
+      else if (option === undefined) this.wrong.push(`${name} is no option${nearest(name, OPTIONS.map(nameOf))}.`)
+      else {
+        const whole = LISTS.find((list) => list.name === option.name)
+        if (whole === undefined) this.take(option, { value, origin: originOf(name) })
+        else this.takeList(whole, value, originOf(name))
+      }
     }
-    for (const [name, value] of entries.filter(([name]) => name.startsWith(destinationPrefix))) {
-      const rest = name.slice(destinationPrefix.length)
-      const number = /^\d+/.exec(rest)?.[0] ?? ''
-      const known = DESTINATION_OPTIONS.map(
-        (row) => `${destinationPrefix}${number === '' ? '0' : number}${separator}${shortOf(row)}`,
+    for (const [list, name, value] of parts) {
+      const number = /^\d+/.exec(name.slice(prefixOf(list).length))?.[0] ?? ''
+      const known = list.rows.map(
+        (row) => `${prefixOf(list)}${number === '' ? '0' : number}${separator}${shortOf(row)}`,
       )
-      const option = DESTINATION_OPTIONS[known.indexOf(name)]
-      if (option === undefined || Number(number) >= MOST_DESTINATIONS) {
+      const option = list.rows[known.indexOf(name)]
+      if (option === undefined || Number(number) >= list.most) {
         this.wrong.push(`${name} is no option${nearest(name, known)}.`)
         continue
       }
-      const at = Number(number)
-      while (this.drafts.length <= at) this.drafts.push(new Map())
-      this.drafts[at].set(option.name, { value, origin: originOf(name) })
+      const drafts = this.draftsOf(list)
+      while (drafts.length <= Number(number)) drafts.push(new Map())
+      drafts[Number(number)].set(option.name, { value, origin: originOf(name) })
     }
 
     function shortOf(row: OptionRow): string {
       return nameOf(row).slice(nameOf(row) === row.name ? 0 : PREFIX.length)
     }
+  }
+
+  private draftsOf({ name }: OptionList): Draft[] {
+    let drafts = this.drafts.get(name)
+    if (drafts === undefined) this.drafts.set(name, (drafts = []))
+    return drafts
   }
 
   /** Checks what was written for an option and puts it in its place. */
@@ -136,8 +148,8 @@ class Loading {
     return undefined
   }
 
-  /** Takes a whole list of destinations written as YAML or JSON in a variable or flag. It replaces what was told before. */
-  private takeDestinations(text: string, origin: string): void {
+  /** Takes a whole list written as YAML or JSON in a variable or flag. It replaces what was told before. */
+  private takeList(list: OptionList, text: string, origin: string): void {
     let items: unknown
     try {
       items = parse(text) as unknown
@@ -146,47 +158,45 @@ class Loading {
     }
     // What is written may hold secrets: it is not told.
     if (!Array.isArray(items) || items.some((item) => typeof item !== 'object' || item === null)) {
-      this.wrong.push(
-        `${origin}: destinations is no list in YAML or JSON: write [{name: tempo, endpoint: "http://tempo:4318"}].`,
-      )
+      this.wrong.push(`${origin}: ${list.name} is no list in YAML or JSON: write ${list.example}.`)
       return
     }
-    this.drafts = items.map((item: object, at) => {
-      const draft: DestinationDraft = new Map()
+    const drafts = items.map((item: object, at) => {
+      const draft: Draft = new Map()
       for (const [key, value] of Object.entries(item) as [string, unknown][])
-        this.takeKey(draft, at, key, { value, origin })
+        this.takeKey(list, draft, at, key, { value, origin })
       return draft
     })
+    this.drafts.set(list.name, drafts)
   }
 
-  private takeKey(draft: DestinationDraft, at: number, key: string, written: Written): void {
-    const names = DESTINATION_OPTIONS.map(({ name }) => name)
+  private takeKey(list: OptionList, draft: Draft, at: number, key: string, written: Written): void {
+    const names = list.rows.map(({ name }) => name)
     // A key without a value leaves the default.
     if (!names.includes(key)) {
-      this.wrong.push(`${written.origin}: there is no option destinations.${at}.${key}${nearest(key, names)}.`)
+      this.wrong.push(`${written.origin}: there is no option ${list.name}.${at}.${key}${nearest(key, names)}.`)
     } else if (written.value !== null) draft.set(key, written)
   }
 
-  private destinationOf(draft: DestinationDraft, at: number): DestinationConfig {
-    const destination: Record<string, unknown> = { ...DESTINATION_DEFAULTS }
-    for (const option of DESTINATION_OPTIONS) {
-      const name = `destinations.${at}.${option.name}`
+  private itemOf(list: OptionList, draft: Draft, at: number): object {
+    const item: Record<string, unknown> = { ...list.defaults }
+    for (const option of list.rows) {
+      const name = `${list.name}.${at}.${option.name}`
       const written = draft.get(option.name)
       this.origins.set(name, written?.origin ?? 'default')
-      if (written !== undefined)
-        destination[option.field] = this.valueOf(option, name, written) ?? destination[option.field]
+      if (written !== undefined) item[option.field] = this.valueOf(option, name, written) ?? item[option.field]
     }
     const [first] = draft.values()
-    this.origins.set(`destinations.${at}`, first?.origin ?? 'default')
-    this.origins.set('destinations', first?.origin ?? 'default')
-    const where = this.originOf(`destinations.${at}`)
-    if (!draft.has('endpoint')) {
-      this.wrong.push(`${where}destinations.${at}.endpoint is missing: write the address of the backend.`)
+    this.origins.set(`${list.name}.${at}`, first?.origin ?? 'default')
+    this.origins.set(list.name, first?.origin ?? 'default')
+    const where = this.originOf(`${list.name}.${at}`)
+    if (!draft.has(list.address)) {
+      this.wrong.push(`${where}${list.name}.${at}.${list.address} is missing: write the address of ${list.of}.`)
     }
     if (draft.has('certFile') !== draft.has('keyFile')) {
-      this.wrong.push(`${where}destinations.${at} has one of certFile and keyFile: it needs both, or neither.`)
+      this.wrong.push(`${where}${list.name}.${at} has one of certFile and keyFile: it needs both, or neither.`)
     }
-    return destination as unknown as DestinationConfig
+    return item
   }
 
   /** Where something was told, to begin a complaint with. */
@@ -241,8 +251,9 @@ class Loading {
         const origin = at(key)
         const option = OPTIONS.find((row) => row.name === name)
         const empty = plain(value) === null
-        if (name === 'destinations') {
-          if (!empty) this.drafts = list(value, origin)
+        const list = LISTS.find((list) => list.name === name)
+        if (list !== undefined) {
+          if (!empty) this.drafts.set(name, itemsOf(list, value, origin))
         } else if (option !== undefined) {
           // A key without a value leaves the default.
           if (!empty) this.take(option, { value: plain(value), origin })
@@ -259,17 +270,17 @@ class Loading {
         }
       }
     }
-    const list = (node: unknown, origin: string): DestinationDraft[] => {
+    const itemsOf = (list: OptionList, node: unknown, origin: string): Draft[] => {
       if (!isSeq(node) || !node.items.every(isMap)) {
         this.wrong.push(
-          `${origin}: destinations is no list of destinations: write each as "- name: …" with its endpoint below.`,
+          `${origin}: ${list.name} is no list of ${list.what}: write each as "- name: …" with its ${list.address} below.`,
         )
         return []
       }
       return node.items.map((item, number) => {
-        const draft: DestinationDraft = new Map()
+        const draft: Draft = new Map()
         for (const { key, value } of item.items) {
-          this.takeKey(draft, number, String(plain(key)), { value: plain(value), origin: at(key) })
+          this.takeKey(list, draft, number, String(plain(key)), { value: plain(value), origin: at(key) })
         }
         return draft
       })

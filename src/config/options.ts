@@ -2,7 +2,7 @@
 
 import { parse } from 'yaml'
 import { z } from 'zod'
-import type { DestinationConfig, SubspanConfig } from './config.ts'
+import type { DestinationConfig, PullTargetConfig, SubspanConfig } from './config.ts'
 
 /** One option. */
 export interface OptionRow {
@@ -196,7 +196,7 @@ const destinationName: Kind = {
   show: String,
 }
 /** Told item by item; see `load.ts`. */
-const destinations: Kind = {
+const items: Kind = {
   allowed: 'a list, see below',
   value: z.array(z.unknown()),
   show: (value) => (Array.isArray(value) && value.length > 0 ? `${value.length} of them` : '[]'),
@@ -228,6 +228,18 @@ export const DESTINATION_DEFAULTS: DestinationConfig = {
   keyFile: '',
 }
 
+/** What a target of pulls is unless it is told otherwise. */
+export const PULL_TARGET_DEFAULTS: PullTargetConfig = {
+  name: '',
+  url: '',
+  service: '',
+  instance: '',
+  headers: {},
+  caFile: '',
+  certFile: '',
+  keyFile: '',
+}
+
 /** What everything is unless it is told otherwise. */
 export const DEFAULTS: SubspanConfig = {
   publicUrl: '',
@@ -242,6 +254,7 @@ export const DEFAULTS: SubspanConfig = {
   late: { enabled: true, maxAgeMs: 10 * MS.m, keepBytes: 128 * BYTES.MiB },
   enrich: { mode: 'both', maxChildrenPerSpan: 16, maxChildrenPerTrace: 500, maxBytesPerTrace: 256 * BYTES.KiB },
   captures: { maxBytes: 512 * BYTES.MiB, keepBytes: 4 * BYTES.GiB, idleTimeoutMs: 60 * MS.s },
+  pull: { targets: [], maxLengthMs: 1 * MS.m, timeoutMs: 30 * MS.s, maxAtATime: 4 },
   decode: { workers: 1, memoryBytes: 1 * BYTES.GiB, deadlineMs: 5 * MS.m },
   store: { maxBytes: 4 * BYTES.GiB, retainMs: 15 * MS.m, fsync: true, segmentBytes: 64 * BYTES.MiB },
   destinations: [],
@@ -316,6 +329,14 @@ export const OPTIONS: readonly OptionRow[] = [
   row('captures.maxBytes', bytes, 'Largest capture, unpacked.'),
   row('captures.keepBytes', bytes, 'Disk for capture files; the oldest that are decoded go first.'),
   row('captures.idleTimeoutMs', duration, 'An upload that sends nothing for this long is given up.'),
+  row(
+    'pull.targets',
+    items,
+    'Programs that captures may be pulled from (POST /api/v1/captures/pull, `subspan pull`); no others are asked.',
+  ),
+  row('pull.maxLengthMs', duration, 'Longest recording that may be asked for.'),
+  row('pull.timeoutMs', duration, 'For a recording to end beyond its length: large programs take seconds to stop.'),
+  row('pull.maxAtATime', whole(1, 1_000), 'Recordings under way at a time, a decoding thread each.'),
   row('decode.workers', whole(1, 64), 'Captures decoded at a time, a thread each.'),
   row('decode.memoryBytes', bytes, 'Memory of one such thread; a capture that needs more is set aside.'),
   row('decode.deadlineMs', duration, 'A capture that takes longer is set aside.'),
@@ -331,11 +352,7 @@ export const OPTIONS: readonly OptionRow[] = [
     'Whether an acknowledged span is on the disk itself; false trades that for speed: a crash of the machine loses the last seconds.',
   ),
   row('store.segmentBytes', disk, 'Size of one file of the journal.'),
-  row(
-    'destinations',
-    destinations,
-    'Where spans go. None: OTEL_EXPORTER_OTLP_ENDPOINT names one, or they stay in the store.',
-  ),
+  row('destinations', items, 'Where spans go. None: OTEL_EXPORTER_OTLP_ENDPOINT names one, or they stay in the store.'),
   row('log.level', oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'), 'What is logged, on standard error.'),
   row(
     'log.format',
@@ -360,4 +377,61 @@ export const DESTINATION_OPTIONS: readonly OptionRow[] = [
   row('caFile', text, 'PEM file with the authorities that its certificate must be of; empty: those of Node.'),
   row('certFile', text, 'PEM file with the certificate that we show; with keyFile.'),
   row('keyFile', text, 'PEM file with the key of that certificate.'),
+]
+
+/** The options of each of `pull.targets`. */
+export const PULL_TARGET_OPTIONS: readonly OptionRow[] = [
+  row('name', text, 'What it is called in requests and answers; empty: the host and port of its address.'),
+  row(
+    'url',
+    address,
+    'Base address of its net/http/pprof; /debug/pprof/trace is added to its path unless that ends in /trace.',
+  ),
+  row('service', text, '`service.name` of its spans, so that they wait while it is recorded.'),
+  row('instance', text, 'Its instance id, pod uid or name, host or host:pid.'),
+  row('headers', headers, 'Sent with every request, for authorization or another Host; never shown.', true),
+  row('caFile', text, 'PEM file with the authorities that its certificate must be of; empty: those of Node.'),
+  row('certFile', text, 'PEM file with the certificate that we show; with keyFile.'),
+  row('keyFile', text, 'PEM file with the key of that certificate.'),
+]
+
+/** An option that is a list of groups of options. */
+export interface OptionList {
+  readonly name: string
+  readonly variable: string
+  readonly rows: readonly OptionRow[]
+  /** Of one item. */
+  readonly defaults: object
+  /** Option that each item must have. */
+  readonly address: string
+  /** Whose address it is, and what the items are, for messages. */
+  readonly of: string
+  readonly what: string
+  readonly example: string
+  readonly most: number
+}
+
+export const LISTS: readonly OptionList[] = [
+  {
+    name: 'destinations',
+    variable: 'SUBSPAN_DESTINATIONS',
+    rows: DESTINATION_OPTIONS,
+    defaults: DESTINATION_DEFAULTS,
+    address: 'endpoint',
+    of: 'the backend',
+    what: 'destinations',
+    example: '[{name: tempo, endpoint: "http://tempo:4318"}]',
+    most: 32,
+  },
+  {
+    name: 'pull.targets',
+    variable: 'SUBSPAN_PULL_TARGETS',
+    rows: PULL_TARGET_OPTIONS,
+    defaults: PULL_TARGET_DEFAULTS,
+    address: 'url',
+    of: "the program's pprof",
+    what: 'targets',
+    example: '[{url: "http://auth:6060", service: auth}]',
+    most: 1_000,
+  },
 ]

@@ -1,7 +1,7 @@
 // reference.ts: the whole configuration for people: each option with its value, where that comes from, and a sentence.
 
 import { fieldOf, type LoadedConfig } from './load.ts'
-import { DEFAULTS, DESTINATION_DEFAULTS, DESTINATION_OPTIONS, type OptionRow, OPTIONS } from './options.ts'
+import { DEFAULTS, LISTS, type OptionRow, OPTIONS } from './options.ts'
 
 /**
  * The configuration as text, an option a paragraph: name, value, where it comes from, what it is for, what may be written.
@@ -15,18 +15,25 @@ export function renderReference({ config, origins }: LoadedConfig, bold: (text: 
     const from = origin === 'default' ? 'by default' : `from ${origin}; by default ${show(byDefault)}`
     return `${bold(name)} = ${show(value)}  (${from})\n    ${doc}\n    ${allowed}; ${variable}\n`
   }
-  // Without a destination, the first that could be is shown.
-  const destinations = config.destinations.length > 0 ? config.destinations : [DESTINATION_DEFAULTS]
   const paragraphs = OPTIONS.flatMap((row) => {
     const { field, name, variable } = row
-    const own = paragraph(row, name, variable, fieldOf(config, field), fieldOf(DEFAULTS, field))
-    if (name !== 'destinations') return [own]
-    const each = destinations.flatMap((destination, at) =>
-      DESTINATION_OPTIONS.map((inner) => {
+    const value = fieldOf(config, field)
+    const own = paragraph(row, name, variable, value, fieldOf(DEFAULTS, field))
+    const list = LISTS.find((list) => list.name === name)
+    if (list === undefined) return [own]
+    // Of an empty list, the first item that could be is shown.
+    const items = Array.isArray(value) && value.length > 0 ? (value as object[]) : [list.defaults]
+    const each = items.flatMap((item, at) =>
+      list.rows.map((inner) => {
         const short = inner.variable.replace(/^SUBSPAN_/, '')
-        const value = fieldOf(destination, inner.field)
-        const byDefault = fieldOf(DESTINATION_DEFAULTS, inner.field)
-        return paragraph(inner, `${name}.${at}.${inner.name}`, `${variable}_${at}_${short}`, value, byDefault)
+        const byDefault = fieldOf(list.defaults, inner.field)
+        return paragraph(
+          inner,
+          `${name}.${at}.${inner.name}`,
+          `${variable}_${at}_${short}`,
+          fieldOf(item, inner.field),
+          byDefault,
+        )
       }),
     )
     return [own, ...each]

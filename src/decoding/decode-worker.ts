@@ -6,6 +6,7 @@ import { Failure, messageOf } from '../base/failure.ts'
 import { CaptureAnalysis } from '../breakdown/analysis.ts'
 import type { TaskRecord } from '../breakdown/breakdown.ts'
 import type { DecodedBatch } from '../bridge/ports.ts'
+import { FileGrowth, growingFile } from './growing-file.ts'
 import { columnBytesOf, TaskPacker } from './task-packer.ts'
 import type { FromWorker, ToWorker, WorkerTask } from './messages.ts'
 import { unpack } from './unpack.ts'
@@ -19,7 +20,8 @@ const MAX_UNTAKEN = 4
 
 if (parentPort === null) throw new Error('decode-worker.ts runs as a worker thread only')
 const port = parentPort
-const { path, name, maxUnpackedBytes, maxMemoryBytes } = workerData as WorkerTask
+const { path, name, maxUnpackedBytes, maxMemoryBytes, growing } = workerData as WorkerTask
+const growth = new FileGrowth()
 
 let tasks: TaskRecord[] = []
 let bytes = 0
@@ -32,10 +34,19 @@ let untaken = 0
 let taken: (() => void) | null = null
 
 port.on('message', (message: ToWorker) => {
-  if (message.type !== 'taken') return
-  untaken--
-  taken?.()
-  taken = null
+  switch (message.type) {
+    case 'taken':
+      untaken--
+      taken?.()
+      taken = null
+      return
+    case 'grown':
+      growth.reach(message.bytes)
+      return
+    case 'whole':
+      growth.end()
+      return
+  }
 })
 
 const analysis = new CaptureAnalysis(
@@ -54,7 +65,9 @@ const analysis = new CaptureAnalysis(
 
 try {
   let unpacked = 0
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Uint8Array>
+  const file = growing
+    ? growingFile(path, growth, CHUNK_BYTES)
+    : (createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Uint8Array>)
   let compression: Failure | null = null
   try {
     for await (const chunk of unpack(file, name)) {

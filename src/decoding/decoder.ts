@@ -36,9 +36,10 @@ export class WorkerDecoder implements Decoder {
     new CaptureDecoder({}, { events: () => undefined }).push(unpacked.subarray(0, HEADER_BYTES))
   }
 
-  decode(path: string, name: string, listener: DecodeListener): Promise<CaptureInfo> {
+  decode(path: string, name: string, listener: DecodeListener, growth?: AsyncIterable<number>): Promise<CaptureInfo> {
     const { maxUnpackedBytes, workerMemoryBytes, deadlineMs } = this.options
-    const task: WorkerTask = { path, name, maxUnpackedBytes, maxMemoryBytes: workerMemoryBytes }
+    const growing = growth !== undefined
+    const task: WorkerTask = { path, name, maxUnpackedBytes, maxMemoryBytes: workerMemoryBytes, growing }
     const worker = new Worker(this.options.workerUrl ?? new URL('./decode-worker.js', import.meta.url), {
       workerData: task,
       resourceLimits: { maxOldGenerationSizeMb: Math.max(64, Math.floor(workerMemoryBytes / (1 << 20))) },
@@ -48,11 +49,20 @@ export class WorkerDecoder implements Decoder {
     this.running.add(worker)
     return new Promise<CaptureInfo>((resolve, reject) => {
       const fail = (sentence: string): void => reject(new Failure('CAPTURE_WORKER', sentence))
-      const deadline = setTimeout(() => {
-        fail(
-          `decoding ${name} did not end within ${deadlineMs / 1000} s and was stopped: record for a shorter time, or raise decode.deadline.`,
-        )
-      }, deadlineMs)
+      let deadline: NodeJS.Timeout | undefined = undefined
+      const begin = (): void => {
+        deadline = setTimeout(() => {
+          fail(
+            `decoding ${name} did not end within ${deadlineMs / 1000} s and was stopped: record for a shorter time, or raise decode.deadline.`,
+          )
+        }, deadlineMs)
+      }
+      if (growth === undefined) begin()
+      else {
+        void this.follow(growth, worker).then(() => {
+          if (this.running.has(worker)) begin()
+        }, reject)
+      }
       const leave = (): void => {
         clearTimeout(deadline)
         this.running.delete(worker)
@@ -90,6 +100,16 @@ export class WorkerDecoder implements Decoder {
         leave()
       })
     })
+  }
+
+  /** Tells a worker how its file grows, to its end. */
+  private async follow(growth: AsyncIterable<number>, worker: Worker): Promise<void> {
+    const tell = (message: ToWorker): void => worker.postMessage(message)
+    for await (const bytes of growth) {
+      if (!this.running.has(worker)) return
+      tell({ type: 'grown', bytes })
+    }
+    tell({ type: 'whole' })
   }
 
   /** Stops every decoding; each fails with CAPTURE_WORKER. */

@@ -13,6 +13,8 @@ export interface WorkerTask {
   readonly maxUnpackedBytes: number
   /** Memory in typed arrays, which V8's own limits do not count. */
   readonly maxMemoryBytes: number
+  /** The file is being written while it is read: its length comes in messages. */
+  readonly growing: boolean
 }
 
 /** From the worker. */
@@ -21,7 +23,11 @@ export type FromWorker =
   | { readonly type: 'done'; readonly info: CaptureInfo }
   | { readonly type: 'failed'; readonly code: FailureCode; readonly message: string }
 
-/** To the worker: a batch was taken. */
-export interface ToWorker {
-  readonly type: 'taken'
-}
+/** To the worker. */
+export type ToWorker =
+  /** A batch was taken. */
+  | { readonly type: 'taken' }
+  /** The file has grown to so many bytes. */
+  | { readonly type: 'grown'; readonly bytes: number }
+  /** It will not grow any more. */
+  | { readonly type: 'whole' }

@@ -6,8 +6,10 @@ import { pipeline, type Transform } from 'node:stream'
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
 import { utf8Of } from '../base/bytes.ts'
 import { Failure, messageOf } from '../base/failure.ts'
-import type { AcceptedCapture, Announcement, CaptureName, CaptureView } from '../bridge/captures.ts'
-import type { Counters, Log } from '../bridge/ports.ts'
+import type { Announcement } from '../bridge/announcements.ts'
+import type { CaptureView } from '../bridge/capture-view.ts'
+import type { AcceptedCapture } from '../bridge/captures.ts'
+import type { CaptureName, CaptureOrigin, Counters, Log } from '../bridge/ports.ts'
 import { answer } from './answer.ts'
 import { type BodyBudget, encodingOf, unpackerOf, withBody } from './body.ts'
 import { retryAfter } from './otlp-http.ts'
@@ -16,11 +18,20 @@ import { refusalOf } from './status.ts'
 /** What the API needs. */
 export interface ApiDoor {
   /** @throws Failure for bytes that are no capture, or do not fit, or cannot be stored */
-  acceptCapture(name: CaptureName, chunks: AsyncIterable<Uint8Array>): Promise<AcceptedCapture>
+  acceptCapture(name: CaptureName, origin: CaptureOrigin, chunks: AsyncIterable<Uint8Array>): Promise<AcceptedCapture>
   /** Newest first. */
   captures(): readonly CaptureView[]
   capture(id: string): CaptureView | null
+  /** @throws Failure OVERLOADED */
   announce(name: CaptureName, seconds: number): Announcement
+  /** Announced and not come yet, oldest first. */
+  announcements(): readonly Announcement[]
+  /**
+   * Has a capture recorded; resolves with what is answered when that is under way.
+   *
+   * @throws Failure when the target may not be asked, or refuses
+   */
+  pull(target: string, seconds: number): Promise<{ readonly id: string }>
   /** Null when ready, else why not, as a sentence. */
   notReady(): string | null
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
@@ -40,6 +51,8 @@ const CAPTURES = '/api/v1/captures'
 /** Seconds that may be announced at once. */
 const MAX_ANNOUNCED_SECONDS = 3_600
 const MAX_NAME = 512
+const DEFAULT_PULL_SECONDS = 5
+const SMALL = { maxBytes: 16_384, option: 'nothing: such a request is small' }
 const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
 
 /** A handler of requests for `listen`. */
@@ -71,14 +84,19 @@ export function api(door: ApiDoor): (request: IncomingMessage, response: ServerR
     send(request, response, 202, { ...accepted, status }, { location: status })
   })
   app.post(`${CAPTURES}/announce`, async (request, response) => {
-    const limits = { maxBytes: 16_384, option: 'nothing: an announcement is small' }
-    const { name, seconds } = await withBody(request, limits, door.budget, (body) =>
+    const { name, seconds } = await withBody(request, SMALL, door.budget, (body) =>
       Promise.resolve(parseAnnouncement(body)),
     )
     send(request, response, 202, door.announce(name, seconds))
   })
+  app.post(`${CAPTURES}/pull`, async (request, response) => {
+    const { target, seconds } = await withBody(request, SMALL, door.budget, (body) => Promise.resolve(parsePull(body)))
+    const pull = await door.pull(target, seconds)
+    const status = `${CAPTURES}/${pull.id}`
+    send(request, response, 202, { ...pull, status }, { location: status })
+  })
   app.get(CAPTURES, (request, response) => {
-    send(request, response, 200, { captures: door.captures() })
+    send(request, response, 200, { captures: door.captures(), announced: door.announcements() })
   })
   app.get(`${CAPTURES}/:id`, (request, response) => {
     const view = door.capture(request.params.id)
@@ -90,7 +108,7 @@ export function api(door: ApiDoor): (request: IncomingMessage, response: ServerR
     }
     send(request, response, 200, view)
   })
-  for (const path of [CAPTURES, `${CAPTURES}/announce`]) app.all(path, refuseMethod)
+  for (const path of [CAPTURES, `${CAPTURES}/announce`, `${CAPTURES}/pull`]) app.all(path, refuseMethod)
   app.use((request) => {
     throw new Failure(
       'NOT_FOUND',
@@ -108,7 +126,7 @@ export function api(door: ApiDoor): (request: IncomingMessage, response: ServerR
 
 const refuseMethod: RequestHandler = (request, response) => {
   const body = { error: { code: 'REQUEST', message: `${request.method} is not taken at ${request.path}.` } }
-  const allow = request.path.endsWith('announce') ? 'POST' : 'GET, POST'
+  const allow = request.path === CAPTURES ? 'GET, POST' : 'POST'
   send(request, response, 405, body, { allow })
 }
 
@@ -133,7 +151,8 @@ async function takeCapture(door: ApiDoor, request: Request): Promise<AcceptedCap
   }
   const unpacker = unpackerOf(encodingOf(request))
   const sent = untilIdle(request, door.idleTimeoutMs)
-  return door.acceptCapture(name, unpacker === null ? sent : unpacked(sent, unpacker))
+  const origin = { by: 'upload', from: request.socket.remoteAddress ?? '', seconds: null } as const
+  return door.acceptCapture(name, origin, unpacker === null ? sent : unpacked(sent, unpacker))
 }
 
 /** The chunks of an upload; gives up on a sender that stops in the middle. */
@@ -197,17 +216,31 @@ function nameIn(value: unknown, parameter: string): string {
   return value
 }
 
-function parseAnnouncement(body: Uint8Array): { readonly name: CaptureName; readonly seconds: number } {
+/** The members of a JSON object; none when it is no object. */
+function parseMembers(body: Uint8Array, example: string): Record<string, unknown> {
   let parsed: unknown
   try {
     parsed = JSON.parse(Buffer.from(body).toString('utf8'))
   } catch (thrown) {
-    throw new Failure('REQUEST', `the body is no JSON (${messageOf(thrown)}): send {"service":"auth","seconds":5}.`)
+    throw new Failure('REQUEST', `the body is no JSON (${messageOf(thrown)}): send ${example}.`)
   }
-  const { service, instance, seconds } = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<
-    string,
-    unknown
-  >
+  return (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>
+}
+
+function parsePull(body: Uint8Array): { readonly target: string; readonly seconds: number } {
+  const example = '{"target":"http://auth:6060","seconds":5}'
+  const { target, seconds = DEFAULT_PULL_SECONDS } = parseMembers(body, example)
+  if (typeof target !== 'string' || target === '') {
+    throw new Failure('REQUEST', `a pull names a target of pull.targets, by name or address: ${example}.`)
+  }
+  if (typeof seconds !== 'number') {
+    throw new Failure('REQUEST', `seconds is ${JSON.stringify(seconds)}: it must be a number, as in ${example}.`)
+  }
+  return { target, seconds }
+}
+
+function parseAnnouncement(body: Uint8Array): { readonly name: CaptureName; readonly seconds: number } {
+  const { service, instance, seconds } = parseMembers(body, '{"service":"auth","seconds":5}')
   if (typeof service !== 'string' || service === '') {
     throw new Failure(
       'REQUEST',

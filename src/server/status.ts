@@ -13,6 +13,7 @@ const INVALID_ARGUMENT = 3
 const NOT_FOUND = 5
 const RESOURCE_EXHAUSTED = 8
 const DEADLINE_EXCEEDED = 4
+const ABORTED = 10
 const INTERNAL = 13
 const UNAVAILABLE = 14
 
@@ -37,6 +38,9 @@ const STATUS_OF_CODE: Readonly<Record<FailureCode, FailureStatus>> = {
   OVERLOADED: { http: 429, grpc: RESOURCE_EXHAUSTED },
   STORE: { http: 503, grpc: UNAVAILABLE },
   DESTINATION: { http: 500, grpc: INTERNAL },
+  TARGET: { http: 502, grpc: UNAVAILABLE },
+  TARGET_BUSY: { http: 409, grpc: ABORTED },
+  TARGET_TIMEOUT: { http: 504, grpc: DEADLINE_EXCEEDED },
   CONFIG: { http: 500, grpc: INTERNAL },
   FILE: { http: 500, grpc: INTERNAL },
   USAGE: { http: 500, grpc: INTERNAL },

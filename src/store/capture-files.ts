@@ -1,9 +1,9 @@
 // capture-files.ts: captures as files, named by the hash of their bytes, within a total size.
 
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, type Hash, randomBytes, randomUUID } from 'node:crypto'
 import { Failure, messageOf } from '../base/failure.ts'
-import type { CaptureFiles, Log, StoredCapture } from '../bridge/ports.ts'
-import { type Disk, diskFailure } from './disk.ts'
+import type { CaptureFiles, GrowingCapture, Log, StoredCapture } from '../bridge/ports.ts'
+import { type Disk, type DiskFile, diskFailure } from './disk.ts'
 import type { CaptureFileOptions } from './options.ts'
 
 /** What the capture files need. */
@@ -22,7 +22,7 @@ const PART = '.part'
 const RETRY_AFTER_SECONDS = 30
 
 interface StoredFile {
-  readonly bytes: number
+  bytes: number
   /** Uploads and decodings that need it. */
   uses: number
 }
@@ -85,7 +85,7 @@ export class StoredCaptureFiles implements CaptureFiles {
       } finally {
         await file.close()
       }
-      return await this.keep(hash.digest('hex').slice(0, 32), part, upload)
+      return await this.keep(contentIdOf(hash), part, upload)
     } catch (thrown) {
       this.total -= upload.bytes
       await disk.remove(part).catch((error: unknown) => {
@@ -115,16 +115,59 @@ export class StoredCaptureFiles implements CaptureFiles {
     return { id, bytes, known: true }
   }
 
+  /** Its file has its name from the first byte on: what a process that dies leaves of it is decoded by the next. */
+  begin(): GrowingCapture {
+    const { folder, disk } = this.setup
+    const id = randomBytes(16).toString('hex')
+    const hash = createHash('sha256')
+    const size = { bytes: 0 }
+    let file: DiskFile | null = null
+    return {
+      id,
+      add: async (chunk) => {
+        const at = size.bytes
+        await this.takeRoom(size, chunk.length)
+        try {
+          if (file === null) {
+            file = await this.stored(disk.create(this.path(id)))
+            // One use is the decoding's, the other is over when nothing comes any more.
+            this.files.set(id, { bytes: 0, uses: 2 })
+          }
+          await this.stored(file.write([chunk], at))
+        } catch (thrown) {
+          this.total -= chunk.length
+          size.bytes = at
+          throw thrown
+        }
+        hash.update(chunk)
+        const known = this.files.get(id)
+        if (known !== undefined) known.bytes = size.bytes
+      },
+      end: async () => {
+        const { bytes } = size
+        try {
+          await this.stored(file?.sync() ?? Promise.resolve())
+          if (file !== null) await this.stored(disk.syncFolder(folder))
+        } finally {
+          this.settled(id)
+          await file?.close()
+        }
+        return { contentId: contentIdOf(hash), bytes }
+      },
+    }
+  }
+
   path(id: string): string {
     return `${this.setup.folder}/${id}${SUFFIX}`
   }
 
   /** The capture is (again, after a restart) to be decoded: its file stays. */
-  needed(id: string): void {
+  needed(id: string): number {
     this.use(id)
+    return this.files.get(id)?.bytes ?? 0
   }
 
-  /** The capture was decoded or given up: its file may leave when others need the room. Once for every `write` and `needed`. */
+  /** The capture was decoded or given up: its file may leave when others need the room. Once for every `write`, `needed` and first `add`. */
   settled(id: string): void {
     const file = this.files.get(id)
     if (file !== undefined) file.uses = Math.max(0, file.uses - 1)
@@ -188,6 +231,11 @@ export class StoredCaptureFiles implements CaptureFiles {
       throw diskFailure(thrown, `the capture could not be stored in ${this.setup.folder}`)
     }
   }
+}
+
+/** What a capture with these bytes is called. */
+function contentIdOf(hash: Hash): string {
+  return hash.digest('hex').slice(0, 32)
 }
 
 function number(value: number): string {

@@ -43,6 +43,7 @@ export const METRICS: readonly MetricRow[] = [
   gauge('subspan_task_bytes', 'Bytes of the tasks kept for spans that come later.'),
   // Captures
   counter('subspan_captures_total', 'Captures that were decoded or given up, by state.', 'state'),
+  counter('subspan_pulls_total', 'Recordings on demand that ended: whole, or the code of what ended them.', 'result'),
   counter('subspan_captures_crowded_out_total', 'Captures whose tasks left early because others needed the memory.'),
   gauge('subspan_captures_waiting', 'Captures that wait to be decoded or are being decoded.'),
   counter('subspan_capture_problems_total', 'Problems found in captures, by code.', 'code'),

@@ -60,12 +60,12 @@ export function openTelemetry(options: TelemetryOptions, version: string, stream
     },
     watchDecoder: (decoder) => ({
       checkHead: (head) => decoder.checkHead(head),
-      async decode(path, name, listener) {
+      async decode(path, name, listener, growth) {
         const startedMs = performance.now()
         let result = 'done'
         try {
           const info = await spans.within('decode capture', { 'subspan.capture': name }, () =>
-            decoder.decode(path, name, listener),
+            decoder.decode(path, name, listener, growth),
           )
           metrics.add('subspan_capture_bytes_total', info.bytes)
           metrics.add('subspan_capture_events_total', info.events)

@@ -50,7 +50,7 @@ function capture(
   snapshot = true,
   lost: readonly { startNs: number; endNs: number }[] = [],
 ): KnownCapture {
-  const known = new KnownCapture('c', { service: '', instance: '' }, 0, 0, 1, {})
+  const known = new KnownCapture('c', { service: '', instance: '' }, { by: 'upload', from: '', seconds: null }, 0, {})
   known.take(
     {
       tasks,
@@ -148,7 +148,7 @@ test('tasks below a task that name spans, at any depth', () => {
 })
 
 test('tasks beyond the memory for tasks are not kept, and counted', () => {
-  const known = new KnownCapture('c', { service: '', instance: '' }, 0, 0, 1, {})
+  const known = new KnownCapture('c', { service: '', instance: '' }, { by: 'upload', from: '', seconds: null }, 0, {})
   const batch = {
     tasks: [task(1, named(1), 0, 1), task(2, named(2), 0, 1), task(3, named(3), 0, 1)],
     newReasons: [''],

@@ -24,7 +24,7 @@ describe('the command line', () => {
     expect(subspan(['--version'])).toEqual({ exitCode: 0, out: `${manifest.version}\n`, err: '' })
   })
 
-  test.each(['serve', 'analyze', 'join', 'enrich', 'config'])('the help of %s has examples', (command) => {
+  test.each(['serve', 'pull', 'analyze', 'join', 'enrich', 'config'])('the help of %s has examples', (command) => {
     const { exitCode, out } = subspan([command, '--help'])
     expect(exitCode).toBe(0)
     expect(out).toMatch(

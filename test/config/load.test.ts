@@ -141,6 +141,42 @@ describe('the sources', () => {
   })
 })
 
+describe('targets of pulls', () => {
+  test('from a file, a variable, and parts of one', () => {
+    const yaml =
+      'pull:\n  maxLength: 2m\n  targets:\n    - url: http://auth:6060\n      service: auth\n    - url: http://cache:6060\n'
+    const { config, origins } = load(
+      yaml,
+      { SUBSPAN_PULL_TARGETS_1_NAME: 'cache' },
+      { 'pull.targets.1.instance': 'cache-0' },
+    )
+    expect(config.pull.maxLengthMs).toBe(120_000)
+    expect(config.pull.targets).toMatchObject([
+      { name: '', url: 'http://auth:6060', service: 'auth', instance: '', headers: {} },
+      { name: 'cache', url: 'http://cache:6060', service: '', instance: 'cache-0' },
+    ])
+    expect(origins.get('pull.targets.0.url')).toMatch(/\.yaml:4:7$/)
+    expect(
+      load(null, { SUBSPAN_PULL_TARGETS: '[{url: "http://a", service: a}]' }, {}).config.pull.targets,
+    ).toMatchObject([{ url: 'http://a', service: 'a' }])
+  })
+
+  test.each<[yaml: string, complaint: RegExp]>([
+    [
+      'pull:\n  targets:\n    - service: auth\n',
+      /pull\.targets\.0\.url is missing: write the address of the program's pprof/,
+    ],
+    ['pull:\n  targets:\n    - http://auth:6060\n', /pull\.targets is no list of targets.*with its url below/],
+    ['pull:\n  targets:\n    - url: auth\n', /pull\.targets\.0\.url is "auth"/],
+    [
+      'pull:\n  targets:\n    - url: http://a\n      sevice: b\n',
+      /no option pull\.targets\.0\.sevice; did you mean service\?/,
+    ],
+  ])('%j is refused', (yaml, complaint) => {
+    expect(complaints(yaml)).toMatch(complaint)
+  })
+})
+
 describe('destinations', () => {
   test('are told by a file, and changed and added to by variables and flags', () => {
     const { config, origins } = load(

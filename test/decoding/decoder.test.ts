@@ -1,6 +1,6 @@
 // decoder.test.ts: captures decoded in real worker threads, within limits.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -83,6 +83,76 @@ describe('a capture in a worker', () => {
     await expect(decode(join(folder, 'missing'))).rejects.toMatchObject({
       message: expect.stringContaining('ENOENT') as unknown,
     })
+  })
+})
+
+describe('a file that grows', () => {
+  const long = readFileSync(fixturePath('captures', 'go1.26', 'messages-long.trace'))
+
+  test('is decoded as it comes, to the same end', async () => {
+    const path = file('growing', new Uint8Array(0))
+    const whole = await decode(fixturePath('captures', 'go1.26', 'messages-long.trace'))
+    const batches: DecodedBatch[] = []
+    const size = Math.ceil(long.length / 8)
+    let decodedBeforeTheEnd = 0
+    const growth = async function* (): AsyncGenerator<number> {
+      for (let at = 0; at < long.length; at += size) {
+        appendFileSync(path, long.subarray(at, at + size))
+        yield Math.min(at + size, long.length)
+        // The last piece comes when something of the others was decoded.
+        if (at + 2 * size >= long.length && at + size < long.length) {
+          while (batches.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+          decodedBeforeTheEnd = batches.flatMap(({ tasks }) => tasks).length
+        }
+      }
+    }
+    const info = await new WorkerDecoder(LIMITS).decode(
+      path,
+      'the capture',
+      { tasks: (batch) => batches.push(batch) },
+      growth(),
+    )
+    expect(info).toEqual(whole.info)
+    expect(batches.flatMap(({ tasks }) => tasks)).toEqual(whole.tasks)
+    expect(decodedBeforeTheEnd).toBeGreaterThan(0)
+  })
+
+  test('gzip is unpacked as it comes', async () => {
+    const packed = gzipSync(long)
+    const path = file('growing.gz', packed.subarray(0, 1_000))
+    const growth = async function* (): AsyncGenerator<number> {
+      yield 1_000
+      await Promise.resolve()
+      appendFileSync(path, packed.subarray(1_000))
+      yield packed.length
+    }
+    const batches: DecodedBatch[] = []
+    await new WorkerDecoder(LIMITS).decode(path, 'the capture', { tasks: (batch) => batches.push(batch) }, growth())
+    expect(batches.flatMap(({ tasks }) => tasks).length).toBeGreaterThan(100)
+  })
+
+  test('the deadline counts from its end on', async () => {
+    const path = file('slow', long)
+    const growth = async function* (): AsyncGenerator<number> {
+      yield long.length
+      await new Promise((resolve) => setTimeout(resolve, 2_500))
+    }
+    const limits = { ...LIMITS, deadlineMs: 2_000 }
+    const decoding = new WorkerDecoder(limits).decode(path, 'the capture', { tasks: () => undefined }, growth())
+    await expect(decoding).resolves.toMatchObject({ header: 'go 1.26 trace' })
+  })
+
+  test('who stops waiting for the rest ends it', async () => {
+    const path = file('endless', long.subarray(0, 100_000))
+    const decoder = new WorkerDecoder(LIMITS)
+    const growth = async function* (): AsyncGenerator<number> {
+      yield 100_000
+      await new Promise(() => undefined)
+    }
+    const decoding = decoder.decode(path, 'the capture', { tasks: () => undefined }, growth())
+    const outcome = expect(decoding).rejects.toMatchObject({ code: 'CAPTURE_WORKER' })
+    await decoder.stop()
+    await outcome
   })
 })
 

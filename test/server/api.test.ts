@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
-import type { CaptureName } from '../../src/bridge/captures.ts'
+import type { CaptureName } from '../../src/bridge/ports.ts'
 import { api, type ApiDoor } from '../../src/server/api.ts'
 import { BodyBudget } from '../../src/server/body.ts'
 import { listen, type Listener } from '../../src/server/listen.ts'
@@ -30,7 +30,7 @@ async function door(overrides: Partial<ApiDoor> = {}): Promise<TestDoor> {
   const log = new MemoryLog()
   const listener = await listen(
     api({
-      acceptCapture: async (name, chunks) => {
+      acceptCapture: async (name, _origin, chunks) => {
         const parts: Uint8Array[] = []
         for await (const chunk of chunks) parts.push(chunk.slice())
         uploads.push({ name, bytes: Buffer.concat(parts) })
@@ -39,6 +39,8 @@ async function door(overrides: Partial<ApiDoor> = {}): Promise<TestDoor> {
       captures: () => [],
       capture: () => null,
       announce: (name, seconds) => ({ ...name, seconds, untilUnixNs: '1' }),
+      announcements: () => [],
+      pull: () => Promise.reject(new Failure('NOT_FOUND', 'no target')),
       notReady: () => null,
       metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', text: 'subspan_up 1\n' }),
       maxCaptureBytes: 1 << 20,
@@ -211,6 +213,61 @@ describe('announcing', () => {
     const response = await fetch(`${url}/api/v1/captures/announce`, { method: 'POST', body: content })
     expect(response.status).toBe(400)
     expect((await errorOf(response)).message).toContain(sentence)
+  })
+})
+
+describe('pulling', () => {
+  test('202 with the id and where to look, when the recording is under way', async () => {
+    const asked: unknown[] = []
+    const { url } = await door({
+      pull: (target, seconds) => {
+        asked.push([target, seconds])
+        return Promise.resolve({ id: ID, target: 'auth', service: 'auth', instance: '', seconds })
+      },
+    })
+    const post = (content: string): Promise<Response> =>
+      fetch(`${url}/api/v1/captures/pull`, { method: 'POST', body: content })
+    const response = await post('{"target":"http://auth:6060","seconds":2.5}')
+    expect(response.status).toBe(202)
+    expect(response.headers.get('location')).toBe(`/api/v1/captures/${ID}`)
+    expect(await response.json()).toEqual({
+      id: ID,
+      target: 'auth',
+      service: 'auth',
+      instance: '',
+      seconds: 2.5,
+      status: `/api/v1/captures/${ID}`,
+    })
+    await post('{"target":"auth"}')
+    expect(asked).toEqual([
+      ['http://auth:6060', 2.5],
+      ['auth', 5],
+    ])
+  })
+
+  test.each([
+    [new Failure('NOT_FOUND', 'no target'), 404],
+    [new Failure('REQUEST', 'too long'), 400],
+    [new Failure('TARGET', 'it ended'), 502],
+    [new Failure('TARGET_BUSY', 'it is being recorded'), 409],
+    [new Failure('TARGET_TIMEOUT', 'it did not answer'), 504],
+    [new Failure('OVERLOADED', 'too many', 5), 429],
+  ])('%s: %i with code and sentence', async (failure, status) => {
+    const { url } = await door({ pull: () => Promise.reject(failure) })
+    const response = await fetch(`${url}/api/v1/captures/pull`, { method: 'POST', body: '{"target":"auth"}' })
+    expect(response.status).toBe(status)
+    expect(await errorOf(response)).toEqual({ code: failure.code, message: failure.message })
+  })
+
+  test.each([
+    ['no JSON', 'auth', /no JSON.*\{"target":"http:\/\/auth:6060","seconds":5\}/],
+    ['no target', '{"seconds":5}', /names a target/],
+    ['seconds as text', '{"target":"auth","seconds":"5"}', /seconds is "5": it must be a number/],
+  ])('%s: 400', async (_what, content, sentence) => {
+    const { url } = await door()
+    const response = await fetch(`${url}/api/v1/captures/pull`, { method: 'POST', body: content })
+    expect(response.status).toBe(400)
+    expect((await errorOf(response)).message).toMatch(sentence)
   })
 })
 

@@ -51,6 +51,62 @@ test('two uploads of one capture at one time end in one file', async () => {
   expect(files.bytes).toBe(400)
 })
 
+describe('a capture that grows', () => {
+  test('can be read as it comes, under an id of its own, and is told by its hash when it is whole', async () => {
+    const folder = await temporaryFolder()
+    const files = await filesIn(folder)
+    const growing = files.begin()
+    expect(growing.id).toMatch(/^[0-9a-f]{32}$/)
+    expect(await readdir(folder)).toEqual([])
+    await growing.add(bytes(1))
+    expect(new Uint8Array(await readFile(files.path(growing.id)))).toEqual(bytes(1))
+    await growing.add(bytes(2))
+    const whole = Buffer.concat([bytes(1), bytes(2)])
+    const contentId = createHash('sha256').update(whole).digest('hex').slice(0, 32)
+    expect(await growing.end()).toEqual({ contentId, bytes: 800 })
+    expect(await readFile(files.path(growing.id))).toEqual(whole)
+    expect(files.bytes).toBe(800)
+    expect(files.needed(growing.id)).toBe(800)
+  })
+
+  test('counts against the limits; what does not fit is not added', async () => {
+    const files = await filesIn(await temporaryFolder())
+    const growing = files.begin()
+    await growing.add(bytes(1))
+    await growing.add(bytes(2))
+    await expect(growing.add(bytes(3))).rejects.toMatchObject({ code: 'CAPTURE_TOO_LARGE' })
+    expect(await growing.end()).toMatchObject({ bytes: 800 })
+    expect(files.bytes).toBe(800)
+  })
+
+  test('stays while it grows and while it is decoded, then gives way', async () => {
+    const files = await filesIn(await temporaryFolder(), nodeDisk, 1_000, 1_000)
+    const growing = files.begin()
+    await growing.add(bytes(1, 800))
+    await expect(files.write(chunksOf(bytes(2)))).rejects.toMatchObject({ code: 'OVERLOADED' })
+    await growing.end()
+    await expect(files.write(chunksOf(bytes(2)))).rejects.toMatchObject({ code: 'OVERLOADED' })
+    files.settled(growing.id)
+    await files.write(chunksOf(bytes(2)))
+    expect(files.bytes).toBe(400)
+  })
+
+  test('survives the end of the process as far as it came', async () => {
+    const folder = await temporaryFolder()
+    const growing = (await filesIn(folder)).begin()
+    await growing.add(bytes(1))
+    const next = await filesIn(folder)
+    expect(next.needed(growing.id)).toBe(400)
+    await growing.end()
+  })
+
+  test('of which nothing came leaves no file', async () => {
+    const folder = await temporaryFolder()
+    expect(await (await filesIn(folder)).begin().end()).toMatchObject({ bytes: 0 })
+    expect(await readdir(folder)).toEqual([])
+  })
+})
+
 describe('what cannot be stored leaves nothing behind:', () => {
   test.each([
     ['no bytes', [], 'CAPTURE_EMPTY', /no bytes/],

@@ -7,7 +7,7 @@ import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { Bridge } from '../../src/bridge/bridge.ts'
 import type { AcceptedCapture } from '../../src/bridge/captures.ts'
 import type { BridgeOptions } from '../../src/bridge/options.ts'
-import type { DecodedBatch, DecodeListener, Decoder } from '../../src/bridge/ports.ts'
+import type { CaptureOrigin, DecodedBatch, DecodeListener, Decoder, LiveCapture } from '../../src/bridge/ports.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { readHeader } from '../../src/capture/header.ts'
 import { DEFAULT_ENRICH_OPTIONS, DEFAULT_TRACE_LIMITS } from '../../src/enrich/enrich.ts'
@@ -68,9 +68,15 @@ export class SteppingDecoder implements Decoder {
     readHeader(head)
   }
 
-  async decode(path: string, _name: string, listener: DecodeListener): Promise<CaptureInfo> {
+  async decode(
+    path: string,
+    _name: string,
+    listener: DecodeListener,
+    growth?: AsyncIterable<number>,
+  ): Promise<CaptureInfo> {
     const failure = this.failures.shift()
     if (failure !== undefined) throw failure
+    if (growth !== undefined) return this.follow(path, listener, growth)
     const bytes = this.files.files.get(path.replace('memory:', ''))
     if (bytes === undefined) throw new Error(`${path} does not exist`)
     const { batches, info } = decodedInBatches(bytes)
@@ -79,6 +85,22 @@ export class SteppingDecoder implements Decoder {
       listener.tasks(batch)
     }
     await this.turn()
+    return info
+  }
+
+  /** Decodes what there is of a file each time it has grown. */
+  private async follow(path: string, listener: DecodeListener, growth: AsyncIterable<number>): Promise<CaptureInfo> {
+    const decoder = new BatchDecoder()
+    let at = 0
+    for await (const length of growth) {
+      const bytes = this.files.files.get(path.replace('memory:', ''))
+      if (bytes === undefined) throw new Error(`${path} does not exist`)
+      decoder.push(bytes.subarray(at, length))
+      at = length
+      for (const batch of decoder.batches.splice(0)) listener.tasks(batch)
+    }
+    const info = decoder.end()
+    for (const batch of decoder.batches) listener.tasks(batch)
     return info
   }
 
@@ -104,6 +126,54 @@ export class SteppingDecoder implements Decoder {
 
 const decodedCaptures = new Map<Uint8Array, { readonly batches: readonly DecodedBatch[]; readonly info: CaptureInfo }>()
 
+/** Decodes as a worker does, in this thread, and gathers batches. */
+class BatchDecoder {
+  readonly batches: DecodedBatch[] = []
+  private tasks: TaskRecord[] = []
+  private decodedUntilNs = 0
+  private posted = { reasons: 0, rangeNames: 0, stacks: 0 }
+  private readonly analysis = new CaptureAnalysis(
+    { timelines: true, stacks: true },
+    {
+      task: (task) => this.tasks.push(task),
+      decodedUntil: (ns) => (this.decodedUntilNs = Math.max(this.decodedUntilNs, ns)),
+    },
+  )
+
+  push(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += 8_192) {
+      const before = this.decodedUntilNs
+      this.analysis.push(bytes.subarray(at, at + 8_192))
+      if (this.tasks.length > 0 || this.decodedUntilNs > before) this.post()
+    }
+  }
+
+  end(): CaptureInfo {
+    const info = this.analysis.end()
+    this.decodedUntilNs = info.durationNs
+    this.post()
+    return info
+  }
+
+  private post(): void {
+    const { analysis, posted } = this
+    const { reasons, rangeNames, stacks, gcPhases } = analysis.tables
+    this.batches.push({
+      tasks: this.tasks,
+      newReasons: reasons.slice(posted.reasons),
+      newRangeNames: rangeNames.slice(posted.rangeNames),
+      newStacks: stacks.slice(posted.stacks),
+      decodedUntilNs: this.decodedUntilNs,
+      gcPhases: { startNs: [...gcPhases.startNs], endNs: [...gcPhases.endNs] },
+      clockSnapshots: [...analysis.clockSnapshots],
+      originNs: analysis.originNs,
+      lost: [...analysis.lost],
+    })
+    this.posted = { reasons: reasons.length, rangeNames: rangeNames.length, stacks: stacks.length }
+    this.tasks = []
+  }
+}
+
 /** A capture as a worker would hand it over, once for each array of bytes. */
 function decodedInBatches(bytes: Uint8Array): {
   readonly batches: readonly DecodedBatch[]
@@ -111,45 +181,12 @@ function decodedInBatches(bytes: Uint8Array): {
 } {
   const known = decodedCaptures.get(bytes)
   if (known !== undefined) return known
-  const batches: DecodedBatch[] = []
-  let tasks: TaskRecord[] = []
-  let decodedUntilNs = 0
-  const posted = { reasons: 0, rangeNames: 0, stacks: 0 }
-  const analysis = new CaptureAnalysis(
-    { timelines: true, stacks: true },
-    {
-      task: (task) => tasks.push(task),
-      decodedUntil: (ns) => (decodedUntilNs = Math.max(decodedUntilNs, ns)),
-    },
-  )
-  const post = (): void => {
-    const { reasons, rangeNames, stacks, gcPhases } = analysis.tables
-    batches.push({
-      tasks,
-      newReasons: reasons.slice(posted.reasons),
-      newRangeNames: rangeNames.slice(posted.rangeNames),
-      newStacks: stacks.slice(posted.stacks),
-      decodedUntilNs,
-      gcPhases: { startNs: [...gcPhases.startNs], endNs: [...gcPhases.endNs] },
-      clockSnapshots: [...analysis.clockSnapshots],
-      originNs: analysis.originNs,
-      lost: [...analysis.lost],
-    })
-    posted.reasons = reasons.length
-    posted.rangeNames = rangeNames.length
-    posted.stacks = stacks.length
-    tasks = []
-  }
-  for (let at = 0; at < bytes.length; at += 8_192) {
-    const before = decodedUntilNs
-    analysis.push(bytes.subarray(at, at + 8_192))
-    if (tasks.length > 0 || decodedUntilNs > before) post()
-  }
-  const info = analysis.end()
-  decodedUntilNs = info.durationNs
-  post()
-  decodedCaptures.set(bytes, { batches, info })
-  return { batches, info }
+  const decoder = new BatchDecoder()
+  decoder.push(bytes)
+  const info = decoder.end()
+  const decoded = { batches: decoder.batches, info }
+  decodedCaptures.set(bytes, decoded)
+  return decoded
 }
 
 export const TEST_OPTIONS: BridgeOptions = {
@@ -166,6 +203,46 @@ export const TEST_OPTIONS: BridgeOptions = {
   enrich: DEFAULT_ENRICH_OPTIONS,
   traceLimits: DEFAULT_TRACE_LIMITS,
   version: '0.0.0-test',
+}
+
+const UPLOAD: CaptureOrigin = { by: 'upload', from: 'a test', seconds: null }
+
+const PULL: CaptureOrigin = { by: 'pull', from: 'http://program', seconds: 5 }
+
+/** A capture that comes when a test says so. */
+export class FedCapture {
+  readonly live: LiveCapture
+  private readonly chunks: Uint8Array[] = []
+  private end: 'whole' | Error | null = null
+  private wake: (() => void) | null = null
+
+  constructor(begin: (chunks: AsyncIterable<Uint8Array>) => LiveCapture) {
+    this.live = begin(this.stream())
+  }
+
+  /** Bytes come. */
+  async feed(...chunks: readonly Uint8Array[]): Promise<void> {
+    this.chunks.push(...chunks)
+    this.wake?.()
+    await settle()
+  }
+
+  /** Nothing comes any more, for a reason or without. */
+  async finish(cut?: Error): Promise<void> {
+    this.end = cut ?? 'whole'
+    this.wake?.()
+    await settle()
+  }
+
+  private async *stream(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const chunk = this.chunks.shift()
+      if (chunk !== undefined) yield chunk
+      else if (this.end === 'whole') return
+      else if (this.end !== null) throw this.end
+      else await new Promise<void>((resolve) => (this.wake = resolve))
+    }
+  }
 }
 
 /** A bridge and everything around it. */
@@ -197,9 +274,16 @@ export class Flow {
   }
 
   async capture(bytes: Uint8Array, service = '', instance = ''): Promise<AcceptedCapture> {
-    const accepted = await this.bridge.acceptCapture({ service, instance }, chunksOf(bytes))
+    const accepted = await this.bridge.acceptCapture({ service, instance }, UPLOAD, chunksOf(bytes))
     await settle()
     return accepted
+  }
+
+  /** Records a capture on demand; it comes as it is fed. */
+  async record(service = '', instance = ''): Promise<FedCapture> {
+    const fed = new FedCapture((chunks) => this.bridge.record({ service, instance }, PULL, chunks))
+    await settle()
+    return fed
   }
 
   /** Every span that destinations are sent, children of ours included, as protobufjs reads them, in order. */

@@ -1,10 +1,11 @@
 // memory-journal.ts: a journal and capture files in memory, with everything a test wants to do to them.
 
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { Failure } from '../../src/base/failure.ts'
 import {
   type CaptureFiles,
   EntryKind,
+  type GrowingCapture,
   type Journal,
   type JournalEntry,
   type NewEntry,
@@ -102,12 +103,32 @@ export class MemoryCaptureFiles implements CaptureFiles {
     return { id, bytes: bytes.length, known }
   }
 
+  begin(): GrowingCapture {
+    const id = randomBytes(16).toString('hex')
+    const parts: Uint8Array[] = []
+    return {
+      id,
+      add: (chunk) => {
+        if (parts.length === 0) this.needed(id)
+        parts.push(chunk.slice())
+        this.files.set(id, Buffer.concat(parts))
+        return Promise.resolve()
+      },
+      end: () => {
+        const bytes = Buffer.concat(parts)
+        const contentId = createHash('sha256').update(bytes).digest('hex').slice(0, 32)
+        return Promise.resolve({ contentId, bytes: bytes.length })
+      },
+    }
+  }
+
   path(id: string): string {
     return `memory:${id}`
   }
 
-  needed(id: string): void {
+  needed(id: string): number {
     this.uses.set(id, (this.uses.get(id) ?? 0) + 1)
+    return this.files.get(id)?.length ?? 0
   }
 
   settled(id: string): void {

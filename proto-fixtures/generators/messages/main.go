@@ -18,6 +18,7 @@ import (
 	"math/rand"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"runtime/trace"
 	"strings"
@@ -47,13 +48,14 @@ func main() {
 	ballast := flag.Int("ballast", 12, "MiB of live objects with pointers, so that marking takes a while")
 	calm := flag.Int("calm", 1, "how many times longer the background jobs pause")
 	around := flag.Duration("around", 120*time.Millisecond, "how long the service runs before and after the recording")
+	live := flag.String("live", "", "OTLP/HTTP address that the spans are sent to while the service runs; others record it then, from the address that it prints, until its standard input ends")
 	flag.Parse()
 	spans, err := options.Tracer()
 	recorder.Check(err)
-	recorder.Check(run(options, spans, *clients, *pause, *ballast, *calm, *around))
+	recorder.Check(run(options, spans, *clients, *pause, *ballast, *calm, *around, *live))
 }
 
-func run(options *recorder.Options, spans *tracer.Tracer, clients int, pause time.Duration, ballast, calm int, around time.Duration) error {
+func run(options *recorder.Options, spans *tracer.Tracer, clients int, pause time.Duration, ballast, calm int, around time.Duration, live string) error {
 	keep := fillHeap(ballast)
 	defer keep.release()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -78,6 +80,7 @@ func run(options *recorder.Options, spans *tracer.Tracer, clients int, pause tim
 	}
 	handler := http.NewServeMux()
 	handler.HandleFunc("/messages", s.messages)
+	handler.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	server := &http.Server{Handler: handler}
 	go server.Serve(listener)
 	defer server.Close()
@@ -101,6 +104,16 @@ func run(options *recorder.Options, spans *tracer.Tracer, clients int, pause tim
 		start(func(ctx context.Context) { load(ctx, spans, "http://"+listener.Addr().String(), pause, seed) })
 	}
 
+	if live != "" {
+		fmt.Println("http://" + listener.Addr().String())
+		export(spans, live, options.Resource())
+		stop()
+		workers.Wait()
+		if err := spans.Export(live, options.Resource()); err != nil {
+			return err
+		}
+		return options.Write(spans)
+	}
 	time.Sleep(around)
 	finishEarly := s.subscribe("stream.Subscribe before")
 	err = options.Record(func() {
@@ -116,6 +129,26 @@ func run(options *recorder.Options, spans *tracer.Tracer, clients int, pause tim
 	stop()
 	workers.Wait()
 	return options.Write(spans)
+}
+
+// export sends spans as they end, as an SDK does, until standard input ends.
+func export(spans *tracer.Tracer, to string, of tracer.Resource) {
+	ended := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		close(ended)
+	}()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-time.After(200 * time.Millisecond):
+			// Who does not take them now is asked again.
+			if err := spans.Export(to, of); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}
+	}
 }
 
 // messages answers GET /messages.

@@ -74,10 +74,14 @@ func (o *Options) wait(during func()) {
 	time.Sleep(time.Until(end))
 }
 
-// Write writes the spans and the truth. The process id is a fixed one, as all that names the process.
+// Resource is the process, with made-up names and a fixed id.
+func (o *Options) Resource() tracer.Resource {
+	return tracer.Resource{Service: o.Service, Instance: o.Service + "-0-7d4f", Host: o.Service + "-0", PID: 4711}
+}
+
+// Write writes the spans and the truth.
 func (o *Options) Write(t *tracer.Tracer) error {
-	of := tracer.Resource{Service: o.Service, Instance: o.Service + "-0-7d4f", Host: o.Service + "-0", PID: 4711}
-	if err := t.WriteOTLP(o.Out+".spans.otlp.jsonl", of); err != nil {
+	if err := t.WriteOTLP(o.Out+".spans.otlp.jsonl", o.Resource()); err != nil {
 		return err
 	}
 	return t.WriteTruth(o.Out + ".truth.jsonl")

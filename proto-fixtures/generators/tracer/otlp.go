@@ -2,8 +2,10 @@ package tracer
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime"
 	"strconv"
@@ -158,15 +160,38 @@ func (s *Span) otlp() span {
 // perRequest is how many spans one exported request holds: about what an SDK's batch of half a second does here.
 const perRequest = 48
 
+// requestsOf are the sampled ones of some spans as requests.
+func requestsOf(ended []*Span, of Resource) []request {
+	attributes := attributesOf([]Attribute{
+		{"service.name", of.Service}, {"service.instance.id", of.Instance}, {"host.name", of.Host}, {"process.pid", of.PID},
+		{"process.runtime.name", "go"}, {"process.runtime.version", runtime.Version()}, {"telemetry.sdk.language", "go"},
+	})
+	var requests []request
+	var spans []span
+	flush := func() {
+		if len(spans) > 0 {
+			requests = append(requests, request{[]resourceSpans{{resource{attributes}, []scopeSpans{{scope{"fixtures/tracer", "1"}, spans}}}}})
+			spans = nil
+		}
+	}
+	for _, s := range ended {
+		if !s.sampled {
+			continue
+		}
+		spans = append(spans, s.otlp())
+		if len(spans) == perRequest {
+			flush()
+		}
+	}
+	flush()
+	return requests
+}
+
 // WriteOTLP writes the sampled spans that ended, in the order of their ends, as OTLP JSON: one
 // ExportTraceServiceRequest a line.
 func (t *Tracer) WriteOTLP(path string, of Resource) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	attributes := attributesOf([]Attribute{
-		{"service.name", of.Service}, {"service.instance.id", of.Instance}, {"host.name", of.Host}, {"process.pid", of.PID},
-		{"process.runtime.name", "go"}, {"process.runtime.version", runtime.Version()}, {"telemetry.sdk.language", "go"},
-	})
 	file, err := os.Create(path)
 	if err != nil {
 		return err
@@ -175,33 +200,43 @@ func (t *Tracer) WriteOTLP(path string, of Resource) error {
 	out := bufio.NewWriter(file)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
-	var spans []span
-	flush := func() error {
-		if len(spans) == 0 {
-			return nil
+	for _, body := range requestsOf(t.ended, of) {
+		if err := lines.Encode(body); err != nil {
+			return err
 		}
-		body := request{[]resourceSpans{{resource{attributes}, []scopeSpans{{scope{"fixtures/tracer", "1"}, spans}}}}}
-		spans = nil
-		return lines.Encode(body)
-	}
-	for _, s := range t.ended {
-		if !s.sampled {
-			continue
-		}
-		spans = append(spans, s.otlp())
-		if len(spans) == perRequest {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := flush(); err != nil {
-		return err
 	}
 	if err := out.Flush(); err != nil {
 		return err
 	}
 	return file.Close()
+}
+
+// Export sends the sampled spans that ended since the last time to an OTLP/HTTP receiver; what it does not take is tried
+// again the next time.
+func (t *Tracer) Export(url string, of Resource) error {
+	t.mu.Lock()
+	ended := t.ended[t.exported:]
+	t.mu.Unlock()
+	for len(ended) > 0 {
+		some := ended[:min(len(ended), perRequest)]
+		for _, body := range requestsOf(some, of) {
+			encoded, err := json.Marshal(body)
+			if err != nil {
+				return err
+			}
+			response, err := http.Post(url, "application/json", bytes.NewReader(encoded))
+			if err != nil {
+				return err
+			}
+			response.Body.Close()
+			if response.StatusCode != http.StatusOK {
+				return fmt.Errorf("%s answered %s", url, response.Status)
+			}
+		}
+		ended = ended[len(some):]
+		t.exported += len(some)
+	}
+	return nil
 }
 
 // Truth is what the program knows of a span and its task; nothing of it is read from the capture.

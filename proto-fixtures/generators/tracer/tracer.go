@@ -48,6 +48,8 @@ type Tracer struct {
 	began  int
 	all    []*Span
 	ended  []*Span
+	// How many of them were exported; for the goroutine that exports.
+	exported int
 }
 
 // New returns a tracer whose ids come from seed.
