@@ -1,7 +1,7 @@
 #!/bin/sh
-# Records proto-fixtures anew: demo, captures, captures/text, damaged.
+# Records proto-fixtures anew: demo, captures, ground truth (among the captures), captures/text, damaged.
 #
-# Usage: record.sh [demo|captures|text|damaged]...      all four when none is named, in this order
+# Usage: record.sh [demo|captures|ground|text|damaged]...      all five when none is named, in this order
 #
 # Needs Go 1.26 in PATH, with its sources; other versions are fetched by Go itself (GOTOOLCHAIN). Every recording differs
 # a little from the last: look at `git diff --stat` and run the tests before keeping one.
@@ -27,8 +27,13 @@ build() {
   program=$scratch/$1/$2
   if [ ! -x "$program" ]; then
     mkdir -p "$scratch/$1"
-    sed "s/^go .*/go $(release "$1")/" "$generators/go.mod" >"$scratch/$1/go.mod"
-    (cd "$generators" && GOTOOLCHAIN=go$(release "$1") go build -modfile="$scratch/$1/go.mod" -trimpath -o "$program" "./$2")
+    if [ -f "$generators/$2/go.mod" ]; then
+      # A module of its own, for what Go's library has not.
+      (cd "$generators/$2" && GOTOOLCHAIN=go$(release "$1") go build -trimpath -o "$program" .)
+    else
+      sed "s/^go .*/go $(release "$1")/" "$generators/go.mod" >"$scratch/$1/go.mod"
+      (cd "$generators" && GOTOOLCHAIN=go$(release "$1") go build -modfile="$scratch/$1/go.mod" -trimpath -o "$program" "./$2")
+    fi
   fi
   echo "$program"
 }
@@ -114,6 +119,17 @@ captures() {
   (export GOGC=off && capture 1.26 misuse-refused misuse -seed 26 -kind refused)
 }
 
+# Tasks whose time is known by the program's own clock. To be recorded while the machine has nothing else to do: what else runs
+# takes the processors away unseen by the runtime, and only the program's clock would know.
+ground() {
+  for version in 1.21 1.22 1.24 1.26 1.27; do
+    capture $version states states -seed 31
+    mv "$scratch/states.ground.jsonl" "$fixtures/captures/go$version/"
+  done
+  capture 1.26 states-grpc statesgrpc -seed 32 -rounds 1
+  mv "$scratch/states-grpc.ground.jsonl" "$fixtures/captures/go1.26/"
+}
+
 text() {
   folder=$fixtures/captures/text
   "$(reader texttests)" -sizes "$folder"/*.test
@@ -128,9 +144,9 @@ damaged() {
   "$(reader damage)" "$fixtures/captures" "$fixtures/damaged"
 }
 
-for step in ${*:-demo captures text damaged}; do
+for step in ${*:-demo captures ground text damaged}; do
   case $step in
-  demo | captures | text | damaged) "$step" ;;
-  *) echo "record: unknown step $step: demo, captures, text or damaged" >&2 && exit 2 ;;
+  demo | captures | ground | text | damaged) "$step" ;;
+  *) echo "record: unknown step $step: demo, captures, ground, text or damaged" >&2 && exit 2 ;;
   esac
 done

@@ -49,6 +49,10 @@ const MAX_STAYS = 3_000_000
 /** Regions open on one goroutine; more is a program's mistake or hostile. */
 const MAX_OPEN_REGIONS = 1_000
 
+/** Stays that are looked back over when a worker takes a task up, and when it comes back to one. */
+const MOST_STAYS_TAKEN_UP = 16
+const MOST_STAYS_RETURNED = 256
+
 /** How a goroutine came to be known. */
 const Born = {
   /** It was there before the capture, or before events of it were lost: it may end regions whose begin nobody saw. */
@@ -87,6 +91,8 @@ export class CaptureAnalysis {
   private readonly logOfRow: (LogRecord | null)[] = []
   /** Task that a worker took up by an annotation, until it next waits after its last one. */
   private readonly takenUp: (TakenUp | null)[] = []
+  /** Task that a worker let go of last, by its serial, and its stay then. */
+  private readonly left: ({ readonly serial: number; readonly stay: number } | null)[] = []
   /** Where the stay log stood when generations ended, for letting go of what is older. */
   private marks: { readonly timeNs: number; readonly top: number }[] = []
   /** Tasks that ended and wait for their surroundings, in the order of their ends. */
@@ -392,6 +398,9 @@ export class CaptureAnalysis {
     if (creator >= 0 && states.has(creator)) {
       stays.waker[stay & stays.mask] = states.stay[creator]
       stays.wakerTask[stay & stays.mask] = task === null ? 0 : task.serial
+    } else if (state === GoState.runnable) {
+      // Only a timer starts a goroutine without being one (time.AfterFunc, the deadline of a context).
+      stays.via[stay & stays.mask] = states.causes.sleep
     }
     if (task !== null) this.tasks.addMember(task, id, stay, t)
   }
@@ -452,6 +461,7 @@ export class CaptureAnalysis {
     this.taskOfRow[row] = null
     this.logOfRow[row] = null
     this.takenUp[row] = null
+    this.left[row] = null
   }
 
   /** The task a goroutine works for now: the innermost that has not ended. */
@@ -564,7 +574,7 @@ export class CaptureAnalysis {
       )
       return
     }
-    this.join(task, row, t)
+    this.workFor(task, row, t, true)
     // Times of two processors can cross by some nanoseconds.
     task.endNs = task.startNs === null ? t : Math.max(t, task.startNs)
     task.endGoroutine = states.id[row]
@@ -675,17 +685,28 @@ export class CaptureAnalysis {
   /** A goroutine is seen working for a task, and for the tasks above it. */
   private join(task: TaskState, row: number, t: number): void {
     const { states } = this
-    const stay = states.stay[row]
     if (task.id !== 0) {
       const { stays } = states
-      if (stays.has(stay)) stays.task[stay & stays.mask] = task.serial
+      const stay = states.stay[row]
+      const held = stays.has(stay) ? stays.task[stay & stays.mask] : 0
+      // What it did so far was for another task, which keeps it: from here on it is for this one.
+      if (held !== 0 && !this.related(held, task)) states.split(row, t, task.serial)
+      // The innermost of nested tasks says it all.
+      else if (held === 0 || !this.tasks.descends(held, task)) stays.task[stay & stays.mask] = task.serial
     }
-    this.tasks.addMember(task, states.id[row], stay, t)
+    this.tasks.addMember(task, states.id[row], states.stay[row], t)
+  }
+
+  private related(serial: number, task: TaskState): boolean {
+    if (serial === task.serial || this.tasks.descends(serial, task)) return true
+    const other = this.tasks.ofSerial(serial)
+    return other !== undefined && this.tasks.descends(task.serial, other)
   }
 
   /**
    * As `join`; and a goroutine that worked for nothing related took the task up: it works for it since it was last woken, and until it
-   * waits after its last region of the task ended (at once after a log).
+   * waits after its last region of the task ended (at once after a log). One that comes back to the task it had worked for last worked
+   * for it all the time, unless it was given it anew by a goroutine of the task.
    */
   private workFor(task: TaskState, row: number, t: number, leaving: boolean): void {
     const current = this.currentTask(row)
@@ -696,15 +717,27 @@ export class CaptureAnalysis {
       if (!leaving) taken.leaving = false
       return
     }
-    if (current !== null && (this.tasks.descends(current.serial, task) || this.tasks.descends(task.serial, current)))
-      return
-    this.takenUp[row] = { task, before: current, leaving }
+    if (current !== null && this.related(current.serial, task)) return
+    // What it was done with it does not come back to.
+    const before = taken?.leaving === true ? taken.before : current
+    this.takenUp[row] = { task, before, leaving }
     this.taskOfRow[row] = task
     const { stays } = this.states
+    const left = this.left[row]
+    const again = left?.serial === task.serial ? left.stay : NONE
+    this.left[row] = null
+    const most = again === NONE ? MOST_STAYS_TAKEN_UP : MOST_STAYS_RETURNED
     let at = this.states.stay[row]
-    for (let steps = 0; steps < 16 && stays.has(at); steps++) {
+    for (let steps = 0; steps < most && stays.has(at) && at > again; steps++) {
       const slot = at & stays.mask
-      if (stays.state[slot] === GoState.waiting) break
+      const held = stays.task[slot]
+      if (held !== 0 && held !== task.serial) break
+      const given = stays.wakerTask[slot]
+      if (
+        stays.state[slot] === GoState.waiting &&
+        (again === NONE || (given !== 0 && this.tasks.descends(given, task)))
+      )
+        break
       stays.task[slot] = task.serial
       at = stays.previous[slot]
     }
@@ -715,6 +748,7 @@ export class CaptureAnalysis {
     const taken = this.takenUp[row]
     if (taken === null || taken === undefined || !taken.leaving) return
     this.takenUp[row] = null
+    this.left[row] = { serial: taken.task.serial, stay: this.states.stay[row] }
     if (this.taskOfRow[row] === taken.task) this.taskOfRow[row] = taken.before
   }
 
@@ -765,6 +799,7 @@ export class CaptureAnalysis {
         this.timelines,
         (serial) => tasks.descends(serial, task),
         (serial) => tasks.idOfSerial(serial),
+        states.causes,
         scratchPath,
       )
       if (endNs !== null) {
@@ -838,7 +873,7 @@ export class CaptureAnalysis {
 
   /** Goroutine time: the states of every goroutine while it worked for the task. */
   private workOf(task: TaskState, path: Breakdown, startNs: number, endNs: number): Breakdown {
-    const { stays, ranges, tables } = this.states
+    const { stays, ranges, tables, causes } = this.states
     const work = emptyBreakdown()
     const addRange = (name: number, ns: number): void => {
       const text = tables.rangeNames[name]
@@ -855,8 +890,9 @@ export class CaptureAnalysis {
         if (to > from && (starter || this.tasks.descends(stays.task[at], task))) {
           work.totalNs += to - from
           if (!addPart(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)) work.unknownNs += to - from
-          if (stays.via[at] !== 0) {
-            const via = tables.reasons[stays.via[at]]
+          const cause = causes.settled(stays, at)
+          if (cause !== 0) {
+            const via = tables.reasons[cause]
             work.viaNs[via] = (work.viaNs[via] ?? 0) + to - from
           }
           forRangesOf(stays, ranges, stay, from, to, addRange)

@@ -16,6 +16,7 @@ import {
 } from './breakdown.ts'
 import type { RegionTable } from './regions.ts'
 import { NONE, RangeLog, StayLog } from './stay-log.ts'
+import { Causes } from './via.ts'
 
 /** No such goroutine. */
 const ABSENT = 255
@@ -97,9 +98,7 @@ export class GoroutineStates {
   private readonly stackRows = new Map<string, number>()
   /** Row of the reason "forever", which ends a goroutine for accounting. */
   foreverReason = -1
-  private networkReason = -1
-  private sleepReason = -1
-  private syscallVia = -1
+  readonly causes: Causes
 
   constructor(private readonly goTimes: boolean) {
     this.sums = new Float64Array(256 * this.stride)
@@ -109,6 +108,7 @@ export class GoroutineStates {
       stacks: [],
       gcPhases: { startNs: [], endNs: [] },
     }
+    this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons)
   }
 
   // ---- names ----
@@ -228,6 +228,11 @@ export class GoroutineStates {
     this.reason[row] = reason
     this.stay[row] = this.stays.open(this.id[row], this.stay[row], state, t, reason, task, this.lastRange[row])
     return t
+  }
+
+  /** The goroutine goes on with what it does, from now on for another task. */
+  split(row: number, timeNs: number, task: number): void {
+    this.enter(row, this.state[row], timeNs, this.reason[row], task)
   }
 
   /** Adds the time since the state began to its sum. */
@@ -546,8 +551,8 @@ export class GoroutineStates {
   // ---- why a wait ended ----
 
   /**
-   * The goroutine's wait ends: notes who ended it and, when that one works for no task and had itself just been woken by network, a
-   * system call or a timer, the cause under which people are shown the wait.
+   * The goroutine's wait ends: notes who ended it and, when that one works for no task, the cause under which people are shown the wait
+   * (`via.ts`).
    *
    * @param waker row of the goroutine that ended it, or -1
    * @param wakerTask serial of the task the waker works for, 0 none
@@ -560,42 +565,13 @@ export class GoroutineStates {
       const at = wait & stays.mask
       stays.waker[at] = by
       stays.wakerTask[at] = wakerTask
-      if (by !== NONE && wakerTask === 0) stays.via[at] = this.viaOf(by, stays.reason[at])
+      if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
+      else if (wakerTask === 0) stays.via[at] = this.causes.ofWaker(stays, by, stays.reason[at], stays.startNs[at])
     }
     this.enter(row, GoState.runnable, timeNs, 0, task)
     const now = this.stay[row] & stays.mask
     stays.waker[now] = by
     stays.wakerTask[now] = wakerTask
-  }
-
-  /** What woke the goroutine that is in stay `index`, since it last stopped: a reason row, 0 none. */
-  private viaOf(index: number, ownReason: number): number {
-    const { stays } = this
-    let at = index
-    // Running now; look back over yields and preemptions to the wait or system call before.
-    for (let steps = 0; steps < 64 && stays.has(at); steps++) {
-      const slot = at & stays.mask
-      const state = stays.state[slot]
-      if (state === GoState.waiting) {
-        const reason = stays.via[slot] > 0 ? stays.via[slot] : stays.reason[slot]
-        this.findCauses()
-        if (reason !== this.networkReason && reason !== this.sleepReason && reason !== this.syscallVia) return 0
-        return reason === ownReason ? 0 : reason
-      }
-      if (state === GoState.syscallBlocked) {
-        this.findCauses()
-        if (this.syscallVia < 0) this.syscallVia = this.reasonRow('syscall')
-        return this.syscallVia
-      }
-      if (state === GoState.unknown) return 0
-      at = stays.previous[slot]
-    }
-    return 0
-  }
-
-  private findCauses(): void {
-    if (this.networkReason < 0) this.networkReason = this.reasonRows.get('network') ?? -1
-    if (this.sleepReason < 0) this.sleepReason = this.reasonRows.get('sleep') ?? -1
   }
 
   // ---- growth ----

@@ -8,6 +8,7 @@
 
 import { GoState, type RangeTable, type Timeline } from './breakdown.ts'
 import type { RangeLog, StayLog } from './stay-log.ts'
+import type { Causes } from './via.ts'
 
 /** Waits followed from one goroutine to the next; a deeper chain counts under its own reason. */
 const MAX_DEPTH = 32
@@ -129,6 +130,7 @@ export function keepRanges(scratch: RangeTable): RangeTable {
  * @param margin whether to show what lies a little before and after the task
  * @param worksFor whether a task serial means the task itself or one that descends from it
  * @param taskIdOf id of a task serial, -1 when it is not known any more
+ * @param causes settles under which cause a wait is shown
  */
 export function walkPath(
   stays: StayLog,
@@ -137,6 +139,7 @@ export function walkPath(
   margin: boolean,
   worksFor: (serial: number) => boolean,
   taskIdOf: (serial: number) => number,
+  causes: Causes,
   scratch: PathScratch,
 ): void {
   const { pieces } = scratch
@@ -144,7 +147,7 @@ export function walkPath(
   if (margin) addMarginAfter(stays, task, pieces)
   walkBack(stays, task, worksFor, pieces)
   if (margin) addMarginBefore(stays, task, pieces)
-  fillTimeline(stays, pieces, taskIdOf, scratch)
+  fillTimeline(stays, pieces, taskIdOf, causes, scratch)
   fillRanges(stays, ranges, scratch)
 }
 
@@ -304,6 +307,7 @@ function fillTimeline(
   stays: StayLog,
   pieces: Pieces,
   taskIdOf: (serial: number) => number,
+  causes: Causes,
   scratch: PathScratch,
 ): void {
   const { length } = pieces
@@ -327,7 +331,7 @@ function fillTimeline(
     stack[row] = stays.stack[at]
     if (stateHere === GoState.waiting) {
       reason[row] = stays.reason[at]
-      via[row] = stays.via[at]
+      via[row] = causes.settled(stays, at)
     }
     if (stateHere === GoState.waiting || stateHere === GoState.runnable) {
       const waker = stays.waker[at]

@@ -126,6 +126,88 @@ describe('the path of a task', () => {
     })
   })
 
+  test('a connection loop that had waited since before the capture is known by what it waits for next', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'client').at(200).block('select')
+    story.at(900).unblock(2).at(910).start(2).at(950).unblock(1).at(960).block('chan receive').at(970).start(1)
+    story.at(980).unblock(2).at(1000).taskEnd(7).at(1100).block('sleep')
+    story.at(1110).start(2).at(1120).block('network')
+    const { task } = analysed(story)
+    expect(task(7).path).toMatchObject({ blockNs: { select: 750 }, viaNs: { network: 750 } })
+    expect(task(7).work).toEqual(task(7).path)
+  })
+
+  test('a wait that no goroutine ended was ended by a timer', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'times.out').at(200).block('select').at(900).unblock(1).at(910).start(1)
+    story.at(1000).taskEnd(7).at(1100).stop()
+    const { task } = analysed(story)
+    expect(task(7).path).toMatchObject({ blockNs: { select: 700 }, viaNs: { sleep: 700 } })
+  })
+
+  test('a wait ended by a goroutine that a timer had started is shown as asleep', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'deadline').at(200).block('select')
+    story.at(900).create(2, 'context.WithDeadlineCause.func2').at(910).start(2).at(920).unblock(1).at(930).destroy()
+    story.at(940).start(1).at(1000).taskEnd(7).at(1100).stop()
+    const { task } = analysed(story)
+    expect(task(7).path).toMatchObject({ blockNs: { select: 720 }, viaNs: { sleep: 720 } })
+  })
+
+  test('a wait ended by a loop that was in a system call meanwhile is shown as one', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'client').at(190).unblock(2).at(200).block('select').at(210).start(2)
+    story.at(220).syscall().at(800).syscallEnd().at(810).unblock(1).at(820).block('select').at(830).start(1)
+    story.at(900).taskEnd(7).at(1000).stop()
+    const { task } = analysed(story)
+    expect(task(7).path).toMatchObject({ blockNs: { select: 610 }, viaNs: { syscall: 610 } })
+  })
+
+  test('a worker that goes on to the job of another task without a wait in between works for each in turn', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable').found(3, 'runnable')
+    story.at(100).taskBegin(7, 'first').at(110).block('chan receive')
+    story.at(120).start(2).at(130).taskBegin(8, 'second').at(140).block('chan send')
+    story.at(150).start(3).at(160).regionBegin(7, 'job').at(400).regionEnd(7, 'job').at(410).unblock(1)
+    // It takes the second job from the waiting sender, and never waits.
+    story.at(420).unblock(2).at(430).regionBegin(8, 'job').at(700).regionEnd(8, 'job').at(705).block('chan receive')
+    story.at(710).start(1).at(720).taskEnd(7).at(730).block('select').at(740).start(2).at(800).taskEnd(8).at(900).stop()
+    const { task } = analysed(story)
+    // Of the worker's time only what it did for the first job, until it woke the first task.
+    expect(parts(task(7).path)).toMatchObject({ totalNs: 620, execNs: 10 + 260 + 10, schedWaitNs: 40 + 300 })
+    expect(parts(task(8).path)).toMatchObject({ totalNs: 670, blockNs: { 'chan send': 280 } })
+    expect(task(7).work?.execNs).toBe(10 + 280 + 10)
+    expect(task(8).work?.execNs).toBe(10 + 275 + 60)
+    const { timeline } = task(8)
+    expect(timeline?.wakerTask[timeline.startNs.indexOf(140)]).toBe(7)
+  })
+
+  test('a worker that waits in the middle of its job works for the task all the time', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'pooled').at(200).unblock(2).at(210).block('chan receive')
+    story.at(220).start(2).at(230).log(7, 'job', 'begun').at(300).block('network')
+    story.at(800).unblock(2).at(810).start(2).at(850).log(7, 'job', 'done').at(900).unblock(1)
+    story.at(910).block('chan receive').at(920).start(1).at(1000).taskEnd(7).at(1100).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 900,
+      execNs: 110 + 80 + 90 + 80,
+      schedWaitNs: 10 + 10 + 20,
+      blockNs: { network: 500 },
+    })
+  })
+
+  test('a worker that was idle between two jobs of a task did not work for it meanwhile', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'pooled').at(110).unblock(2).at(120).stop()
+    story.at(130).start(2).at(140).log(7, 'job', 'one').at(200).block('chan receive')
+    story.at(210).start(1).at(600).unblock(2).at(610).block('chan receive')
+    story.at(620).start(2).at(630).log(7, 'job', 'two').at(700).unblock(1).at(710).block('chan receive')
+    story.at(720).start(1).at(800).taskEnd(7).at(900).stop()
+    const { task } = analysed(story)
+    expect(task(7).work?.blockNs).toEqual({ 'chan receive': 90 })
+    expect(task(7).work?.execNs).toBe(20 + 400 + 80 + 70 + 90)
+  })
+
   test('a coroutine is followed: it runs only when it is called', () => {
     const story = new CaptureStory().found(1, 'running')
     story.at(100).taskBegin(7, 'pull').at(150).createBlocked(2)

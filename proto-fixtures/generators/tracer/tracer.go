@@ -221,6 +221,9 @@ func (s *Span) TraceID() string { return hex.EncodeToString(s.traceID[:]) }
 // ID is the span id as 16 lower-case hex digits.
 func (s *Span) ID() string { return hex.EncodeToString(s.id[:]) }
 
+// TaskID is the number of the span's task in the capture.
+func (s *Span) TaskID() uint64 { return s.taskID }
+
 // Set adds an attribute.
 func (s *Span) Set(key string, value any) {
 	s.attributes = append(s.attributes, Attribute{key, value})

@@ -1,0 +1,209 @@
+// Package ground runs tasks whose time is known by the program's own clock, records itself meanwhile, and writes down
+// what it did: the ground truth of the tests.
+//
+// A claim says that over a task's path (or over its work, or over its ranges) some states took so long together. States are
+// the groups in which people are shown the time. Where the scheduler decides when a goroutine runs again, the claim takes the
+// wait for a processor in: no program can know how much of a sleep was the timer's and how much the scheduler's.
+package ground
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"runtime/trace"
+	"strconv"
+	"sync"
+	"time"
+
+	"fixtures/recorder"
+	"fixtures/tracer"
+)
+
+// Claim is what the program knows of one task.
+type Claim struct {
+	// View is path, work or range.
+	View string `json:"view"`
+	// State is the one that the claim is about; States are those that took Ns together.
+	State  string   `json:"state"`
+	States []string `json:"states"`
+	Ns     int64    `json:"ns"`
+	// AtLeast tells that it was so long or longer, else it was exactly so long.
+	AtLeast bool `json:"atLeast,omitempty"`
+}
+
+// Blame is who held a task up: the span that ended its longest wait of a state, and what that one did most meanwhile.
+type Blame struct {
+	State     string `json:"state"`
+	Name      string `json:"name"`
+	Meanwhile string `json:"meanwhile,omitempty"`
+}
+
+// Truth is all that the program knows of one task.
+type Truth struct {
+	Task   string  `json:"task"`
+	Name   string  `json:"name"`
+	Claims []Claim `json:"claims"`
+	Blames []Blame `json:"blames,omitempty"`
+	// Runners are the spans that ran while the task waited for a processor.
+	Runners []string `json:"runners,omitempty"`
+	// Alone tells that the goroutine that began the task did all the work.
+	Alone bool `json:"alone,omitempty"`
+}
+
+// Scenario is one known piece of work, done in its round.
+type Scenario func(g *Ground)
+
+// Ground runs scenarios.
+type Ground struct {
+	Spans  *tracer.Tracer
+	mu     sync.Mutex
+	truths []*Truth
+}
+
+// Work is a task whose time is known. Its methods are for the goroutine that works for it at the moment.
+type Work struct {
+	Ctx   context.Context
+	span  *tracer.Span
+	truth *Truth
+	g     *Ground
+	// What the time is spent with since when, and what was spent before.
+	state string
+	since time.Time
+	spent map[string]time.Duration
+}
+
+// Main runs the scenarios of this package and the given ones, and records them.
+func Main(more ...Scenario) {
+	options := recorder.Flags("states", 0)
+	rounds := flag.Int("rounds", 2, "how often everything is done")
+	flag.Parse()
+	spans, err := options.Tracer()
+	recorder.Check(err)
+	g := &Ground{Spans: spans}
+	runtime.GOMAXPROCS(2)
+	// Garbage of the recording itself is no part of a scenario.
+	debug.SetGCPercent(-1)
+	close := g.open()
+	defer close()
+	all := append(scenarios(), more...)
+	// Once unrecorded: connections are dialled, pages are touched, code is read in.
+	for _, scenario := range all {
+		scenario(g)
+	}
+	g.truths = nil
+	recorder.Check(pprof.StartCPUProfile(io.Discard))
+	err = options.Record(func() {
+		for round := 0; round < *rounds; round++ {
+			for _, scenario := range all {
+				scenario(g)
+			}
+		}
+	})
+	pprof.StopCPUProfile()
+	recorder.Check(err)
+	recorder.Check(options.Write(spans))
+	recorder.Check(g.write(options.Out + ".ground.jsonl"))
+}
+
+func (g *Ground) write(path string) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(file)
+	for _, truth := range g.truths {
+		if err := encoder.Encode(truth); err != nil {
+			return err
+		}
+	}
+	return file.Close()
+}
+
+// Begin starts a task of its own. From here to End its clock runs: what passes is spent running until To says otherwise.
+func (g *Ground) Begin(ctx context.Context, name string) *Work {
+	w := &Work{g: g, truth: &Truth{Name: name, Claims: []Claim{}}, state: "exec", spent: map[string]time.Duration{}}
+	w.Ctx, w.span = g.Spans.Start(ctx, name, tracer.Internal)
+	w.since = time.Now()
+	w.truth.Task = strconv.FormatUint(w.span.TaskID(), 10)
+	return w
+}
+
+// End stops the clock, ends the task and keeps its claims.
+func (w *Work) End() {
+	w.To("")
+	w.span.End()
+	w.g.mu.Lock()
+	w.g.truths = append(w.g.truths, w.truth)
+	w.g.mu.Unlock()
+}
+
+// To says what the time is spent with from now on. It may be called on each goroutine that the work passes to.
+func (w *Work) To(state string) { w.ToAt(state, time.Now()) }
+
+// ToAt says it of an earlier moment.
+func (w *Work) ToAt(state string, at time.Time) {
+	w.spent[w.state] += at.Sub(w.since)
+	w.since, w.state = at, state
+}
+
+// In does something that is spent with one state.
+func (w *Work) In(state string, do func()) {
+	before := w.state
+	w.To(state)
+	do()
+	w.To(before)
+}
+
+// Alone says that no other goroutine worked for the task.
+func (w *Work) Alone() *Work { w.truth.Alone = true; return w }
+
+// Path claims what the clock says of states on the task's path.
+func (w *Work) Path(state string, with ...string) {
+	w.claim("path", w.sum(state, with), false, state, with)
+}
+
+// PathAtLeast claims that a state took so long or longer.
+func (w *Work) PathAtLeast(d time.Duration, state string) { w.claim("path", d, true, state, nil) }
+
+// WorkAtLeast claims the time of all goroutines that worked for the task.
+func (w *Work) WorkAtLeast(d time.Duration, state string) { w.claim("work", d, true, state, nil) }
+
+// RangeAtLeast claims time within one of the collector's ranges.
+func (w *Work) RangeAtLeast(d time.Duration, name string) { w.claim("range", d, true, name, nil) }
+
+func (w *Work) sum(state string, with []string) time.Duration {
+	sum := w.spent[state]
+	for _, other := range with {
+		sum += w.spent[other]
+	}
+	return sum
+}
+
+func (w *Work) claim(view string, d time.Duration, atLeast bool, state string, with []string) {
+	w.truth.Claims = append(w.truth.Claims, Claim{view, state, append([]string{state}, with...), d.Nanoseconds(), atLeast})
+}
+
+// Blame says who ended the task's longest wait of a state.
+func (w *Work) Blame(state, name, meanwhile string) {
+	w.truth.Blames = append(w.truth.Blames, Blame{state, name, meanwhile})
+}
+
+// Runners says who ran while the task waited for a processor.
+func (w *Work) Runners(names ...string) { w.truth.Runners = append(w.truth.Runners, names...) }
+
+// Spin keeps a processor busy, in a region.
+func (w *Work) Spin(d time.Duration) {
+	defer trace.StartRegion(w.Ctx, "spin").End()
+	spin(d)
+}
+
+//go:noinline
+func spin(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); {
+	}
+}

@@ -1,0 +1,322 @@
+package ground
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const ms = time.Millisecond
+
+// scenarios are those that need no other package than Go's own.
+func scenarios() []Scenario {
+	return []Scenario{
+		asleep, timer, onCPU, mutex, mutexOfSleeper, readLock, waitGroup, condition, channel, systemCall,
+		fanOut, fanOutOfTasks, pool, poolTaken, keepAlive, assist, saturated,
+	}
+}
+
+func asleep(g *Ground) {
+	w := g.Begin(context.Background(), "ground.Sleep").Alone()
+	w.Spin(2 * ms)
+	w.In("sleep", func() { time.Sleep(10 * ms) })
+	w.End()
+	w.Path("exec")
+	w.Path("sleep", "schedWait")
+	w.PathAtLeast(10*ms, "sleep")
+}
+
+// timer waits for the channel of a timer.
+func timer(g *Ground) {
+	w := g.Begin(context.Background(), "ground.Timer").Alone()
+	never := make(chan int)
+	w.In("sleep", func() {
+		select {
+		case <-never:
+		case <-time.After(8 * ms):
+		}
+	})
+	w.End()
+	w.Path("sleep", "schedWait")
+	w.PathAtLeast(8*ms, "sleep")
+	w.Path("chan")
+}
+
+func onCPU(g *Ground) {
+	w := g.Begin(context.Background(), "ground.CPU").Alone()
+	w.Spin(40 * ms)
+	w.End()
+	w.Path("exec", "schedWait")
+}
+
+// held lets one task hold something for a while and another wait for it: take, hold and release are called by the holder, wait
+// and leave by the waiter.
+func held(g *Ground, name, state, meanwhile string, take, release, wait, leave func(), hold func()) {
+	holds, waiting := make(chan struct{}), make(chan struct{})
+	released := make(chan time.Time, 1)
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		h := g.Begin(context.Background(), name+".holder")
+		take()
+		close(holds)
+		h.In("chan", func() { <-waiting })
+		h.In(meanwhile, hold)
+		at := time.Now()
+		release()
+		h.End()
+		h.Path(meanwhile, "chan", "schedWait")
+		released <- at
+	}()
+	<-holds
+	w := g.Begin(context.Background(), name).Alone()
+	w.To(state)
+	close(waiting)
+	wait()
+	resumed := time.Now()
+	at := <-released
+	w.ToAt("schedWait", at)
+	w.ToAt("exec", resumed)
+	leave()
+	w.End()
+	w.Path(state)
+	w.Path(state, "schedWait")
+	w.Blame(state, name+".holder", meanwhile)
+	<-left
+}
+
+func nothing() {}
+
+func busy() { spin(8 * ms) }
+
+func mutex(g *Ground) {
+	var lock sync.Mutex
+	held(g, "ground.Mutex", "lock", "exec", lock.Lock, lock.Unlock, lock.Lock, lock.Unlock, busy)
+}
+
+func mutexOfSleeper(g *Ground) {
+	var lock sync.Mutex
+	held(g, "ground.MutexOfSleeper", "lock", "sleep", lock.Lock, lock.Unlock, lock.Lock, lock.Unlock, func() { time.Sleep(8 * ms) })
+}
+
+func readLock(g *Ground) {
+	var lock sync.RWMutex
+	held(g, "ground.RWMutex", "lock", "exec", lock.Lock, lock.Unlock, lock.RLock, lock.RUnlock, busy)
+}
+
+func waitGroup(g *Ground) {
+	var group sync.WaitGroup
+	group.Add(1)
+	held(g, "ground.WaitGroup", "lock", "syscall", nothing, group.Done, group.Wait, nothing, func() { nanosleep(8 * ms) })
+}
+
+func condition(g *Ground) {
+	var lock sync.Mutex
+	condition := sync.NewCond(&lock)
+	lock.Lock()
+	signal := func() {
+		lock.Lock()
+		condition.Signal()
+		lock.Unlock()
+	}
+	held(g, "ground.Cond", "lock", "exec", nothing, signal, condition.Wait, lock.Unlock, busy)
+}
+
+func channel(g *Ground) {
+	values := make(chan int)
+	held(g, "ground.Channel", "chan", "exec", nothing, func() { values <- 1 }, func() { <-values }, nothing, busy)
+}
+
+func systemCall(g *Ground) {
+	w := g.Begin(context.Background(), "ground.Syscall").Alone()
+	w.In("syscall", func() { nanosleep(12 * ms) })
+	w.End()
+	w.Path("syscall", "schedWait")
+	w.PathAtLeast(12*ms, "syscall")
+}
+
+// nanosleep sleeps without the runtime's knowing, however often a signal wakes it.
+func nanosleep(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		pause := syscall.NsecToTimespec(time.Until(end).Nanoseconds())
+		syscall.Nanosleep(&pause, nil)
+	}
+}
+
+// fanOut waits for three goroutines; the second takes longest, and the path leads over it.
+func fanOut(g *Ground) {
+	w := g.Begin(context.Background(), "ground.FanOut")
+	var all sync.WaitGroup
+	all.Add(3)
+	go func() {
+		defer all.Done()
+		time.Sleep(3 * ms)
+	}()
+	w.To("schedWait")
+	go func() {
+		w.To("exec")
+		w.Spin(2 * ms)
+		w.In("sleep", func() { time.Sleep(12 * ms) })
+		w.To("schedWait")
+		all.Done()
+	}()
+	go func() {
+		defer all.Done()
+		nanosleep(4 * ms)
+	}()
+	all.Wait()
+	w.To("exec")
+	w.End()
+	w.Path("exec", "schedWait")
+	w.Path("sleep", "exec", "schedWait")
+	w.PathAtLeast(12*ms, "sleep")
+	w.Path("lock")
+	w.WorkAtLeast(4*ms, "syscall")
+	w.WorkAtLeast(15*ms, "sleep")
+}
+
+// fanOutOfTasks gives each of two goroutines a task of its own, below the one that waits.
+func fanOutOfTasks(g *Ground) {
+	w := g.Begin(context.Background(), "ground.Group")
+	var all sync.WaitGroup
+	all.Add(2)
+	go func() {
+		defer all.Done()
+		m := g.Begin(w.Ctx, "ground.Group.member")
+		m.Spin(3 * ms)
+		m.End()
+		m.Path("exec", "schedWait")
+	}()
+	w.To("schedWait")
+	go func() {
+		w.To("exec")
+		m := g.Begin(w.Ctx, "ground.Group.member")
+		w.In("sleep", func() { m.In("sleep", func() { time.Sleep(10 * ms) }) })
+		m.End()
+		m.Path("sleep", "schedWait")
+		w.To("schedWait")
+		all.Done()
+	}()
+	all.Wait()
+	w.To("exec")
+	w.End()
+	w.Path("exec", "schedWait")
+	w.Path("sleep", "exec", "schedWait")
+	w.PathAtLeast(10*ms, "sleep")
+	w.Path("lock")
+}
+
+// A job is done by a worker that was there before its task.
+type job struct {
+	of   *Work
+	do   func(*Work)
+	done chan struct{}
+}
+
+var jobs, single chan job
+
+// open starts what lives longer than a task: two workers, a third for a channel of its own, and a server.
+func (g *Ground) open() (close func()) {
+	jobs, single = make(chan job), make(chan job)
+	for _, from := range []chan job{jobs, jobs, single} {
+		go work(from)
+	}
+	return openServer(g)
+}
+
+// work does the jobs of many tasks, one after the other.
+func work(from chan job) {
+	for one := range from {
+		one.of.To("exec")
+		one.do(one.of)
+		one.of.To("schedWait")
+		close(one.done)
+	}
+}
+
+// pool hands the work over to a worker.
+func pool(g *Ground) {
+	w := g.Begin(context.Background(), "ground.Pool")
+	one := job{of: w, done: make(chan struct{}), do: func(w *Work) {
+		w.Spin(4 * ms)
+		w.In("sleep", func() { time.Sleep(8 * ms) })
+		w.Spin(ms / 10)
+	}}
+	w.To("schedWait")
+	jobs <- one
+	<-one.done
+	w.To("exec")
+	w.End()
+	w.Path("exec", "schedWait")
+	w.Path("sleep", "exec", "schedWait")
+	w.Path("chan")
+}
+
+// poolTaken waits for the only worker, which is at work for another task.
+func poolTaken(g *Ground) {
+	var both sync.WaitGroup
+	both.Add(1)
+	taken := make(chan struct{})
+	go func() {
+		defer both.Done()
+		first := g.Begin(context.Background(), "ground.PoolTaken.first")
+		one := job{of: first, done: make(chan struct{}), do: func(w *Work) {
+			close(taken)
+			w.Spin(9 * ms)
+		}}
+		first.To("schedWait")
+		single <- one
+		<-one.done
+		first.To("exec")
+		first.End()
+		first.Path("exec", "schedWait")
+		first.Path("chan")
+	}()
+	<-taken
+	w := g.Begin(context.Background(), "ground.PoolTaken")
+	one := job{of: w, done: make(chan struct{}), do: func(w *Work) { w.Spin(3 * ms) }}
+	w.To("chan")
+	single <- one
+	<-one.done
+	w.To("exec")
+	w.End()
+	w.Path("chan")
+	// While the worker is at work already, the one that handed over may still wait for a processor to block again.
+	w.Path("exec", "schedWait")
+	w.Blame("chan", "ground.PoolTaken.first", "exec")
+	both.Wait()
+}
+
+// saturated yields again and again while four others want the two processors.
+func saturated(g *Ground) {
+	var all sync.WaitGroup
+	stop := make(chan struct{})
+	for i := 0; i < 4; i++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			s := g.Begin(context.Background(), "ground.Saturated.runner")
+			defer s.End()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					spin(ms / 4)
+				}
+			}
+		}()
+	}
+	time.Sleep(5 * ms)
+	w := g.Begin(context.Background(), "ground.Saturated").Alone()
+	for i := 0; i < 4; i++ {
+		w.In("schedWait", runtime.Gosched)
+	}
+	w.End()
+	close(stop)
+	all.Wait()
+	w.Path("schedWait")
+	w.Runners("ground.Saturated.runner")
+}

@@ -1,0 +1,108 @@
+// via.ts: the cause under which people are shown a wait that was ended by somebody who works for no task.
+//
+// The connection loops of net/http and gRPC read from the network and hand the answer to whoever waits for it in a select: to the
+// runtime the client waited for a channel, to its reader it waited for the network. So the one that ended the wait is asked why it had
+// been waiting itself. Timers end waits without any goroutine.
+
+import { GoState } from './breakdown.ts'
+import { NONE, type StayLog } from './stay-log.ts'
+
+/** In `StayLog.via`: the waker had waited since before the capture, so that its reason is only told by what it does next. */
+export const VIA_UNSETTLED = 0xffff
+
+/** Stays that are looked back over, and forward. */
+const MOST_BACK = 64
+const MOST_FORWARD = 16
+
+/** Rows of the reasons that are causes, made when first needed. */
+export class Causes {
+  private networkRow = -1
+  private sleepRow = -1
+  private syscallRow = -1
+  private readonly ofNobody: (boolean | undefined)[] = []
+
+  constructor(
+    private readonly reasonRow: (text: string) => number,
+    private readonly reasons: readonly string[],
+  ) {}
+
+  get network(): number {
+    return this.networkRow < 0 ? (this.networkRow = this.reasonRow('network')) : this.networkRow
+  }
+
+  get sleep(): number {
+    return this.sleepRow < 0 ? (this.sleepRow = this.reasonRow('sleep')) : this.sleepRow
+  }
+
+  get syscall(): number {
+    return this.syscallRow < 0 ? (this.syscallRow = this.reasonRow('syscall')) : this.syscallRow
+  }
+
+  isCause(reason: number): boolean {
+    return reason === this.network || reason === this.sleep || reason === this.syscall
+  }
+
+  /**
+   * Cause of a wait that no goroutine ended: timers run on the scheduler's own stack, and besides them only the network poller ends waits
+   * there, those of reason "network". 0 when the reason is none that a timer ends.
+   */
+  ofWaitEndedByNobody(reason: number): number {
+    const known = (this.ofNobody[reason] ??= /^(chan receive|select)$/.test(this.reasons[reason]))
+    return known ? this.sleep : 0
+  }
+
+  /**
+   * What had woken a goroutine that now ends a wait: a reason row, `VIA_UNSETTLED`, or 0 for nothing that says more than the wait's own
+   * reason. Between two causes the one that took longer counts (a read from the network, say, and the system call that follows it).
+   *
+   * @param waker its stay now
+   * @param ownReason reason of the wait
+   * @param sinceNs start of the wait: what was before it did not hold it up
+   */
+  ofWaker(stays: StayLog, waker: number, ownReason: number, sinceNs: number): number {
+    let at = waker
+    let callNs = 0
+    let otherNs = 0
+    for (let steps = 0; steps < MOST_BACK && stays.has(at); steps++) {
+      const slot = at & stays.mask
+      const state = stays.state[slot]
+      if (state === GoState.unknown) return 0
+      const from = stays.startNs[slot] > sinceNs ? stays.startNs[slot] : sinceNs
+      const ns = stays.endNs[slot] > from && stays.endNs[slot] !== Infinity ? stays.endNs[slot] - from : 0
+      if (state === GoState.waiting) {
+        const via = stays.via[slot]
+        const reason = via > 0 ? via : stays.reason[slot]
+        const found = stays.waker[slot] === NONE && reason === 0 ? VIA_UNSETTLED : reason
+        if (found !== VIA_UNSETTLED && !this.isCause(found))
+          return callNs * 2 > otherNs ? this.other(this.syscall, ownReason) : 0
+        return this.other(callNs > ns ? this.syscall : found, ownReason)
+      }
+      if (state === GoState.syscall || state === GoState.syscallBlocked) callNs += ns
+      otherNs += ns
+      const previous = stays.previous[slot]
+      // Its first stay: a goroutine that a timer had started says so.
+      if (previous === NONE)
+        return callNs * 2 > otherNs ? this.other(this.syscall, ownReason) : this.other(stays.via[slot], ownReason)
+      at = previous
+    }
+    return 0
+  }
+
+  private other(cause: number, ownReason: number): number {
+    return cause === ownReason ? 0 : cause
+  }
+
+  /** The cause of the wait at a slot, where it was left unsettled by what its waker did next: a loop that reads from the network reads again. */
+  settled(stays: StayLog, slot: number): number {
+    const via = stays.via[slot]
+    if (via !== VIA_UNSETTLED) return via
+    let at = stays.waker[slot]
+    for (let steps = 0; steps < MOST_FORWARD && stays.has(at); steps++) {
+      const there = at & stays.mask
+      const reason = stays.reason[there]
+      if (stays.state[there] === GoState.waiting && reason !== stays.reason[slot] && this.isCause(reason)) return reason
+      at = stays.next[there]
+    }
+    return 0
+  }
+}
