@@ -8,6 +8,7 @@ import {
   parentSpanIdHex,
   resourceSchemaUrl,
   spanIdHex,
+  spanKindOf,
   spanName,
   startUnixNs,
   traceIdHex,
@@ -53,6 +54,7 @@ export interface Release {
 
 /** A row of a request as joining sees it. */
 export function joinSpanOf(table: SpanTable, row: number): JoinSpan {
+  const { process } = table.resources[table.resource[row]]
   return {
     traceId: traceIdHex(table, row),
     spanId: spanIdHex(table, row),
@@ -60,7 +62,9 @@ export function joinSpanOf(table: SpanTable, row: number): JoinSpan {
     name: spanName(table, row),
     startUnixNs: startUnixNs(table, row),
     endUnixNs: endUnixNs(table, row),
-    processKey: table.resources[table.resource[row]].process.key,
+    kind: spanKindOf(table, row),
+    processKey: process.key,
+    processShared: process.shared,
   }
 }
 

@@ -40,8 +40,8 @@ export async function enrich(options: EnrichCommand, terminal: Terminal): Promis
   const foundOf = new Map<number, JoinedSpan['found']>()
   for (const { span, capture, match } of joined.matches) {
     known[capture].own(match.task, spans[span], match.evidence, 'now')
-    const { clock } = joined.results[capture]
-    foundOf.set(span, { capture: known[capture], task: match.task, evidence: match.evidence, clock })
+    const { task, evidence, clock } = match
+    foundOf.set(span, { capture: known[capture], task, evidence, clock })
   }
   const bridgeOptions: Pick<BridgeOptions, 'enrich' | 'version'> = { enrich: DEFAULT_ENRICH_OPTIONS, version: VERSION }
   const budget = new TraceBudget(DEFAULT_TRACE_LIMITS)

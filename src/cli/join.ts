@@ -117,7 +117,7 @@ function joinJson(spans: readonly JoinSpan[], captures: readonly LoadedCapture[]
       spanId: spans[span].spanId,
       taskId: String(captures[capture].tasks[match.task].id),
       evidence: match.evidence,
-      clockErrorNs: match.clockErrorNs,
+      clockErrorNs: match.clock.errorNs,
       capture: captures[capture].path,
     })),
     unmatched: joined.unmatched.map(({ span, reason }) => ({
@@ -136,10 +136,11 @@ function joinJson(spans: readonly JoinSpan[], captures: readonly LoadedCapture[]
 
 const WHY: Readonly<Record<UnmatchedReason, string>> = {
   'not-in-capture': 'the span lies outside the time that was captured',
-  'no-task': 'inside the captured time, but no task bears its ids',
+  'no-task': 'inside the captured time, but no task bears its ids, and none has its name and its times',
   ambiguous: 'several tasks fit equally; a wrong join is worse than none',
   'other-process': 'made by another process than the captured one',
-  'no-clock': "nothing tells how the capture's clock and the spans' relate: no snapshot (Go 1.25 on), no ids in tasks",
+  'no-clock':
+    "nothing tells how the capture's clock and the spans' relate: no snapshot (Go 1.25 on), no ids in tasks, no offset that fits",
   'capture-damaged': 'its time lies where the capture was lost',
 }
 
@@ -173,6 +174,11 @@ function joinText(
   if (clocks.length > 0) {
     text.push(table(['capture', 'tasks', 'joined', 'clock', 'error'], [false, true, true, false, false], clocks, style))
   }
+  captures.forEach((capture, at) => {
+    const refused = joined.results[at].nameTime?.refused ?? null
+    if (refused !== null)
+      text.push(`\n${escapeName(inputName(capture.path))}: not joined by name and time: ${refused}\n`)
+  })
   const byName = new Map<string, { joined: number; all: number; evidence: Map<string, number> }>()
   const entry = (name: string) => {
     const key = taskType(name)

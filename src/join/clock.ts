@@ -11,10 +11,22 @@ import type { ClockOffset, JoinSpan, JoinTask } from './match.ts'
 /** No offset is known. */
 export const NO_CLOCK: ClockOffset = { method: 'none', offsetNs: null, errorNs: null }
 
+/** A stretch of a capture over which one offset holds: the wall clock was not set within it. */
+export interface ClockSegment {
+  /**
+   * Nanoseconds from the capture's origin. Neighbours overlap where it is not known when between two snapshots the wall clock was set.
+   */
+  readonly fromNs: number
+  readonly toNs: number
+  readonly clock: ClockOffset
+}
+
 /** Pairs kept; the latest replace the oldest. */
 const MOST_PAIRS = 4096
 /** A snapshot is two clocks read one after the other: their distance is below this (0.1 us measured over all captures). */
 const SNAPSHOT_ERROR_NS = 200
+/** Snapshots that lie farther apart than this tell of a wall clock that was set in between. */
+const STEP_NS = 50_000
 /** Error of an offset out of this many pairs or more, and of fewer; both stated from measurements against snapshots. */
 const MANY_PAIRS = 50
 const MANY_PAIRS_ERROR_NS = 1_000
@@ -79,15 +91,29 @@ export class CaptureClock {
     return apart > OVERRULED_NS + (byPairs.errorNs ?? 0) + (bySnapshots.errorNs ?? 0) ? byPairs : bySnapshots
   }
 
-  /** The snapshots agree but for steps and slewing of the wall clock, which the error bound covers. */
+  /** The offset by stretches of the capture; more than one where snapshots say that the wall clock was set. Empty where nothing is known. */
+  segments(): readonly ClockSegment[] {
+    const clock = this.offset()
+    if (clock.offsetNs === null) return []
+    if (clock.method !== 'snapshot') return [{ fromNs: -Infinity, toNs: Infinity, clock }]
+    const snapshots = [...this.snapshots].sort((x, y) => x.traceNs - y.traceNs)
+    const groups: ClockSnapshot[][] = []
+    for (const snapshot of snapshots) {
+      const group = groups.at(-1)
+      const step = group === undefined ? 0n : offsetOf(snapshot) - offsetOf(group[group.length - 1])
+      if (group === undefined || Math.abs(Number(step)) > STEP_NS) groups.push([snapshot])
+      else group.push(snapshot)
+    }
+    return groups.map((group, i) => ({
+      fromNs: i === 0 ? -Infinity : groups[i - 1][groups[i - 1].length - 1].traceNs,
+      toNs: i + 1 < groups.length ? groups[i + 1][0].traceNs : Infinity,
+      clock: bySnapshots(group),
+    }))
+  }
+
+  /** The snapshots agree but for steps of the wall clock, which the error bound covers. */
   private offsetBySnapshots(): ClockOffset | null {
-    if (this.snapshots.length === 0) return null
-    const offsets = this.snapshots.map(({ unixNs, traceNs }) => unixNs - BigInt(Math.round(traceNs)))
-    offsets.sort((x, y) => (x < y ? -1 : x > y ? 1 : 0))
-    const offsetNs = offsets[(offsets.length - 1) >> 1]
-    const above = Number(offsets[offsets.length - 1] - offsetNs)
-    const below = Number(offsetNs - offsets[0])
-    return { method: 'snapshot', offsetNs, errorNs: SNAPSHOT_ERROR_NS + Math.max(above, below) }
+    return this.snapshots.length === 0 ? null : bySnapshots(this.snapshots)
   }
 
   private offsetByPairs(): ClockOffset | null {
@@ -120,6 +146,42 @@ export class CaptureClock {
       this.durationNs * DRIFT
     return { method: 'id-pairs', offsetNs: this.base + BigInt(Math.round(offset)), errorNs: Math.ceil(errorNs) }
   }
+}
+
+/**
+ * The clock that holds for a span and its task: where the wall clock was set, the one of the stretches' by which their starts agree best.
+ */
+export function clockOfPair(
+  segments: readonly ClockSegment[],
+  span: Pick<JoinSpan, 'startUnixNs'>,
+  task: Pick<JoinTask, 'startNs'>,
+): ClockOffset {
+  let best = NO_CLOCK
+  let leastNs = Infinity
+  for (const { clock, fromNs, toNs } of segments) {
+    if (clock.offsetNs === null) continue
+    const startNs = Number(span.startUnixNs - clock.offsetNs)
+    // Where the task's start is not known the stretch decides in which the span would begin.
+    const apartNs =
+      task.startNs === null ? Math.max(0, fromNs - startNs, startNs - toNs) : Math.abs(startNs - task.startNs)
+    if (apartNs >= leastNs) continue
+    leastNs = apartNs
+    best = clock
+  }
+  return best
+}
+
+function offsetOf({ unixNs, traceNs }: ClockSnapshot): bigint {
+  return unixNs - BigInt(Math.round(traceNs))
+}
+
+function bySnapshots(snapshots: readonly ClockSnapshot[]): ClockOffset {
+  const offsets = snapshots.map(offsetOf)
+  offsets.sort((x, y) => (x < y ? -1 : x > y ? 1 : 0))
+  const offsetNs = offsets[(offsets.length - 1) >> 1]
+  const above = Number(offsets[offsets.length - 1] - offsetNs)
+  const below = Number(offsetNs - offsets[0])
+  return { method: 'snapshot', offsetNs, errorNs: SNAPSHOT_ERROR_NS + Math.max(above, below) }
 }
 
 /** An offset and half the width of the room that the pairs leave it. */

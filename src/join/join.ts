@@ -1,6 +1,6 @@
 // join.ts: which task is each span.
 
-import { CaptureClock } from './clock.ts'
+import { CaptureClock, clockOfPair, type ClockSegment } from './clock.ts'
 import type { IdOptions } from './id-evidence.ts'
 import type {
   ClockOffset,
@@ -12,10 +12,16 @@ import type {
   TaskMatch,
   UnmatchedReason,
 } from './match.ts'
+import { clockOfNameTimePair } from './name-time.ts'
 import { ID_EVIDENCE, type TaskClaim, TaskIndex } from './task-index.ts'
+import { taskColumns } from './time-columns.ts'
+import { joinProcess, type ProcessJoin } from './which-process.ts'
 
 /** How spans and tasks are joined. */
-export type JoinOptions = IdOptions
+export interface JoinOptions extends IdOptions {
+  /** Whether spans that no task names are looked for by name and time; they are unless this is false. */
+  readonly nameTime?: boolean
+}
 
 /** A task that names a span in a log and began this much before it (more for longer spans) is a longer task that came by the span. */
 const EARLY_START_NS = 5_000_000
@@ -34,27 +40,91 @@ const BETTER_NS = 20_000
 export function joinTasks(spans: readonly JoinSpan[], capture: JoinCapture, options: JoinOptions = {}): JoinResult {
   const index = new TaskIndex(capture.tasks, options)
   const table = new SpanClaims(spans, index)
-  const clock = table.clock(capture)
-  const matched = table.match(clock)
-
-  const matches: TaskMatch[] = []
+  const captureClock = table.clock(capture)
+  const segments = captureClock.segments()
+  const byIds = table.match(captureClock.offset())
+  const found = new Map<number, TaskMatch>()
   const processes = new Set<string>()
-  for (let span = 0; span < spans.length; span++) {
-    const match = matched.get(table.original(span))
-    if (match === undefined) continue
-    matches.push({ span, task: match.task, evidence: match.evidence, clockErrorNs: clock.errorNs })
+  for (const [span, { task, evidence }] of byIds) {
+    found.set(span, { span, task, evidence, clock: clockOfPair(segments, spans[span], index.task(task)) })
     processes.add(spans[span].processKey)
   }
+  const byTime = options.nameTime === false ? null : joinRest(spans, capture, index, table, byIds, segments)
+  if (byTime !== null) {
+    for (const match of byTime.matches) found.set(match.span, match)
+    for (const span of byTime.ambiguous) table.ambiguous.add(span)
+    if (byTime.processKey !== null) processes.add(byTime.processKey)
+  }
+  const clock = byTime?.clock ?? captureClock.offset()
+
+  const matches: TaskMatch[] = []
   const unmatched: { span: number; reason: UnmatchedReason }[] = []
   for (let span = 0; span < spans.length; span++) {
     const original = table.original(span)
-    if (matched.has(original)) continue
-    unmatched.push({
-      span,
-      reason: whyUnmatched(spans[span], table.ambiguous.has(original), processes, capture, clock),
-    })
+    const match = found.get(original)
+    if (match !== undefined) matches.push({ ...match, span })
+    else {
+      const reason = whyUnmatched(spans[span], table.ambiguous.has(original), processes, capture, clock)
+      unmatched.push({ span, reason })
+    }
   }
-  return { matches, unmatched, clock }
+  return { matches, unmatched, clock, nameTime: byTime?.report ?? null }
+}
+
+/** What name and time tell of the spans that no task names. */
+function joinRest(
+  spans: readonly JoinSpan[],
+  capture: JoinCapture,
+  index: TaskIndex,
+  table: SpanClaims,
+  byIds: ReadonlyMap<number, SpanMatch>,
+  segments: readonly ClockSegment[],
+): (ProcessJoin & { readonly matches: readonly TaskMatch[]; readonly ambiguous: readonly number[] }) | null {
+  const taken = new Uint8Array(index.length)
+  const joined = new Set<string>()
+  for (const [span, { task }] of byIds) {
+    taken[task] = 1
+    joined.add(spans[span].spanId)
+  }
+  // A task that names its span is that span's, also where the span never came.
+  const takesPart = (task: number): boolean => index.namesNone(task, (spanId) => joined.has(spanId))
+  const tasks = taskColumns(capture.tasks, takesPart, capture.durationNs)
+  if (tasks.names.length === 0) return null
+  const groups = new Map<string, number[]>()
+  const matched = new Map<string, number>()
+  for (let span = 0; span < spans.length; span++) {
+    if (table.original(span) !== span || table.ambiguous.has(span)) continue
+    const { processKey } = spans[span]
+    append(groups, processKey, span)
+    if (byIds.has(span)) matched.set(processKey, (matched.get(processKey) ?? 0) + 1)
+  }
+  const inputs = [...groups].map(([processKey, rows]) => ({
+    processKey,
+    rows,
+    idMatches: matched.get(processKey) ?? 0,
+    input: {
+      spans: rows.map((row) => spans[row]),
+      tasks,
+      knownTask: Int32Array.from(rows, (row) => byIds.get(row)?.task ?? -1),
+      isFree: (task: number): boolean => taken[task] === 0,
+      known: segments,
+    },
+  }))
+  const found = joinProcess(inputs)
+  if (found === null) return null
+  const { rows, pairs } = found
+  const matches: TaskMatch[] = []
+  const ambiguous: number[] = []
+  if (pairs !== null) {
+    for (let i = 0; i < rows.length; i++) {
+      const task = pairs.task[i]
+      if (pairs.ambiguous[i] === 1) ambiguous.push(rows[i])
+      if (task < 0) continue
+      const clock = clockOfNameTimePair(pairs.clock, pairs.segment[i], tasks.startNs[task], capture.durationNs)
+      matches.push({ span: rows[i], task, evidence: 'name-time', clock })
+    }
+  }
+  return { ...found, matches, ambiguous }
 }
 
 /** Why a span has no task, the first reason that holds. */
@@ -189,7 +259,7 @@ class SpanClaims {
   }
 
   /** The capture's clock, out of the pairs that leave no choice. */
-  clock(capture: JoinCapture): ClockOffset {
+  clock(capture: JoinCapture): CaptureClock {
     const clock = new CaptureClock(capture.clockSnapshots, capture.durationNs)
     const named = new Map<number, number>()
     for (const claims of this.claims.values()) {
@@ -199,7 +269,7 @@ class SpanClaims {
       if (claims.length !== 1 || named.get(claims[0].task) !== 1) continue
       clock.addPair(this.spans[row], this.index.task(claims[0].task))
     }
-    return clock.offset()
+    return clock
   }
 
   /** Matches by each kind of evidence in the order of trust; what one settles is no rival in the next. */

@@ -26,8 +26,12 @@ export interface JoinSpan {
   readonly name: string
   readonly startUnixNs: bigint
   readonly endUnixNs: bigint
+  /** OTLP's number: 1 internal, 2 server, 3 client, 4 producer, 5 consumer; 0 when not told. */
+  readonly kind: number
   /** Key of the process that made it (`span/process.ts`). */
   readonly processKey: string
+  /** Whether nothing tells the process from its replicas. */
+  readonly processShared: boolean
 }
 
 /** A task as joining sees it; `TaskRecord` is one. */
@@ -57,8 +61,8 @@ export interface TaskMatch {
   /** Row in the capture's tasks. */
   readonly task: number
   readonly evidence: Evidence
-  /** How far the clock offset may be off, nanoseconds; null when no offset is known. */
-  readonly clockErrorNs: number | null
+  /** How the clocks relate at the time of the two. */
+  readonly clock: ClockOffset
 }
 
 /** How the capture's time and the wall clock relate: Unix ns = trace ns from the origin + offset. */
@@ -69,8 +73,21 @@ export interface ClockOffset {
   readonly errorNs: number | null
 }
 
+/** What joining by name and time came to, for people. */
+export interface NameTimeReport {
+  /** Spans in the capture's time whose name some task has. */
+  readonly eligible: number
+  /** Those of them that have a task of their name at their time, give or take 80 us. */
+  readonly explained: number
+  readonly joined: number
+  /** Why nothing was joined; null where something was, or there was nothing to join. */
+  readonly refused: string | null
+}
+
 export interface JoinResult {
   readonly matches: readonly TaskMatch[]
   readonly unmatched: readonly { readonly span: number; readonly reason: UnmatchedReason }[]
   readonly clock: ClockOffset
+  /** What joining by name and time came to; null where it was not tried. */
+  readonly nameTime: NameTimeReport | null
 }

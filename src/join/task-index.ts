@@ -99,6 +99,11 @@ export class TaskIndex {
     return this.ofTask[row].find((ids) => this.counts(ids)) ?? null
   }
 
+  /** Whether a task names no span but, by evidence that does not count for it, such as are known to have another task. */
+  namesNone(row: number, hasTask: (spanId: string) => boolean): boolean {
+    return this.idsOf(row) === null && this.ofTask[row].every(({ spanId }) => hasTask(spanId))
+  }
+
   /**
    * Whether a log tells of the task it was written under, or of the one begun right after it: the same log is both when a processor
    * logs ids before each task. Where every task has one before it, those under tasks are those of their children; a capture in which

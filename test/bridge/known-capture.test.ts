@@ -38,7 +38,9 @@ function span(spanId: string, startNs: number, endNs: number): JoinSpan {
     name: 'x',
     startUnixNs: ORIGIN + BigInt(startNs),
     endUnixNs: ORIGIN + BigInt(endNs),
+    kind: 1,
     processKey: 'p',
+    processShared: false,
   }
 }
 

@@ -18,21 +18,21 @@ describe.each(fixtures)('%s', (_, fixture) => {
   const { tasks, tables, info } = analyse(fixture.bytes(), { timelines: true, stacks: true })
   const gcPhases = { startNs: [], endNs: [] }
   const { clockSnapshots, durationNs, originNs } = info
-  const { matches, clock } = joinTasks(spans, { tasks, clockSnapshots, durationNs })
+  const { matches } = joinTasks(spans, { tasks, clockSnapshots, durationNs })
   const rowOfTask = new Map(matches.map(({ span, task }) => [tasks[task].id, span]))
 
   test.each(['in-place', 'late'] as const)(
     '%s: parts sum to the duration, children nest, sizes are bounded',
     (mode) => {
       const budget = new TraceBudget(DEFAULT_TRACE_LIMITS)
-      for (const { span: row, task, evidence, clockErrorNs } of matches) {
+      for (const { span: row, task, evidence, clock } of matches) {
         const span = { ...spans[row], traceState: '', flags: 0x101 }
         const { attributes, children } = enrichSpan({
           span,
           task: tasks[task],
           capture: { id: 'c0ffee', tables, gcPhases, durationNs, originNs },
           offsetNs: clock.offsetNs ?? 0n,
-          clockErrorNs,
+          clockErrorNs: clock.errorNs,
           evidence,
           spanOfTask: (id) => spans[rowOfTask.get(id) ?? -1] ?? null,
           options: DEFAULT_ENRICH_OPTIONS,

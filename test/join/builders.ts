@@ -20,7 +20,9 @@ export function span(given: Partial<JoinSpan> & { readonly fromNs?: number; read
     name: 'cache.Lookup',
     startUnixNs: ORIGIN + BigInt(fromNs),
     endUnixNs: ORIGIN + BigInt(toNs),
+    kind: 1,
     processKey: 'messages',
+    processShared: false,
     ...rest,
   }
 }

@@ -14,7 +14,7 @@ describe('one span, one task', () => {
   test('a task that names the span is its task', () => {
     const result = joinTasks([span()], capture([task(), named()]))
     expect(result.matches).toMatchObject([{ span: 0, task: 1, evidence: 'task-name' }])
-    expect(result.matches[0].clockErrorNs).toBe(result.clock.errorNs)
+    expect(result.matches[0].clock.errorNs).toBe(result.clock.errorNs)
     expect(result.unmatched).toEqual([])
   })
 
@@ -32,7 +32,7 @@ describe('one span, one task', () => {
   test('a name with both ids is believed although no clock is known', () => {
     const result = joinTasks([span()], capture([named({ startNs: null })], { clockSnapshots: [] }))
     expect(pairs(result)).toEqual([[0, 0]])
-    expect(result.matches[0].clockErrorNs).toBeNull()
+    expect(result.matches[0].clock.errorNs).toBeNull()
   })
 
   test('a span sent twice is one span: both rows have its task', () => {

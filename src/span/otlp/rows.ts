@@ -47,6 +47,14 @@ export function traceStateOf(table: SpanTable, row: number): string {
   return state
 }
 
+/** OTLP's kind of the span (1 internal, 2 server, 3 client, 4 producer, 5 consumer); 0 when it has none. Reads through the span's bytes. */
+export function spanKindOf(table: SpanTable, row: number): number {
+  let kind = 0
+  const cursor = new FieldCursor(table.bytes, table.spanFrom[row], table.spanTo[row], SPAN)
+  while (cursor.next()) if (cursor.field === 6) kind = cursor.low
+  return kind
+}
+
 /** OTLP flags of the span (low 8 bits: W3C trace flags); 0 when it has none. Reads through the span's bytes. */
 export function flagsOf(table: SpanTable, row: number): number {
   let flags = 0

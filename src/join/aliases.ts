@@ -1,0 +1,92 @@
+// aliases.ts: spans that were renamed after their start (SetName): the task keeps the first name.
+//
+// Where time and structure leave no doubt between a span and a task of different names, the two names are noted. A span name that so
+// meets one task name again and again is another name of it; what was renamed once stays without a task.
+
+import type { JoinSpan } from './match.ts'
+import { type AlignedSpans, childrenOf, type Pairing, type SpanRelations, strangeness } from './pairing.ts'
+import { firstAtLeast, rowsByName, type TaskColumns } from './time-columns.ts'
+import { endCost, startCost, type TimeShape } from './time-shape.ts'
+
+/** Lags looked at. */
+const FARTHEST_NS = 300_000
+/** What a pair may cost that teaches a name, and how much dearer the next best must be, in nats. */
+const SURE_COST = 4
+const SURE_MARGIN = 4
+/** Pairs that teach a name, and the share of them that must agree. */
+const FEWEST_LESSONS = 3
+const AGREEMENT = 0.9
+
+/**
+ * Names of spans that were renamed, with the name their tasks have.
+ *
+ * @param pairing what was found under the spans' own names
+ * @param isFree whether a task has no span by other evidence
+ */
+export function learnAliases(
+  spans: readonly JoinSpan[],
+  aligned: Pick<AlignedSpans, 'startNs' | 'endNs'>,
+  tasks: TaskColumns,
+  relations: SpanRelations,
+  pairing: Pairing,
+  options: { readonly shape: TimeShape; readonly startToleranceNs: number; readonly endToleranceNs: number },
+  isFree: (task: number) => boolean,
+): Map<string, number> {
+  const { shape, startToleranceNs, endToleranceNs } = options
+  const taken = new Uint8Array(tasks.length)
+  for (const task of pairing.task) if (task >= 0) taken[task] = 1
+  const left = tasks.name.map((name, row) => (name >= 0 && taken[row] === 0 && isFree(row) ? 0 : -1))
+  const { rows } = rowsByName(left, 1, tasks.startNs)
+  const children = childrenOf(relations)
+  const sure = relations.knownTask.map((known, span) => (known >= 0 ? known : pairing.task[span]))
+
+  const lessonOf = new Int32Array(spans.length).fill(-1)
+  const lessonsWith = new Uint8Array(tasks.length)
+  for (let span = 0; span < spans.length; span++) {
+    if (sure[span] >= 0 || pairing.ambiguous[span] === 1 || Number.isNaN(aligned.startNs[span])) continue
+    let best = -1
+    let bestCost = Infinity
+    let nextCost = Infinity
+    let at = firstAtLeast(rows, tasks.startNs, aligned.startNs[span] - startToleranceNs, 0, rows.length)
+    for (; at < rows.length; at++) {
+      const task = rows[at]
+      const startLag = tasks.startNs[task] - aligned.startNs[span]
+      if (startLag > FARTHEST_NS) break
+      const endLag = tasks.endNs[task] - aligned.endNs[span]
+      if (!(Math.abs(endLag) <= FARTHEST_NS)) continue
+      if (shape === 'task-ends-after' && endLag < -endToleranceNs) continue
+      if (shape === 'task-ends-before' && endLag > endToleranceNs) continue
+      const cost =
+        startCost(startLag) + endCost(endLag, shape) + strangeness(span, task, tasks, relations, children, sure)
+      if (cost < bestCost) {
+        nextCost = bestCost
+        bestCost = cost
+        best = task
+      } else if (cost < nextCost) {
+        nextCost = cost
+      }
+    }
+    if (best < 0 || bestCost >= SURE_COST || nextCost < bestCost + SURE_MARGIN) continue
+    lessonOf[span] = best
+    lessonsWith[best] = Math.min(2, lessonsWith[best] + 1)
+  }
+
+  const lessons = new Map<string, Map<number, number>>()
+  for (let span = 0; span < spans.length; span++) {
+    const task = lessonOf[span]
+    if (task < 0 || lessonsWith[task] > 1) continue
+    const { name } = spans[span]
+    let of = lessons.get(name)
+    if (of === undefined) lessons.set(name, (of = new Map<number, number>()))
+    of.set(tasks.name[task], (of.get(tasks.name[task]) ?? 0) + 1)
+  }
+  const aliases = new Map<string, number>()
+  for (const [name, of] of lessons) {
+    let all = 0
+    for (const count of of.values()) all += count
+    for (const [taskName, count] of of) {
+      if (count >= FEWEST_LESSONS && count >= AGREEMENT * all) aliases.set(name, taskName)
+    }
+  }
+  return aliases
+}

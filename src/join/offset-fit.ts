@@ -1,0 +1,346 @@
+// offset-fit.ts: whether an offset between spans and tasks is the right one, how exact it is, and which of the two ends first.
+//
+// An offset that is 2 us too low already breaks joining: every right pair then seems to begin before its span, and neighbours take
+// its place. So an offset is set by the floors of the lags, taken around their mode; means and medians follow the tails.
+
+import {
+  firstAtLeast,
+  percentile,
+  type SpanColumns,
+  sortedRows,
+  type TaskColumns,
+  rowsByName,
+  type RowsByName,
+} from './time-columns.ts'
+import {
+  AFTER_FLOOR_NS,
+  BEFORE_CEILING_NS,
+  endCost,
+  NO_TASK_COST,
+  START_FLOOR_NS,
+  type TimeShape,
+} from './time-shape.ts'
+
+/** How well an offset explains the spans. */
+export interface OffsetFit {
+  /** Span time - task time. */
+  readonly offsetNs: number
+  readonly errorNs: number
+  readonly shape: TimeShape
+  /** Spans that have a task of their name at their time; with many spans that of a sample, extended to all. */
+  readonly explained: number
+  /** Spans that lie in the capture and whose name some task has. */
+  readonly eligible: number
+  /** Explained spans whose lags are as small as most right pairs have them. */
+  readonly tight: number
+  readonly medianStartLagNs: number
+  readonly medianEndLagNs: number
+}
+
+/** Pairs looked at around an offset: start lags, end lags. */
+const EARLIEST_START_NS = -30_000
+const LATEST_START_NS = 80_000
+const FARTHEST_END_NS = 80_000
+/** Spans that an offset is judged by. */
+const SAMPLE = 5_000
+/** Start and end lags of most right pairs (0.93 to 1.00 of them). */
+const TIGHT_START_NS = 20_000
+const TIGHT_END_NS = 10_000
+/** Share of lags in the shortest interval that is taken for their mode, and how far around it floors are looked for. */
+const MODE_SHARE = 0.2
+const AROUND_MODE_NS = 2_500
+/** Share of lags beyond a floor: one stray among many must not decide. */
+const STRAYS = 0.02
+/** Pairs from which on floors are known to a microsecond. */
+export const MANY_PAIRS = 50
+const MANY_PAIRS_ERROR_NS = 1_000
+const FEW_PAIRS_ERROR_NS = 5_000
+/** How much better (nats over all pairs) one order of the ends must explain the lags than the other. */
+const CLEARLY_NATS = 4
+/** Cost of a lag on the impossible side, and the error that is overlooked. */
+const IMPOSSIBLE_NATS = 6
+const OVERLOOKED_NS = 300
+/** More pairs on the impossible side than this: two tracers in one process. */
+const MOST_IMPOSSIBLE = 0.1
+
+/** A capture's clock is looked at in windows of this length; at least so many, each with so many spans where there are as many. */
+const WINDOW_NS = 10e9
+const FEWEST_WINDOWS = 3
+const SAMPLE_PER_WINDOW = 2_000
+
+/** Start and end lags of pairs. */
+interface PairLags {
+  readonly length: number
+  readonly start: Float64Array
+  readonly end: Float64Array
+}
+
+/** Lags of the pairs at an offset. */
+interface Lags extends PairLags {
+  /** Start of each pair's task. */
+  readonly atNs: Float64Array
+  readonly eligible: number
+  /** Sampled spans stand for so many each. */
+  readonly scale: number
+}
+
+/** Spans and tasks prepared for looking at many offsets. */
+export class OffsetFitter {
+  private readonly order: Int32Array
+  private readonly taken: Int32Array
+  private round = 0
+  private readonly roundingNs: number
+  private readonly byStart: RowsByName
+  private readonly nameOf: Int32Array
+
+  /** @param anyName whether names are not looked at */
+  constructor(
+    private readonly spans: SpanColumns,
+    private readonly tasks: TaskColumns,
+    anyName = false,
+  ) {
+    this.nameOf = anyName ? new Int32Array(spans.length) : spans.name
+    this.byStart = anyName
+      ? rowsByName(
+          tasks.name.map((name) => (name < 0 ? -1 : 0)),
+          1,
+          tasks.startNs,
+        )
+      : tasks.byStart
+    this.order = sortedRows(spans.startNs)
+    this.roundingNs = roundingOf(spans)
+    this.taken = new Int32Array(tasks.length)
+  }
+
+  /** An offset known from elsewhere, judged as it is. */
+  judge(offsetNs: number, errorNs: number): OffsetFit {
+    const lags = this.lagsAt(offsetNs)
+    // Start and duration of the spans may both have been cut, which lengthens end lags by as much on average.
+    return fitOf(lags, offsetNs, errorNs, shapeOf(lags, true, this.roundingNs), this.roundingNs)
+  }
+
+  /** The offset near a candidate that the floors of the lags tell. */
+  refine(candidateNs: number): OffsetFit {
+    let offsetNs = candidateNs
+    let shape: TimeShape = 'either'
+    let errorNs = FEW_PAIRS_ERROR_NS
+    let lags = this.lagsAt(offsetNs)
+    for (let round = 0; round < 3 && lags.length > 0; round++) {
+      shape = shapeOf(lags, false, this.roundingNs)
+      const { shiftNs, halfWidthNs } = shiftOf(lags, shape, this.roundingNs)
+      errorNs = Math.max(lags.length < MANY_PAIRS ? FEW_PAIRS_ERROR_NS : MANY_PAIRS_ERROR_NS, halfWidthNs)
+      offsetNs += shiftNs
+      lags = this.lagsAt(offsetNs)
+      if (Math.abs(shiftNs) < 50) break
+    }
+    return fitOf(lags, offsetNs, errorNs + this.roundingNs, shape, this.roundingNs)
+  }
+
+  /**
+   * The offset as a line over a long capture whose clock drifts against the wall clock, by windows of ten seconds.
+   *
+   * @returns the offset in the middle of the capture and its change, nanoseconds per nanosecond; null where the windows are too few
+   */
+  line({ offsetNs, shape }: OffsetFit): { readonly middleNs: number; readonly drift: number } | null {
+    const windows = Math.floor(this.tasks.durationNs / WINDOW_NS)
+    if (windows < FEWEST_WINDOWS) return null
+    const lags = this.lagsAt(offsetNs, SAMPLE_PER_WINDOW * windows)
+    const centers: number[] = []
+    const shifts: number[] = []
+    for (let window = 0; window < windows; window++) {
+      const inWindow = (_: number, i: number): boolean => Math.floor(lags.atNs[i] / WINDOW_NS) === window
+      const start = lags.start.filter(inWindow)
+      if (start.length < MANY_PAIRS) continue
+      centers.push((window + 0.5) * WINDOW_NS)
+      const inIt: PairLags = { length: start.length, start, end: lags.end.filter(inWindow) }
+      shifts.push(shiftOf(inIt, shape, this.roundingNs).shiftNs)
+    }
+    if (centers.length < FEWEST_WINDOWS) return null
+    const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+    const center = mean(centers)
+    const shift = mean(shifts)
+    const drift =
+      mean(centers.map((at, i) => (at - center) * (shifts[i] - shift))) / mean(centers.map((at) => (at - center) ** 2))
+    return { middleNs: offsetNs + shift + drift * (this.tasks.durationNs / 2 - center), drift }
+  }
+
+  /** Starts of the tasks that an offset pairs with spans. */
+  taskStartsAt(offsetNs: number): Float64Array {
+    return this.lagsAt(offsetNs).atNs
+  }
+
+  /** Pairs each span of the sample with the nearest free task of its name. */
+  private lagsAt(offsetNs: number, sample = SAMPLE): Lags {
+    const { spans, tasks, order, taken, byStart, nameOf } = this
+    const step = Math.max(1, Math.ceil(order.length / sample))
+    const round = ++this.round
+    const size = Math.ceil(order.length / step)
+    const start = new Float64Array(size)
+    const end = new Float64Array(size)
+    const atNs = new Float64Array(size)
+    let length = 0
+    let eligible = 0
+    for (let i = 0; i < order.length; i += step) {
+      const span = order[i]
+      const name = nameOf[span]
+      if (name < 0) continue
+      const startNs = spans.startNs[span] - offsetNs
+      const endNs = spans.endNs[span] - offsetNs
+      if (startNs < 0 || endNs > tasks.durationNs) continue
+      eligible++
+      const to = byStart.from[name + 1]
+      let best = -1
+      let bestNs = Infinity
+      for (
+        let at = firstAtLeast(byStart.rows, tasks.startNs, startNs + EARLIEST_START_NS, byStart.from[name], to);
+        at < to;
+        at++
+      ) {
+        const task = byStart.rows[at]
+        const startLag = tasks.startNs[task] - startNs
+        if (startLag > LATEST_START_NS) break
+        const endLag = tasks.endNs[task] - endNs
+        if (!(Math.abs(endLag) <= FARTHEST_END_NS) || taken[task] === round) continue
+        const apart = Math.abs(startLag) + Math.abs(endLag)
+        if (apart >= bestNs) continue
+        bestNs = apart
+        best = task
+      }
+      if (best < 0) continue
+      taken[best] = round
+      start[length] = tasks.startNs[best] - startNs
+      end[length] = tasks.endNs[best] - endNs
+      atNs[length] = tasks.startNs[best]
+      length++
+    }
+    return {
+      length,
+      start: start.subarray(0, length),
+      end: end.subarray(0, length),
+      atNs: atNs.subarray(0, length),
+      eligible,
+      scale: step,
+    }
+  }
+}
+
+/** What the coarseness of the spans' times adds to an error: start and duration may both be cut. */
+export function roundingOf({ granularityNs }: SpanColumns): number {
+  return granularityNs === 1 ? 0 : granularityNs
+}
+
+function fitOf(lags: Lags, offsetNs: number, errorNs: number, shape: TimeShape, roundingNs: number): OffsetFit {
+  const slackNs = errorNs + 2 * roundingNs
+  let tight = 0
+  for (let i = 0; i < lags.length; i++) {
+    const end =
+      shape === 'task-ends-after' ? lags.end[i] : shape === 'task-ends-before' ? -lags.end[i] : Math.abs(lags.end[i])
+    if (lags.start[i] > -slackNs && lags.start[i] < TIGHT_START_NS && end > -slackNs && end < TIGHT_END_NS) tight++
+  }
+  return {
+    offsetNs,
+    errorNs,
+    shape,
+    explained: lags.length * lags.scale,
+    eligible: lags.eligible * lags.scale,
+    tight: tight * lags.scale,
+    medianStartLagNs: percentile(lags.start, 0.5),
+    medianEndLagNs: percentile(lags.end, 0.5),
+  }
+}
+
+/**
+ * Which end comes first: whether the end lags have their floor below and their tail above, or the other way round. Each is judged at
+ * the shift of the offset that it asks for itself; `fixed` where the offset is known and is not shifted.
+ */
+function shapeOf(lags: PairLags, fixed: boolean, roundingNs: number): TimeShape {
+  const afterShiftNs = fixed ? -roundingNs : AFTER_FLOOR_NS - floorOf(lags.end, STRAYS)
+  const beforeShiftNs = fixed ? -roundingNs : BEFORE_CEILING_NS - floorOf(lags.end, 1 - STRAYS)
+  const overlookedNs = OVERLOOKED_NS + roundingNs
+  if (lags.length >= MANY_PAIRS) {
+    const impossible = Math.min(
+      impossibleShare(lags, afterShiftNs, 'task-ends-after', overlookedNs),
+      impossibleShare(lags, beforeShiftNs, 'task-ends-before', overlookedNs),
+    )
+    if (impossible > MOST_IMPOSSIBLE) return 'either'
+  }
+  const after = costOf(lags, afterShiftNs, 'task-ends-after', overlookedNs)
+  const before = costOf(lags, beforeShiftNs, 'task-ends-before', overlookedNs)
+  if (Math.abs(after - before) < CLEARLY_NATS) return 'either'
+  return after < before ? 'task-ends-after' : 'task-ends-before'
+}
+
+/** Tracers differ in how soon after the span's start their task begins, so that only impossible starts count here. */
+function costOf(lags: PairLags, shiftNs: number, shape: TimeShape, overlookedNs: number): number {
+  let cost = 0
+  for (let i = 0; i < lags.length; i++) {
+    const end = lags.end[i] + shiftNs
+    const wrongSide = Math.max(0, onWrongSide(end, shape), -(lags.start[i] + shiftNs))
+    const pair = endCost(end, shape) + IMPOSSIBLE_NATS * Math.min(1, wrongSide / overlookedNs)
+    cost += Math.min(NO_TASK_COST, pair)
+  }
+  return cost
+}
+
+/** How far an end lag lies on the side where this shape has none; negative where it lies on its own. */
+function onWrongSide(endLagNs: number, shape: TimeShape): number {
+  return shape === 'task-ends-after' ? -endLagNs : endLagNs
+}
+
+/** Share of the pairs that are near but on the impossible side. */
+function impossibleShare(lags: PairLags, shiftNs: number, shape: TimeShape, overlookedNs: number): number {
+  let near = 0
+  let impossible = 0
+  for (let i = 0; i < lags.length; i++) {
+    const end = lags.end[i] + shiftNs
+    if (Math.abs(end) > TIGHT_END_NS || Math.abs(lags.start[i] + shiftNs) > TIGHT_START_NS) continue
+    near++
+    if (onWrongSide(end, shape) > overlookedNs) impossible++
+  }
+  return near === 0 ? 0 : impossible / near
+}
+
+interface Shift {
+  readonly shiftNs: number
+  readonly halfWidthNs: number
+}
+
+function shiftOf(lags: PairLags, shape: TimeShape, roundingNs: number): Shift {
+  if (shape === 'task-ends-after') return shiftToEndFloor(lags)
+  return shape === 'task-ends-before' ? shiftBetweenFloors(lags, roundingNs) : shiftToStartFloor(lags)
+}
+
+/** The task ends after its span: the smallest end lag is known. */
+function shiftToEndFloor(lags: PairLags): Shift {
+  return { shiftNs: AFTER_FLOOR_NS - floorOf(lags.end, STRAYS), halfWidthNs: 0 }
+}
+
+/** The task lies in its span: starts bound the offset from below, ends from above. */
+function shiftBetweenFloors(lags: PairLags, roundingNs: number): Shift {
+  const low = START_FLOOR_NS - floorOf(lags.start, STRAYS)
+  // Cutting start and duration raises the ceiling by up to two units; 1.8 at the share looked at.
+  const high = BEFORE_CEILING_NS + 1.8 * roundingNs - floorOf(lags.end, 1 - STRAYS)
+  return { shiftNs: (low + high) / 2, halfWidthNs: Math.abs(high - low) / 2 }
+}
+
+function shiftToStartFloor(lags: PairLags): Shift {
+  return { shiftNs: START_FLOOR_NS - floorOf(lags.start, STRAYS), halfWidthNs: 2 * MANY_PAIRS_ERROR_NS }
+}
+
+/** The lag at a share of those around the mode; the outermost of them when they are few. */
+function floorOf(lags: Float64Array, share: number): number {
+  const mode = modeOf(lags)
+  const near = lags.filter((lag) => Math.abs(lag - mode) <= AROUND_MODE_NS)
+  return percentile(near, lags.length >= MANY_PAIRS ? share : Math.round(share))
+}
+
+/** The middle of the shortest interval that holds a fifth of the values. */
+function modeOf(values: Float64Array): number {
+  const sorted = values.slice().sort()
+  const count = Math.max(1, Math.ceil(sorted.length * MODE_SHARE))
+  let best = 0
+  for (let i = 1; i + count <= sorted.length; i++) {
+    if (sorted[i + count - 1] - sorted[i] < sorted[best + count - 1] - sorted[best]) best = i
+  }
+  return (sorted[best] + sorted[best + count - 1]) / 2
+}

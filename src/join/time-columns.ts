@@ -1,0 +1,177 @@
+// time-columns.ts: spans and tasks as columns of numbers, in the order in which joining by name and time walks them.
+//
+// Times of spans are nanoseconds from a base near them, times of tasks nanoseconds from the capture's origin: both are exact in a
+// double. An offset here is a number too: span time - task time, that is Unix ns of the origin minus the base.
+
+import type { JoinSpan, JoinTask } from './match.ts'
+
+/** Numbers for names; equal names have equal numbers. */
+export class NameTable {
+  private readonly rows = new Map<string, number>()
+
+  get length(): number {
+    return this.rows.size
+  }
+
+  /** The number of a name, given on first sight. */
+  add(name: string): number {
+    let row = this.rows.get(name)
+    if (row === undefined) this.rows.set(name, (row = this.rows.size))
+    return row
+  }
+
+  /** The number of a name; -1 when it has none. */
+  find(name: string): number {
+    return this.rows.get(name) ?? -1
+  }
+}
+
+/** Rows grouped by name and sorted within each: those of name n are `rows[from[n]]` up to, without, `rows[from[n + 1]]`. */
+export interface RowsByName {
+  readonly from: Int32Array
+  readonly rows: Int32Array
+}
+
+/** The tasks of a capture that may be found by name and time. Rows are those of the capture's tasks. */
+export interface TaskColumns {
+  readonly length: number
+  /** Number of the name; -1 for tasks that take no part (they name their span, or their start is not in the capture). */
+  readonly name: Int32Array
+  readonly startNs: Float64Array
+  /** NaN while open at the capture's end. */
+  readonly endNs: Float64Array
+  /** Ids in the runtime; 0 for the parent where there is none. */
+  readonly id: Float64Array
+  readonly parentId: Float64Array
+  readonly names: NameTable
+  /** By start. */
+  readonly byStart: RowsByName
+  /** Tasks that take part and whose start and end both lie in the capture. */
+  readonly whole: number
+  /** Longest time from start to end of the tasks that take part. */
+  readonly durationNs: number
+}
+
+/** Spans of one process. */
+export interface SpanColumns {
+  readonly length: number
+  /** Unix nanoseconds that the times below count from. */
+  readonly baseUnixNs: bigint
+  /** Number of the name among those of the tasks; -1 when no task has it. */
+  readonly name: Int32Array
+  readonly startNs: Float64Array
+  readonly endNs: Float64Array
+  /** How coarse the times are: 1, 1,000 or 1,000,000 nanoseconds. */
+  readonly granularityNs: number
+}
+
+/**
+ * @param takesPart whether the task at a row may be found by name and time
+ * @param durationNs time up to which the capture is known
+ */
+export function taskColumns(
+  tasks: readonly JoinTask[],
+  takesPart: (row: number) => boolean,
+  durationNs: number,
+): TaskColumns {
+  const { length } = tasks
+  const names = new NameTable()
+  const name = new Int32Array(length).fill(-1)
+  const startNs = new Float64Array(length)
+  const endNs = new Float64Array(length)
+  const id = new Float64Array(length)
+  const parentId = new Float64Array(length)
+  let whole = 0
+  for (let row = 0; row < length; row++) {
+    const task = tasks[row]
+    id[row] = task.id
+    parentId[row] = task.parentId ?? 0
+    startNs[row] = task.startNs ?? NaN
+    endNs[row] = task.endNs ?? NaN
+    if (task.startNs === null || task.id === 0 || task.name === '' || !takesPart(row)) continue
+    name[row] = names.add(task.name)
+    if (task.endNs !== null) whole++
+  }
+  const byStart = rowsByName(name, names.length, startNs)
+  return { length, name, startNs, endNs, id, parentId, names, byStart, whole, durationNs }
+}
+
+/** Columns of the spans at some rows, or of all. Spans that end before they start count as ending there. */
+export function spanColumns(spans: readonly JoinSpan[], names: NameTable): SpanColumns {
+  const { length } = spans
+  let baseUnixNs = spans[0]?.startUnixNs ?? 0n
+  for (const { startUnixNs } of spans) if (startUnixNs < baseUnixNs) baseUnixNs = startUnixNs
+  const name = new Int32Array(length)
+  const startNs = new Float64Array(length)
+  const endNs = new Float64Array(length)
+  let offMicrosecond = false
+  let offMillisecond = false
+  for (let row = 0; row < length; row++) {
+    const span = spans[row]
+    name[row] = names.find(span.name)
+    startNs[row] = Number(span.startUnixNs - baseUnixNs)
+    endNs[row] = Math.max(startNs[row], Number(span.endUnixNs - baseUnixNs))
+    offMicrosecond ||= span.startUnixNs % 1_000n !== 0n
+    offMillisecond ||= span.startUnixNs % 1_000_000n !== 0n
+  }
+  const granularityNs = offMicrosecond || length === 0 ? 1 : offMillisecond ? 1_000 : 1_000_000
+  return { length, baseUnixNs, name, startNs, endNs, granularityNs }
+}
+
+/** Groups the rows that have a name (not -1) by it, sorted by a key. */
+export function rowsByName(name: Int32Array, names: number, key: Float64Array): RowsByName {
+  const from = new Int32Array(names + 1)
+  for (const of of name) if (of >= 0) from[of + 1]++
+  for (let i = 0; i < names; i++) from[i + 1] += from[i]
+  const next = from.slice(0, names)
+  const rows = new Int32Array(from[names])
+  for (const row of sortedRows(key)) if (name[row] >= 0) rows[next[name[row]]++] = row
+  return { from, rows }
+}
+
+/**
+ * Rows in the order of their keys, equal keys in the order of rows. A merge sort over typed arrays: `TypedArray.sort` with a
+ * comparison by callback takes ten times as long for half a million rows.
+ *
+ * @param length rows sorted, the first ones
+ */
+export function sortedRows(key: Float64Array, length = key.length): Int32Array {
+  let rows = new Int32Array(length)
+  for (let i = 0; i < length; i++) rows[i] = i
+  let other = new Int32Array(length)
+  for (let width = 1; width < length; width *= 2) {
+    for (let from = 0; from < length; from += 2 * width) {
+      const middle = Math.min(from + width, length)
+      const to = Math.min(from + 2 * width, length)
+      let left = from
+      let right = middle
+      for (let at = from; at < to; at++) {
+        // A NaN on either side keeps the left one first.
+        if (left < middle && (right >= to || !(key[rows[right]] < key[rows[left]]))) other[at] = rows[left++]
+        else other[at] = rows[right++]
+      }
+    }
+    const sorted = other
+    other = rows
+    rows = sorted
+  }
+  return rows
+}
+
+/** First place between `from` and `to` whose row has a key of at least `value`; `to` when none has. Rows are sorted by the key. */
+export function firstAtLeast(rows: Int32Array, key: Float64Array, value: number, from: number, to: number): number {
+  let low = from
+  let high = to
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (key[rows[middle]] < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The value at a share of the way from the lowest to the highest; NaN of none. */
+export function percentile(values: Float64Array, share: number): number {
+  const sorted = values.slice().sort()
+  return sorted.length === 0 ? NaN : sorted[Math.round((sorted.length - 1) * share)]
+}

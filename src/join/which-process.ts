@@ -1,0 +1,88 @@
+// which-process.ts: whose capture it is, where only names and times can tell, and whether that is enough.
+
+import type { ClockOffset, NameTimeReport } from './match.ts'
+import { joinByNameAndTime, type NameTimeInput, type NameTimePairs } from './name-time.ts'
+
+/** Spans of one process that might be the captured one. */
+export interface ProcessSpans {
+  readonly processKey: string
+  /** Rows of its spans among all, in the order of `input.spans`. */
+  readonly rows: readonly number[]
+  /** Spans of it that tasks of the capture name. */
+  readonly idMatches: number
+  readonly input: NameTimeInput
+}
+
+/** The process that was found, and its pairs. */
+export interface ProcessJoin {
+  /** Null where none fits clearly better than every other. */
+  readonly processKey: string | null
+  readonly rows: readonly number[]
+  /** Null where nothing was joined. */
+  readonly pairs: NameTimePairs | null
+  /** The clock that the pairs tell; null where ids or snapshots tell it, or nothing does. */
+  readonly clock: ClockOffset | null
+  readonly report: NameTimeReport
+}
+
+/** Share of the spans in the capture's time that must fit tightly, and how many times more of them must fit than of any other process's. */
+const FEWEST_TIGHT = 0.5
+const TIMES_BETTER = 3
+const FEWEST_SPANS = 5
+/** Of a process without an instance so many of the capture's tasks must find a span, or else of its spans a task. */
+const SHARED_SHARE = 0.9
+
+/**
+ * Joins the spans of the process that the capture is of: the one that tasks name, else the only one, else the one that fits best by a
+ * margin. Null where there is none to look at.
+ */
+export function joinProcess(processes: readonly ProcessSpans[]): ProcessJoin | null {
+  if (processes.length === 0) return null
+  const named = [...processes].sort((x, y) => y.idMatches - x.idMatches)[0]
+  if (named.idMatches > 0 || processes.length === 1) return joinOne(named)
+  const joins = processes.map((process) => ({ process, join: joinOne(process) }))
+  joins.sort((x, y) => explained(y.join) - explained(x.join))
+  const [best, next] = joins
+  const { pairs } = best.join
+  if (pairs === null) return best.join
+  const { tight, eligible } = pairs.clock.fit
+  const clear =
+    explained(best.join) >= FEWEST_SPANS &&
+    tight >= FEWEST_TIGHT * eligible &&
+    explained(best.join) >= TIMES_BETTER * explained(next.join)
+  if (clear) return best.join
+  const refused = `spans of ${best.process.processKey} and of ${next.process.processKey} fit the capture about as well (${explained(best.join)} and ${explained(next.join)} spans): name its process when uploading it.`
+  return {
+    ...best.join,
+    processKey: null,
+    pairs: null,
+    clock: null,
+    report: { ...best.join.report, joined: 0, refused },
+  }
+}
+
+function explained(join: ProcessJoin): number {
+  return join.pairs === null ? 0 : join.report.explained
+}
+
+function joinOne({ processKey, rows, input }: ProcessSpans): ProcessJoin {
+  const result = joinByNameAndTime(input)
+  const nothing = { processKey: null, rows, pairs: null, clock: null }
+  if (!('clock' in result)) return { ...nothing, report: result }
+  const { report } = result
+  if (input.spans[0].processShared && !isWholeProcess(result, input)) {
+    const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other: at least 90 % of either is needed, for replicas cannot be told apart. Give each process a service.instance.id.`
+    return { ...nothing, report: { ...report, joined: 0, refused } }
+  }
+  if (report.joined === 0) return { ...nothing, report }
+  const [{ clock }] = result.clock.segments
+  return { processKey, rows, pairs: result, clock: clock.method === 'name-time' ? clock : null, report }
+}
+
+/**
+ * Whether spans that replicas may share are those of the captured one: nearly each task has its span, or nearly each span its task.
+ * Spans of other replicas would be left without a task, and those of unsampled tasks are left out of the second.
+ */
+function isWholeProcess({ report }: NameTimePairs, { tasks }: NameTimeInput): boolean {
+  return report.joined >= SHARED_SHARE * tasks.whole || report.joined >= SHARED_SHARE * report.eligible
+}

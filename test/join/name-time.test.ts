@@ -1,0 +1,279 @@
+// name-time.test.ts: joins by name and time, over generated processes whose true pairs are known. `truth.test.ts` has recorded ones.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { joinTasks } from '../../src/join/join.ts'
+import type { JoinCapture, JoinResult, JoinSpan } from '../../src/join/match.ts'
+import { GENERATED_ORIGIN, type GeneratedProcess, generateProcess } from '../support/generated-process.ts'
+
+const MS = 1_000_000n
+const usual = { seed: 1, tasks: 1_500, perSecond: 600 }
+
+function captureOf(process: GeneratedProcess, given: Partial<JoinCapture> = {}): JoinCapture {
+  return { tasks: process.tasks, clockSnapshots: [], durationNs: process.durationNs, ...given }
+}
+
+const snapshot = (traceNs: number, offset = GENERATED_ORIGIN): JoinCapture['clockSnapshots'][number] => ({
+  traceNs,
+  unixNs: offset + BigInt(traceNs),
+  monotonicNs: BigInt(traceNs),
+})
+
+/** Right and wrong pairs. */
+function judged(result: JoinResult, spans: readonly JoinSpan[], { tasks, truth }: GeneratedProcess) {
+  const wrong = result.matches.filter(({ span, task }) => truth.get(spans[span].spanId) !== tasks[task].id)
+  return { right: result.matches.length - wrong.length, wrong: wrong.length }
+}
+
+function shifted(spans: readonly JoinSpan[], ns: bigint): JoinSpan[] {
+  return spans.map((span) => ({ ...span, startUnixNs: span.startUnixNs + ns, endUnixNs: span.endUnixNs + ns }))
+}
+
+function cut(spans: readonly JoinSpan[], unit: bigint): JoinSpan[] {
+  return spans.map((span) => {
+    const startUnixNs = span.startUnixNs - (span.startUnixNs % unit)
+    const duration = span.endUnixNs - span.startUnixNs
+    return { ...span, startUnixNs, endUnixNs: startUnixNs + duration - (duration % unit) }
+  })
+}
+
+describe.each(['opentelemetry', 'opencensus'] as const)('a stock %s process', (sdk) => {
+  const process = generateProcess({ ...usual, sdk })
+  const { spans } = process
+
+  test.each([0n, 3_000n, -3_000n, 600_000n, -600_000n, 86_400_000n])('clocks %d ms apart', (ms) => {
+    for (const clockSnapshots of [[], [snapshot(0)]]) {
+      const moved = shifted(spans, ms * MS)
+      const result = joinTasks(moved, captureOf(process, { clockSnapshots }))
+      const { right, wrong } = judged(result, moved, process)
+      expect(wrong).toBe(0)
+      expect(right).toBeGreaterThanOrEqual(0.99 * spans.length)
+      const apart = Math.abs(Number((result.clock.offsetNs ?? 0n) - GENERATED_ORIGIN - ms * MS))
+      expect(apart).toBeLessThanOrEqual(result.clock.errorNs ?? 0)
+      expect(result.clock.method).toBe(clockSnapshots.length > 0 && ms === 0n ? 'snapshot' : 'name-time')
+    }
+  })
+
+  test.each([0.5, 0.05])('of whose traces %d are kept', (sampled) => {
+    const some = generateProcess({ ...usual, tasks: 8_000, sdk, sampled })
+    const { right, wrong } = judged(joinTasks(some.spans, captureOf(some)), some.spans, some)
+    expect(wrong).toBe(0)
+    expect(right).toBeGreaterThanOrEqual(0.985 * some.spans.length)
+  })
+
+  test('whose times are whole microseconds', () => {
+    const coarse = cut(spans, 1_000n)
+    const { right, wrong } = judged(joinTasks(coarse, captureOf(process)), coarse, process)
+    expect(wrong).toBe(0)
+    // Cut times hide which of the two ends comes first where the tails are as light as here.
+    expect(right).toBeGreaterThanOrEqual(0.98 * spans.length)
+  })
+
+  test('whose times are whole milliseconds is refused, and told so', () => {
+    const { matches, nameTime } = joinTasks(cut(spans, MS), captureOf(process))
+    expect(matches).toEqual([])
+    expect(nameTime?.refused).toContain('milliseconds')
+  })
+
+  test('whose capture’s clock drifts for a minute', () => {
+    const drift = 200e-9
+    const originUnixNs = (atNs: number): bigint => GENERATED_ORIGIN + BigInt(Math.round(atNs * drift))
+    const long = generateProcess({ seed: 5, tasks: 12_000, perSecond: 200, sdk, originUnixNs })
+    const result = joinTasks(long.spans, captureOf(long))
+    const { right, wrong } = judged(result, long.spans, long)
+    expect(wrong).toBe(0)
+    expect(right).toBeGreaterThanOrEqual(0.99 * long.spans.length)
+    for (const { task, clock } of result.matches) {
+      const apart = Math.abs(Number((clock.offsetNs ?? 0n) - originUnixNs(long.tasks[task].startNs ?? 0)))
+      expect(apart).toBeLessThanOrEqual(clock.errorNs ?? 0)
+    }
+  })
+
+  test.each([250n, -250n, 3_600_000n])('whose wall clock is set by %d ms meanwhile', (ms) => {
+    const originUnixNs = (atNs: number): bigint => GENERATED_ORIGIN + (atNs > 2e9 ? ms * MS : 0n)
+    const set = generateProcess({ seed: 6, tasks: 3_000, perSecond: 800, sdk, originUnixNs })
+    const seen = [snapshot(0), snapshot(1e9), snapshot(2e9, originUnixNs(2e9)), snapshot(3e9, originUnixNs(3e9))]
+    for (const clockSnapshots of [[], seen]) {
+      const result = joinTasks(set.spans, captureOf(set, { clockSnapshots }))
+      const { right, wrong } = judged(result, set.spans, set)
+      expect(wrong).toBe(0)
+      expect(right).toBeGreaterThanOrEqual(0.98 * set.spans.length)
+    }
+  })
+})
+
+describe('a saturated process', () => {
+  test('a hundred thousand spans, hundreds at a time', () => {
+    const busy = generateProcess({ seed: 7, tasks: 100_000, perSecond: 100_000, names: 4 })
+    const { right, wrong } = judged(joinTasks(busy.spans, captureOf(busy)), busy.spans, busy)
+    expect(wrong).toBeLessThanOrEqual(right / 10_000)
+    expect(right).toBeGreaterThanOrEqual(0.99 * busy.spans.length)
+  })
+})
+
+describe('spans of others', () => {
+  const process = generateProcess(usual)
+  const other = generateProcess({ ...usual, seed: 2, processKey: 'generated/2' })
+
+  test('of another run find nothing, whatever the clock says', () => {
+    const spans = other.spans
+    expect(joinTasks(spans, captureOf(process)).matches).toEqual([])
+    expect(joinTasks(spans, captureOf(process, { clockSnapshots: [snapshot(0)] })).matches).toEqual([])
+  })
+
+  test('the process that fits is found among others', () => {
+    const spans = [...other.spans, ...process.spans]
+    const result = joinTasks(spans, captureOf(process))
+    expect(judged(result, spans, process)).toMatchObject({ wrong: 0 })
+    expect(result.matches.length).toBeGreaterThanOrEqual(0.99 * process.spans.length)
+    const reasons = new Set(
+      result.unmatched.filter(({ span }) => span < other.spans.length).map(({ reason }) => reason),
+    )
+    expect([...reasons]).toEqual(['other-process'])
+  })
+
+  test('two processes that fit equally: the capture is of neither', () => {
+    const twin = process.spans.map((span) => ({
+      ...span,
+      processKey: 'generated/twin',
+      spanId: `f${span.spanId.slice(1)}`,
+    }))
+    const { matches, nameTime } = joinTasks([...process.spans, ...twin], captureOf(process))
+    expect(matches).toEqual([])
+    expect(nameTime?.refused).toContain('generated/twin')
+  })
+
+  test('without an instance id: joined where nearly all tasks or spans find each other, else not', () => {
+    const shared = process.spans.map((span) => ({ ...span, processShared: true }))
+    const replica = other.spans.map((span) => ({ ...span, processKey: shared[0].processKey, processShared: true }))
+    expect(joinTasks(shared, captureOf(process)).matches.length).toBeGreaterThan(0.99 * shared.length)
+    const both = joinTasks([...shared, ...replica], captureOf(process))
+    expect(judged(both, [...shared, ...replica], process).wrong).toBe(0)
+    expect(both.matches.length).toBeGreaterThan(0.99 * shared.length)
+    const some = shared.filter(({ traceId }) => /[0-9a-c]$/.test(traceId))
+    const { matches, nameTime } = joinTasks([...some, ...replica], captureOf(process))
+    expect(matches).toEqual([])
+    expect(nameTime?.refused).toContain('instance')
+  })
+})
+
+describe('names', () => {
+  const process = generateProcess(usual)
+
+  test('spans renamed at their end are found by the names that others were renamed to', () => {
+    const spans = process.spans.map((span) => (span.name === 'work.3' ? { ...span, name: 'renamed' } : span))
+    const { right, wrong } = judged(joinTasks(spans, captureOf(process)), spans, process)
+    expect(wrong).toBe(0)
+    expect(right).toBeGreaterThanOrEqual(0.99 * spans.length)
+  })
+
+  test('a span renamed to what no other was stays without a task', () => {
+    const spans = process.spans.map((span, row) => (row === 500 ? { ...span, name: 'once' } : span))
+    const { matches, unmatched } = joinTasks(spans, captureOf(process))
+    expect(matches.some(({ span }) => span === 500)).toBe(false)
+    expect(unmatched.find(({ span }) => span === 500)?.reason).toBe('no-task')
+  })
+
+  test('where every name was changed, times alone tell', () => {
+    const spans = process.spans.map((span) => ({ ...span, name: `op ${span.name}` }))
+    const { right, wrong } = judged(joinTasks(spans, captureOf(process)), spans, process)
+    expect(wrong).toBe(0)
+    expect(right).toBeGreaterThanOrEqual(0.9 * spans.length)
+  })
+})
+
+describe('structure', () => {
+  const at = (fromNs: number, toNs: number, given: Partial<JoinSpan>): JoinSpan => ({
+    ...generateProcess({ seed: 1, tasks: 1, perSecond: 1 }).spans[0],
+    startUnixNs: GENERATED_ORIGIN + BigInt(fromNs),
+    endUnixNs: GENERATED_ORIGIN + BigInt(toNs),
+    ...given,
+  })
+  const task = (id: number, parentId: number | null, name: string, startNs: number, endNs: number) => ({
+    id,
+    parentId,
+    name,
+    startNs,
+    endNs,
+    logs: [],
+    precedingLog: null,
+  })
+  const filler = generateProcess(usual)
+  const parents = [
+    at(1_000, 90_000, { name: 'p', spanId: 'aaaaaaaaaaaaaaa1', kind: 2 }),
+    at(5_000, 95_000, { name: 'q', spanId: 'aaaaaaaaaaaaaaa2', kind: 2 }),
+  ]
+  // Two children of one name at the same time: only what they hang under tells them apart.
+  const children = parents.map(({ spanId, traceId }, i) =>
+    at(20_000, 40_000, { name: 'c', spanId: `bbbbbbbbbbbbbbb${i}`, parentSpanId: spanId, traceId, kind: 1 }),
+  )
+  const tasks = [
+    ...filler.tasks,
+    task(9_001, null, 'p', 2_000, 90_300),
+    task(9_002, null, 'q', 6_000, 95_300),
+    task(9_003, 9_002, 'c', 21_300, 40_300),
+    task(9_004, 9_001, 'c', 21_300, 40_300),
+  ]
+
+  test('of two tasks that fit equally a span has the one whose parent is the task of its parent', () => {
+    const spans = [...filler.spans, ...parents, ...children]
+    const { matches } = joinTasks(spans, captureOf(filler, { tasks }))
+    const found = new Map(matches.map(({ span, task }) => [spans[span].spanId, tasks[task].id]))
+    expect(found.get('bbbbbbbbbbbbbbb0')).toBe(9_004)
+    expect(found.get('bbbbbbbbbbbbbbb1')).toBe(9_003)
+  })
+
+  test('without that they are ambiguous', () => {
+    const orphans = children.map((span) => ({ ...span, parentSpanId: 'cccccccccccccccc' }))
+    const spans = [...filler.spans, ...parents, ...orphans]
+    const { unmatched } = joinTasks(spans, captureOf(filler, { tasks }))
+    const reasons = unmatched.filter(({ span }) => spans[span].name === 'c').map(({ reason }) => reason)
+    expect(reasons).toEqual(['ambiguous', 'ambiguous'])
+  })
+})
+
+describe('the order of trust', () => {
+  const process = generateProcess(usual)
+
+  test('ids are believed first, and tasks that name a span are nobody else’s', () => {
+    const named = process.tasks.map((task, row) => {
+      if (row % 2 === 1) return task
+      const span = process.spans[row]
+      return { ...task, name: `${task.name} ${span.traceId}/${span.spanId}` }
+    })
+    const spans = process.spans.filter((_, row) => row % 4 !== 0)
+    const result = joinTasks(spans, captureOf(process, { tasks: named }))
+    expect(judged(result, spans, process).wrong).toBe(0)
+    expect(result.matches.length).toBeGreaterThanOrEqual(0.98 * spans.length)
+    expect(new Set(result.matches.map(({ evidence }) => evidence))).toEqual(new Set(['task-name', 'name-time']))
+  })
+
+  test('it can be switched off', () => {
+    const { matches, nameTime } = joinTasks(process.spans, captureOf(process), { nameTime: false })
+    expect(matches).toEqual([])
+    expect(nameTime).toBeNull()
+  })
+})
+
+test('few spans and no snapshot: refused, or right', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1e9 }), fc.integer({ min: 1, max: 25 }), (seed, count) => {
+      const process = generateProcess({ seed, tasks: 400, perSecond: 500 })
+      const spans = process.spans.slice(100, 100 + count)
+      const { wrong } = judged(joinTasks(spans, captureOf(process)), spans, process)
+      expect(wrong).toBe(0)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('the order in which spans and tasks come changes nothing', () => {
+  const process = generateProcess({ ...usual, tasks: 600 })
+  const pairs = (spans: readonly JoinSpan[], tasks: GeneratedProcess['tasks']): string[] =>
+    joinTasks(spans, captureOf(process, { tasks }))
+      .matches.map((match) => `${spans[match.span].spanId} ${tasks[match.task].id}`)
+      .sort()
+  const forwards = pairs(process.spans, process.tasks)
+  expect(forwards.length).toBeGreaterThan(590)
+  expect(pairs([...process.spans].reverse(), [...process.tasks].reverse())).toEqual(forwards)
+})

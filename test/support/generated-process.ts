@@ -1,0 +1,104 @@
+// generated-process.ts: spans and tasks of a process that never ran, for loads, clocks and mixtures that no small recording has.
+//
+// Lags are drawn as they were measured: a floor and a heavy tail, starts and ends apart. Which span is which task is known.
+
+import type { JoinSpan, JoinTask } from '../../src/join/match.ts'
+
+/** What is generated. */
+export interface GeneratedOptions {
+  readonly seed: number
+  readonly tasks: number
+  /** Tasks begun per second. */
+  readonly perSecond: number
+  /** OpenTelemetry ends its task after the span, OpenCensus before. */
+  readonly sdk?: 'opentelemetry' | 'opencensus'
+  /** Unix nanoseconds of the capture's origin at a time of the capture, for clocks that drift or are set. */
+  readonly originUnixNs?: (atNs: number) => bigint
+  readonly names?: number
+  /** Share of the tasks whose spans exist. */
+  readonly sampled?: number
+  readonly processKey?: string
+  readonly processShared?: boolean
+}
+
+export interface GeneratedProcess {
+  readonly spans: JoinSpan[]
+  readonly tasks: JoinTask[]
+  /** By span id the task's id. */
+  readonly truth: ReadonlyMap<string, number>
+  readonly durationNs: number
+}
+
+export const GENERATED_ORIGIN = 1_795_392_525_123_456_789n
+
+/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+/** Requests of a root task with children below it, each a span, in the order in which they begin. */
+export function generateProcess(options: GeneratedOptions): GeneratedProcess {
+  const { seed, tasks: count, perSecond, sdk = 'opentelemetry', names = 12, sampled = 1 } = options
+  const origin = options.originUnixNs ?? (() => GENERATED_ORIGIN)
+  const next = random(seed)
+  // Above a floor mostly short, and once in a hundred times a preemption of any length.
+  const lag = (floorNs: number, scaleNs: number): number => {
+    const preempted = next() < 0.01 ? Math.min(10 * scaleNs * (1 / (1 - next()) - 1), 2_000_000) : 0
+    return Math.round(floorNs - scaleNs * Math.log(1 - next()) + preempted)
+  }
+  const spans: JoinSpan[] = []
+  const tasks: JoinTask[] = []
+  const truth = new Map<string, number>()
+  const hex = (n: number, length: number): string => n.toString(16).padStart(length, '0')
+  let nowNs = 50_000
+  let id = 0
+  while (id < count) {
+    const children = 2 + Math.floor(next() * 4)
+    nowNs += Math.round(-Math.log(1 - next()) * ((children + 1) / perSecond) * 1e9)
+    const traceId = hex(seed, 8) + hex(id + 1, 24)
+    const kept = next() < sampled
+    const rootId = id + 1
+    let childAtNs = nowNs + 20_000
+    const made: { span: JoinSpan; task: JoinTask }[] = []
+    const make = (name: string, fromNs: number, toNs: number, parent: JoinSpan | null): JoinSpan => {
+      id++
+      const offset = origin(fromNs)
+      const startNs = fromNs + lag(400, 1_500)
+      const endNs = Math.max(startNs + 100, sdk === 'opentelemetry' ? toNs + lag(120, 500) : toNs - lag(200, 1_500))
+      const span: JoinSpan = {
+        traceId,
+        spanId: hex(seed, 6) + hex(id, 10),
+        parentSpanId: parent?.spanId ?? '',
+        name,
+        startUnixNs: offset + BigInt(fromNs),
+        endUnixNs: offset + BigInt(toNs),
+        kind: parent === null ? 2 : 1,
+        processKey: options.processKey ?? 'generated/1',
+        processShared: options.processShared ?? false,
+      }
+      const parentId = parent === null ? null : rootId
+      made.push({ span, task: { id, parentId, name, startNs, endNs, logs: [], precedingLog: null } })
+      return span
+    }
+    const durations = Array.from({ length: children }, () => Math.round(5_000 + 400_000 * next() ** 4))
+    const total = durations.reduce((sum, ns) => sum + ns + 15_000, 40_000)
+    const root = make('GET /', nowNs, nowNs + total, null)
+    for (const ns of durations) {
+      make(`work.${Math.floor(next() * names)}`, childAtNs, childAtNs + ns, root)
+      childAtNs += ns + 15_000
+    }
+    for (const { span, task } of made) {
+      tasks.push(task)
+      if (!kept) continue
+      spans.push(span)
+      truth.set(span.spanId, task.id)
+    }
+  }
+  return { spans, tasks, truth, durationNs: nowNs + 10_000_000 }
+}
