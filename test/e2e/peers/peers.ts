@@ -11,6 +11,8 @@ import { until } from '../../support/subspan-process.ts'
 export const peersFolder = inject('peers')
 
 const config = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+/** The configurations that the guide shows. */
+const COLLECTORS = '../../../docs/collector/'
 
 /** One running program. */
 class Peer {
@@ -21,7 +23,7 @@ class Peer {
 
   constructor(program: string, args: readonly string[], environment: Readonly<Record<string, string>>) {
     // What the machine sets must not name a destination.
-    const inherited = Object.entries(process.env).filter(([key]) => !/^(OTEL_|SUBSPAN_|MESSAGES_)/.test(key))
+    const inherited = Object.entries(process.env).filter(([key]) => !/^(OTEL_|SUBSPAN_|MESSAGES_|JAEGER_)/.test(key))
     this.child = spawn(join(peersFolder ?? '', program), args, {
       env: { ...Object.fromEntries(inherited), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -80,20 +82,27 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** A Collector that takes OTLP/HTTP and sends it on. */
+/** A Collector that takes OTLP/HTTP and sends it on, configured as the guide shows. */
 export class Collector {
   private constructor(
     private readonly peer: Peer,
     /** Base address of its OTLP/HTTP receiver. */
     readonly otlpUrl: string,
+    /** Where Prometheus asks it, when its configuration says so. */
+    readonly metricsUrl: string,
   ) {}
 
-  /** @param next base address of the destination @param file its configuration, beside this file */
-  static async start(next: string, file = 'collector.yaml'): Promise<Collector> {
-    const port = await freePort()
-    const peer = new Peer('otelcol-v0.161.0', ['--config', config(file)], { OTLP_PORT: String(port), NEXT: next })
+  /** @param next base address of the destination */
+  static async start(file: 'before' | 'behind' | 'tail-sampling', next: string): Promise<Collector> {
+    const [port, metricsPort] = [await freePort(), await freePort()]
+    const peer = new Peer('otelcol-v0.161.0', ['--config', config(`${COLLECTORS}${file}.yaml`)], {
+      OTLP_LISTEN: `127.0.0.1:${port}`,
+      METRICS_LISTEN: `127.0.0.1:${metricsPort}`,
+      DECISION_WAIT: '6s',
+      [file === 'before' ? 'SUBSPAN_ENDPOINT' : 'JAEGER_ENDPOINT']: next,
+    })
     await peer.until(() => answers(`http://127.0.0.1:${port}/`))
-    return new Collector(peer, `http://127.0.0.1:${port}`)
+    return new Collector(peer, `http://127.0.0.1:${port}`, `http://127.0.0.1:${metricsPort}/metrics`)
   }
 
   stop(): Promise<void> {

@@ -177,9 +177,9 @@ describe.skipIf(peersFolder === null).each(SDKS)('$tracing', ({ tracing, evidenc
 
   test('through one Collector before Subspan and another behind it', async () => {
     const jaeger = stopped(await Jaeger.start())
-    const behind = stopped(await Collector.start(jaeger.otlpUrl))
+    const behind = stopped(await Collector.start('behind', jaeger.otlpUrl))
     const subspan = await startSubspan(behind.otlpUrl)
-    const before = stopped(await Collector.start(subspan.otlpUrl))
+    const before = stopped(await Collector.start('before', subspan.otlpUrl))
     const messages = stopped(await Messages.start(tracing, before))
     await underLoad(jaeger)
     await subspan.announce(service, instance, 3)
@@ -191,11 +191,16 @@ describe.skipIf(peersFolder === null).each(SDKS)('$tracing', ({ tracing, evidenc
     const traces = await settled(jaeger, messages)
     expectSound(traces, evidence)
     expectReadable(traces)
+    // The one behind counts the calls of the service, and no regions or waits.
+    const counted = await (await fetch(behind.metricsUrl)).text()
+    expect(counted).toMatch(/calls_total\{[^}]*span_name="auth\.AccessToken"/)
+    expect(counted).not.toContain('mutex wait')
+    expect(counted).not.toContain('region token.lock')
   })
 
   test('before a Collector that samples by what Subspan found', async () => {
     const jaeger = stopped(await Jaeger.start())
-    const sampler = stopped(await Collector.start(jaeger.otlpUrl, 'tail-sampler.yaml'))
+    const sampler = stopped(await Collector.start('tail-sampling', jaeger.otlpUrl))
     const subspan = await startSubspan(sampler.otlpUrl, { 'late.enabled': 'false' })
     const messages = stopped(await Messages.start(tracing, subspan))
     await new Promise((resolve) => setTimeout(resolve, 2_000))

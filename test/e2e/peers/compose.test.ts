@@ -1,0 +1,68 @@
+// compose.test.ts: the services of docker-compose.yml, run by hand as it tells them, give an explained trace and what Prometheus asks for.
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { SubspanProcess, temporaryFolder, until } from '../../support/subspan-process.ts'
+import { Collector, Jaeger, Messages, peersFolder, tag, type Tracing } from './peers.ts'
+
+const root = new URL('../../../', import.meta.url)
+const text = readFileSync(fileURLToPath(new URL('docker-compose.yml', root)), 'utf8')
+const { services } = parse(text) as {
+  services: Record<string, { environment?: Record<string, string>; command?: string[] }>
+}
+
+test.skipIf(peersFolder === null)(
+  'messages, subspan, collector and jaeger, wired as in docker-compose.yml',
+  async () => {
+    const folder = temporaryFolder()
+    const addresses: Record<string, string> = {}
+    /** The address that a service is told, as it is here. */
+    const here = (service: string, variable: string): string => {
+      const told = services[service].environment?.[variable] ?? ''
+      return addresses[told] ?? `nothing listens as ${told}`
+    }
+    const jaeger = await Jaeger.start()
+    addresses['http://jaeger:4318'] = jaeger.otlpUrl
+    const [config] = services.collector.command ?? []
+    expect(config).toBe('--config=/etc/otelcol/behind.yaml')
+    const collector = await Collector.start('behind', here('collector', 'JAEGER_ENDPOINT'))
+    addresses['http://collector:4318'] = collector.otlpUrl
+    const subspan = await SubspanProcess.start(folder.path, here('subspan', 'OTEL_EXPORTER_OTLP_ENDPOINT'))
+    addresses['http://subspan:4318'] = subspan.otlpUrl
+    const { MESSAGES_TRACING = '', OTEL_RESOURCE_ATTRIBUTES = '' } = services.messages.environment ?? {}
+    const messages = await Messages.start(MESSAGES_TRACING as Tracing, {
+      otlpUrl: here('messages', 'OTEL_EXPORTER_OTLP_ENDPOINT'),
+    })
+    await until(async () => (await jaeger.find({ operation: 'auth.AccessToken' })).length > 20)
+
+    // The commands in its head name the process as its spans do.
+    const [, service, instance] = /"service":"([^"]+)","instance":"([^"]+)"/.exec(text) ?? []
+    expect(OTEL_RESOURCE_ATTRIBUTES).toBe(`service.instance.id=${instance}`)
+    await subspan.announce(service, instance, 3)
+    const id = await subspan.sendCapture(await messages.capture(2), service, instance)
+    await until(async () => {
+      const traces = await jaeger.find({
+        operation: 'auth.AccessToken',
+        tags: JSON.stringify({ 'subspan.capture': id }),
+      })
+      return traces.flatMap(({ spans }) => spans).some((span) => tag(span, 'subspan.verdict') !== undefined)
+    })
+
+    // What docs/prometheus/prometheus.yml asks: Subspan, and the Collector, which counts the calls of the service.
+    const counts = await (await fetch(`${subspan.apiUrl}/metrics`)).text()
+    expect(counts).toMatch(/^subspan_spans_joined_total\{evidence="preceding-log",way="hold"\} [1-9]/m)
+    await until(async () =>
+      /calls_total\{[^}]*span_name="spanner\.Query"/.test(await (await fetch(collector.metricsUrl)).text()),
+    )
+
+    await messages.stop()
+    subspan.kill('SIGTERM')
+    const { code, stderr } = await subspan.ended
+    await collector.stop()
+    await jaeger.stop()
+    folder.remove()
+    expect(code, stderr).toBe(0)
+  },
+)
