@@ -3,8 +3,9 @@
 #
 # Usage: record.sh [demo|captures|ground|text|damaged]...      all five when none is named, in this order
 #
-# Needs Go 1.26 in PATH, with its sources; other versions are fetched by Go itself (GOTOOLCHAIN). Every recording differs
-# a little from the last: look at `git diff --stat` and run the tests before keeping one.
+# Needs Go 1.26 in PATH, with its sources; other versions are fetched by Go itself (GOTOOLCHAIN), but for Go 1.19, which
+# is older than that: GO119_ROOT names the folder of one (Debian 12 has it as golang-1.19). Every recording differs a
+# little from the last: look at `git diff --stat` and run the tests before keeping one.
 set -eu
 generators=$(cd "$(dirname "$0")" && pwd)
 fixtures=$(dirname "$generators")
@@ -15,7 +16,7 @@ export GOFLAGS=-mod=mod GOWORK=off
 # The exact release that records as Go 1.NN.
 release() {
   case $1 in
-  1.21) echo 1.21.13 ;; 1.22) echo 1.22.12 ;; 1.23) echo 1.23.12 ;; 1.24) echo 1.24.11 ;;
+  1.19) echo 1.19 ;; 1.21) echo 1.21.13 ;; 1.22) echo 1.22.12 ;; 1.23) echo 1.23.12 ;; 1.24) echo 1.24.11 ;;
   1.25) echo 1.25.5 ;; 1.26) echo 1.26.8 ;; 1.27) echo 1.27.3 ;;
   *) echo "record: no release for Go $1" >&2 && return 1 ;;
   esac
@@ -24,15 +25,20 @@ release() {
 # build VERSION PROGRAM: prints the path of the program, built by that Go and for its language. -trimpath keeps the paths
 # of this machine out of the stacks.
 build() {
+  toolchain=go$(release "$1") go=go root=
+  if [ "$1" = 1.19 ]; then
+    root=${GO119_ROOT:?record: captures of Go 1.19 need the folder of one in GO119_ROOT}
+    toolchain=local go=$root/bin/go
+  fi
   program=$scratch/$1/$2
   if [ ! -x "$program" ]; then
     mkdir -p "$scratch/$1"
     if [ -f "$generators/$2/go.mod" ]; then
       # A module of its own, for what Go's library has not.
-      (cd "$generators/$2" && GOTOOLCHAIN=go$(release "$1") go build -trimpath -o "$program" .)
+      (cd "$generators/$2" && GOROOT=$root GOTOOLCHAIN=$toolchain "$go" build -trimpath -o "$program" .)
     else
       sed "s/^go .*/go $(release "$1")/" "$generators/go.mod" >"$scratch/$1/go.mod"
-      (cd "$generators" && GOTOOLCHAIN=go$(release "$1") go build -modfile="$scratch/$1/go.mod" -trimpath -o "$program" "./$2")
+      (cd "$generators" && GOROOT=$root GOTOOLCHAIN=$toolchain "$go" build -modfile="$scratch/$1/go.mod" -trimpath -o "$program" "./$2")
     fi
   fi
   echo "$program"
@@ -94,7 +100,7 @@ captures() {
   small='-window 150ms -around 50ms -clients 3'
   slow='-around 60ms -clients 1 -pause 300ms -calm 4'
   export GOGC=70
-  for version in 1.21 1.22 1.23 1.24 1.25 1.26 1.27; do
+  for version in 1.19 1.21 1.22 1.23 1.24 1.25 1.26 1.27; do
     capture $version messages messages $small -seed 11
   done
   capture 1.22 messages-log-otel messages $small -seed 12 -ids log-otel
@@ -117,6 +123,11 @@ captures() {
   (export GODEBUG=traceallocfree=1 && capture 1.26 corners-allocfree corners -seed 24 -window 500ms -rounds 1 -profile=false)
   (export GOGC=off && capture 1.26 misuse-tolerated misuse -seed 25)
   (export GOGC=off && capture 1.26 misuse-refused misuse -seed 26 -kind refused)
+  capture 1.21 messages-log-otel messages $small -seed 28 -ids log-otel
+  for version in 1.19 1.21; do
+    capture $version corners corners -seed 29 -collect
+    (export GOGC=off && capture $version misuse-tolerated misuse -seed 30)
+  done
 }
 
 # Tasks whose time is known by the program's own clock. To be recorded while the machine has nothing else to do: what else runs

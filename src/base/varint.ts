@@ -64,3 +64,29 @@ export class VarintReader {
     return 0n
   }
 }
+
+/** Position after the number that `readLong` read last; Infinity when it was none. */
+export let longEnd = 0
+
+/**
+ * Reads on in a number whose first byte, 0x80 or more, is known: for loops that read the many short numbers themselves. A number that no
+ * writer makes (longer than ten bytes, above 2^64 - 1) makes the position after it impossible.
+ *
+ * @param from position of the second byte
+ */
+export function readLong(bytes: Uint8Array, from: number, first: number): number {
+  let at = from
+  let value = first & 0x7f
+  let scale = 128
+  for (let length = 2; length <= 10; length++) {
+    const byte = bytes[at++]
+    value += (byte & 0x7f) * scale
+    if (byte < 0x80) {
+      longEnd = length === 10 && byte > 1 ? Infinity : at
+      return value
+    }
+    scale *= 128
+  }
+  longEnd = Infinity
+  return value
+}

@@ -3,7 +3,7 @@
 import type { CaptureInfo } from '../capture/capture.ts'
 import { CaptureDecoder } from '../capture/decode.ts'
 import type { EventBlock } from '../capture/event-block.ts'
-import type { LostTime } from '../capture/v2/order.ts'
+import type { LostTime } from '../capture/lost-time.ts'
 import { Ev, GoStatus, ProcStatus } from '../capture/event-types.ts'
 import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
@@ -32,6 +32,8 @@ export interface AnalysisOptions {
   readonly timelines?: boolean
   /** Keep the stacks of waits and regions. */
   readonly stacks?: boolean
+  /** Ticks per second of captures of Go 1.21 and older that were cut before they say so; default: a guess, told as a problem. */
+  readonly ticksPerSecond?: number | undefined
 }
 
 /** Takes what an analysis finds. */
@@ -121,7 +123,7 @@ export class CaptureAnalysis {
     this.states = new GoroutineStates(this.goTimes)
     this.regions = new RegionTable(this.states.stride)
     this.decoder = new CaptureDecoder(
-      { goTimes: this.goTimes },
+      { goTimes: this.goTimes, ticksPerSecond: options.ticksPerSecond },
       { events: (block) => this.consume(block), generationEnd: (timeNs) => this.generationEnd(timeNs) },
     )
     this.tasks = new TaskTable(this.decoder.problems)
@@ -155,6 +157,16 @@ export class CaptureAnalysis {
    */
   push(chunk: Uint8Array): void {
     this.decoder.push(chunk)
+  }
+
+  /**
+   * There are no more bytes: analyses a part of a capture that is held whole (Go 1.21 and older), so that its tasks need not be taken all
+   * at once.
+   *
+   * @returns whether there is more to analyse before `end`, which else does the rest
+   */
+  step(): boolean {
+    return this.decoder.step()
   }
 
   /**

@@ -46,6 +46,8 @@ export interface CaptureInfo {
   readonly events: number
   /** The capture's first event on the trace clock, nanoseconds; exceeds 2^53 on machines up for more than 104 days. */
   readonly originNs: bigint
+  /** Ticks of the trace clock per second, as the capture states them or as they were assumed; 0 without any event. */
+  readonly ticksPerSecond: number
   /** From the first to the last event. */
   readonly durationNs: number
   /** Unix nanoseconds of the origin by the first clock snapshot; null before Go 1.25. */

@@ -1,18 +1,21 @@
 // decode.ts: the bytes of a capture, as they arrive, to ordered events.
 
-import { Failure } from '../base/failure.ts'
 import type { CaptureInfo, ClockSnapshot } from './capture.ts'
 import type { EventSink } from './event-block.ts'
 import { type CaptureHeader, HEADER_BYTES, readHeader } from './header.ts'
+import type { LostTime } from './lost-time.ts'
 import { ProblemList } from './problems.ts'
+import { DecoderV1 } from './v1/decoder.ts'
 import { type FramedGeneration, GenerationFramer } from './v2/framing.ts'
 import { readGeneration } from './v2/generation.ts'
-import { type LostTime, Ordering } from './v2/order.ts'
+import { Ordering } from './v2/order.ts'
 
 /** How to decode. */
 export interface DecodeOptions {
   /** Tell times moved apart as Go's own reader moves them, for comparing with it; default false: the true times. */
   readonly goTimes?: boolean
+  /** Ticks per second of captures of Go 1.21 and older that were cut before they say so; default: a guess, told as a problem. */
+  readonly ticksPerSecond?: number | undefined
 }
 
 /** What a decoder tells beside the events. */
@@ -23,7 +26,7 @@ export interface DecodeSink extends EventSink {
 
 /**
  * Decodes one capture from its (unpacked) bytes: `push` what arrives, then `end`. Events go to the sink generation by
- * generation, so memory holds one generation however long the capture is.
+ * generation, so memory holds one generation however long the capture is. Captures of Go 1.21 and older are held whole.
  */
 export class CaptureDecoder {
   readonly problems = new ProblemList()
@@ -31,12 +34,13 @@ export class CaptureDecoder {
   private head = new Uint8Array(0)
   private bytes = 0
   private framer: GenerationFramer | null = null
+  private old: DecoderV1 | null = null
   private readonly ordering: Ordering
   private readonly snapshots: ClockSnapshot[] = []
   private frequency = 0
 
   constructor(
-    options: DecodeOptions,
+    private readonly options: DecodeOptions,
     private readonly sink: DecodeSink,
   ) {
     this.ordering = new Ordering({ goTimes: options.goTimes ?? false }, this.problems, sink)
@@ -44,12 +48,12 @@ export class CaptureDecoder {
 
   /** Stretches whose events are lost, as far as known. */
   get lost(): readonly LostTime[] {
-    return this.ordering.lost
+    return this.old?.lost ?? this.ordering.lost
   }
 
   /** Time of the latest event so far, nanoseconds from the origin. */
   get lastNs(): number {
-    return Math.max(0, this.ordering.lastNs)
+    return Math.max(0, this.old?.lastNs ?? this.ordering.lastNs)
   }
 
   /** Nanoseconds of the origin on the trace clock; 0 before the first generation. */
@@ -70,6 +74,10 @@ export class CaptureDecoder {
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return
     this.bytes += chunk.length
+    if (this.old !== null) {
+      this.old.push(chunk)
+      return
+    }
     if (this.framer !== null) {
       this.framer.push(chunk)
       return
@@ -86,15 +94,25 @@ export class CaptureDecoder {
     }
     this.head = new Uint8Array(0)
     const header = readHeader(bytes)
-    if (header.family === 'v1') {
-      throw new Failure(
-        'CAPTURE_VERSION',
-        `the capture's header says "${header.text}", the format of Go 1.11 to 1.21, which this release cannot read yet: record it with a program built by Go 1.22 or newer.`,
-      )
-    }
     this.header = header
+    if (header.family === 'v1') {
+      const { goTimes = false, ticksPerSecond = null } = this.options
+      this.old = new DecoderV1(header, { goTimes, ticksPerSecond }, this.problems, this.sink)
+      this.old.push(bytes)
+      return
+    }
     this.framer = new GenerationFramer(header.version, HEADER_BYTES, this.problems, (framed) => this.take(framed))
     if (bytes.length > HEADER_BYTES) this.framer.push(bytes.subarray(HEADER_BYTES))
+  }
+
+  /**
+   * There are no more bytes: decodes a part of a capture that is held whole (Go 1.21 and older), so that its events need not be taken
+   * all at once.
+   *
+   * @returns whether there is more to decode before `end`, which else does the rest
+   */
+  step(): boolean {
+    return this.old?.step() ?? false
   }
 
   /**
@@ -105,8 +123,10 @@ export class CaptureDecoder {
   end(): CaptureInfo {
     const header = this.header ?? readHeader(this.head)
     this.framer?.end()
+    while (this.step());
     const { ordering } = this
-    if (ordering.events === 0) {
+    const events = this.old?.events ?? ordering.events
+    if (events === 0) {
       this.problems.add('CAPTURE_TRUNCATED', this.bytes, () =>
         this.bytes <= HEADER_BYTES
           ? `the capture ends after its header: ${this.bytes} bytes, no events. The tracer was stopped before it wrote anything, or the pull was cut; allow it more time than the capture is long.`
@@ -117,8 +137,9 @@ export class CaptureDecoder {
       header: header.text,
       bytes: this.bytes,
       // Go's reader closes with one more synchronisation event.
-      events: ordering.events + 1,
+      events: events + 1,
       originNs: ordering.originNs,
+      ticksPerSecond: this.old?.frequency ?? this.frequency,
       durationNs: this.lastNs,
       wallOffsetNs: this.snapshots.length === 0 ? null : this.snapshots[0].unixNs - BigInt(this.snapshots[0].traceNs),
       clockSnapshots: this.snapshots,

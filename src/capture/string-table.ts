@@ -4,6 +4,19 @@ import { textOf } from '../base/bytes.ts'
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
+/** A copy of the bytes when they are not valid UTF-8, else null. */
+export function binaryOf(bytes: Uint8Array): Uint8Array | null {
+  let ascii = true
+  for (const byte of bytes) if (byte >= 0x80) ascii = false
+  if (ascii) return null
+  try {
+    strictUtf8.decode(bytes)
+    return null
+  } catch {
+    return bytes.slice()
+  }
+}
+
 /** Strings by id. Id 0 is the empty string. Ids are dense in real captures; anything else goes to a map. */
 export class StringTable {
   private readonly ids: number[] = []
@@ -40,16 +53,7 @@ export class StringTable {
   binary(id: number): Uint8Array | null {
     const row = id === 0 ? -1 : this.rowOf(id)
     if (row < 0) return null
-    const bytes = this.bytesOf[row].subarray(this.froms[row], this.tos[row])
-    let ascii = true
-    for (const byte of bytes) if (byte >= 0x80) ascii = false
-    if (ascii) return null
-    try {
-      strictUtf8.decode(bytes)
-      return null
-    } catch {
-      return bytes.slice()
-    }
+    return binaryOf(this.bytesOf[row].subarray(this.froms[row], this.tos[row]))
   }
 
   private rowOf(id: number): number {

@@ -18,6 +18,7 @@ export function captureJson(file: string, info: CaptureInfo): object {
     bytes: info.bytes,
     events: info.events,
     originNs: info.originNs.toString(),
+    ticksPerSecond: info.ticksPerSecond,
     durationNs: info.durationNs,
     wallOffsetNs: info.wallOffsetNs === null ? null : info.wallOffsetNs.toString(),
     problems: info.problems.map((problem) => ({

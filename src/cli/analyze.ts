@@ -13,6 +13,7 @@ import type { Terminal } from './terminal.ts'
 export interface AnalyzeOptions {
   readonly format: 'text' | 'json' | 'jsonl'
   readonly goTimes: boolean
+  readonly ticksPerSecond?: number
 }
 
 /**
@@ -48,8 +49,12 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
     }
     tasks++
   }
-  const analysis = new CaptureAnalysis({ goTimes: options.goTimes, timelines: text !== null }, { task: write })
+  const analysis = new CaptureAnalysis(
+    { goTimes: options.goTimes, timelines: text !== null, ticksPerSecond: options.ticksPerSecond },
+    { task: write },
+  )
   const failure = await feedCapture(analysis, path, terminal)
+  while (analysis.step()) if (terminal.blocked) await terminal.flush()
   const info = analysis.end()
   const capture = captureJson(path, info)
   if (text !== null) terminal.write(text.render(inputName(path), info, terminal.style))

@@ -23,6 +23,7 @@ export interface EnrichCommand {
   readonly capture: readonly string[]
   /** File to write; null for JSON lines to standard output. */
   readonly out: string | null
+  readonly ticksPerSecond?: number
 }
 
 /**
@@ -33,7 +34,9 @@ export interface EnrichCommand {
  */
 export async function enrich(options: EnrichCommand, terminal: Terminal): Promise<number> {
   const { requests, failed: failedSpans } = await readSpanFiles(options.spans, terminal)
-  const { captures, failed } = await loadCaptures(options.capture, { timelines: true, stacks: true }, terminal)
+  const { ticksPerSecond } = options
+  const reading = { timelines: true, stacks: true, ticksPerSecond }
+  const { captures, failed } = await loadCaptures(options.capture, reading, terminal)
   const spans = joinSpansOf(requests)
   const joined = joinCaptures(spans, captures)
   const known = captures.map(knownCaptureOf)

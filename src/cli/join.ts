@@ -15,6 +15,7 @@ export interface JoinCommand {
   readonly spans: readonly string[]
   readonly capture: readonly string[]
   readonly format: 'text' | 'json'
+  readonly ticksPerSecond?: number
 }
 
 /** Spans joined over several captures: one capture enriches a span, the first in which it is found whole. */
@@ -50,7 +51,7 @@ const TELLING: readonly UnmatchedReason[] = [
  */
 export async function join(options: JoinCommand, terminal: Terminal): Promise<number> {
   const { requests, failed: failedSpans } = await readSpanFiles(options.spans, terminal)
-  const { captures, failed } = await loadCaptures(options.capture, {}, terminal)
+  const { captures, failed } = await loadCaptures(options.capture, { ticksPerSecond: options.ticksPerSecond }, terminal)
   const spans = joinSpansOf(requests)
   const joined = joinCaptures(spans, captures)
   if (options.format === 'json') terminal.write(`${JSON.stringify(joinJson(spans, captures, joined))}\n`)

@@ -3,6 +3,9 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { Failure, messageOf } from '../base/failure.ts'
+import type { AnalyzeOptions } from './analyze.ts'
+import type { EnrichCommand } from './enrich.ts'
+import type { JoinCommand } from './join.ts'
 import { Terminal } from './terminal.ts'
 import { VERSION } from './version.ts'
 
@@ -100,6 +103,7 @@ The service asks the programs of its pull.targets only.`,
     .argument('<capture...>', 'capture files, plain, gzip or zstd; - is standard input')
     .addOption(formatOption(['text', 'json', 'jsonl']))
     .option('--go-times', "move times apart as Go's own reader does, for comparing with it", false)
+    .addOption(ticksOption())
     .addHelpText(
       'after',
       `
@@ -109,7 +113,7 @@ Examples:
   $ subspan analyze --format json trace.out | jq '.tasks[] | select(.path.totalNs > 1e7) | .name'
   $ subspan analyze --format jsonl *.trace > tasks.jsonl`,
     )
-    .action(async (captures: string[], options: { format: 'text' | 'json' | 'jsonl'; goTimes: boolean }) => {
+    .action(async (captures: string[], options: AnalyzeOptions) => {
       onceOnly(captures)
       const { analyze } = await import('./analyze.ts')
       exitCode = await analyze(captures, options, terminal)
@@ -119,6 +123,7 @@ Examples:
     .description('Which task is which span, and why the others have none, offline.')
     .requiredOption('--spans <file...>', 'spans: OTLP JSON lines, or protobuf (.pb, .bin); - is standard input')
     .requiredOption('--capture <file...>', 'captures, plain, gzip or zstd')
+    .addOption(ticksOption())
     .addOption(formatOption(['text', 'json']))
     .addHelpText(
       'after',
@@ -127,7 +132,7 @@ Examples:
   $ subspan join --spans spans.otlp.jsonl --capture trace.out
   $ subspan join --format json --spans a.jsonl b.pb --capture trace.out | jq .unmatched`,
     )
-    .action(async (options: { spans: string[]; capture: string[]; format: 'text' | 'json' }) => {
+    .action(async (options: JoinCommand) => {
       onceOnly([...options.spans, ...options.capture])
       const { join } = await import('./join.ts')
       exitCode = await join(options, terminal)
@@ -137,6 +142,7 @@ Examples:
     .description('Add the runtime breakdown to spans, offline: OTLP JSON lines or protobuf in and out.')
     .requiredOption('--spans <file...>', 'spans: OTLP JSON lines, or protobuf (.pb, .bin); - is standard input')
     .requiredOption('--capture <file...>', 'captures, plain, gzip or zstd')
+    .addOption(ticksOption())
     .option(
       '--out <file>',
       'where to write; a name ending in .pb gets protobuf; default: JSON lines to standard output',
@@ -148,10 +154,10 @@ Examples:
   $ subspan enrich --spans spans.otlp.jsonl --capture trace.out > enriched.jsonl
   $ subspan enrich --spans spans.pb --capture trace.out --out enriched.pb`,
     )
-    .action(async (options: { spans: string[]; capture: string[]; out?: string }) => {
+    .action(async (options: Omit<EnrichCommand, 'out'> & { out?: string }) => {
       onceOnly([...options.spans, ...options.capture])
       const { enrich } = await import('./enrich.ts')
-      exitCode = await enrich({ spans: options.spans, capture: options.capture, out: options.out ?? null }, terminal)
+      exitCode = await enrich({ ...options, out: options.out ?? null }, terminal)
     })
 
   command('config')
@@ -185,6 +191,17 @@ Examples:
 
 function formatOption(choices: readonly string[]): Option {
   return new Option('--format <format>', 'how to write the result').choices(choices).default('text')
+}
+
+function ticksOption(): Option {
+  return new Option(
+    '--ticks-per-second <number>',
+    'clock of captures of Go 1.21 and older that were cut before they state it (a whole one from the same machine tells: capture.ticksPerSecond of analyze --format json)',
+  ).argParser((text) => {
+    const ticks = Number(text)
+    if (ticks >= 1e3 && ticks <= 1e12) return ticks
+    throw new InvalidArgumentError('it is a number from 1000 to 1e12, as in 39062500.')
+  })
 }
 
 /** Standard input can be read once. */

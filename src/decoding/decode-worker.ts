@@ -79,15 +79,14 @@ try {
         )
       }
       analysis.push(chunk)
-      if (tasks.length > 0 || decodedUntilNs > postedUntilNs) post()
-      checkMemory()
-      while (untaken >= MAX_UNTAKEN) await new Promise<void>((resolve) => (taken = resolve))
+      await handOn()
     }
   } catch (thrown) {
     // What was unpacked before the break is worth as much as a capture that was cut there.
     if (!(thrown instanceof Failure) || thrown.code !== 'CAPTURE_COMPRESSION' || unpacked === 0) throw thrown
     compression = thrown
   }
+  while (analysis.step()) await handOn()
   const info = analysis.end()
   decodedUntilNs = info.durationNs
   post()
@@ -104,6 +103,13 @@ try {
   else send({ type: 'failed', code: 'CAPTURE_WORKER', message: `decoding ${name} met a defect: ${describe(thrown)}` })
 }
 port.close()
+
+/** Posts what there is, and waits while nobody takes it. */
+async function handOn(): Promise<void> {
+  if (tasks.length > 0 || decodedUntilNs > postedUntilNs) post()
+  checkMemory()
+  while (untaken >= MAX_UNTAKEN) await new Promise<void>((resolve) => (taken = resolve))
+}
 
 function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer)

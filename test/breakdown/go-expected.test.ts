@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { analyse, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
+import { differences } from '../support/near.ts'
 
 /** What Go's own reader and Summarizer say of a capture; parts that are zero are left out. */
 interface Expected {
@@ -47,17 +48,19 @@ function likeGo(breakdown: Breakdown): Partial<Breakdown> {
   return Object.fromEntries(entries)
 }
 
-const captures = captureFixtures()
-  .filter(isV2)
-  .flatMap((fixture) => {
-    const file = fixture.beside('.expected.json')
-    return file === null ? [] : [{ ...fixture, expected: JSON.parse(readFileSync(file, 'utf8')) as Expected }]
-  })
+/** Go's reader turns captures of Go 1.21 and older into the newer form, in which no two events have one time: it moves them by some nanoseconds. */
+const MOVED_NS = 1000
+
+const captures = captureFixtures().flatMap((fixture) => {
+  const file = fixture.beside('.expected.json')
+  const slackNs = isV2(fixture) ? 0 : MOVED_NS
+  return file === null ? [] : [{ ...fixture, slackNs, expected: JSON.parse(readFileSync(file, 'utf8')) as Expected }]
+})
 /** Go's reader stops at the first thing it holds for impossible. */
 const readByGo = captures.filter(({ expected }) => expected.capture.readError === null)
 const refusedByGo = captures.filter(({ expected }) => expected.capture.readError !== null)
 
-describe.each(readByGo)("$name, told with Go's times", ({ name, bytes, expected }) => {
+describe.each(readByGo)("$name, told with Go's times", ({ name, bytes, expected, slackNs }) => {
   const { info, tasks } = analyse(bytes(), { goTimes: true })
   const byId = new Map(tasks.map((task) => [String(task.id), task]))
 
@@ -67,10 +70,11 @@ describe.each(readByGo)("$name, told with Go's times", ({ name, bytes, expected 
       header,
       bytes: size,
       events,
-      originNs,
+      // Without a clock of the machine's, Go's reader begins a nanosecond before the first event.
+      originNs: slackNs === 0 ? originNs : '0',
     })
     // Go's reader closes with a synchronisation event a nanosecond after the last.
-    expect(Math.abs(info.durationNs - durationNs)).toBeLessThanOrEqual(1)
+    expect(Math.abs(info.durationNs - durationNs)).toBeLessThanOrEqual(Math.max(1, slackNs))
     expect(info.clockSnapshots.map(({ unixNs, monotonicNs }) => [String(unixNs), String(monotonicNs)])).toEqual(
       expected.capture.clockSnapshots.map(({ unixNs, monotonicNs }) => [unixNs, monotonicNs]),
     )
@@ -86,14 +90,17 @@ describe.each(readByGo)("$name, told with Go's times", ({ name, bytes, expected 
         endNs: task.endNs,
         logs: task.logs.map(({ timeNs, goroutine, category, message }) => ({ timeNs, goroutine, category, message })),
       }
-    for (const { id, parentId, name, startNs, endNs, logs } of expected.tasks) {
-      expect(ours(byId.get(id))).toEqual({ id, parentId, name, startNs, endNs, logs })
+    for (const { id, parentId: parent, name, startNs, endNs, logs } of expected.tasks) {
+      // At the end of a task of an older capture, Go's reader takes "no parent" for task 0, and makes one.
+      const parentId = slackNs > 0 && parent === '0' ? null : parent
+      if (slackNs > 0 && id === '0' && !byId.has(id)) continue
+      expect(differences(ours(byId.get(id)), { id, parentId, name, startNs, endNs, logs }, slackNs)).toEqual([])
     }
     const named = new Set(expected.tasks.map(({ id }) => id))
     expect([...byId.keys()].filter((id) => !named.has(id) && id !== '0')).toEqual([])
   })
 
-  test('has the same regions with the same parts, to the nanosecond', () => {
+  test('has the same regions with the same parts, to the nanosecond (older captures: microsecond)', () => {
     const sorted = <Region extends { goroutine: number; endNs: number | null; startNs: number | null; name: string }>(
       regions: readonly Region[],
     ): Region[] =>
@@ -119,7 +126,7 @@ describe.each(readByGo)("$name, told with Go's times", ({ name, bytes, expected 
         endNs,
         breakdown,
       }))
-      expect(sorted(ours), `regions of task ${task.id}`).toEqual(sorted(theirs))
+      expect(differences(sorted(ours), sorted(theirs), slackNs), `regions of task ${task.id}`).toEqual([])
     }
   })
 
@@ -131,7 +138,7 @@ describe.each(readByGo)("$name, told with Go's times", ({ name, bytes, expected 
       expect(sumOf(task.path)).toBe(task.endNs - task.startNs)
       expect(task.path.totalNs).toBe(task.endNs - task.startNs)
       if (startGoroutine !== endGoroutine || startGoroutineBreakdown === null || task.goroutines.length !== 1) continue
-      expect(likeGo(task.path), `path of task ${id}`).toEqual(startGoroutineBreakdown)
+      expect(differences(likeGo(task.path), startGoroutineBreakdown, slackNs), `path of task ${id}`).toEqual([])
       compared++
     }
     expect(compared > 0 || name.startsWith('text/')).toBe(true)

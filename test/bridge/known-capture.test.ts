@@ -75,6 +75,7 @@ const INFO: CaptureInfo = {
   bytes: 1,
   events: 1,
   originNs: 0n,
+  ticksPerSecond: 15_625_000,
   durationNs: 2_000_000,
   wallOffsetNs: ORIGIN,
   clockSnapshots: [],

@@ -6,11 +6,11 @@ import { DEFAULT_ENRICH_OPTIONS, DEFAULT_TRACE_LIMITS, enrichSpan, sizeOf } from
 import { joinTasks } from '../../src/join/join.ts'
 import { encodeSpan } from '../../src/span/otlp/write.ts'
 import { spansOf } from '../join/spans-of.ts'
-import { analyse, captureFixtures, isV2 } from '../support/fixtures.ts'
+import { analyse, captureFixtures } from '../support/fixtures.ts'
 import { byKey, checkChildren, sumOfParts } from './builders.ts'
 
 const fixtures = [...captureFixtures('captures'), ...captureFixtures('demo')]
-  .filter((fixture) => isV2(fixture) && fixture.beside('.spans.otlp.jsonl') !== null)
+  .filter((fixture) => fixture.beside('.spans.otlp.jsonl') !== null)
   .map((fixture) => [fixture.name, fixture] as const)
 
 describe.each(fixtures)('%s', (_, fixture) => {

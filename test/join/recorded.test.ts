@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { joinTasks } from '../../src/join/join.ts'
-import { analyse, captureFixtures, isV2 } from '../support/fixtures.ts'
+import { analyse, captureFixtures } from '../support/fixtures.ts'
 import { spansOf } from './spans-of.ts'
 
 interface Expected {
@@ -20,7 +20,7 @@ interface Expected {
 }
 
 const fixtures = [...captureFixtures('captures'), ...captureFixtures('demo')]
-  .filter((fixture) => isV2(fixture) && fixture.beside('.spans.otlp.jsonl') !== null)
+  .filter((fixture) => fixture.beside('.spans.otlp.jsonl') !== null)
   .map((fixture) => [fixture.name, fixture] as const)
 
 describe.each(fixtures)('%s', (_, fixture) => {

@@ -34,6 +34,7 @@ const info: CaptureInfo = {
   bytes: 1_000,
   events: 50,
   originNs: 0n,
+  ticksPerSecond: 15_625_000,
   durationNs: 1,
   wallOffsetNs: null,
   clockSnapshots: [],

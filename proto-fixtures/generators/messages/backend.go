@@ -34,7 +34,10 @@ func listenBackend(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	context.AfterFunc(ctx, func() { listener.Close() })
+	go func() {
+		<-ctx.Done()
+		listener.Close()
+	}()
 	go func() {
 		for {
 			conn, err := listener.Accept()

@@ -13,8 +13,10 @@
 // again and again as rare cases turned up; with none of them in it, calls cost a third of the speed.
 
 import { NONE_U64 } from '../../base/id-table.ts'
+import { longEnd, readLong } from '../../base/varint.ts'
 import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
 import { Ev, FIRST_EXPERIMENTAL, GoStatus, NOT_TIMED, ProcStatus, timedArgumentCount } from '../event-types.ts'
+import { type LostTime, LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import type { CpuSample, Generation } from './generation.ts'
 import { CursorHeap } from './cursor-heap.ts'
@@ -23,17 +25,8 @@ import { Advance, eventName, SchedulerModel } from './scheduler-model.ts'
 /** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */
 const MAX_BATCH_SPAN_NS = 600e9
 
-/** Lost stretches told apart: every task is held against each of them. */
-const MOST_LOST = 256
-
 /** Rows that one event may take at most. */
 const MAX_EVENT_ROWS = 3
-
-/** A stretch of a capture of which events are lost. */
-export interface LostTime {
-  readonly startNs: number
-  readonly endNs: number
-}
 
 /** How times are told. */
 export interface OrderOptions {
@@ -49,7 +42,7 @@ export class Ordering {
   lastNs = -1
   /** Nanoseconds of the origin on the trace clock. */
   originNs = 0n
-  readonly lost: { startNs: number; endNs: number }[] = []
+  private readonly lostTimes = new LostTimes()
 
   private originUnits = -1
   private generations = 0
@@ -64,6 +57,11 @@ export class Ordering {
     private readonly sink: EventSink,
   ) {
     this.model = new SchedulerModel(problems)
+  }
+
+  /** Stretches of which events are lost. */
+  get lost(): readonly LostTime[] {
+    return this.lostTimes.list
   }
 
   /** Nanoseconds from the origin of a reading of the trace clock in `generation`. */
@@ -103,10 +101,10 @@ export class Ordering {
     this.tell(Ev.Sync, startNs, -1, -1, -1, generation.number, 0)
     // Threads write their batches out when they are full: what is missing may lie anywhere in the generation.
     const lost = { startNs, endNs: Infinity }
-    if (!generation.complete) this.lost.push(lost)
+    if (!generation.complete) this.lostTimes.list.push(lost)
     if (this.lastNumber > 0 && generation.number > this.lastNumber + 1) {
       const from = this.lastNumber + 1
-      this.lose(Math.min(beforeNs, startNs), Math.max(beforeNs, startNs))
+      this.lostTimes.add(Math.min(beforeNs, startNs), Math.max(beforeNs, startNs))
       this.problems.add(
         'GENERATION_INCOMPLETE',
         generation.byteOffset,
@@ -151,21 +149,10 @@ export class Ordering {
     }
     this.flush()
     if (!generation.complete) {
-      this.lost.splice(this.lost.indexOf(lost), 1)
-      this.lose(startNs, Math.max(startNs, this.lastNs))
+      const { list } = this.lostTimes
+      list.splice(list.indexOf(lost), 1)
+      this.lostTimes.add(startNs, Math.max(startNs, this.lastNs))
     }
-  }
-
-  /** Notes a lost stretch. Stretches that touch are one, and beyond a number of them the last takes in all that follow. */
-  private lose(startNs: number, endNs: number): void {
-    const last = this.lost.at(-1)
-    const touches = last !== undefined && startNs <= last.endNs && endNs >= last.startNs
-    if (last === undefined || (!touches && this.lost.length < MOST_LOST)) {
-      this.lost.push({ startNs, endNs })
-      return
-    }
-    last.startNs = Math.min(last.startNs, startNs)
-    last.endNs = Math.max(last.endNs, endNs)
   }
 
   /**
@@ -491,7 +478,7 @@ export class Ordering {
       () =>
         `${what}, at byte ${(generation.byteOffset + at).toLocaleString('en-US')} (generation ${generation.number}): the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one thread's events from ${(timeNs / 1e6).toFixed(3)} ms on, is lost; other threads are kept.`,
     )
-    this.lose(timeNs, Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)))
+    this.lostTimes.add(timeNs, Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)))
     this.model.forgetThread(thread)
   }
 }
@@ -562,25 +549,4 @@ class Heads {
     }
     return false
   }
-}
-
-/** Position after the number that `readLong` read last. */
-let longEnd = 0
-
-/** Reads on in a number whose first byte is known; a number that no runtime writes makes the position impossible. */
-function readLong(bytes: Uint8Array, from: number, first: number): number {
-  let at = from
-  let value = first & 0x7f
-  let scale = 128
-  for (let length = 2; length <= 10; length++) {
-    const byte = bytes[at++]
-    value += (byte & 0x7f) * scale
-    if (byte < 0x80) {
-      longEnd = length === 10 && byte > 1 ? Infinity : at
-      return value
-    }
-    scale *= 128
-  }
-  longEnd = Infinity
-  return value
 }

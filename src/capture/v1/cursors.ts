@@ -1,0 +1,195 @@
+// cursors.ts: where the events of each processor go on, and which processors wait for events of others.
+
+import { NONE_U64 } from '../../base/id-table.ts'
+import type { ProblemList } from '../problems.ts'
+import { CursorHeap } from '../v2/cursor-heap.ts'
+import type { BatchV1, ContentsV1 } from './contents.ts'
+
+/** A batch that begins so far from most others, or an event so far after them, is damage: a flipped bit of a time. */
+const MOST_SECONDS = 86_400
+/** A processor's next batch may begin so much before the last event of the one before: processors move between cores with clocks of their own. */
+const MOST_STEP_BACK_SECONDS = 10
+
+/** Heads of all processors, as columns by cursor; the earliest is the top of the heap, times are ticks. */
+export class CursorsV1 {
+  readonly count: number
+  /** Row of the processor; -1 for events written without one. */
+  readonly processor: Int32Array
+  /** Row of the goroutine that runs on it; -1 none. */
+  readonly goroutine: Int32Array
+  /** Row of the thread that runs it; -1 none. */
+  readonly thread: Int32Array
+  /** Whether it was told of. */
+  readonly told: Uint8Array
+  /** Position after the head, and end of its batch, in the capture. */
+  readonly at: Float64Array
+  readonly end: Float64Array
+  /** Times beyond cannot be in the batch. */
+  readonly maxTicks: Float64Array
+  /** The head: kind and four arguments each. Its time is the heap's key. */
+  readonly kind: Uint8Array
+  readonly args: Float64Array
+  readonly heap: CursorHeap
+  /** Cursors whose head waits for an event of another processor: they are not in the heap. */
+  readonly parked: number[] = []
+  /** Cursors taken out of `parked` and not yet back in the heap. */
+  readonly woken: number[] = []
+  /** Goroutine id that each of `parked` waits for; -1 for the collector. */
+  readonly parkedFor: Float64Array
+  /** Cursor by processor id. */
+  readonly ofProcessor = new Map<number, number>()
+  private readonly batches: BatchV1[][]
+  private readonly batch: Int32Array
+  private readonly latestTicks: number
+
+  constructor(
+    contents: ContentsV1,
+    private readonly frequency: number,
+    problems: ProblemList,
+  ) {
+    const { processors } = contents
+    this.count = processors.length
+    const middle = middleOf(processors.flatMap(({ batches }) => batches.map(({ ticks }) => ticks)))
+    this.latestTicks = middle + MOST_SECONDS * frequency
+    this.batches = processors.map(({ id, batches }) =>
+      batches.filter((batch) => {
+        const sound = Math.abs(batch.ticks - middle) <= MOST_SECONDS * frequency
+        if (!sound) {
+          problems.add(
+            'BATCH_DAMAGED',
+            batch.from,
+            () =>
+              `the batch of processor ${id} at byte ${batch.from.toLocaleString('en-US')} begins ${(Math.abs(batch.ticks - middle) / frequency).toFixed(0)} s from the others: it is left out.`,
+          )
+        }
+        return sound
+      }),
+    )
+    this.processor = Int32Array.from(processors, ({ id }, cursor) => (id === NONE_U64 ? -1 : cursor))
+    processors.forEach(({ id }, cursor) => this.ofProcessor.set(id, cursor))
+    this.goroutine = new Int32Array(this.count).fill(-1)
+    this.thread = new Int32Array(this.count).fill(-1)
+    this.told = new Uint8Array(this.count)
+    this.at = new Float64Array(this.count)
+    this.end = new Float64Array(this.count)
+    this.maxTicks = new Float64Array(this.count)
+    this.kind = new Uint8Array(this.count)
+    this.args = new Float64Array(this.count * 4)
+    this.heap = new CursorHeap(this.count)
+    this.parkedFor = new Float64Array(this.count)
+    this.batch = new Int32Array(this.count).fill(-1)
+  }
+
+  /** Earliest begin of a batch, ticks; Infinity when there is none. */
+  get firstTicks(): number {
+    let first = Infinity
+    for (const batches of this.batches) for (const { ticks } of batches) if (ticks < first) first = ticks
+    return first
+  }
+
+  /** Processors with events. */
+  get running(): number {
+    return this.batches.filter((batches, cursor) => batches.length > 0 && this.processor[cursor] >= 0).length
+  }
+
+  /** The last batch of each processor. */
+  lastBatches(): BatchV1[] {
+    return this.batches.flatMap((batches) => batches.filter(({ samples }) => !samples).slice(-1))
+  }
+
+  /** Moves to the processor's next batch that holds anything; false when there is none. */
+  nextBatch(cursor: number): boolean {
+    const list = this.batches[cursor]
+    while (++this.batch[cursor] < list.length) {
+      const index = this.batch[cursor]
+      const batch = list[index]
+      if (batch.from === batch.to && !batch.damaged) continue
+      this.at[cursor] = batch.from
+      this.end[cursor] = batch.to
+      this.heap.time[cursor] = batch.ticks
+      let next = index + 1
+      while (next < list.length && list[next].samples) next++
+      this.maxTicks[cursor] =
+        next < list.length && !batch.samples
+          ? Math.max(batch.ticks, list[next].ticks) + MOST_STEP_BACK_SECONDS * this.frequency
+          : this.latestTicks
+      return true
+    }
+    return false
+  }
+
+  /** Whether events of the batch in hand are missing after its end. */
+  isDamaged(cursor: number): boolean {
+    const index = this.batch[cursor]
+    return index >= 0 && index < this.batches[cursor].length && this.batches[cursor][index].damaged
+  }
+
+  /** When the batch after the one in hand begins, ticks; Infinity when it is the last. */
+  nextTicks(cursor: number): number {
+    const next = this.batch[cursor] + 1
+    return next < this.batches[cursor].length ? this.batches[cursor][next].ticks : Infinity
+  }
+
+  /** The batch after the one in hand (`ahead` 0), or one after that; null where events may be missing before it. */
+  batchAhead(cursor: number, ahead: number): BatchV1 | null {
+    const list = this.batches[cursor]
+    const index = this.batch[cursor] + 1 + ahead
+    return index < list.length && !list[index - 1].damaged ? list[index] : null
+  }
+
+  store(cursor: number, at: number, end: number, kind: number, a0: number, a1: number, a2: number, a3: number): void {
+    this.at[cursor] = at
+    this.end[cursor] = end
+    this.kind[cursor] = kind
+    const base = cursor * 4
+    this.args[base] = a0
+    this.args[base + 1] = a1
+    this.args[base + 2] = a2
+    this.args[base + 3] = a3
+  }
+
+  /** Takes the top out of the heap until something happens to a goroutine (-1: to the collector). */
+  park(goroutine: number): void {
+    const cursor = this.heap.top
+    this.heap.remove(0)
+    this.parked.push(cursor)
+    this.parkedFor[cursor] = goroutine
+  }
+
+  /** Something happened to a goroutine: what waited for it goes to `woken`. */
+  wake(goroutine: number): void {
+    const { parked } = this
+    for (let i = parked.length - 1; i >= 0; i--) {
+      if (this.parkedFor[parked[i]] === goroutine) this.woken.push(...parked.splice(i, 1))
+    }
+  }
+
+  /** Puts what was woken back among the others; only when the heap's order holds. */
+  pushWoken(): void {
+    while (this.woken.length > 0) this.heap.push(this.woken.pop() ?? 0)
+  }
+
+  /** Puts a cursor from `parked` back among the others. */
+  unpark(index: number): void {
+    const [cursor] = this.parked.splice(index, 1)
+    this.heap.push(cursor)
+  }
+
+  /** Index in `parked` of the cursor with the earliest head; -1 when none is parked. */
+  earliestParked(): number {
+    let earliest = -1
+    let least = Infinity
+    for (let i = 0; i < this.parked.length; i++) {
+      const time = this.heap.time[this.parked[i]]
+      if (time < least) {
+        least = time
+        earliest = i
+      }
+    }
+    return earliest
+  }
+}
+
+function middleOf(values: number[]): number {
+  return values.length === 0 ? 0 : Float64Array.from(values).sort()[values.length >> 1]
+}

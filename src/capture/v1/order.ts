@@ -1,0 +1,724 @@
+// order.ts: the events of a capture of Go 1.11 to 1.21, decoded, put in the one order in which they can have happened, and told as events
+// of the newer model.
+//
+// Every processor writes its own batches, and clocks of different processors cannot be trusted. So events are taken from a heap of
+// per-processor cursors by time, but each only when the model (`scheduler-model.ts`) allows it; a cursor whose head has to wait is parked
+// until something happens to the goroutine it waits for. Order, ties aside, is that of Go's reader (internal/trace/internal/tracev1,
+// Go 1.26), which looks at all waiting heads after each event instead.
+//
+// Two kinds of event are told at another time than that of their place: CPU samples, and returns from blocking system calls, which are written
+// when the goroutine goes on. Both are gathered beforehand and told when their time has come (Go's reader sorts all events a second time).
+// Whether a system call blocks is the next event of its processor: nothing else can come between (Go's reader looks through all events for it).
+//
+// Shape of the hot loop: as in `v2/order.ts`, and for the same reasons.
+
+import { NONE_U64 } from '../../base/id-table.ts'
+import { longEnd, readLong } from '../../base/varint.ts'
+import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
+import { Ev, GoStatus } from '../event-types.ts'
+import { LostTimes } from '../lost-time.ts'
+import type { ProblemList } from '../problems.ts'
+import type { ContentsV1 } from './contents.ts'
+import { CursorsV1 } from './cursors.ts'
+import { EvV1, eventNameV1, Shape, shapesOf, timedNumbers } from './event-types.ts'
+import { AdvanceV1, COLLECTOR, InCall, SchedulerModelV1 } from './scheduler-model.ts'
+import { StringTableV1 } from './string-table.ts'
+
+/** Rows of one step, about. */
+const STEP_ROWS = 64 * BLOCK_ROWS
+/** Time between two calls of `generationEnd`: as long as a generation of newer captures takes. */
+const GENERATION_SECONDS = 1
+/**
+ * In a capture of which events are missing, an event waits for others no longer than until they have come so much further: they will
+ * not come. Clocks of processors seldom differ by as much.
+ */
+const PATIENCE_SECONDS = 0.01
+/** Rows that one event may take at most, those that are told before it aside. */
+const MAX_EVENT_ROWS = 2
+/** First byte of a GoSysBlock. */
+const SYS_BLOCK = EvV1.GoSysBlock
+
+/** How times are told. */
+export interface OrderOptionsV1 {
+  /** Move times apart the way Go's reader does instead of telling the true ones. */
+  readonly goTimes: boolean
+  readonly version: number
+  /** Ticks per second. */
+  readonly frequency: number
+  /** Whether the capture ends before its last events. */
+  readonly truncated: boolean
+}
+
+/** Takes the events, and is told how far they are. */
+interface GenerationSink extends EventSink {
+  generationEnd?(timeNs: number): void
+}
+
+/** Orders the events of one capture and hands them to a sink in blocks. */
+export class OrderingV1 {
+  /** Events as Go's reader counts them, without the last synchronisation event. */
+  events = 0
+  /** Latest time told, nanoseconds from the origin; -1 before the first event. */
+  lastNs = -1
+  readonly lost = new LostTimes()
+
+  private readonly bytes: Uint8Array
+  private readonly shapes: Uint8Array
+  private readonly cursors: CursorsV1
+  private readonly model: SchedulerModelV1
+  private readonly block = new EventBlock()
+  private readonly nsPerTick: number
+  private originTicks: number
+  private readonly reasonOfKind: Float64Array
+  private readonly generationTicks: number
+  private readonly patienceTicks: number
+  /** Whether events are known to be missing. */
+  private incomplete: boolean
+  private nextReturn = 0
+  private nextSample = 0
+  /** Time of the next CPU sample or return from a system call. */
+  private asideTicks = Infinity
+  /** Time of the last `generationEnd`. */
+  private markTicks: number
+  private rowsOfStep = 0
+  private finished = false
+
+  constructor(
+    private readonly contents: ContentsV1,
+    private readonly options: OrderOptionsV1,
+    private readonly problems: ProblemList,
+    private readonly sink: GenerationSink,
+  ) {
+    const { frequency, goTimes, version } = options
+    this.bytes = contents.bytes
+    this.shapes = shapesOf(version)
+    this.nsPerTick = 1e9 / frequency
+    this.generationTicks = GENERATION_SECONDS * frequency
+    this.patienceTicks = PATIENCE_SECONDS * frequency
+    this.incomplete = options.truncated
+    this.model = new SchedulerModelV1(contents.strings, version, goTimes, problems)
+    this.reasonOfKind = this.model.reasonOfKind
+    this.cursors = new CursorsV1(contents, frequency, problems)
+    this.block.strings = contents.strings
+    this.block.stacks = contents.stacks
+    const { cursors } = this
+    const { heap } = cursors
+    this.originTicks = this.markTicks = cursors.firstTicks
+    for (let cursor = 0; cursor < cursors.count; cursor++) this.run(cursor, true)
+    if (heap.length > 0) this.originTicks = this.markTicks = heap.time[heap.top]
+    if (options.truncated) this.loseEnd()
+    this.findAside()
+    if (heap.length > 0) {
+      this.tell(Ev.Sync, this.originTicks, -1, -1, -1, 0, 0, 0, 0)
+      // Go's reader puts it a nanosecond before the first event.
+      this.lastNs = -1
+    }
+  }
+
+  /**
+   * Orders a part of the capture.
+   *
+   * @returns whether there is more
+   */
+  step(): boolean {
+    const { cursors, sink } = this
+    const { heap, parked } = cursors
+    for (this.rowsOfStep = 0; this.rowsOfStep < STEP_ROWS;) {
+      if (heap.length === 0) {
+        if (parked.length === 0) {
+          this.finish()
+          return false
+        }
+        this.force()
+        continue
+      }
+      const cursor = heap.top
+      const ticks = heap.time[cursor]
+      if (this.incomplete && parked.length > 0) {
+        const earliest = parked[cursors.earliestParked()]
+        if (heap.time[earliest] < ticks - this.patienceTicks) {
+          this.force()
+          continue
+        }
+      }
+      if (ticks > this.markTicks + this.generationTicks) {
+        this.markTicks = ticks
+        this.flush()
+        sink.generationEnd?.(Math.max(0, this.lastNs))
+      }
+      this.run(cursor, false)
+    }
+    return true
+  }
+
+  /**
+   * Takes the head of the top cursor and the events after it for as long as no other head is earlier; then puts the cursor where it
+   * belongs. Parks it when its head has to wait.
+   *
+   * @param begins the cursor is new: its first event is to be read, and nothing taken
+   */
+  private run(cursor: number, begins: boolean): void {
+    const { bytes, shapes, model, block, sink, cursors, nsPerTick, originTicks, reasonOfKind } = this
+    const { goTimes } = this.options
+    const { heap } = cursors
+    const { goroutines, threads } = model
+    let { gStatus, gSequence } = model
+    const { kind: outKind, timeNs: outTime, goroutine: outG, processor: outP, thread: outM } = block
+    const { a: outA, b: outB, c: outC, stack: outStack } = block
+    const numbers = timedNumbers
+    const processor = cursors.processor[cursor]
+
+    let at = cursors.at[cursor]
+    let end = cursors.end[cursor]
+    let maxTicks = cursors.maxTicks[cursor]
+    let ticks = heap.time[cursor]
+    let kind = cursors.kind[cursor]
+    let a0 = cursors.args[cursor * 4]
+    let a1 = cursors.args[cursor * 4 + 1]
+    let a2 = cursors.args[cursor * 4 + 2]
+    let a3 = cursors.args[cursor * 4 + 3]
+    let g = cursors.goroutine[cursor]
+    let thread = cursors.thread[cursor]
+    let rows = block.length
+    let lastNs = this.lastNs
+    let events = this.events
+    let asideTicks = this.asideTicks
+    let limit = begins ? -Infinity : Math.min(heap.secondTime(), this.markTicks + this.generationTicks)
+    if (this.incomplete && cursors.parked.length > 0) limit = Math.min(limit, ticks + this.patienceTicks)
+    let inHand = !begins
+    const rowsBefore = rows
+    let flushed = 0
+
+    for (;;) {
+      if (inHand) {
+        if (ticks > asideTicks) {
+          block.length = rows
+          this.lastNs = lastNs
+          this.events = events
+          this.tellAside(ticks)
+          rows = block.length
+          lastNs = this.lastNs
+          events = this.events
+          asideTicks = this.asideTicks
+        }
+        const gBefore = g
+        let rowKind = 0
+        let rowG = g
+        let rowA = a0
+        let rowB = 0
+        let rowC = 0
+        let rowStack = 0
+        let told = ticks
+        let isTold = true
+        /** A second row: the return from a call that does not block, or a label. */
+        let after = 0
+        fast: {
+          // ---- The event in hand against the model, when it is a frequent one and nothing is odd about it. ----
+          switch (kind) {
+            case EvV1.GoStartLocal:
+            case EvV1.GoStart: {
+              const row = goroutines.find(a0)
+              if (row < 0 || gStatus[row] !== GoStatus.runnable || model.listing) break
+              if (kind === EvV1.GoStart && gSequence[row] !== a1) break
+              gStatus[row] = GoStatus.running
+              gSequence[row]++
+              g = row
+              rowKind = Ev.GoStart
+              rowG = -1
+              rowA = row
+              break fast
+            }
+            case EvV1.GoSleep:
+            case EvV1.GoBlock:
+            case EvV1.GoBlockSend:
+            case EvV1.GoBlockRecv:
+            case EvV1.GoBlockSelect:
+            case EvV1.GoBlockSync:
+            case EvV1.GoBlockCond:
+            case EvV1.GoBlockNet:
+              if (g < 0 || gStatus[g] !== GoStatus.running) break
+              gStatus[g] = GoStatus.waiting
+              g = -1
+              rowKind = Ev.GoBlock
+              rowA = reasonOfKind[kind]
+              rowStack = a0
+              break fast
+            case EvV1.GoUnblockLocal:
+            case EvV1.GoUnblock: {
+              const row = goroutines.find(a0)
+              if (row < 0 || gStatus[row] !== GoStatus.waiting) break
+              if (kind === EvV1.GoUnblock) {
+                if (gSequence[row] !== a1) break
+                rowStack = a2
+              } else {
+                rowStack = a1
+              }
+              gStatus[row] = GoStatus.runnable
+              gSequence[row]++
+              rowKind = Ev.GoUnblock
+              rowA = row
+              break fast
+            }
+            case EvV1.GoCreate:
+              if (model.listing || goroutines.find(a0) >= 0) break
+              rowA = model.newGoroutine(a0)
+              gStatus = model.gStatus
+              gSequence = model.gSequence
+              rowKind = Ev.GoCreate
+              rowB = a1
+              rowC = a0
+              rowStack = a2
+              break fast
+            case EvV1.GoEnd:
+              if (g < 0 || gStatus[g] !== GoStatus.running) break
+              goroutines.remove(model.gId[g])
+              g = -1
+              rowKind = Ev.GoDestroy
+              break fast
+            case EvV1.GoSysCall:
+              if (g < 0 || gStatus[g] !== GoStatus.running) break
+              rowKind = Ev.GoSyscallBegin
+              rowA = 0
+              rowStack = a0
+              // Seldom the next event is a GoSysBlock, a string or in another batch.
+              if (at < end && bytes[at] !== SYS_BLOCK && shapes[bytes[at]] !== Shape.untimed) after = Ev.GoSyscallEnd
+              else if (this.blocks(cursor, at, end, ticks, g)) model.gCall[g] = InCall.begun
+              else after = Ev.GoSyscallEnd
+              break fast
+            case EvV1.HeapAlloc:
+              rowKind = Ev.HeapAlloc
+              break fast
+            case EvV1.ProcStart:
+              if (cursors.told[cursor] === 0) break
+              thread = threads.find(a0)
+              if (thread < 0) thread = model.threadRow(a0)
+              rowKind = Ev.ProcStart
+              rowA = processor
+              break fast
+            case EvV1.ProcStop:
+              if (cursors.told[cursor] === 0) break
+              rowKind = Ev.ProcStop
+              rowA = processor
+              break fast
+            case EvV1.UserRegion:
+              if (g < 0 || gStatus[g] !== GoStatus.running || a1 > 1) break
+              rowKind = a1 === 0 ? Ev.UserRegionBegin : Ev.UserRegionEnd
+              rowB = a2
+              rowStack = a3
+              break fast
+          }
+          // ---- Everything else, and everything odd. ----
+          const result = model.advance(kind, g, processor, cursors.told[cursor] === 1, a0, a1, a2, a3, ticks, at)
+          gStatus = model.gStatus
+          gSequence = model.gSequence
+          if (result === AdvanceV1.wait) {
+            cursors.store(cursor, at, end, kind, a0, a1, a2, a3)
+            heap.time[cursor] = ticks
+            cursors.park(model.waitsFor)
+            cursors.goroutine[cursor] = g
+            cursors.thread[cursor] = thread
+            block.length = rows
+            this.lastNs = lastNs
+            this.events = events
+            this.rowsOfStep += rows - rowsBefore + flushed
+            return
+          }
+          if (model.extra.length > 0) {
+            block.length = rows
+            this.lastNs = lastNs
+            this.events = events
+            this.tellExtra(ticks, processor, thread)
+            rows = block.length
+            lastNs = this.lastNs
+            events = this.events
+          }
+          g = model.current
+          if (kind === EvV1.Gomaxprocs && this.options.truncated && a0 > cursors.running) {
+            // A processor without any batch: its first buffer was not full when the capture was cut.
+            this.lost.add(0, Infinity)
+          }
+          if (kind === EvV1.ProcStart || kind === EvV1.ProcStop) {
+            cursors.told[cursor] = 1
+            if (kind === EvV1.ProcStart) thread = model.threadRow(a0)
+          }
+          isTold = result === AdvanceV1.tell
+          rowKind = model.rowKind
+          rowG = model.rowG
+          rowA = model.rowA
+          rowB = model.rowB
+          rowC = model.rowC
+          rowStack = model.rowStack
+          if (model.label >= 0) after = Ev.GoLabel
+          else if (kind === EvV1.GoSysCall && isTold) {
+            if (this.blocks(cursor, at, end, ticks, gBefore)) model.gCall[gBefore] = InCall.begun
+            else after = Ev.GoSyscallEnd
+          } else if (kind === EvV1.GoSysExit && a2 > 0) told = Math.max(a2, model.callTicks)
+          else if (kind === EvV1.GoSysExitLocal && a1 > 0) told = Math.max(a1, model.callTicks)
+        }
+        if (isTold) {
+          if (rows > BLOCK_ROWS - MAX_EVENT_ROWS) {
+            block.length = rows
+            sink.events(block)
+            flushed += rows
+            rows = 0
+          }
+          let t = Math.trunc((told - originTicks) * nsPerTick)
+          if (t > lastNs) lastNs = t
+          else if (goTimes) t = ++lastNs
+          outKind[rows] = rowKind
+          outTime[rows] = t
+          outG[rows] = rowG
+          outP[rows] = processor
+          outM[rows] = thread
+          outA[rows] = rowA
+          outB[rows] = rowB
+          outC[rows] = rowC
+          outStack[rows] = rowStack
+          rows++
+          events++
+          if (after !== 0) {
+            // A call that does not block is an instant: the newer model gives it the shortest time there is.
+            if (after === Ev.GoSyscallEnd) t++
+            if (t > lastNs) lastNs = t
+            else if (goTimes) t = ++lastNs
+            outKind[rows] = after
+            outTime[rows] = t
+            outG[rows] = g
+            outP[rows] = processor
+            outM[rows] = thread
+            outA[rows] = after === Ev.GoLabel ? model.label : 0
+            outStack[rows] = 0
+            rows++
+            events++
+          }
+        }
+        if (kind === EvV1.ProcStop) thread = -1
+        if (cursors.parked.length > 0) {
+          // What waited for this goroutine may go on.
+          cursors.wake(a0)
+          if (gBefore >= 0) cursors.wake(model.gId[gBefore])
+          if (kind === EvV1.GCStart) cursors.wake(COLLECTOR)
+          if (cursors.woken.length > 0) limit = -Infinity
+        }
+      }
+      inHand = true
+
+      // ---- The next event of this cursor. ----
+      let sound = true
+      for (;;) {
+        if (at >= end || !sound) {
+          if (!sound || cursors.isDamaged(cursor)) {
+            g = -1
+            this.loseRest(cursor, ticks)
+          }
+          if (!cursors.nextBatch(cursor)) {
+            at = -1
+            break
+          }
+          at = cursors.at[cursor]
+          end = cursors.end[cursor]
+          maxTicks = cursors.maxTicks[cursor]
+          ticks = heap.time[cursor]
+          sound = true
+          continue
+        }
+        const first = bytes[at++]
+        const shape = shapes[first]
+        kind = first & 63
+        let stop = end
+        if (shape === Shape.untimed) {
+          at = passTable(bytes, kind, at)
+          continue
+        }
+        if (shape !== Shape.short) {
+          stop = bytes[at++]
+          stop += at
+          if (kind === EvV1.CPUSample) {
+            at = stop
+            continue
+          }
+        }
+        // The time since the event before and up to four arguments. Most numbers are one byte, most others two.
+        let value = bytes[at++]
+        if (value >= 0x80) {
+          const second = bytes[at]
+          if (second < 0x80) {
+            value = (value & 0x7f) | (second << 7)
+            at++
+          } else {
+            value = readLong(bytes, at, value)
+            at = longEnd
+          }
+        }
+        ticks += value
+        const count = numbers[kind]
+        for (let i = 1; i < count; i++) {
+          value = bytes[at++]
+          if (value >= 0x80) {
+            const second = bytes[at]
+            if (second < 0x80) {
+              value = (value & 0x7f) | (second << 7)
+              at++
+            } else {
+              value = readLong(bytes, at, value)
+              at = longEnd
+            }
+          }
+          if (i === 1) a0 = value
+          else if (i === 2) a1 = value
+          else if (i === 3) a2 = value
+          else a3 = value
+        }
+        sound = shape === Shape.short ? at <= end : at === stop
+        if (shape === Shape.log) {
+          a3 = StringTableV1.idOfMessage(stop)
+          at = passText(bytes, stop)
+        }
+        if (sound && ticks <= maxTicks) break
+        sound = false
+        this.damage(cursor, Math.min(at, end), kind, ticks)
+      }
+      if (at < 0) {
+        if (!begins) heap.remove(0)
+        break
+      }
+
+      // ---- Its place among the heads. ----
+      if (ticks <= limit) continue
+      cursors.store(cursor, at, end, kind, a0, a1, a2, a3)
+      heap.time[cursor] = ticks
+      if (begins) heap.push(cursor)
+      else heap.update(0)
+      break
+    }
+    cursors.pushWoken()
+    cursors.goroutine[cursor] = g
+    cursors.thread[cursor] = thread
+    block.length = rows
+    this.lastNs = lastNs
+    this.events = events
+    this.rowsOfStep += rows - rowsBefore + flushed
+  }
+
+  // ---- what is told at another time than that of its place ----
+
+  /** Tells the CPU samples and returns from system calls before a time. */
+  private tellAside(untilTicks: number): void {
+    const { cpuSamples, syscallReturns } = this.contents
+    const { model, cursors } = this
+    while (this.asideTicks < untilTicks) {
+      const sample = this.nextSample < cpuSamples.length ? cpuSamples[this.nextSample] : null
+      if (sample !== null && sample.ticks === this.asideTicks) {
+        this.nextSample++
+        const g = model.goroutines.find(sample.goroutine)
+        const cursor = sample.processor === NONE_U64 ? undefined : cursors.ofProcessor.get(sample.processor)
+        this.tell(Ev.CPUSample, sample.ticks, g, cursor ?? -1, -1, g, 0, 0, sample.stack)
+      } else {
+        const { ticks, goroutine } = syscallReturns[this.nextReturn++]
+        const g = model.goroutines.find(goroutine)
+        // Where clocks disagree, the call may not have begun yet: its return is then told in its own place.
+        if (g >= 0 && model.gCall[g] === InCall.blocked && ticks >= model.gCallTicks[g]) {
+          model.gCall[g] = InCall.returned
+          this.tell(Ev.GoSyscallEndBlocked, ticks, g, -1, -1, 0, 0, 0, 0)
+        }
+      }
+      this.findAside()
+    }
+  }
+
+  private findAside(): void {
+    const { cpuSamples, syscallReturns } = this.contents
+    this.asideTicks = Math.min(
+      this.nextSample < cpuSamples.length ? cpuSamples[this.nextSample].ticks : Infinity,
+      this.nextReturn < syscallReturns.length ? syscallReturns[this.nextReturn].ticks : Infinity,
+    )
+  }
+
+  /** Whether the system call that a processor's goroutine just entered blocks: then the processor's next event is a GoSysBlock. */
+  private blocks(cursor: number, from: number, to: number, ticks: number, g: number): boolean {
+    const { bytes, shapes, cursors } = this
+    let at = from
+    let end = to
+    for (let ahead = 0; ;) {
+      if (at >= end) {
+        const batch = cursors.batchAhead(cursor, ahead++)
+        if (batch === null) return false
+        at = batch.from
+        end = batch.to
+        continue
+      }
+      const first = bytes[at]
+      if (shapes[first] === Shape.untimed) at = passTable(bytes, first & 63, at + 1)
+      else if ((first & 63) === EvV1.CPUSample) at += 2 + bytes[at + 1]
+      else if (first !== SYS_BLOCK) return false
+      else return !this.options.goTimes || !this.isSampled(this.model.gId[g], ticks, ticks + numberAt(bytes, at + 1))
+    }
+  }
+
+  /** Go's reader takes a call during which its goroutine was sampled for one that does not block. */
+  private isSampled(goroutine: number, fromTicks: number, toTicks: number): boolean {
+    const { cpuSamples } = this.contents
+    for (let i = this.nextSample; i < cpuSamples.length && cpuSamples[i].ticks <= toTicks; i++) {
+      if (cpuSamples[i].goroutine === goroutine && cpuSamples[i].ticks >= fromTicks) return true
+    }
+    return false
+  }
+
+  // ---- telling outside the hot loop ----
+
+  private tellExtra(ticks: number, processor: number, thread: number): void {
+    for (const { kind, a, b, c } of this.model.extra) this.tell(kind, ticks, -1, processor, thread, a, b, c, 0)
+  }
+
+  private tell(
+    kind: number,
+    ticks: number,
+    g: number,
+    processor: number,
+    thread: number,
+    a: number,
+    b: number,
+    c: number,
+    stack: number,
+  ): void {
+    const { block } = this
+    if (block.length === BLOCK_ROWS) this.flush()
+    let t = Math.max(0, Math.trunc((ticks - this.originTicks) * this.nsPerTick))
+    if (this.options.goTimes && t <= this.lastNs) t = this.lastNs + 1
+    if (t > this.lastNs) this.lastNs = t
+    const row = block.length++
+    block.kind[row] = kind
+    block.timeNs[row] = t
+    block.goroutine[row] = g
+    block.processor[row] = processor
+    block.thread[row] = thread
+    block.a[row] = a
+    block.b[row] = b
+    block.c[row] = c
+    block.stack[row] = stack
+    this.events++
+  }
+
+  private flush(): void {
+    if (this.block.length > 0) this.sink.events(this.block)
+    this.block.length = 0
+  }
+
+  private finish(): void {
+    if (this.finished) return
+    this.finished = true
+    this.tellAside(Infinity)
+    this.flush()
+    for (const lost of this.lost.list) lost.endNs = Math.min(lost.endNs, Math.max(lost.startNs, this.lastNs))
+    this.sink.generationEnd?.(Math.max(0, this.lastNs))
+  }
+
+  // ---- what is missing ----
+
+  /** The event of the earliest parked cursor waits for what never comes: it is taken as it stands. */
+  private force(): void {
+    const { cursors, model, bytes } = this
+    const index = cursors.earliestParked()
+    const cursor = cursors.parked[index]
+    const kind = cursors.kind[cursor]
+    const goroutine = cursors.parkedFor[cursor]
+    const ticks = cursors.heap.time[cursor]
+    this.problems.add('ORDER_FORCED', cursors.at[cursor], () => {
+      const time = ((ticks - this.originTicks) * this.nsPerTick) / 1e6
+      return `${eventNameV1(kind)} before byte ${cursors.at[cursor].toLocaleString('en-US')} of ${bytes.length.toLocaleString('en-US')}, at ${time.toFixed(3)} ms, waits for an event of ${goroutine === COLLECTOR ? 'the garbage collector' : `goroutine ${goroutine}`} that never comes (lost batches, or the capture was cut). It is taken as it stands; what the goroutine did before may be missing.`
+    })
+    const row = model.force(kind, cursors.args[cursor * 4], cursors.args[cursor * 4 + 1])
+    if (row >= 0) {
+      for (let other = 0; other < cursors.count; other++) {
+        if (cursors.goroutine[other] === row) cursors.goroutine[other] = -1
+      }
+    }
+    this.tellExtra(ticks, cursors.processor[cursor], cursors.thread[cursor])
+    this.incomplete = true
+    cursors.unpark(index)
+  }
+
+  private damage(cursor: number, at: number, kind: number, ticks: number): void {
+    const { originTicks, nsPerTick } = this
+    const end = this.cursors.end[cursor]
+    this.problems.add('BATCH_DAMAGED', at, () => {
+      const far =
+        ticks > this.cursors.maxTicks[cursor]
+          ? `a time ${(((ticks - originTicks) * nsPerTick) / 1e9).toFixed(0)} s after the capture's begin`
+          : 'more or fewer numbers than it has'
+      return `an event (${eventNameV1(kind)}) with ${far}, at byte ${at.toLocaleString('en-US')}: the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one processor's events, is lost; other processors are kept.`
+    })
+  }
+
+  /** The capture was cut: events that were still in the buffers of a processor are missing from its last one on. */
+  private loseEnd(): void {
+    const { cursors, bytes, shapes, originTicks, nsPerTick } = this
+    const ends = cursors.lastBatches().map(({ ticks, from, to }) => ticks + spanOf(bytes, shapes, from, to))
+    const endTicks = Math.min(...ends)
+    if (ends.length > 0) this.lost.add(Math.max(0, Math.trunc((endTicks - originTicks) * nsPerTick)), Infinity)
+  }
+
+  /** Events of a processor are missing from a time until its next batch begins. */
+  private loseRest(cursor: number, ticks: number): void {
+    this.incomplete = true
+    const toNs = (at: number): number => Math.max(0, Math.trunc((at - this.originTicks) * this.nsPerTick))
+    const from = Math.min(ticks, this.cursors.heap.time[cursor])
+    this.lost.add(toNs(from), Math.max(toNs(from), toNs(this.cursors.nextTicks(cursor))))
+  }
+}
+
+/** Position after a String, Stack, Frequency or TimerGoroutine whose first byte is behind `at`. */
+function passTable(bytes: Uint8Array, kind: number, at: number): number {
+  if (kind === EvV1.String) {
+    numberAt(bytes, at)
+    return passText(bytes, numberEnd)
+  }
+  return kind === EvV1.Stack ? passText(bytes, at) : (numberAt(bytes, at), numberEnd)
+}
+
+/** Position after a length and as many bytes. */
+function passText(bytes: Uint8Array, at: number): number {
+  const length = numberAt(bytes, at)
+  return numberEnd + length
+}
+
+/** Ticks from the begin of a batch to its last event. */
+function spanOf(bytes: Uint8Array, shapes: Uint8Array, from: number, to: number): number {
+  let ticks = 0
+  for (let at = from; at < to;) {
+    const first = bytes[at++]
+    const kind = first & 63
+    const shape = shapes[first]
+    if (shape === Shape.untimed) {
+      at = passTable(bytes, kind, at)
+      continue
+    }
+    const stop = shape === Shape.short ? -1 : at + 1 + bytes[at]
+    const value = numberAt(bytes, stop < 0 ? at : at + 1)
+    if (kind !== EvV1.CPUSample) ticks += value
+    if (stop < 0) {
+      at = numberEnd
+      for (let left = timedNumbers[kind] - 1; left > 0; left--) {
+        numberAt(bytes, at)
+        at = numberEnd
+      }
+    } else {
+      at = shape === Shape.log ? passText(bytes, stop) : stop
+    }
+  }
+  return ticks
+}
+
+/** Position after the number that `numberAt` read last. */
+let numberEnd = 0
+
+function numberAt(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]
+  if (first < 0x80) {
+    numberEnd = at + 1
+    return first
+  }
+  const value = readLong(bytes, at + 1, first)
+  numberEnd = longEnd
+  return value
+}

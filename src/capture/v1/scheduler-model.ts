@@ -1,0 +1,452 @@
+// scheduler-model.ts: which event of a capture of Go 1.11 to 1.21 may follow which, and what each becomes in the newer model.
+//
+// Only goroutines are modelled: each has a sequence number, and events that can be of several processors name the number they follow.
+// `order.ts` has the most frequent events once more, inlined into its loop.
+// Source of the rules: internal/trace/internal/tracev1/order.go, of what becomes of an event: internal/trace/tracev1.go, both Go 1.26.
+
+import { IdTable } from '../../base/id-table.ts'
+import { Ev, GoStatus, ProcStatus } from '../event-types.ts'
+import type { ProblemList } from '../problems.ts'
+import { EvV1, eventNameV1, reasonsV1, stwKindsV1 } from './event-types.ts'
+import type { StringTableV1 } from './string-table.ts'
+
+/** What an event may do. */
+export const AdvanceV1 = {
+  /** It has to wait for an event of another processor; `waitsFor` says for whose. */
+  wait: 0,
+  /** It happened; the `row…` fields say what to tell. */
+  tell: 1,
+  /** It happened, or was left out; nothing is to be told. */
+  silent: 2,
+} as const
+
+/** What is known of a goroutine's blocking system call. */
+export const InCall = {
+  none: 0,
+  /** It began, and will lose its processor. */
+  begun: 1,
+  /** The processor was taken: it returns at a time that is known from elsewhere. */
+  blocked: 2,
+  /** Its return was told; the event of it is still to come. */
+  returned: 3,
+} as const
+
+/** Key of the collector among the goroutines that events wait for. */
+export const COLLECTOR = -1
+
+/** A row told before the event's own. */
+export interface ExtraRowV1 {
+  readonly kind: number
+  readonly a: number
+  readonly b: number
+  readonly c: number
+}
+
+/** State of the goroutines as far as the events so far say. Public arrays are indexed by row. */
+export class SchedulerModelV1 {
+  readonly goroutines = new IdTable(1024)
+  /** A `GoStatus`: runnable, running or waiting (in system calls too). */
+  gStatus: Uint8Array = new Uint8Array(1024)
+  gSequence: Float64Array = new Float64Array(1024)
+  gId: Float64Array = new Float64Array(1024)
+  /** An `InCall`. */
+  gCall: Uint8Array = new Uint8Array(1024)
+  /** When its processor was taken, ticks. */
+  gCallTicks: Float64Array = new Float64Array(1024)
+
+  readonly threads = new IdTable(64)
+  /** The capture begins with a list of the goroutines there are, up to the first Gomaxprocs. */
+  listing = true
+  private readonly listed = new Set<number>()
+  private collections = 0
+  private stwKind = 0
+  private readonly stwKinds: readonly number[]
+  private readonly reasons: ReadonlyMap<number, number>
+
+  // What the event that advanced last is to be told as.
+  rowKind = 0
+  rowG = 0
+  rowA = 0
+  rowB = 0
+  rowC = 0
+  rowStack = 0
+  /** Rows to be told before it (or alone when it is silent). */
+  readonly extra: ExtraRowV1[] = []
+  /** String of a label that the goroutine starts with; -1 none. */
+  label = -1
+  /** When the processor of the call that returned last was taken, ticks. */
+  callTicks = 0
+  /** Goroutine that runs on the processor from now on; -1 none. */
+  current = -1
+  /** Goroutine id that an event which has to wait waits for, or `COLLECTOR`. */
+  waitsFor = 0
+
+  constructor(
+    strings: StringTableV1,
+    private readonly version: number,
+    private readonly goTimes: boolean,
+    private readonly problems: ProblemList,
+  ) {
+    this.stwKinds = stwKindsV1.map((kind) => strings.addWord(kind))
+    this.reasons = new Map([...reasonsV1].map(([kind, reason]) => [kind, strings.addWord(reason)]))
+  }
+
+  /** String ids of the reasons that events of a kind stand for; 0 where there is none. */
+  get reasonOfKind(): Float64Array {
+    return Float64Array.from({ length: 64 }, (_, kind) => this.reasons.get(kind) ?? 0)
+  }
+
+  /**
+   * Tries an event of a processor against the model.
+   *
+   * @param g row of the goroutine on the processor, -1 none
+   * @param processor row of the processor, -1 none
+   * @param told whether the processor was told of before
+   * @param ticks time of the event
+   * @param at position after the event in the capture, for messages
+   */
+  advance(
+    kind: number,
+    g: number,
+    processor: number,
+    told: boolean,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    ticks: number,
+    at: number,
+  ): number {
+    this.rowG = this.current = g
+    this.rowA = a0
+    this.rowB = this.rowC = this.rowStack = 0
+    this.label = -1
+    if (this.extra.length > 0) this.extra.length = 0
+    switch (kind) {
+      case EvV1.Gomaxprocs:
+        if (this.listing) {
+          this.endListing()
+          return AdvanceV1.silent
+        }
+        this.rowStack = a1
+        return this.tell(Ev.ProcsChange)
+      case EvV1.ProcStart:
+      case EvV1.ProcStop: {
+        const starts = kind === EvV1.ProcStart
+        this.rowA = processor
+        if (told) return this.tell(starts ? Ev.ProcStart : Ev.ProcStop)
+        this.rowB = starts ? ProcStatus.running : ProcStatus.idle
+        return this.tell(Ev.ProcStatus)
+      }
+      case EvV1.GCStart:
+        if (a0 !== this.collections) return this.wait(COLLECTOR)
+        this.collections++
+        this.rowStack = a1
+        return this.tell(Ev.GCBegin)
+      case EvV1.GCDone:
+        this.rowA = this.collections
+        return this.tell(Ev.GCEnd)
+      case EvV1.STWStart:
+        this.stwKind = this.stwKinds[this.version >= 21 ? a0 : a0 <= 1 ? a0 + 1 : 0] ?? 0
+        this.rowA = this.stwKind
+        return this.tell(Ev.STWBegin)
+      case EvV1.STWDone:
+        this.rowA = this.stwKind
+        return this.tell(Ev.STWEnd)
+      case EvV1.GCSweepStart:
+      case EvV1.GCMarkAssistStart:
+        this.rowA = 0
+        this.rowStack = a0
+        return this.tell(kind === EvV1.GCSweepStart ? Ev.GCSweepBegin : Ev.GCMarkAssistBegin)
+      case EvV1.GCSweepDone:
+        this.rowB = a1
+        return this.tell(Ev.GCSweepEnd)
+      case EvV1.GCMarkAssistDone:
+        return this.tell(Ev.GCMarkAssistEnd)
+      case EvV1.HeapAlloc:
+      case EvV1.HeapGoal:
+        return this.tell(kind === EvV1.HeapAlloc ? Ev.HeapAlloc : Ev.HeapGoal)
+      case EvV1.FutileWakeup:
+        return AdvanceV1.silent
+      case EvV1.GoCreate:
+        return this.create(a0, a1, a2, at)
+      case EvV1.GoWaiting:
+      case EvV1.GoInSyscall:
+        return this.announce(kind, a0, ticks, at)
+      case EvV1.GoStart:
+      case EvV1.GoStartLabel:
+      case EvV1.GoStartLocal:
+        return this.start(kind, a0, a1, a2)
+      case EvV1.GoUnblock:
+      case EvV1.GoUnblockLocal: {
+        const local = kind === EvV1.GoUnblockLocal
+        const row = this.ready(a0, GoStatus.waiting, local ? -1 : a1)
+        if (row < 0) return this.wait(a0)
+        this.gStatus[row] = GoStatus.runnable
+        this.gSequence[row]++
+        this.rowA = row
+        this.rowStack = local ? a1 : a2
+        return this.tell(Ev.GoUnblock)
+      }
+      case EvV1.GoSysExit:
+      case EvV1.GoSysExitLocal:
+        return this.sysExit(a0, kind === EvV1.GoSysExit ? a1 : -1)
+      default:
+        return this.ofCurrent(kind, g, a0, a1, a2, a3, ticks, at)
+    }
+  }
+
+  /** Events that only a running goroutine can have. */
+  private ofCurrent(
+    kind: number,
+    g: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    ticks: number,
+    at: number,
+  ): number {
+    if (g < 0) {
+      this.conflict(kind, at, 'no goroutine runs on its processor')
+      return AdvanceV1.silent
+    }
+    if (this.gStatus[g] !== GoStatus.running) {
+      this.conflict(kind, at, `goroutine ${this.gId[g]} does not run`)
+      this.gStatus[g] = GoStatus.running
+      this.extra.push(this.statusRow(g, GoStatus.running))
+    }
+    switch (kind) {
+      case EvV1.GoEnd:
+        this.goroutines.remove(this.gId[g])
+        this.current = -1
+        return this.tell(Ev.GoDestroy)
+      case EvV1.GoSched:
+      case EvV1.GoPreempt:
+        this.gStatus[g] = GoStatus.runnable
+        this.current = -1
+        this.rowA = this.reasons.get(kind) ?? 0
+        this.rowStack = a0
+        return this.tell(Ev.GoStop)
+      case EvV1.GoSysCall:
+        // It blocks when the next event of its processor says so; `order.ts` looks.
+        this.rowA = 0
+        this.rowStack = a0
+        return this.tell(Ev.GoSyscallBegin)
+      case EvV1.GoSysBlock: {
+        const begun = this.gCall[g] === InCall.begun
+        this.gStatus[g] = GoStatus.waiting
+        this.gCall[g] = InCall.blocked
+        this.gCallTicks[g] = ticks
+        this.current = -1
+        // Go's reader leaves out the call whose begin it has not seen.
+        return begun || this.goTimes ? AdvanceV1.silent : this.tell(Ev.GoSyscallBegin)
+      }
+      case EvV1.UserTaskCreate:
+        this.rowB = a1
+        this.rowC = a2
+        this.rowStack = a3
+        return this.tell(Ev.UserTaskBegin)
+      case EvV1.UserTaskEnd:
+        this.rowStack = a1
+        return this.tell(Ev.UserTaskEnd)
+      case EvV1.UserRegion:
+        if (a1 > 1) {
+          this.conflict(kind, at, `mode ${a1} (0, begin, and 1, end, exist)`)
+          return AdvanceV1.silent
+        }
+        this.rowB = a2
+        this.rowStack = a3
+        return this.tell(a1 === 0 ? Ev.UserRegionBegin : Ev.UserRegionEnd)
+      case EvV1.UserLog:
+        this.rowB = a1
+        this.rowC = a3
+        this.rowStack = a2
+        return this.tell(Ev.UserLog)
+      default:
+        if (!this.reasons.has(kind)) return AdvanceV1.silent
+        this.gStatus[g] = GoStatus.waiting
+        this.current = -1
+        this.rowA = this.reasons.get(kind) ?? 0
+        this.rowStack = a0
+        return this.tell(Ev.GoBlock)
+    }
+  }
+
+  /** The row of a thread, made when it is new. */
+  threadRow(id: number): number {
+    const known = this.threads.find(id)
+    return known >= 0 ? known : this.threads.insert(id)
+  }
+
+  /** The row of a new goroutine. */
+  newGoroutine(id: number): number {
+    const row = this.goroutines.insert(id)
+    if (row >= this.gStatus.length) {
+      this.gStatus = twice(this.gStatus)
+      this.gSequence = twice(this.gSequence)
+      this.gId = twice(this.gId)
+      this.gCall = twice(this.gCall)
+      this.gCallTicks = twice(this.gCallTicks)
+    }
+    this.gStatus[row] = GoStatus.runnable
+    this.gSequence[row] = 1
+    this.gId[row] = id
+    this.gCall[row] = InCall.none
+    return row
+  }
+
+  /**
+   * Makes an event that waits for what never comes ready: takes its word for the state of its goroutine. What was known of the goroutine
+   * before may be incomplete; `extra` says so.
+   *
+   * @returns row of the goroutine, -1 for the collector
+   */
+  force(kind: number, a0: number, a1: number): number {
+    this.extra.length = 0
+    if (kind === EvV1.GCStart) {
+      this.collections = a0
+      return -1
+    }
+    const starts = kind === EvV1.GoStart || kind === EvV1.GoStartLabel || kind === EvV1.GoStartLocal
+    const exits = kind === EvV1.GoSysExit || kind === EvV1.GoSysExitLocal
+    const known = this.goroutines.find(a0)
+    const row = known >= 0 ? known : this.newGoroutine(a0)
+    this.gStatus[row] = starts ? GoStatus.runnable : GoStatus.waiting
+    if (kind !== EvV1.GoStartLocal && kind !== EvV1.GoUnblockLocal && kind !== EvV1.GoSysExitLocal) {
+      this.gSequence[row] = a1
+    }
+    if (exits && this.gCall[row] !== InCall.returned) {
+      this.gCall[row] = InCall.blocked
+      this.gCallTicks[row] = 0
+    }
+    if (known >= 0) {
+      this.extra.push(this.statusRow(row, exits ? GoStatus.syscall : this.gStatus[row]))
+    } else {
+      const as = exits ? Ev.GoCreateSyscall : starts ? Ev.GoCreate : Ev.GoCreateBlocked
+      this.extra.push({ kind: as, a: row, b: 0, c: a0 })
+    }
+    return row
+  }
+
+  // ---- goroutines ----
+
+  private create(id: number, newStack: number, stack: number, at: number): number {
+    const known = this.goroutines.find(id)
+    if (known >= 0) {
+      this.conflict(EvV1.GoCreate, at, `goroutine ${id} exists already`)
+      this.goroutines.remove(id)
+    }
+    const row = this.newGoroutine(id)
+    if (this.listing) {
+      this.listed.add(row)
+      return AdvanceV1.silent
+    }
+    this.rowA = row
+    this.rowB = newStack
+    this.rowC = id
+    this.rowStack = stack
+    return this.tell(Ev.GoCreate)
+  }
+
+  /** A goroutine of the list waits, or is in a system call. */
+  private announce(kind: number, id: number, ticks: number, at: number): number {
+    let row = this.ready(id, GoStatus.runnable, 1)
+    if (row < 0) {
+      this.conflict(kind, at, `goroutine ${id} is not known as new`)
+      row = this.goroutines.find(id)
+      if (row < 0) row = this.newGoroutine(id)
+    }
+    this.gStatus[row] = GoStatus.waiting
+    this.gSequence[row] = 2
+    const inCall = kind === EvV1.GoInSyscall
+    if (inCall) {
+      this.gCall[row] = InCall.blocked
+      this.gCallTicks[row] = ticks
+    }
+    this.listed.delete(row)
+    this.rowG = -1
+    this.rowA = row
+    this.rowB = inCall ? GoStatus.syscall : GoStatus.waiting
+    this.rowC = id
+    return this.tell(Ev.GoStatus)
+  }
+
+  private start(kind: number, id: number, sequence: number, label: number): number {
+    const row = this.ready(id, GoStatus.runnable, kind === EvV1.GoStartLocal ? -1 : sequence)
+    if (row < 0) return this.wait(id)
+    this.gStatus[row] = GoStatus.running
+    this.gSequence[row]++
+    this.current = row
+    this.rowG = -1
+    this.rowA = row
+    if (this.listing && this.listed.delete(row)) {
+      // The goroutine that started the tracer.
+      this.rowB = GoStatus.running
+      this.rowC = id
+      return this.tell(Ev.GoStatus)
+    }
+    if (this.listing) this.endListing()
+    if (kind === EvV1.GoStartLabel) this.label = label
+    return this.tell(Ev.GoStart)
+  }
+
+  private sysExit(id: number, sequence: number): number {
+    const row = this.ready(id, GoStatus.waiting, sequence)
+    if (row < 0) return this.wait(id)
+    const call = this.gCall[row]
+    this.callTicks = this.gCallTicks[row]
+    this.gStatus[row] = GoStatus.runnable
+    this.gSequence[row]++
+    this.gCall[row] = InCall.none
+    this.rowG = row
+    this.rowA = 0
+    return call === InCall.returned ? AdvanceV1.silent : this.tell(Ev.GoSyscallEndBlocked)
+  }
+
+  /** Row of a goroutine in a state and, unless -1, with a sequence number; -1 when it is not (yet) so. */
+  private ready(id: number, status: number, sequence: number): number {
+    const row = this.goroutines.find(id)
+    if (row < 0 || this.gStatus[row] !== status) return -1
+    return sequence < 0 || this.gSequence[row] === sequence ? row : -1
+  }
+
+  /** The list of goroutines is over: those of which nothing else was said can run. */
+  private endListing(): void {
+    this.listing = false
+    for (const row of this.listed) this.extra.push(this.statusRow(row, GoStatus.runnable))
+    this.listed.clear()
+  }
+
+  private statusRow(row: number, status: number): ExtraRowV1 {
+    return { kind: Ev.GoStatus, a: row, b: status, c: this.gId[row] }
+  }
+
+  private tell(kind: number): number {
+    this.rowKind = kind
+    return AdvanceV1.tell
+  }
+
+  private wait(goroutine: number): number {
+    this.waitsFor = goroutine
+    return AdvanceV1.wait
+  }
+
+  /** Notes that an event contradicts what came before. */
+  private conflict(kind: number, at: number, what: string): void {
+    this.problems.add(
+      'STATE_CONFLICT',
+      at,
+      () =>
+        `${eventNameV1(kind)} before byte ${at.toLocaleString('en-US')} contradicts what came before: ${what}. Events before it may be missing.`,
+    )
+  }
+}
+
+function twice<Column extends Uint8Array | Float64Array>(old: Column): Column {
+  const grown = (
+    old instanceof Uint8Array ? new Uint8Array(old.length * 2) : new Float64Array(old.length * 2)
+  ) as Column
+  grown.set(old)
+  return grown
+}
