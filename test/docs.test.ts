@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
-import { DESTINATION_OPTIONS, OPTIONS } from '../src/config/options.ts'
+import { LISTS, OPTIONS } from '../src/config/options.ts'
+import { renderMarkdown } from '../src/config/reference.ts'
 import { METRICS } from '../src/telemetry/metrics.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
@@ -55,12 +56,17 @@ test.each(pages)('%s: every link within the repository leads somewhere', (page) 
 })
 
 test.each(pages)('%s: every option that is named exists', (page) => {
-  const names = [...OPTIONS, ...DESTINATION_OPTIONS].map(({ name }) => name)
+  const items = LISTS.flatMap((list) => list.rows.map((row) => `${list.name}.0.${row.name}`))
+  const names = [...OPTIONS.map(({ name }) => name), ...items]
   const groups = new Set(names.map((name) => name.split('.')[0]).filter((group) => !names.includes(group)))
   const named = [...textOf(page).matchAll(/`([a-z]+)((?:\.[a-zA-Z]+)+)(?:: [^`]*)?`/g)]
     .filter(([, group]) => groups.has(group))
     .map(([, group, rest]) => group + rest)
   expect(named.filter((name) => !names.includes(name))).toEqual([])
+})
+
+test('docs/configuration.md is what subspan config --format markdown prints; `npx vitest run test/docs.test.ts -u` writes it anew', async () => {
+  await expect(renderMarkdown()).toMatchFileSnapshot('../docs/configuration.md')
 })
 
 test('the sentences of the troubleshooting page are those that the program says', () => {

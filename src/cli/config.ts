@@ -1,7 +1,7 @@
 // config.ts: `subspan config`: the whole configuration, checked and shown.
 
 import { loadConfig } from '../config/load.ts'
-import { renderReference } from '../config/reference.ts'
+import { renderMarkdown, renderReference } from '../config/reference.ts'
 import { escapeControls, type Terminal } from './terminal.ts'
 
 /** Options of the command. */
@@ -9,6 +9,8 @@ export interface ConfigCommand {
   readonly configFile: string | null
   /** By option name. */
   readonly flags: Readonly<Record<string, string>>
+  /** markdown: what may be set and what it is by default, for the guide; nothing of this configuration is in it. */
+  readonly format: 'text' | 'markdown'
 }
 
 /**
@@ -19,6 +21,10 @@ export interface ConfigCommand {
  */
 export function config(options: ConfigCommand, terminal: Terminal): number {
   const loaded = loadConfig({ file: options.configFile, environment: process.env, flags: options.flags })
+  if (options.format === 'markdown') {
+    terminal.write(renderMarkdown())
+    return 0
+  }
   terminal.write(
     `File < environment < --set: later ones win. A file is YAML with these names, groups nested; --config names it.\n\n`,
   )

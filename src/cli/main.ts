@@ -164,16 +164,19 @@ Examples:
     .description('The whole configuration: values, where they come from, one sentence each.')
     .option('-c, --config <file>', 'configuration file (subspan.yaml)')
     .option('-s, --set <path=value>', 'set one option (may be repeated)', collectSettings, {})
+    .addOption(formatOption(['text', 'markdown']))
     .addHelpText(
       'after',
       `
 Examples:
   $ subspan config
-  $ subspan config --config subspan.yaml        checks the file too`,
+  $ subspan config --config subspan.yaml        checks the file too
+  $ subspan config --format markdown            the defaults as tables, as in docs/configuration.md`,
     )
-    .action(async (options: { config?: string; set: Record<string, string> }) => {
+    .action(async (options: { config?: string; set: Record<string, string>; format: 'text' | 'markdown' }) => {
       const { config } = await import('./config.ts')
-      exitCode = config({ configFile: options.config ?? null, flags: options.set }, terminal)
+      const { config: configFile = null, set: flags, format } = options
+      exitCode = config({ configFile, flags, format }, terminal)
     })
 
   try {

@@ -40,3 +40,36 @@ export function renderReference({ config, origins }: LoadedConfig, bold: (text: 
   })
   return paragraphs.join('\n')
 }
+
+/** Every option with its default, as a page of the guide: a table per group. */
+export function renderMarkdown(): string {
+  const groups = new Map<string, OptionRow[]>()
+  for (const row of OPTIONS) {
+    const dot = row.name.lastIndexOf('.')
+    const group = dot < 0 || LISTS.some(({ name }) => name === row.name) ? row.name : row.name.slice(0, dot)
+    groups.set(group, [...(groups.get(group) ?? []), row])
+  }
+  const tables = [...groups].map(([group, rows]) => `## ${group}\n\n${table(rows, '', '', DEFAULTS)}`)
+  for (const { name, variable, rows, defaults } of LISTS) {
+    const at = [...groups.keys()].indexOf(name)
+    tables[at] += `\nOf each item; 0 is the first:\n\n${table(rows, `${name}.0.`, `${variable}_0_`, defaults)}`
+  }
+  return `${INTRODUCTION}\n${tables.join('\n')}`
+}
+
+const INTRODUCTION = `# Configuration
+
+Written by \`subspan config --format markdown\`. \`subspan config\` shows the same with the values that hold, and where each comes from.
+
+A file (\`--config subspan.yaml\`: YAML with these names, groups nested) is overridden by the environment, and that by \`--set name=value\`.
+`
+
+function table(rows: readonly OptionRow[], prefix: string, variablePrefix: string, defaults: object): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|')
+  const lines = rows.map(({ field, name, variable, show, doc, allowed }) => {
+    const told = prefix === '' ? variable : variablePrefix + variable.replace(/^SUBSPAN_/, '')
+    const byDefault = show(fieldOf(defaults, field))
+    return `| \`${prefix}${name}\` | ${cell(doc)} | \`${cell(byDefault)}\` | ${cell(allowed)} | \`${told}\` |`
+  })
+  return `| option | | default | may be | variable |\n|---|---|---|---|---|\n${lines.join('\n')}\n`
+}

@@ -58,6 +58,11 @@ describe('docker-compose.yml', () => {
   test('spans go from the service through Subspan and the Collector to Jaeger', () => {
     const { config } = loadConfig({ file: null, environment: subspan.environment ?? {}, flags: {} })
     expect(config.destinations).toEqual([])
+    const { OTEL_RESOURCE_ATTRIBUTES } = messages.environment ?? {}
+    expect(config.pull.targets).toMatchObject([
+      { name: 'messages', url: 'http://messages:8080', service: 'messages', instance: 'messages-0' },
+    ])
+    expect(OTEL_RESOURCE_ATTRIBUTES).toBe('service.instance.id=messages-0')
     expect(destinationsOf([], subspan.environment ?? {}).map(({ url }) => url)).toEqual([
       'http://collector:4318/v1/traces',
     ])

@@ -125,6 +125,17 @@ export class SubspanProcess extends Program {
     if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`)
   }
 
+  /** Has a target of pull.targets recorded; resolves with the capture's id once that is under way. */
+  async pull(target: string, seconds: number): Promise<string> {
+    const response = await fetch(`${this.apiUrl}/api/v1/captures/pull`, {
+      method: 'POST',
+      body: JSON.stringify({ target, seconds }),
+    })
+    const answer = (await response.json()) as { id: string }
+    if (response.status !== 202) throw new Error(`${response.status}: ${JSON.stringify(answer)}`)
+    return answer.id
+  }
+
   /** The capture as the API shows it, once it is decoded or set aside. */
   async captureEnded(id: string): Promise<{ state: string; spans: { joined: Record<string, number> } }> {
     let view = { state: '', spans: { joined: {} } }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { SubspanProcess, temporaryFolder, until } from '../../support/subspan-process.ts'
-import { Collector, Jaeger, Messages, peersFolder, tag, type Tracing } from './peers.ts'
+import { Collector, freePort, Jaeger, Messages, peersFolder, tag, type Tracing } from './peers.ts'
 
 const root = new URL('../../../', import.meta.url)
 const text = readFileSync(fileURLToPath(new URL('docker-compose.yml', root)), 'utf8')
@@ -29,19 +29,20 @@ test.skipIf(peersFolder === null)(
     expect(config).toBe('--config=/etc/otelcol/behind.yaml')
     const collector = await Collector.start('behind', here('collector', 'JAEGER_ENDPOINT'))
     addresses['http://collector:4318'] = collector.otlpUrl
-    const subspan = await SubspanProcess.start(folder.path, here('subspan', 'OTEL_EXPORTER_OTLP_ENDPOINT'))
-    addresses['http://subspan:4318'] = subspan.otlpUrl
-    const { MESSAGES_TRACING = '', OTEL_RESOURCE_ATTRIBUTES = '' } = services.messages.environment ?? {}
-    const messages = await Messages.start(MESSAGES_TRACING as Tracing, {
-      otlpUrl: here('messages', 'OTEL_EXPORTER_OTLP_ENDPOINT'),
+    const port = await freePort()
+    const targets = services.subspan.environment?.SUBSPAN_PULL_TARGETS ?? ''
+    const subspan = await SubspanProcess.start(folder.path, here('subspan', 'OTEL_EXPORTER_OTLP_ENDPOINT'), {
+      'pull.targets': targets.replace('http://messages:8080', `http://127.0.0.1:${port}`),
     })
+    addresses['http://subspan:4318'] = subspan.otlpUrl
+    const { MESSAGES_TRACING = '' } = services.messages.environment ?? {}
+    const otlpUrl = here('messages', 'OTEL_EXPORTER_OTLP_ENDPOINT')
+    const messages = await Messages.start(MESSAGES_TRACING as Tracing, { otlpUrl }, port)
     await until(async () => (await jaeger.find({ operation: 'auth.AccessToken' })).length > 20)
 
-    // The commands in its head name the process as its spans do.
-    const [, service, instance] = /"service":"([^"]+)","instance":"([^"]+)"/.exec(text) ?? []
-    expect(OTEL_RESOURCE_ATTRIBUTES).toBe(`service.instance.id=${instance}`)
-    await subspan.announce(service, instance, 3)
-    const id = await subspan.sendCapture(await messages.capture(2), service, instance)
+    // The request in its head.
+    const [, target, seconds] = /captures\/pull -d '\{"target":"([^"]+)","seconds":(\d+)\}'/.exec(text) ?? []
+    const id = await subspan.pull(target, Number(seconds))
     await until(async () => {
       const traces = await jaeger.find({
         operation: 'auth.AccessToken',

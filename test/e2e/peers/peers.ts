@@ -65,7 +65,8 @@ class Peer {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -123,8 +124,8 @@ export class Messages {
   ) {}
 
   /** Starts one; its instance id is `messages-0` where its SDK can say so. */
-  static async start(tracing: Tracing, to: { otlpUrl: string; opencensus?: string }): Promise<Messages> {
-    const peer = new Peer('messages', ['-listen', '127.0.0.1:0', '-load', '6', '-tracing', tracing], {
+  static async start(tracing: Tracing, to: { otlpUrl: string; opencensus?: string }, port = 0): Promise<Messages> {
+    const peer = new Peer('messages', ['-listen', `127.0.0.1:${port}`, '-load', '6', '-tracing', tracing], {
       OTEL_EXPORTER_OTLP_ENDPOINT: to.otlpUrl,
       OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=messages-0',
       OTEL_BSP_SCHEDULE_DELAY: '300',

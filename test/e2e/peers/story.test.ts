@@ -2,7 +2,17 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SubspanProcess, temporaryFolder, until } from '../../support/subspan-process.ts'
-import { Collector, Jaeger, type JaegerSpan, type JaegerTrace, Messages, parentOf, peersFolder, tag } from './peers.ts'
+import {
+  Collector,
+  freePort,
+  Jaeger,
+  type JaegerSpan,
+  type JaegerTrace,
+  Messages,
+  parentOf,
+  peersFolder,
+  tag,
+} from './peers.ts'
 
 const PARTS = ['exec', 'sched_wait', 'network', 'lock', 'chan', 'syscall', 'gc_wait', 'sleep', 'other', 'unknown']
 /** Jaeger's API cuts times to microseconds, each on its own. */
@@ -155,6 +165,23 @@ describe.skipIf(peersFolder === null).each(SDKS)('$tracing', ({ tracing, evidenc
     expectReadable(traces)
     const summaries = traces.flatMap(({ spans }) => spans).filter((span) => tag(span, 'subspan.kind') === 'summary')
     expect(summaries.map(({ operationName }) => operationName)).toEqual([])
+  })
+
+  test('pulled while it runs: the spans wait for the part of the recording that covers them, and leave once', async () => {
+    const jaeger = stopped(await Jaeger.start())
+    const port = await freePort()
+    const target = { name: 'messages', url: `http://127.0.0.1:${port}`, service, instance }
+    const subspan = await startSubspan(jaeger.otlpUrl, { 'pull.targets': JSON.stringify([target]) })
+    const messages = stopped(await Messages.start(tracing, subspan, port))
+    await underLoad(jaeger)
+    const id = await subspan.pull('messages', 3)
+    const endsAt = performance.now() + 3_000
+    await explainedIn(jaeger, endsAt, `${tracing}, pulled`)
+    expect(await subspan.captureEnded(id)).toMatchObject({ state: 'done' })
+
+    const traces = await settled(jaeger, messages)
+    expectSound(traces, evidence)
+    expectReadable(traces)
   })
 
   test('uploaded after the fact: what has left stays as it is, and the breakdown follows below it', async () => {
