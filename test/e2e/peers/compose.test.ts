@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { SubspanProcess, temporaryFolder, until } from '../../support/subspan-process.ts'
 import { Collector, freePort, Jaeger, Messages, peersFolder, tag, type Tracing } from './peers.ts'
@@ -17,6 +17,7 @@ test.skipIf(peersFolder === null)(
   'messages, subspan, collector and jaeger, wired as in docker-compose.yml',
   async () => {
     const folder = temporaryFolder()
+    onTestFinished(() => folder.remove())
     const addresses: Record<string, string> = {}
     /** The address that a service is told, as it is here. */
     const here = (service: string, variable: string): string => {
@@ -24,20 +25,24 @@ test.skipIf(peersFolder === null)(
       return addresses[told] ?? `nothing listens as ${told}`
     }
     const jaeger = await Jaeger.start()
+    onTestFinished(() => jaeger.stop())
     addresses['http://jaeger:4318'] = jaeger.otlpUrl
     const [config] = services.collector.command ?? []
     expect(config).toBe('--config=/etc/otelcol/behind.yaml')
     const collector = await Collector.start('behind', here('collector', 'JAEGER_ENDPOINT'))
+    onTestFinished(() => collector.stop())
     addresses['http://collector:4318'] = collector.otlpUrl
     const port = await freePort()
     const targets = services.subspan.environment?.SUBSPAN_PULL_TARGETS ?? ''
     const subspan = await SubspanProcess.start(folder.path, here('subspan', 'OTEL_EXPORTER_OTLP_ENDPOINT'), {
       'pull.targets': targets.replace('http://messages:8080', `http://127.0.0.1:${port}`),
     })
+    onTestFinished(() => void subspan.kill('SIGKILL'))
     addresses['http://subspan:4318'] = subspan.otlpUrl
     const { MESSAGES_TRACING = '' } = services.messages.environment ?? {}
     const otlpUrl = here('messages', 'OTEL_EXPORTER_OTLP_ENDPOINT')
     const messages = await Messages.start(MESSAGES_TRACING as Tracing, { otlpUrl }, port)
+    onTestFinished(() => messages.stop())
     await until(async () => (await jaeger.find({ operation: 'auth.AccessToken' })).length > 20)
 
     // The request in its head.
@@ -58,12 +63,8 @@ test.skipIf(peersFolder === null)(
       /calls_total\{[^}]*span_name="spanner\.Query"/.test(await (await fetch(collector.metricsUrl)).text()),
     )
 
-    await messages.stop()
     subspan.kill('SIGTERM')
     const { code, stderr } = await subspan.ended
-    await collector.stop()
-    await jaeger.stop()
-    folder.remove()
     expect(code, stderr).toBe(0)
   },
 )

@@ -28,6 +28,10 @@ class Peer {
       env: { ...Object.fromEntries(inherited), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    // A test that gives up while one starts has nothing to stop it by.
+    const last = (): void => void this.child.kill('SIGKILL')
+    process.once('exit', last)
+    this.child.once('close', () => process.removeListener('exit', last))
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk) => (this.output += String(chunk)))
     }
