@@ -24,7 +24,7 @@ import {
   type NewEntry,
   type Recorder,
 } from './ports.ts'
-import { RecentSpans, type SentSpans, sentSpansOf } from './recent-spans.ts'
+import { RecentSpans, settle, type SentSpans } from './recent-spans.ts'
 import {
   decidedRows,
   decisionOf,
@@ -227,9 +227,9 @@ export class Bridge implements Recorder {
       way: way === 'hold' ? 'hold-as-it-came' : 'pass',
     })
     if (!this.options.late) return
-    const block = sentSpansOf(table, sequence, clock.nowMs())
-    for (const { row } of joined) block.settled[row] = 1
-    this.recent.add(block, clock.nowMs())
+    const nowMs = clock.nowMs()
+    const block = this.recent.add(table, sequence, nowMs, nowMs)
+    for (const { row } of joined) settle(block, row)
     // Captures that were decoded while this was being written did not find it among what had left.
     for (const { number, capture } of this.ended) {
       if (number > decidedAfter) this.run(this.late.follow(capture, [block]))
@@ -434,8 +434,9 @@ export class Bridge implements Recorder {
     ): void => {
       if (!this.options.late || writtenMs < oldestMs) return
       // Children of ours stand behind the spans that came in.
-      const block = sentSpansOf(table, sequence, writtenMs, Math.min(table.length, Number(meta.spans ?? table.length)))
-      for (const row of decidedRows(meta.decision)) if (row < block.length) block.settled[row] = 1
+      const length = Math.min(table.length, Number(meta.spans ?? table.length))
+      const block = this.recent.add(table, sequence, writtenMs, clock.nowMs(), length)
+      for (const row of decidedRows(meta.decision)) if (row < block.length) settle(block, row)
       blocks.set(sequence, block)
     }
     for await (const { kind, sequence, writtenMs, meta, body, settles } of journal.replay()) {
@@ -472,9 +473,8 @@ export class Bridge implements Recorder {
     }
     for (const [sequence, row] of followed) {
       const block = blocks.get(sequence)
-      if (block !== undefined && row < block.length) block.settled[row] = 1
+      if (block !== undefined && row < block.length) settle(block, row)
     }
-    for (const block of blocks.values()) this.recent.add(block, clock.nowMs())
     for (const [sequence, { table, writtenMs }] of waiting) {
       counters.add('subspan_holds_recovered_total', 1)
       this.hold(table, sequence, writtenMs + this.options.holdMaxMs, true)

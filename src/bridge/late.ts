@@ -9,7 +9,17 @@ import type { CapturePorts } from './captures.ts'
 import { type KnownCapture, mayBeOf, type Way } from './known-capture.ts'
 import type { BridgeOptions } from './options.ts'
 import { EntryKind, type NewEntry } from './ports.ts'
-import { type RecentSpans, type SentSpans, sentSpanId, sentTraceId } from './recent-spans.ts'
+import {
+  isSettled,
+  type RecentSpans,
+  sentEndNs,
+  sentProcess,
+  type SentSpans,
+  sentSpanId,
+  sentStartNs,
+  sentTraceId,
+  settle,
+} from './recent-spans.ts'
 import { decisionOf, type JoinedSpan, joinSpanOf, release } from './release.ts'
 
 /** Rows looked at before others get their turn. */
@@ -57,9 +67,7 @@ export class LateSpans {
     // Only now: the pairs among these spans may have told the capture's clock.
     for (const [block, rows] of misses) {
       for (const row of rows) {
-        const start = block.startHigh[row] * 4294967296 + block.startLow[row]
-        const end = block.endHigh[row] * 4294967296 + block.endLow[row]
-        capture.miss(capture.whyUnmatched(start, end))
+        capture.miss(capture.whyUnmatched(sentStartNs(block, row), sentEndNs(block, row)))
       }
     }
     for (const [block, found] of joined) {
@@ -88,7 +96,7 @@ export class LateSpans {
         await this.pause(0)
       }
       for (let row = 0; row < block.length; row++) {
-        if (block.settled[row] === 1 || !mayBe[block.resource[row]]) continue
+        if (isSettled(block, row) || !mayBe[sentProcess(block, row)]) continue
         if (capture.names(sentTraceId(block, row), sentSpanId(block, row))) {
           rowsOf(hits, block).push(row)
         } else {
@@ -135,10 +143,10 @@ export class LateSpans {
   private async send(block: SentSpans, found: readonly JoinedSpan[], tables: TableCache): Promise<boolean> {
     const table = await tables.of(block)
     // Another capture may have been first.
-    const joined = found.filter(({ row }) => block.settled[row] === 0)
+    const joined = found.filter(({ row }) => !isSettled(block, row))
     if (table === null || joined.length === 0) return true
     const { body, children } = release(table, joined, 'late', this.options, this.budget)
-    for (const { row } of joined) block.settled[row] = 1
+    for (const { row } of joined) settle(block, row)
     if (children === 0) return true
     const meta = {
       way: 'late',
@@ -148,7 +156,7 @@ export class LateSpans {
       decision: decisionOf(joined),
     }
     if (!(await this.append({ kind: EntryKind.outgoing, meta, body }))) {
-      for (const { row } of joined) block.settled[row] = 0
+      for (const { row } of joined) settle(block, row, false)
       return false
     }
     this.own(joined, 'late')

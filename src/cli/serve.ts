@@ -53,8 +53,6 @@ export interface ServeOptions {
 
 /** A large capture over a slow line takes minutes. */
 const API_TIMEOUT_MS = 30 * 60_000
-/** The latest entries of the journal, kept in memory for the destinations. */
-const TAIL_BYTES = 32 << 20
 const DEAD_LETTER_BYTES = 64 << 20
 /** Timers longer than this would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -202,7 +200,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
 
     const store = await openStore({
       dir: config.data.dir,
-      journal: { ...config.store, tailBytes: Math.min(TAIL_BYTES, config.store.maxBytes) },
+      journal: config.store,
       captures: config.captures,
       deadLetters: { maxBytes: DEAD_LETTER_BYTES },
       destinations: destinations.map(({ name }) => name),
@@ -294,7 +292,7 @@ async function deliveryTo(destination: Destination, store: Store, telemetry: Tel
   return new Delivery({
     destination,
     sender: await openOtlpHttp(destination, VERSION),
-    source: store.journal,
+    source: store.journal.reader(),
     cursor: store.cursors.of(destination.name),
     deadLetters: store.deadLetters,
     clock: systemClock,

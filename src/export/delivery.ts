@@ -4,7 +4,7 @@ import { joinRequests } from '../span/otlp/rewrite.ts'
 import type { Clock, Counters, JournalEntry, Log } from '../bridge/ports.ts'
 import { messageOf } from '../base/failure.ts'
 import type { Destination } from './destination.ts'
-import type { Sender, SendResult } from './otlp-http.ts'
+import { bytesOf, type Sender, type SendResult } from './otlp-http.ts'
 
 /** Where requests come from; the journal. */
 export interface OutgoingSource {
@@ -136,11 +136,10 @@ export class Delivery {
     const { counters, destination } = this.setup
     const work = requests.length === 0 ? [] : [requests]
     for (let group = work.pop(); group !== undefined; group = work.pop()) {
-      const request = joinRequests(group)
-      const result = await this.send(request)
+      const result = await this.send(group)
       if (result === null) return false
       if (result.kind === 'delivered') {
-        counters.add('subspan_export_bytes_total', request.length, { destination: destination.name })
+        counters.add('subspan_export_bytes_total', bytesOf(group), { destination: destination.name })
         if (result.partial !== null) this.tellPartial(result.partial.rejectedSpans, result.partial.message)
         continue
       }
@@ -150,18 +149,18 @@ export class Delivery {
         work.push(group.slice(half), group.slice(0, half))
         continue
       }
-      if (!(await this.setAside(request, result))) return false
+      if (!(await this.setAside(joinRequests(group), result))) return false
     }
     return true
   }
 
   /** Tries until the destination has taken or refused it; null when it was stopped before. */
-  private async send(request: Uint8Array): Promise<Exclude<SendResult, { kind: 'again' }> | null> {
+  private async send(requests: readonly Uint8Array[]): Promise<Exclude<SendResult, { kind: 'again' }> | null> {
     const { clock, counters, destination, log, observe, random = Math.random, sender } = this.setup
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       const triedWhileStopping = this.stopping.signal.aborted
-      const send = (): Promise<SendResult> => sender.send(request, this.ended.signal)
-      const result = await (observe === undefined ? send() : observe(request.length, send))
+      const send = (): Promise<SendResult> => sender.send(requests, this.ended.signal)
+      const result = await (observe === undefined ? send() : observe(bytesOf(requests), send))
       const partial = result.kind === 'delivered' && result.partial !== null
       counters.add('subspan_export_requests_total', 1, {
         destination: destination.name,

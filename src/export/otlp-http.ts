@@ -9,6 +9,7 @@ import { textOf, utf8Of } from '../base/bytes.ts'
 import { Failure, messageOf } from '../base/failure.ts'
 import { traceRequestToJson } from '../span/otlp/json.ts'
 import { parseStatus, parseTraceResponse, type PartialSuccess } from '../span/otlp/response.ts'
+import { joinRequests } from '../span/otlp/rewrite.ts'
 import type { Destination } from './destination.ts'
 
 /** What became of a request. */
@@ -35,8 +36,8 @@ export type SendResult =
 
 /** Sends requests to one destination. */
 export interface Sender {
-  /** @param request OTLP protobuf trace request. Never throws. */
-  send(request: Uint8Array, signal: AbortSignal): Promise<SendResult>
+  /** @param parts OTLP protobuf trace requests, which go as one, one after another. Never throws. */
+  send(parts: readonly Uint8Array[], signal: AbortSignal): Promise<SendResult>
   close(): void
 }
 
@@ -86,12 +87,12 @@ class OtlpHttpSender implements Sender {
     private readonly userAgent: string,
   ) {}
 
-  async send(request: Uint8Array, signal: AbortSignal): Promise<SendResult> {
+  async send(parts: readonly Uint8Array[], signal: AbortSignal): Promise<SendResult> {
     const { json, gzip: packed, headers } = this.destination
-    let body: Uint8Array
+    let body = parts
     try {
-      body = json ? utf8Of(traceRequestToJson(request)) : request
-      if (packed) body = await zip(body, { level: 1 })
+      if (json) body = [utf8Of(traceRequestToJson(joinRequests(parts)))]
+      if (packed) body = [await zip(joinRequests(body), { level: 1 })]
     } catch (thrown) {
       return { kind: 'refused', status: null, reason: `it could not be written: ${messageOf(thrown)}` }
     }
@@ -99,7 +100,7 @@ class OtlpHttpSender implements Sender {
       'user-agent': this.userAgent,
       ...headers,
       'content-type': json ? 'application/json' : 'application/x-protobuf',
-      'content-length': String(body.length),
+      'content-length': String(bytesOf(body)),
       ...(packed ? { 'content-encoding': 'gzip' } : {}),
     }
     const first = await this.post(body, allHeaders, signal)
@@ -111,12 +112,20 @@ class OtlpHttpSender implements Sender {
     this.agent.destroy()
   }
 
-  private async lastTry(body: Uint8Array, headers: Record<string, string>, signal: AbortSignal): Promise<SendResult> {
+  private async lastTry(
+    body: readonly Uint8Array[],
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<SendResult> {
     const result = await this.post(body, headers, signal)
     return result === 'stale' ? { kind: 'again', reason: 'the connection was closed', retryAfterMs: null } : result
   }
 
-  private post(body: Uint8Array, headers: Record<string, string>, signal: AbortSignal): Promise<SendResult | 'stale'> {
+  private post(
+    body: readonly Uint8Array[],
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<SendResult | 'stale'> {
     const { url, timeoutMs } = this.destination
     return new Promise((resolve) => {
       let request: ClientRequest
@@ -149,7 +158,10 @@ class OtlpHttpSender implements Sender {
         request.off('error', failed).on('error', () => undefined)
         answerOf(response).then((answer) => end(this.judge(response, answer)), failed)
       })
-      request.end(body)
+      // The parts go to the system together as they are: joining them would copy every byte once more.
+      request.cork()
+      for (const part of body) request.write(part)
+      request.end()
       if (signal.aborted) abort()
     })
   }
@@ -177,6 +189,13 @@ class OtlpHttpSender implements Sender {
     }
     return { kind: 'refused', status, reason }
   }
+}
+
+/** Bytes of all parts. */
+export function bytesOf(parts: readonly Uint8Array[]): number {
+  let bytes = 0
+  for (const { length } of parts) bytes += length
+  return bytes
 }
 
 /** The first bytes of an answer; null when it broke off before its end. */

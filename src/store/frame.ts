@@ -1,10 +1,12 @@
 // frame.ts: how one entry lies in a segment of the journal, and how frames are found again behind damage.
 //
 // A frame: magic, checksum of the header, lengths, checksum of the payload, kind, flags, sequence, time, settled sequence (48 bytes,
-// little-endian), then the meta as JSON, then the body. Both checksums (CRC-32C) begin with the segment's salt, which stands in the
+// little-endian), then the meta as JSON, then the body. Both checksums (CRC-32) begin with the segment's salt, which stands in the
 // name of its file: bytes that a stranger sent inside a body, or that an older file left on the disk, never pass for a frame.
 
-import { crc32c } from '../base/crc32.ts'
+import { crc32 } from 'node:zlib'
+import { textOf } from '../base/bytes.ts'
+import { EntryKind, type JournalEntry } from '../bridge/ports.ts'
 import type { DiskFile } from './disk.ts'
 
 export const HEADER_BYTES = 48
@@ -25,7 +27,7 @@ export interface FrameHeader {
   readonly settles: number
   readonly metaBytes: number
   readonly bodyBytes: number
-  /** CRC-32C of meta and body, from the salt on. */
+  /** CRC-32 of meta and body, from the salt on. */
   readonly payloadSum: number
 }
 
@@ -42,7 +44,7 @@ export function writeHeader(into: Uint8Array, at: number, header: FrameHeader, s
   setWhole(view, 24, header.sequence)
   setWhole(view, 32, header.writtenMs)
   setWhole(view, 40, header.settles)
-  view.setUint32(4, crc32c(into, at + 8, at + HEADER_BYTES, salt), true)
+  view.setUint32(4, crc32(into.subarray(at + 8, at + HEADER_BYTES), salt), true)
 }
 
 /** The header at `bytes[at, at + 48)`; null when there is none that is whole. */
@@ -50,7 +52,7 @@ export function readHeader(bytes: Uint8Array, at: number, salt: number): FrameHe
   if (at + HEADER_BYTES > bytes.length) return null
   for (let i = 0; i < MAGIC.length; i++) if (bytes[at + i] !== MAGIC[i]) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER_BYTES)
-  if (view.getUint32(4, true) !== crc32c(bytes, at + 8, at + HEADER_BYTES, salt)) return null
+  if (view.getUint32(4, true) !== crc32(bytes.subarray(at + 8, at + HEADER_BYTES), salt)) return null
   return {
     metaBytes: view.getUint32(8, true),
     bodyBytes: view.getUint32(12, true),
@@ -125,14 +127,39 @@ export interface Frame {
   readonly payload: Uint8Array
 }
 
+/** The frame at `bytes[at, …)`; null when it is not whole. */
+export function wholeFrame(bytes: Uint8Array, at: number, salt: number): Frame | null {
+  const header = readHeader(bytes, at, salt)
+  if (header === null) return null
+  const payload = bytes.subarray(at + HEADER_BYTES, at + frameBytes(header))
+  if (payload.length < header.metaBytes + header.bodyBytes || crc32(payload, salt) !== header.payloadSum) return null
+  return { at, header, payload }
+}
+
 /** The frame at this offset; null when it is not whole. */
 export async function readFrame(window: Window, at: number, salt: number): Promise<Frame | null> {
   const head = await window.view(at, HEADER_BYTES)
   const header = head === null ? null : readHeader(head, 0, salt)
   if (header === null) return null
   const payload = await window.view(at + HEADER_BYTES, header.metaBytes + header.bodyBytes)
-  if (payload === null || crc32c(payload, 0, payload.length, salt) !== header.payloadSum) return null
+  if (payload === null || crc32(payload, salt) !== header.payloadSum) return null
   return { at, header, payload }
+}
+
+/** The entry of a frame; null when its kind is none that this version knows. */
+export function entryOf({ header, payload }: Frame): JournalEntry | null {
+  const { kind, sequence, writtenMs, settles, metaBytes } = header
+  if (!isEntryKind(kind)) return null
+  const meta = JSON.parse(textOf(payload, 0, metaBytes)) as Record<string, unknown>
+  const body = payload.subarray(metaBytes)
+  return { kind, meta, body, sequence, writtenMs, ...(settles === 0 ? {} : { settles }) }
+}
+
+/** What each kind is called, by its number. */
+export const KIND_NAMES = new Map(Object.entries(EntryKind).map(([name, kind]) => [kind, name]))
+
+function isEntryKind(kind: number): kind is EntryKind {
+  return KIND_NAMES.has(kind as EntryKind)
 }
 
 /** Bytes of a segment in which no whole frame lies. */

@@ -4,17 +4,19 @@
 // write or fsync failed is never written again: what it had is kept, a new segment begins.
 
 import { randomInt } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { Failure, messageOf } from '../base/failure.ts'
-import { crc32c } from '../base/crc32.ts'
-import { textOf, utf8Of } from '../base/bytes.ts'
+import { utf8Of } from '../base/bytes.ts'
 import type { Clock, Counters, Journal, JournalEntry, Log, NewEntry } from '../bridge/ports.ts'
 import { EntryKind } from '../bridge/ports.ts'
 import { type Disk, diskFailure, type DiskFile, errorCode } from './disk.ts'
 import {
+  entryOf,
   FIRST_OF_GROUP,
   type Frame,
   frameBytes,
   HEADER_BYTES,
+  KIND_NAMES,
   LAST_OF_GROUP,
   readFrame,
   scanFrames,
@@ -22,6 +24,7 @@ import {
   writeHeader,
 } from './frame.ts'
 import type { JournalOptions } from './options.ts'
+import { OutgoingReader } from './outgoing-reader.ts'
 import { parseSegmentName, Segment, segmentName } from './segment.ts'
 
 /** What the journal needs. */
@@ -40,19 +43,6 @@ export interface JournalSetup {
   /** Sequence numbers up to it were used before, whatever the folder still holds. */
   readonly usedThrough: number
 }
-
-/** What goes out next. */
-export interface OutgoingBatch {
-  /** OTLP protobuf trace requests, in the order of the journal; none when nothing of what was read goes out. */
-  readonly requests: readonly Uint8Array[]
-  /** Sequence number through which everything is in `requests` or does not go out. */
-  readonly through: number
-  /** When the oldest of them was written, Unix milliseconds; null without any. */
-  readonly oldestMs: number | null
-}
-
-/** Whether an entry goes to a destination, by its meta. */
-export type AcceptEntry = (entry: Pick<JournalEntry, 'meta' | 'writtenMs'>) => boolean
 
 /** Entries written together, waiting. */
 interface Group {
@@ -76,8 +66,6 @@ const REST_MS = 500
 const RETENTION_EVERY_MS = 5_000
 const TELL_FULL_EVERY_MS = 60_000
 const MIN_SEGMENT_AGE_MS = 60_000
-/** What an entry in memory costs besides its body. */
-const TAIL_ENTRY_BYTES = 400
 const READ_CHUNK_BYTES = 1 << 20
 const BODY_CHUNK_BYTES = 64 << 10
 
@@ -109,8 +97,7 @@ export class SegmentedJournal implements Journal {
   private totalBytes = 0
   /** Held entries and captures that nothing has settled. */
   private readonly unsettled = new Map<number, Segment>()
-  private readonly tail = new Map<number, JournalEntry>()
-  private tailBytes = 0
+  private readonly readers = new Set<OutgoingReader>()
   private waiting: Group[] = []
   private writing: Promise<void> | null = null
   /** The disk's last refusal; null after an append that went well. */
@@ -138,7 +125,7 @@ export class SegmentedJournal implements Journal {
     return this.totalBytes
   }
 
-  /** The bodies must not change until it resolves, nor, since the latest are kept in memory, after it. */
+  /** The bodies must not change until it resolves. */
   append(entries: readonly NewEntry[]): Promise<readonly number[]> {
     if (entries.length === 0) return Promise.resolve([])
     if (this.closed) {
@@ -168,34 +155,11 @@ export class SegmentedJournal implements Journal {
     return null
   }
 
-  /**
-   * What goes out after this sequence number.
-   *
-   * @param maxBytes requests are read up to it; a single larger one comes alone
-   * @param accept leaves entries out
-   * @returns null when nothing was written after it
-   * @throws Failure STORE when a file cannot be opened now; trying again later may help
-   */
-  async readOutgoing(after: number, maxBytes: number, accept: AcceptEntry = () => true): Promise<OutgoingBatch | null> {
-    const until = this.durable
-    if (after >= until) return null
-    const requests: Uint8Array[] = []
-    let bytes = 0
-    let through = after
-    let oldestMs: number | null = null
-    for await (const entry of this.entries(after, until)) {
-      if ((entry.kind === EntryKind.outgoing || entry.kind === EntryKind.released) && accept(entry)) {
-        const body = await this.bodyOf(entry)
-        if (body !== null && body.length > 0) {
-          if (requests.length > 0 && bytes + body.length > maxBytes) return { requests, through, oldestMs }
-          requests.push(body)
-          bytes += body.length
-          oldestMs ??= entry.writtenMs
-        }
-      }
-      through = entry.sequence
-    }
-    return { requests, through: until, oldestMs }
+  /** A reader of what goes out, for one destination. It is closed with the journal. */
+  reader(): OutgoingReader {
+    const reader = new OutgoingReader(this)
+    this.readers.add(reader)
+    return reader
   }
 
   /** Resolves as soon as there is an entry after this sequence number, or when the signal is aborted. */
@@ -229,6 +193,7 @@ export class SegmentedJournal implements Journal {
     while (this.writing !== null) await this.writing
     await this.retaining
     await this.seal()
+    await Promise.all([...this.readers].map((reader) => reader.close()))
   }
 
   // ---- Writing
@@ -339,7 +304,6 @@ export class SegmentedJournal implements Journal {
       entries.map((entry, at) => {
         segment.add(sequence, offset)
         this.account(segment, sequence, entry.kind, entry.settles ?? 0, entry.body.length)
-        this.remember({ ...entry, sequence, writtenMs })
         counters.add('subspan_journal_entries_total', 1, { kind: KIND_NAMES.get(entry.kind) ?? '' })
         offset += HEADER_BYTES + metas[at].length + entry.body.length
         return sequence++
@@ -420,18 +384,6 @@ export class SegmentedJournal implements Journal {
     if (settled !== segment) segment.settlesIn.add(settled)
     if (kind === EntryKind.released && bodyBytes === 0)
       settled.neededThrough = Math.max(settled.neededThrough, sequence)
-  }
-
-  /** Keeps the latest entries in memory. */
-  private remember(entry: JournalEntry): void {
-    const { tailBytes } = this.setup.options
-    this.tail.set(entry.sequence, entry)
-    this.tailBytes += entry.body.length + TAIL_ENTRY_BYTES
-    for (const [sequence, { body }] of this.tail) {
-      if (this.tailBytes <= tailBytes) break
-      this.tail.delete(sequence)
-      this.tailBytes -= body.length + TAIL_ENTRY_BYTES
-    }
   }
 
   // ---- Making room
@@ -522,7 +474,7 @@ export class SegmentedJournal implements Journal {
   }
 
   /** The first segment with this or a later entry. */
-  private segmentFrom(sequence: number): Segment | null {
+  segmentFrom(sequence: number): Segment | null {
     let low = 0
     let high = this.segments.length
     while (low < high) {
@@ -541,12 +493,6 @@ export class SegmentedJournal implements Journal {
   ): AsyncGenerator<JournalEntry, void, void> {
     let sequence = after + 1
     while (sequence <= until) {
-      const recent = this.tail.get(sequence)
-      if (recent !== undefined) {
-        yield recent
-        sequence++
-        continue
-      }
       const segment = this.segmentFrom(sequence)
       if (segment === null) return
       if (segment.first > sequence) {
@@ -562,7 +508,6 @@ export class SegmentedJournal implements Journal {
       try {
         const window = new Window(file, segment.bytes, chunkBytes)
         for (; sequence <= last; sequence++) {
-          if (this.tail.has(sequence)) break
           const entry = await this.readEntry(window, segment, sequence)
           if (entry !== null) yield entry
         }
@@ -573,7 +518,7 @@ export class SegmentedJournal implements Journal {
   }
 
   /** Null when the segment was deleted meanwhile. */
-  private async openForReading(segment: Segment): Promise<DiskFile | null> {
+  async openForReading(segment: Segment): Promise<DiskFile | null> {
     try {
       return await this.setup.disk.openForReading(segment.path)
     } catch (thrown) {
@@ -592,12 +537,17 @@ export class SegmentedJournal implements Journal {
     } catch (thrown) {
       reason = messageOf(thrown)
     }
+    this.damaged(segment, sequence, reason)
+    return null
+  }
+
+  /** Tells and counts an entry that cannot be read. */
+  damaged(segment: Segment, sequence: number, reason: string): void {
     this.setup.log.error(
-      { segment: segment.path, offset: at, sequence },
+      { segment: segment.path, offset: segment.offsetOf(sequence), sequence },
       `an entry of the journal cannot be read: ${reason}`,
     )
     this.setup.counters.add('subspan_journal_damaged_entries_total', 1)
-    return null
   }
 
   private async bodyOf(entry: JournalEntry): Promise<Uint8Array | null> {
@@ -736,7 +686,7 @@ function encode(groups: readonly Group[], first: number, writtenMs: number, salt
         settles: settles ?? 0,
         metaBytes: meta.length,
         bodyBytes: body.length,
-        payloadSum: crc32c(body, 0, body.length, crc32c(meta, 0, meta.length, salt)),
+        payloadSum: crc32(body, crc32(meta, salt)),
       }
       writeHeader(bytes, to, header, salt)
       bytes.set(meta, to + HEADER_BYTES)
@@ -752,21 +702,6 @@ function encode(groups: readonly Group[], first: number, writtenMs: number, salt
   }
   if (to > from) parts.push(bytes.subarray(from, to))
   return parts
-}
-
-/** The entry of a frame; null when its kind is none that this version knows. */
-function entryOf({ header, payload }: Frame): JournalEntry | null {
-  const { kind, sequence, writtenMs, settles, metaBytes } = header
-  if (!isEntryKind(kind)) return null
-  const meta = JSON.parse(textOf(payload, 0, metaBytes)) as Record<string, unknown>
-  const body = payload.subarray(metaBytes)
-  return { kind, meta, body, sequence, writtenMs, ...(settles === 0 ? {} : { settles }) }
-}
-
-const KIND_NAMES = new Map(Object.entries(EntryKind).map(([name, kind]) => [kind, name]))
-
-function isEntryKind(kind: number): kind is EntryKind {
-  return KIND_NAMES.has(kind as EntryKind)
 }
 
 function number(value: number): string {

@@ -10,8 +10,6 @@ export interface JournalOptions {
   readonly fsync: boolean
   /** Size at which a segment ends and the next begins; an eighth of `maxBytes` at most. */
   readonly segmentBytes: number
-  /** Bytes of the latest entries kept in memory, so that they need not be read again. */
-  readonly tailBytes: number
 }
 
 /** Settings of the capture files. */

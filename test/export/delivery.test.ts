@@ -8,6 +8,7 @@ import { EntryKind } from '../../src/bridge/ports.ts'
 import { Delivery, type DeliverySetup, type OutgoingSource } from '../../src/export/delivery.ts'
 import { destinationFromEnvironment } from '../../src/export/destination.ts'
 import { openOtlpHttp, type SendResult } from '../../src/export/otlp-http.ts'
+import { joinRequests } from '../../src/span/otlp/rewrite.ts'
 import { openStore } from '../../src/store/store.ts'
 import { FakeClock, MemoryCounters, MemoryLog, settle } from '../support/fake-clock.ts'
 import { Sink } from '../support/sink.ts'
@@ -91,7 +92,7 @@ function deliveryTo(
     source,
     sender: {
       send(request, signal) {
-        const words = new TextDecoder().decode(request).trim()
+        const words = new TextDecoder().decode(joinRequests(request)).trim()
         sent.push({ words, atMs: clock.nowMs() - startMs })
         return Promise.resolve(answer(words, sent.length - 1, signal))
       },
@@ -383,7 +384,7 @@ test('from a journal on disk to a backend that fails, hangs up and refuses, ever
   if (destination === null) throw new Error('no destination')
   const store = await openStore({
     dir,
-    journal: { maxBytes: 1 << 24, retainMs: 60_000, fsync: false, segmentBytes: 1_000, tailBytes: 2_000 },
+    journal: { maxBytes: 1 << 24, retainMs: 60_000, fsync: false, segmentBytes: 1_000 },
     captures: { maxBytes: 1_000, keepBytes: 1_000 },
     deadLetters: { maxBytes: 100_000 },
     destinations: [destination.name],
@@ -394,7 +395,7 @@ test('from a journal on disk to a backend that fails, hangs up and refuses, ever
   const delivery = new Delivery({
     destination,
     sender: await openOtlpHttp(destination, '1.2.3'),
-    source: store.journal,
+    source: store.journal.reader(),
     cursor: store.cursors.of(destination.name),
     deadLetters: store.deadLetters,
     maxRequestBytes: 2_000,

@@ -26,7 +26,7 @@ const request = Uint8Array.of(0x0a, 0)
 async function send(changes: Partial<Destination> = {}, signal = new AbortController().signal): Promise<SendResult> {
   const sender = await openOtlpHttp({ ...destination, ...changes }, '1.2.3')
   try {
-    return await sender.send(request, signal)
+    return await sender.send([request], signal)
   } finally {
     sender.close()
   }
@@ -36,11 +36,11 @@ test('connections are kept for the next request, and one that was closed idle co
   const sink = await Sink.open()
   const sender = await openOtlpHttp({ ...destination, url: `${sink.endpoint}/v1/traces` }, '1.2.3')
   const { signal } = new AbortController()
-  const results = [await sender.send(request, signal), await sender.send(request, signal)]
+  const results = [await sender.send([request], signal), await sender.send([request], signal)]
   expect(sink.requests.map(({ headers }) => headers.connection)).toEqual(['keep-alive', 'keep-alive'])
   // The second request comes over the kept connection, which is closed under it; the same request comes again over a new one.
   sink.hangUpNext(1)
-  results.push(await sender.send(request, signal))
+  results.push(await sender.send([request], signal))
   expect(results.map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
   expect(sink.requests.map(({ status }) => status)).toEqual([200, 200, 0, 200])
   sender.close()

@@ -33,7 +33,7 @@ const request = oracle.Request.encode(
 async function send(changes: Partial<Destination> = {}, signal = new AbortController().signal): Promise<SendResult> {
   const sender = await openOtlpHttp({ ...destination, ...changes }, '1.2.3')
   try {
-    return await sender.send(request, signal)
+    return await sender.send([request], signal)
   } finally {
     sender.close()
   }

@@ -73,7 +73,6 @@ export const generous: JournalOptions = {
   retainMs: 600_000,
   fsync: false,
   segmentBytes: 1 << 24,
-  tailBytes: 0,
 }
 
 /** Opens a journal that is closed after the test. */
