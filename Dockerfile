@@ -1,4 +1,4 @@
-# Subspan, small and without root: docker build -t subspan . && docker run -p 127.0.0.1:4318:4318 -p 127.0.0.1:6061:6061 -v subspan-data:/data subspan
+# Subspan, small and without root: docker build -t subspan . && docker run -p 127.0.0.1:4317:4317 -p 127.0.0.1:4318:4318 -p 127.0.0.1:6061:6061 -v subspan-data:/data subspan
 FROM node:20-alpine AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -10,6 +10,7 @@ RUN npm run build && npm prune --omit=dev
 FROM node:20-alpine
 ENV NODE_ENV=production \
     SUBSPAN_DATA_DIR=/data \
+    SUBSPAN_RECEIVERS_OTLP_GRPC_HOST=0.0.0.0 \
     SUBSPAN_RECEIVERS_OTLP_HTTP_HOST=0.0.0.0 \
     SUBSPAN_API_HOST=0.0.0.0
 WORKDIR /app
@@ -21,7 +22,7 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 # Inside the container every address; which of them the host's are reached by is said with -p.
-EXPOSE 4318 6061
+EXPOSE 4317 4318 6061
 HEALTHCHECK --interval=5s --timeout=3s --retries=12 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:6061/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/cli/main.js"]

@@ -39,12 +39,16 @@ const plan: Readonly<Record<string, Room>> = {
   },
   server: {
     rooms: ['base', 'span', 'bridge'],
-    packages: ['node:', 'express'],
-    why: 'HTTP doors; hands bytes to the flow',
+    packages: ['node:', 'express', '@grpc/grpc-js'],
+    why: 'HTTP and gRPC doors; hands bytes to the flow',
   },
   pull: { rooms: ['base', 'bridge/ports.ts'], packages: ['node:'], why: 'asks programs for captures' },
   store: { rooms: ['base', 'span', 'bridge/ports.ts'], packages: ['node:'], why: 'keeps what was accepted' },
-  export: { rooms: ['base', 'span', 'bridge/ports.ts'], packages: ['node:'], why: 'sends what leaves' },
+  export: {
+    rooms: ['base', 'span', 'bridge/ports.ts'],
+    packages: ['node:', '@grpc/grpc-js'],
+    why: 'sends what leaves',
+  },
   telemetry: {
     rooms: ['base', 'bridge/ports.ts'],
     packages: [

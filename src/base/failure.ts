@@ -18,6 +18,7 @@ export type FailureCode =
   | 'MEDIA_TYPE'
   | 'REQUEST' // a request whose parameters cannot be used
   | 'NOT_FOUND'
+  | 'TOKEN' // a request without a bearer token that is known
   | 'OVERLOADED' // bounded memory or disk is used up; try again later
   | 'STORE' // the disk refused
   | 'DESTINATION' // a configured destination cannot be used

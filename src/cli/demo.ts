@@ -48,7 +48,11 @@ export async function demo(terminal: Terminal, overrides: StartOverrides = {}): 
       {
         ...DEFAULTS,
         data: { dir: dataDir },
-        receivers: { ...DEFAULTS.receivers, otlpHttp: { ...DEFAULTS.receivers.otlpHttp, port: 0 } },
+        receivers: {
+          ...DEFAULTS.receivers,
+          otlpHttp: { ...DEFAULTS.receivers.otlpHttp, port: 0 },
+          otlpGrpc: { ...DEFAULTS.receivers.otlpGrpc, enabled: false },
+        },
         api: { ...DEFAULTS.api, port: 0 },
         destinations: [
           {

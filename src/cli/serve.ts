@@ -10,6 +10,7 @@ import { WorkerDecoder } from '../decoding/decoder.ts'
 import { DEFAULT_ENRICH_OPTIONS } from '../enrich/enrich.ts'
 import { Delivery } from '../export/delivery.ts'
 import { type Destination, destinationsOf, isOwnListener, refuseOwnListeners } from '../export/destination.ts'
+import { openOtlpGrpc } from '../export/otlp-grpc.ts'
 import { openOtlpHttp } from '../export/otlp-http.ts'
 import { compilePattern } from '../join/task-name.ts'
 import { Pulls } from '../pull/pulls.ts'
@@ -17,7 +18,9 @@ import { namedTargets } from '../pull/target.ts'
 import { api } from '../server/api.ts'
 import { BodyBudget } from '../server/body.ts'
 import { listen, type Listener } from '../server/listen.ts'
+import { listenOtlpGrpc } from '../server/otlp-grpc.ts'
 import { otlpHttp } from '../server/otlp-http.ts'
+import { openSecurity } from '../server/security.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
 import type { Terminal } from './terminal.ts'
@@ -27,6 +30,8 @@ import { VERSION } from './version.ts'
 export interface Running {
   /** Base address of the OTLP/HTTP door; null when it is off. */
   readonly otlpUrl: string | null
+  /** Address of the OTLP/gRPC door; null when it is off. */
+  readonly otlpGrpcUrl: string | null
   /** Base address of the API. */
   readonly apiUrl: string
   /** The data folder's whole path. */
@@ -87,13 +92,12 @@ function firstSignal(terminal: Terminal): Promise<string> {
   })
 }
 
-function tellWhatRuns({ otlpUrl, apiUrl, dataDir, destinations }: Running, terminal: Terminal): void {
+function tellWhatRuns(running: Running, terminal: Terminal): void {
+  const { otlpUrl, otlpGrpcUrl, apiUrl, dataDir, destinations } = running
   terminal.tell(`Subspan ${VERSION}`)
-  terminal.tell(
-    otlpUrl === null
-      ? '  spans      no receiver is on'
-      : `  spans      ${otlpUrl}/v1/traces (OTLP/HTTP, protobuf and JSON)`,
-  )
+  if (otlpUrl !== null) terminal.tell(`  spans      ${otlpUrl}/v1/traces (OTLP/HTTP, protobuf and JSON)`)
+  if (otlpGrpcUrl !== null) terminal.tell(`  spans      ${otlpGrpcUrl} (OTLP/gRPC)`)
+  if (otlpUrl === null && otlpGrpcUrl === null) terminal.tell('  spans      no receiver is on')
   terminal.tell(`  captures   ${apiUrl}/api/v1/captures`)
   terminal.tell(`  health     ${apiUrl}/readyz, metrics ${apiUrl}/metrics`)
   terminal.tell(`  data       ${dataDir}`)
@@ -138,8 +142,9 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
   try {
     // The ports first: they say at once when another Subspan is running.
     const budget = new BodyBudget(config.receivers.maxBytes, 'receivers.maxBytes')
-    const otlp = config.receivers.otlpHttp
+    const { otlpHttp: otlp, otlpGrpc: grpc } = config.receivers
     const doors: Listener[] = []
+    opened.push(async () => void (await Promise.all(doors.map((door) => door.close(0)))))
     const otlpDoor = !otlp.enabled
       ? null
       : await listen(
@@ -156,10 +161,24 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
             name: 'OTLP/HTTP',
             portOption: 'receivers.otlpHttp.port',
             requestTimeoutMs: otlp.timeoutMs,
+            security: await openSecurity(otlp, 'receivers.otlpHttp'),
           },
         )
     if (otlpDoor !== null) doors.push(otlpDoor)
-    opened.push(async () => void (await Promise.all(doors.map((door) => door.close(0)))))
+    const grpcDoor = !grpc.enabled
+      ? null
+      : await listenOtlpGrpc(
+          {
+            acceptSpans: (request) => ready().acceptSpans(request),
+            maxMessageBytes: grpc.maxMessageBytes,
+            budget,
+            counters,
+            log,
+          },
+          { host: grpc.host, port: grpc.port, name: 'OTLP/gRPC', portOption: 'receivers.otlpGrpc.port' },
+          await openSecurity(grpc, 'receivers.otlpGrpc'),
+        )
+    if (grpcDoor !== null) doors.push(grpcDoor)
     const apiDoor = await listen(
       api({
         acceptCapture: (name, origin, chunks) => ready().acceptCapture(name, origin, chunks),
@@ -184,11 +203,14 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
         name: 'the API',
         portOption: 'api.port',
         requestTimeoutMs: API_TIMEOUT_MS,
+        security: await openSecurity(config.api, 'api'),
+        openPaths: ['/healthz', '/readyz'],
       },
     )
     doors.push(apiDoor)
     const listening = [{ host: config.api.host, port: apiDoor.port }]
     if (otlpDoor !== null) listening.push({ host: otlp.host, port: otlpDoor.port })
+    if (grpcDoor !== null) listening.push({ host: grpc.host, port: grpcDoor.port })
     await refuseOwnListeners(destinations, listening)
     const { tracesEndpoint } = config.telemetry
     if (tracesEndpoint !== '' && (await isOwnListener(tracesEndpoint, listening))) {
@@ -244,6 +266,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
 
     return {
       otlpUrl: otlpDoor?.url ?? null,
+      otlpGrpcUrl: grpcDoor?.url ?? null,
       apiUrl: apiDoor.url,
       dataDir: store.path,
       destinations,
@@ -291,7 +314,7 @@ async function deliveryTo(destination: Destination, store: Store, telemetry: Tel
   const { counters, log } = telemetry
   return new Delivery({
     destination,
-    sender: await openOtlpHttp(destination, VERSION),
+    sender: await (destination.protocol === 'grpc' ? openOtlpGrpc : openOtlpHttp)(destination, VERSION),
     source: store.journal.reader(),
     cursor: store.cursors.of(destination.name),
     deadLetters: store.deadLetters,

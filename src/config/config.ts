@@ -22,9 +22,16 @@ export interface SubspanConfig {
       readonly maxBodyBytes: number
       /** A request must have come whole within it. */
       readonly timeoutMs: number
-    }
+    } & DoorSecurityConfig
+    readonly otlpGrpc: {
+      readonly enabled: boolean
+      readonly host: string
+      readonly port: number
+      /** Bytes of one message, unpacked. */
+      readonly maxMessageBytes: number
+    } & DoorSecurityConfig
   }
-  readonly api: {
+  readonly api: DoorSecurityConfig & {
     readonly host: string
     readonly port: number
     /** Host names beside addresses, localhost and names without a dot. */
@@ -98,13 +105,24 @@ export interface SubspanConfig {
   }
 }
 
+/** Who may use a door. */
+export interface DoorSecurityConfig {
+  /** PEM files; with both the door speaks TLS. */
+  readonly certFile: string
+  readonly keyFile: string
+  /** PEM file of the authorities of which clients must show a certificate; empty: they need none. */
+  readonly clientCaFile: string
+  /** Bearer tokens, one of which every request must have; empty: none is asked for. They are never printed. */
+  readonly tokens: readonly string[]
+}
+
 /** One backend that spans are sent to. */
 export interface DestinationConfig {
   /** Names its cursor on disk, so that it must stay the same. */
   readonly name: string
-  /** Base address; `/v1/traces` is added to its path. */
+  /** Base address; `/v1/traces` is added to its path, unless the protocol is grpc. */
   readonly endpoint: string
-  readonly protocol: 'http/protobuf' | 'http/json'
+  readonly protocol: 'http/protobuf' | 'http/json' | 'grpc'
   /** Sent with every request; they may hold secrets and are never printed. */
   readonly headers: Readonly<Record<string, string>>
   readonly compression: 'gzip' | 'none'

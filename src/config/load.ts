@@ -207,7 +207,21 @@ class Loading {
 
   /** What only shows when options are looked at together. */
   private checkTogether(): void {
-    const { destinations } = this.config
+    const { destinations, receivers, api } = this.config
+    const doors = { 'receivers.otlpHttp': receivers.otlpHttp, 'receivers.otlpGrpc': receivers.otlpGrpc, api }
+    for (const [name, { certFile, keyFile, clientCaFile }] of Object.entries(doors)) {
+      const told =
+        ['certFile', 'keyFile', 'clientCaFile']
+          .map((file) => this.originOf(`${name}.${file}`))
+          .find((origin) => origin !== '') ?? ''
+      if ((certFile === '') !== (keyFile === '')) {
+        this.wrong.push(`${told}${name} has one of certFile and keyFile: it needs both, or neither.`)
+      } else if (clientCaFile !== '' && certFile === '') {
+        this.wrong.push(
+          `${told}${name}.clientCaFile asks clients for certificates, which needs TLS: set certFile and keyFile.`,
+        )
+      }
+    }
     for (const [at, { name }] of destinations.entries()) {
       const twin = destinations.findIndex((other) => other.name === name)
       if (twin === at) continue

@@ -2,7 +2,7 @@
 
 import { parse } from 'yaml'
 import { z } from 'zod'
-import type { DestinationConfig, PullTargetConfig, SubspanConfig } from './config.ts'
+import type { DestinationConfig, DoorSecurityConfig, PullTargetConfig, SubspanConfig } from './config.ts'
 
 /** One option. */
 export interface OptionRow {
@@ -114,6 +114,13 @@ const headers: Kind = {
     const names = Object.keys(value as object)
     return names.length === 0 ? '{}' : `{${names.map((name) => `${name}: (not shown)`).join(', ')}}`
   },
+}
+const tokens: Kind = {
+  ...list(
+    z.string().regex(/^[\x21-\x7e]+$/, { error: 'no token of visible characters without spaces' }),
+    'texts between commas',
+  ),
+  show: (value) => (Array.isArray(value) && value.length > 0 ? `[${value.map(() => '(not shown)').join(', ')}]` : '[]'),
 }
 const pattern = z.string().refine(isPattern, { error: 'no regular expression with a group named span' })
 
@@ -240,15 +247,25 @@ export const PULL_TARGET_DEFAULTS: PullTargetConfig = {
   keyFile: '',
 }
 
+const OPEN_DOOR: DoorSecurityConfig = { certFile: '', keyFile: '', clientCaFile: '', tokens: [] }
+
 /** What everything is unless it is told otherwise. */
 export const DEFAULTS: SubspanConfig = {
   publicUrl: '',
   data: { dir: './subspan-data' },
   receivers: {
     maxBytes: 256 * BYTES.MiB,
-    otlpHttp: { enabled: true, host: '127.0.0.1', port: 4318, maxBodyBytes: 64 * BYTES.MiB, timeoutMs: 30 * MS.s },
+    otlpHttp: {
+      enabled: true,
+      host: '127.0.0.1',
+      port: 4318,
+      maxBodyBytes: 64 * BYTES.MiB,
+      timeoutMs: 30 * MS.s,
+      ...OPEN_DOOR,
+    },
+    otlpGrpc: { enabled: true, host: '127.0.0.1', port: 4317, maxMessageBytes: 64 * BYTES.MiB, ...OPEN_DOOR },
   },
-  api: { host: '127.0.0.1', port: 6061, allowedHosts: [] },
+  api: { host: '127.0.0.1', port: 6061, allowedHosts: [], ...OPEN_DOOR },
   hold: { mode: 'auto', maxMs: 8 * MS.s, maxBytes: 256 * BYTES.MiB },
   join: { keepMs: 10 * MS.m, keepBytes: 512 * BYTES.MiB, namePatterns: [] },
   late: { enabled: true, maxAgeMs: 10 * MS.m, keepBytes: 128 * BYTES.MiB },
@@ -272,6 +289,21 @@ function row(field: string, kind: Kind, doc: string, secret = false): OptionRow 
   return { field, name, variable, allowed: kind.allowed, value: kind.value, show: kind.show, secret, doc }
 }
 
+/** The options that say who may use a door. */
+function securityRows(door: string): OptionRow[] {
+  return [
+    row(`${door}.certFile`, text, 'PEM file with the certificate that it shows; with keyFile it speaks TLS.'),
+    row(`${door}.keyFile`, text, 'PEM file with the key of that certificate.'),
+    row(`${door}.clientCaFile`, text, 'PEM file with the authorities of which clients must show a certificate.'),
+    row(
+      `${door}.tokens`,
+      tokens,
+      'Bearer tokens, one of which every request must have (`Authorization: Bearer …`); never shown.',
+      true,
+    ),
+  ]
+}
+
 /** All options, in the order in which they are shown. */
 export const OPTIONS: readonly OptionRow[] = [
   row(
@@ -290,6 +322,16 @@ export const OPTIONS: readonly OptionRow[] = [
   row('receivers.otlpHttp.port', whole(0, 65_535), 'Port it listens on; 0 takes a free one.'),
   row('receivers.otlpHttp.maxBodyBytes', bytes, 'Largest body, unpacked; more is answered 413.'),
   row('receivers.otlpHttp.timeoutMs', duration, 'A request that is not there whole after this time is given up.'),
+  ...securityRows('receivers.otlpHttp'),
+  row('receivers.otlpGrpc.enabled', yesNo, 'Whether spans are taken as OTLP/gRPC.'),
+  row('receivers.otlpGrpc.host', name, 'Address it listens on; 0.0.0.0 for every one.'),
+  row('receivers.otlpGrpc.port', whole(0, 65_535), 'Port it listens on; 0 takes a free one.'),
+  row(
+    'receivers.otlpGrpc.maxMessageBytes',
+    bytes,
+    'Largest message, unpacked; more is refused with RESOURCE_EXHAUSTED.',
+  ),
+  ...securityRows('receivers.otlpGrpc'),
   row('api.host', name, 'Address of the API, the health checks and the metrics.'),
   row('api.port', whole(0, 65_535), 'Port of the API; 0 takes a free one.'),
   row(
@@ -297,6 +339,7 @@ export const OPTIONS: readonly OptionRow[] = [
     list(z.string(), 'names between commas'),
     'Host names under which the API may be asked, besides addresses, localhost and names without a dot (against DNS rebinding).',
   ),
+  ...securityRows('api'),
   row(
     'hold.mode',
     oneOf('auto', 'always', 'never'),
@@ -367,8 +410,8 @@ export const OPTIONS: readonly OptionRow[] = [
 /** The options of each of `destinations`; the names are those below `destinations.0.`, `destinations.1.` and so on. */
 export const DESTINATION_OPTIONS: readonly OptionRow[] = [
   row('name', destinationName, 'Names it in metrics, and on disk how far it has come: it must stay the same.'),
-  row('endpoint', address, 'Base address; /v1/traces is added to its path unless it ends so.'),
-  row('protocol', oneOf('http/protobuf', 'http/json'), 'How requests are written.'),
+  row('endpoint', address, 'Base address; /v1/traces is added to its path unless it ends so, or the protocol is grpc.'),
+  row('protocol', oneOf('http/protobuf', 'http/json', 'grpc'), 'How requests are written and sent.'),
   row('headers', headers, 'Sent with every request, for authorization and the like; never shown.', true),
   row('compression', oneOf('gzip', 'none'), 'How requests are packed.'),
   row('timeoutMs', duration, 'For one request and its answer; then it is tried again.'),

@@ -4,7 +4,7 @@ import { joinRequests } from '../span/otlp/rewrite.ts'
 import type { Clock, Counters, JournalEntry, Log } from '../bridge/ports.ts'
 import { messageOf } from '../base/failure.ts'
 import type { Destination } from './destination.ts'
-import { bytesOf, type Sender, type SendResult } from './otlp-http.ts'
+import { bytesOf, type Sender, type SendResult } from './sender.ts'
 
 /** Where requests come from; the journal. */
 export interface OutgoingSource {

@@ -4,14 +4,13 @@ import { lookup } from 'node:dns/promises'
 import { networkInterfaces } from 'node:os'
 import { Failure } from '../base/failure.ts'
 
-/** A backend that takes OTLP over HTTP. */
+/** A backend that takes OTLP. */
 export interface Destination {
   /** Names its cursor on disk and its metrics. */
   readonly name: string
-  /** Whole address that requests are posted to. */
+  /** Whole address that requests are posted to; for gRPC `http` or, with TLS, `https`, host and port. */
   readonly url: string
-  /** OTLP/JSON instead of protobuf. */
-  readonly json: boolean
+  readonly protocol: Protocol
   /** Sent with every request; they may hold secrets. */
   readonly headers: Readonly<Record<string, string>>
   readonly gzip: boolean
@@ -27,11 +26,14 @@ export interface Destination {
   readonly keyFile: string
 }
 
+/** How requests are written and sent. */
+export type Protocol = 'http/protobuf' | 'http/json' | 'grpc'
+
 /** A destination as it is configured; `endpoint` is a base address. */
 export interface ConfiguredDestination {
   readonly name: string
   readonly endpoint: string
-  readonly protocol: 'http/protobuf' | 'http/json'
+  readonly protocol: Protocol
   readonly headers: Readonly<Record<string, string>>
   readonly compression: 'gzip' | 'none'
   readonly timeoutMs: number
@@ -43,6 +45,7 @@ export interface ConfiguredDestination {
 }
 
 const TRACES_PATH = '/v1/traces'
+const PROTOCOLS: readonly Protocol[] = ['http/protobuf', 'http/json', 'grpc']
 const DEFAULT_TIMEOUT_MS = 10_000
 const DEFAULT_LATE_MAX_AGE_MS = 600_000
 /** Name of the destination that the environment gives, whatever its address. */
@@ -75,15 +78,16 @@ export function destinationsOf(
 function destinationOf(configured: ConfiguredDestination, at: number): Destination {
   const { endpoint, protocol, compression, name, headers, ...rest } = configured
   const url = addressOf(endpoint, `destinations.${at}.endpoint`)
+  if (protocol === 'grpc') url.pathname = '/'
   // Who writes the whole address means it.
-  if (!url.pathname.endsWith(TRACES_PATH)) url.pathname = `${url.pathname.replace(/\/+$/, '')}${TRACES_PATH}`
+  else if (!url.pathname.endsWith(TRACES_PATH)) url.pathname = `${url.pathname.replace(/\/+$/, '')}${TRACES_PATH}`
   checkHeaders(headers, `destinations.${at}.headers`)
   return {
     ...rest,
     headers: Object.fromEntries(Object.entries(headers).map(([key, value]) => [key.toLowerCase(), value])),
     name: name === '' ? url.host : name,
     url: url.href,
-    json: protocol === 'http/json',
+    protocol,
     gzip: compression === 'gzip',
   }
 }
@@ -105,12 +109,21 @@ export function destinationFromEnvironment(env: Readonly<Record<string, string |
   }
   const endpoint = named('ENDPOINT')
   if (endpoint.value === '') return null
-  const url = addressOf(endpoint.value, endpoint.name)
-  if (!endpoint.name.includes('TRACES')) url.pathname = `${url.pathname.replace(/\/+$/, '')}${TRACES_PATH}`
-
-  const protocol = named('PROTOCOL')
-  if (!['', 'http/protobuf', 'http/json'].includes(protocol.value)) {
-    throw unusable(protocol, 'http/protobuf and http/json are what Subspan sends')
+  const told = named('PROTOCOL')
+  const protocol = PROTOCOLS.find((known) => known === told.value) ?? (told.value === '' ? 'http/protobuf' : null)
+  if (protocol === null) throw unusable(told, `${PROTOCOLS.join(', ')} are what Subspan sends`)
+  let url: URL
+  if (protocol === 'grpc') {
+    const insecure = named('INSECURE')
+    if (!['', 'true', 'false'].includes(insecure.value.toLowerCase()))
+      throw unusable(insecure, 'true and false are possible')
+    // An address of gRPC may have no scheme; then this variable says whether TLS is spoken.
+    const scheme = insecure.value.toLowerCase() === 'true' ? 'http' : 'https'
+    url = addressOf(endpoint.value.includes('://') ? endpoint.value : `${scheme}://${endpoint.value}`, endpoint.name)
+    url.pathname = '/'
+  } else {
+    url = addressOf(endpoint.value, endpoint.name)
+    if (!endpoint.name.includes('TRACES')) url.pathname = `${url.pathname.replace(/\/+$/, '')}${TRACES_PATH}`
   }
   const compression = named('COMPRESSION')
   if (!['', 'gzip', 'none'].includes(compression.value)) throw unusable(compression, 'gzip and none are possible')
@@ -122,7 +135,7 @@ export function destinationFromEnvironment(env: Readonly<Record<string, string |
   return {
     name: ENVIRONMENT_NAME,
     url: url.href,
-    json: protocol.value === 'http/json',
+    protocol,
     headers: headersOf(named('HEADERS')),
     gzip: compression.value === 'gzip',
     timeoutMs,

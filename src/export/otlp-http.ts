@@ -1,6 +1,5 @@
 // otlp-http.ts: sends trace requests to one destination over OTLP/HTTP and says what became of each.
 
-import { readFile } from 'node:fs/promises'
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { promisify } from 'node:util'
@@ -8,44 +7,14 @@ import { gzip } from 'node:zlib'
 import { textOf, utf8Of } from '../base/bytes.ts'
 import { Failure, messageOf } from '../base/failure.ts'
 import { traceRequestToJson } from '../span/otlp/json.ts'
-import { parseStatus, parseTraceResponse, type PartialSuccess } from '../span/otlp/response.ts'
+import { parseStatus, parseTraceResponse } from '../span/otlp/response.ts'
 import { joinRequests } from '../span/otlp/rewrite.ts'
 import type { Destination } from './destination.ts'
-
-/** What became of a request. */
-export type SendResult =
-  | {
-      readonly kind: 'delivered'
-      /** What the destination rejected of it, or warns of; null: nothing. It must not be sent again. */
-      readonly partial: PartialSuccess | null
-    }
-  | {
-      /** The same bytes may be taken later. */
-      readonly kind: 'again'
-      readonly reason: string
-      /** What the destination asked for; null: nothing. */
-      readonly retryAfterMs: number | null
-    }
-  | {
-      /** The same bytes will never be taken. */
-      readonly kind: 'refused'
-      /** HTTP status; null when the request could not be made. */
-      readonly status: number | null
-      readonly reason: string
-    }
-
-/** Sends requests to one destination. */
-export interface Sender {
-  /** @param parts OTLP protobuf trace requests, which go as one, one after another. Never throws. */
-  send(parts: readonly Uint8Array[], signal: AbortSignal): Promise<SendResult>
-  close(): void
-}
+import { bytesOf, MAX_RETRY_AFTER_MS, readPems, reasonOf, type Sender, type SendResult } from './sender.ts'
 
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504])
 /** An answer is read up to this; what a destination has to say fits. */
 const MAX_ANSWER_BYTES = 64 << 10
-const MAX_REASON = 300
-const MAX_RETRY_AFTER_MS = 600_000
 const zip = promisify(gzip)
 
 /**
@@ -55,27 +24,13 @@ const zip = promisify(gzip)
  * @throws Failure DESTINATION when a certificate or key cannot be read
  */
 export async function openOtlpHttp(destination: Destination, version: string): Promise<Sender> {
-  const { url, caFile, certFile, keyFile, name } = destination
-  const secure = url.startsWith('https:')
-  const pem = async (file: string): Promise<Buffer | undefined> => {
-    if (file === '') return undefined
-    try {
-      return await readFile(file)
-    } catch (thrown) {
-      throw new Failure(
-        'DESTINATION',
-        `destination ${JSON.stringify(name)}: ${file} cannot be read (${messageOf(thrown)}).`,
-      )
-    }
-  }
+  const { url, name } = destination
   const keepAlive = { keepAlive: true, maxSockets: 4 }
+  const pems = await readPems(destination)
   try {
-    const agent = secure
-      ? new https.Agent({ ...keepAlive, ca: await pem(caFile), cert: await pem(certFile), key: await pem(keyFile) })
-      : new http.Agent(keepAlive)
+    const agent = url.startsWith('https:') ? new https.Agent({ ...keepAlive, ...pems }) : new http.Agent(keepAlive)
     return new OtlpHttpSender(destination, agent, `subspan/${version}`)
   } catch (thrown) {
-    if (thrown instanceof Failure) throw thrown
     throw new Failure('DESTINATION', `destination ${JSON.stringify(name)} cannot be used: ${messageOf(thrown)}.`)
   }
 }
@@ -88,7 +43,8 @@ class OtlpHttpSender implements Sender {
   ) {}
 
   async send(parts: readonly Uint8Array[], signal: AbortSignal): Promise<SendResult> {
-    const { json, gzip: packed, headers } = this.destination
+    const { protocol, gzip: packed, headers } = this.destination
+    const json = protocol === 'http/json'
     let body = parts
     try {
       if (json) body = [utf8Of(traceRequestToJson(joinRequests(parts)))]
@@ -170,7 +126,7 @@ class OtlpHttpSender implements Sender {
   private judge(response: IncomingMessage, answer: Uint8Array | null): SendResult {
     const status = response.statusCode ?? 0
     const contentType = response.headers['content-type'] ?? ''
-    const json = contentType === '' ? this.destination.json : contentType.includes('json')
+    const json = contentType === '' ? this.destination.protocol === 'http/json' : contentType.includes('json')
     if (status >= 200 && status < 300) {
       try {
         return { kind: 'delivered', partial: answer === null ? null : parseTraceResponse(answer, json) }
@@ -189,13 +145,6 @@ class OtlpHttpSender implements Sender {
     }
     return { kind: 'refused', status, reason }
   }
-}
-
-/** Bytes of all parts. */
-export function bytesOf(parts: readonly Uint8Array[]): number {
-  let bytes = 0
-  for (const { length } of parts) bytes += length
-  return bytes
 }
 
 /** The first bytes of an answer; null when it broke off before its end. */
@@ -218,10 +167,4 @@ function retryAfterMs({ headers }: IncomingMessage): number | null {
   const text = headers['retry-after']?.trim() ?? ''
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
   return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS)
-}
-
-/** What a stranger said, on one line and short. */
-function reasonOf(text: string): string {
-  const line = text.replace(/[\x00-\x1f\x7f-\x9f\s]+/g, ' ').trim()
-  return line.length > MAX_REASON ? `${line.slice(0, MAX_REASON)}…` : line
 }

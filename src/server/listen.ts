@@ -1,8 +1,12 @@
 // listen.ts: an HTTP server on a port, with the limits every door has, and its end.
 
-import { createServer, type IncomingMessage, type ServerResponse, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { utf8Of } from '../base/bytes.ts'
 import { Failure, messageOf } from '../base/failure.ts'
+import { answer } from './answer.ts'
+import { OPEN, type Security } from './security.ts'
 
 /** Where and how a door listens. */
 export interface ListenOptions {
@@ -17,11 +21,15 @@ export interface ListenOptions {
   readonly requestTimeoutMs: number
   /** How often requests are looked at for having taken too long. */
   readonly checkEveryMs?: number
+  /** Who may use it; everybody unless told otherwise. */
+  readonly security?: Security
+  /** Paths that are answered without a token: health checks cannot bear one. */
+  readonly openPaths?: readonly string[]
 }
 
 /** A door that is open. */
 export interface Listener {
-  /** `http://host:port`, with the address a client on this machine can use. */
+  /** `http://host:port` or `https://host:port`, with the address a client on this machine can use. */
   readonly url: string
   readonly port: number
   /** Takes no new connections, lets requests in work finish, ends at the deadline what is left. */
@@ -35,17 +43,29 @@ const KEEP_ALIVE_MS = 120_000
 const HEADERS_TIMEOUT_MS = 15_000
 
 /** @throws Failure CONFIG when the port cannot be had, with the option that changes it */
-export async function listen(handler: Handler, options: ListenOptions): Promise<Listener> {
-  const { host, port, requestTimeoutMs } = options
-  const server = createServer(
-    {
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: options.checkEveryMs ?? 1_000,
-    },
-    handler,
-  )
+export async function listen(handle: Handler, options: ListenOptions): Promise<Listener> {
+  const { host, port, requestTimeoutMs, security = OPEN } = options
+  const { tls } = security
+  const limits: ServerOptions = {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: options.checkEveryMs ?? 1_000,
+  }
+  const handler = security.tokens.asked ? guarded(handle, security, options.openPaths ?? []) : handle
+  const server =
+    tls === null
+      ? createServer(limits, handler)
+      : createSecureServer(
+          {
+            ...limits,
+            cert: tls.cert,
+            key: tls.key,
+            handshakeTimeout: HEADERS_TIMEOUT_MS,
+            ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+          },
+          handler,
+        )
   // The handler refuses what is too large before the client sends it, and asks for the rest.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     handler(request, response)
@@ -63,19 +83,38 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
   })
   const address = server.address() as AddressInfo
   return {
-    url: `http://${hostForUrl(host)}:${address.port}`,
+    url: urlOf(tls !== null, host, address.port),
     port: address.port,
     close: (deadlineMs) => close(server, deadlineMs),
   }
 }
 
-/** A listener on every address is reached by the loopback one. */
-function hostForUrl(host: string): string {
-  if (host === '0.0.0.0' || host === '::' || host === '') return '127.0.0.1'
-  return host.includes(':') ? `[${host}]` : host
+/** Address of a door for clients on this machine: one on every address is reached by the loopback one. */
+export function urlOf(secure: boolean, host: string, port: number): string {
+  const any = host === '0.0.0.0' || host === '::' || host === ''
+  const name = any ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  return `${secure ? 'https' : 'http'}://${name}:${port}`
 }
 
-function cannotListen(error: NodeJS.ErrnoException, { name, host, port, portOption }: ListenOptions): Failure {
+/** The same handler for those who bear a token; others are told so. */
+function guarded(handle: Handler, { tokens }: Security, openPaths: readonly string[]): Handler {
+  return (request, response) => {
+    const path = (request.url ?? '').split('?', 1)[0]
+    if (openPaths.includes(path) || tokens.allow(request.headers.authorization)) {
+      handle(request, response)
+      return
+    }
+    const sentence = 'The request has no bearer token that is known here: send "Authorization: Bearer …".\n'
+    const headers = { 'content-type': 'text/plain; charset=utf-8', 'www-authenticate': 'Bearer' }
+    answer(request, response, 401, headers, utf8Of(sentence))
+  }
+}
+
+/** Why a port cannot be had, with the option that changes it. */
+export function cannotListen(
+  error: NodeJS.ErrnoException,
+  { name, host, port, portOption }: Pick<ListenOptions, 'name' | 'host' | 'port' | 'portOption'>,
+): Failure {
   const where = `${name} cannot listen on ${host}:${port}`
   switch (error.code) {
     case 'EADDRINUSE':

@@ -16,6 +16,7 @@ const DEADLINE_EXCEEDED = 4
 const ABORTED = 10
 const INTERNAL = 13
 const UNAVAILABLE = 14
+const UNAUTHENTICATED = 16
 
 /**
  * OTLP senders try again after 429, 502, 503 and 504 only and drop the spans after any other error, so that only what
@@ -35,6 +36,7 @@ const STATUS_OF_CODE: Readonly<Record<FailureCode, FailureStatus>> = {
   MEDIA_TYPE: { http: 415, grpc: INVALID_ARGUMENT },
   REQUEST: { http: 400, grpc: INVALID_ARGUMENT },
   NOT_FOUND: { http: 404, grpc: NOT_FOUND },
+  TOKEN: { http: 401, grpc: UNAUTHENTICATED },
   OVERLOADED: { http: 429, grpc: RESOURCE_EXHAUSTED },
   STORE: { http: 503, grpc: UNAVAILABLE },
   DESTINATION: { http: 500, grpc: INTERNAL },

@@ -16,7 +16,12 @@ const SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300]
 /** Every metric of Subspan. A name or label that is not here is a defect. */
 export const METRICS: readonly MetricRow[] = [
   // The doors
-  counter('subspan_receiver_requests_total', 'Requests answered, by door and HTTP status.', 'receiver', 'status'),
+  counter(
+    'subspan_receiver_requests_total',
+    'Requests answered, by door and status: of HTTP, or of gRPC for otlp_grpc.',
+    'receiver',
+    'status',
+  ),
   counter('subspan_receiver_bytes_total', 'Bytes of request bodies, unpacked, by door.', 'receiver'),
   // The flow of spans
   counter('subspan_spans_accepted_total', 'Spans that are on disk and were acknowledged.'),
@@ -80,7 +85,7 @@ export const METRICS: readonly MetricRow[] = [
   histogram('subspan_export_seconds', 'Time until a destination answered.', 'destination'),
   counter(
     'subspan_dead_letters_total',
-    'Requests refused for good and set aside, by HTTP status.',
+    'Requests refused for good and set aside, by HTTP status, or the one that stands for a status of gRPC.',
     'destination',
     'status',
   ),

@@ -215,7 +215,7 @@ describe('destinations', () => {
       /\.yaml:3:5: there is no option destinations\.0\.protcol; did you mean protocol\?/,
     ],
     [
-      'destinations:\n  - endpoint: http://a\n    protocol: grpc\n',
+      'destinations:\n  - endpoint: http://a\n    protocol: thrift\n',
       /\.yaml:3:5: destinations\.0\.protocol is "grpc": none of http\/protobuf, http\/json/,
     ],
     ['destinations:\n  - name: a\n', /\.yaml:2:5: destinations\.0\.endpoint is missing/],

@@ -123,10 +123,11 @@ describe('the Dockerfile', () => {
     const known = OPTIONS.map(({ variable }) => variable)
     expect(ours.filter((name) => !known.includes(name))).toEqual([])
     const { config } = loadConfig({ file: null, environment, flags: {} })
+    expect(config.receivers.otlpGrpc.host).toBe('0.0.0.0')
     expect(config.receivers.otlpHttp.host).toBe('0.0.0.0')
     expect(config.api.host).toBe('0.0.0.0')
     expect(last).toContain(`VOLUME ${config.data.dir}`)
-    expect(last).toContain(`EXPOSE ${config.receivers.otlpHttp.port} ${config.api.port}`)
+    expect(last).toContain(`EXPOSE ${config.receivers.otlpGrpc.port} ${config.receivers.otlpHttp.port} ${config.api.port}`)
   })
 
   test("the example's runs without root as well", () => {

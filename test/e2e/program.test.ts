@@ -66,6 +66,8 @@ describe('the start', () => {
       `api.port=${port}`,
       '--set',
       'receivers.otlpHttp.port=0',
+      '--set',
+      'receivers.otlpGrpc.port=0',
     ])
     taken.close()
     expect(code).toBe(2)
@@ -80,7 +82,13 @@ describe('the start', () => {
     first.kill('SIGTERM')
     await first.ended
     const { code, stderr } = await run(
-      ['serve', '--set', `data.dir=${folder.path}`, '--set', 'api.port=0', '--set', `receivers.otlpHttp.port=${port}`],
+      [
+        'serve',
+        ...['--set', `data.dir=${folder.path}`],
+        ...['--set', 'api.port=0'],
+        ...['--set', `receivers.otlpHttp.port=${port}`],
+        ...['--set', 'receivers.otlpGrpc.port=0'],
+      ],
       { OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${port}` },
     )
     expect(code).not.toBe(0)
@@ -99,6 +107,8 @@ describe('the start', () => {
       'api.port=0',
       '--set',
       'receivers.otlpHttp.port=0',
+      '--set',
+      'receivers.otlpGrpc.port=0',
     ])
     expect(code).not.toBe(0)
     expect(stderr).toContain(folder.path)

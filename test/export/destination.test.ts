@@ -79,6 +79,17 @@ describe('OpenTelemetry’s variables', () => {
     expect(fromEnvironment(env)).toMatchObject({ url })
   })
 
+  test.each([
+    [{ ENDPOINT: 'http://collector:4317' }, 'http://collector:4317/'],
+    [{ ENDPOINT: 'https://collector:4317' }, 'https://collector:4317/'],
+    [{ TRACES_ENDPOINT: 'http://collector:4317/ignored' }, 'http://collector:4317/'],
+    [{ ENDPOINT: 'collector:4317' }, 'https://collector:4317/'],
+    [{ ENDPOINT: 'collector:4317', INSECURE: 'true' }, 'http://collector:4317/'],
+    [{ ENDPOINT: 'https://collector:4317', INSECURE: 'true' }, 'https://collector:4317/'],
+  ])('over gRPC %j calls %s', (env, url) => {
+    expect(fromEnvironment({ ...env, PROTOCOL: 'grpc' })).toMatchObject({ url, protocol: 'grpc' })
+  })
+
   test.each([[{}], [{ ENDPOINT: '' }], [{ HEADERS: 'a=b' }]])('%j names no destination', (env) => {
     expect(fromEnvironment(env)).toBeNull()
   })
@@ -101,7 +112,7 @@ describe('OpenTelemetry’s variables', () => {
       headers: { authorization: 'Basic abc=', 'x-b': 'two words' },
       timeoutMs: 2_500,
       gzip: true,
-      json: false,
+      protocol: 'http/protobuf',
       caFile: 'ca.pem',
       certFile: 'cert.pem',
       keyFile: 'key.pem',
@@ -110,7 +121,7 @@ describe('OpenTelemetry’s variables', () => {
 
   test('the defaults are protobuf, uncompressed, ten seconds', () => {
     expect(fromEnvironment({ ENDPOINT: 'http://collector' })).toMatchObject({
-      json: false,
+      protocol: 'http/protobuf',
       gzip: false,
       timeoutMs: 10_000,
     })
@@ -119,9 +130,10 @@ describe('OpenTelemetry’s variables', () => {
   test.each([
     [{ ENDPOINT: 'collector:4317' }, /OTEL_EXPORTER_OTLP_ENDPOINT is "collector:4317"/],
     [
-      { ENDPOINT: 'http://c', PROTOCOL: 'grpc' },
-      /OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": http\/protobuf and http\/json/,
+      { ENDPOINT: 'http://c', PROTOCOL: 'thrift' },
+      /OTEL_EXPORTER_OTLP_PROTOCOL is "thrift": http\/protobuf, http\/json, grpc/,
     ],
+    [{ ENDPOINT: 'c:4317', PROTOCOL: 'grpc', INSECURE: 'maybe' }, /OTEL_EXPORTER_OTLP_INSECURE is "maybe"/],
     [{ ENDPOINT: 'http://c', TRACES_COMPRESSION: 'zstd' }, /OTEL_EXPORTER_OTLP_TRACES_COMPRESSION is "zstd"/],
     [{ ENDPOINT: 'http://c', TIMEOUT: '10s' }, /OTEL_EXPORTER_OTLP_TIMEOUT is "10s"/],
     [{ ENDPOINT: 'http://c', HEADERS: 'a=1,hunter2' }, /entry 2 of OTEL_EXPORTER_OTLP_HEADERS/],

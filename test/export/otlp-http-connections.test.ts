@@ -3,13 +3,14 @@
 import { createServer } from 'node:http'
 import { expect, test } from 'vitest'
 import type { Destination } from '../../src/export/destination.ts'
-import { openOtlpHttp, type SendResult } from '../../src/export/otlp-http.ts'
+import { openOtlpHttp } from '../../src/export/otlp-http.ts'
+import type { SendResult } from '../../src/export/sender.ts'
 import { Sink } from '../support/sink.ts'
 
 const destination: Destination = {
   name: 'backend',
   url: '',
-  json: false,
+  protocol: 'http/protobuf',
   headers: {},
   gzip: false,
   timeoutMs: 30_000,

@@ -2,13 +2,14 @@ import { gunzipSync } from 'node:zlib'
 import nock from 'nock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Destination } from '../../src/export/destination.ts'
-import { openOtlpHttp, type SendResult } from '../../src/export/otlp-http.ts'
+import { openOtlpHttp } from '../../src/export/otlp-http.ts'
+import type { SendResult } from '../../src/export/sender.ts'
 import { oracle, spansOfJson, spansOfProtobuf } from '../support/otlp.ts'
 
 const destination: Destination = {
   name: 'backend',
   url: 'http://backend.test:4318/v1/traces',
-  json: false,
+  protocol: 'http/protobuf',
   headers: {},
   gzip: false,
   timeoutMs: 5_000,
@@ -169,7 +170,7 @@ describe('against a simulated backend', () => {
     nock('http://backend.test:4318', { reqheaders: { 'content-type': 'application/json' } })
       .post('/v1/traces', (sent: unknown) => ((body = sent), true))
       .reply(200, '{}', { 'content-type': 'application/json' })
-    expect(await send({ json: true })).toEqual({ kind: 'delivered', partial: null })
+    expect(await send({ protocol: 'http/json' })).toEqual({ kind: 'delivered', partial: null })
     expect(spansOfJson(JSON.stringify(body))).toEqual(spansOfProtobuf(request))
   })
 })

@@ -53,6 +53,7 @@ class Program {
 /** A Subspan that serves. */
 export class SubspanProcess extends Program {
   otlpUrl = ''
+  otlpGrpcUrl = ''
   apiUrl = ''
 
   private constructor(settings: Readonly<Record<string, string>>, environment: Record<string, string>) {
@@ -71,7 +72,13 @@ export class SubspanProcess extends Program {
     settings: Readonly<Record<string, string>> = {},
   ): Promise<SubspanProcess> {
     const started = new SubspanProcess(
-      { 'data.dir': dataDir, 'receivers.otlpHttp.port': '0', 'api.port': '0', ...settings },
+      {
+        'data.dir': dataDir,
+        'receivers.otlpHttp.port': '0',
+        'receivers.otlpGrpc.port': '0',
+        'api.port': '0',
+        ...settings,
+      },
       destination === null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: destination },
     )
     await Promise.race([
@@ -81,6 +88,7 @@ export class SubspanProcess extends Program {
       until(() => /goes to/.test(started.stderr)),
     ])
     started.otlpUrl = /spans +(http:\S+)\/v1\/traces/.exec(started.stderr)?.[1] ?? ''
+    started.otlpGrpcUrl = /spans +(http:\S+) \(OTLP\/gRPC\)/.exec(started.stderr)?.[1] ?? ''
     started.apiUrl = /captures +(http:\S+)\/api\//.exec(started.stderr)?.[1] ?? ''
     return started
   }

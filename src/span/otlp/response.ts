@@ -4,7 +4,15 @@ import { ByteWriter, halvesOf, utf8Of } from '../../base/bytes.ts'
 import { Failure } from '../../base/failure.ts'
 import { FieldCursor } from '../protobuf.ts'
 import { messageFromJson } from './json-reader.ts'
-import { PARTIAL_SUCCESS, RPC_STATUS, TRACE_RESPONSE } from './schema.ts'
+import {
+  ANY,
+  DURATION,
+  PARTIAL_SUCCESS,
+  RETRY_INFO,
+  RPC_STATUS,
+  STATUS_WITH_DETAILS,
+  TRACE_RESPONSE,
+} from './schema.ts'
 import { writeText } from './write.ts'
 
 /** Said by a receiver that took a request but not all of it, or that has a warning (`rejectedSpans` 0). */
@@ -54,6 +62,62 @@ export function encodeStatus(json: boolean, status: RpcStatus): Uint8Array {
   }
   writeText(out, 0x12, message)
   return out.take()
+}
+
+const RETRY_INFO_TYPE = 'type.googleapis.com/google.rpc.RetryInfo'
+
+/** A google.rpc.Status that says after how many seconds to try again, for `grpc-status-details-bin`. */
+export function encodeRetryStatus(status: RpcStatus, seconds: number): Uint8Array {
+  const out = new ByteWriter(128)
+  out.raw(encodeStatus(false, status))
+  out.byte(0x1a)
+  const detail = out.beginPart()
+  writeText(out, 0x0a, RETRY_INFO_TYPE)
+  out.byte(0x12)
+  const info = out.beginPart()
+  out.byte(0x0a)
+  const delay = out.beginPart()
+  out.byte(0x08)
+  out.varint(Math.max(0, Math.ceil(seconds)))
+  out.endPart(delay)
+  out.endPart(info)
+  out.endPart(detail)
+  return out.take()
+}
+
+/** Milliseconds after which a google.rpc.Status of `grpc-status-details-bin` says to try again; null when it does not. Never throws. */
+export function retryDelayMs(status: Uint8Array): number | null {
+  try {
+    const details = new FieldCursor(status, 0, status.length, STATUS_WITH_DETAILS)
+    while (details.next()) {
+      if (details.field !== 3) continue
+      let type = ''
+      let value = new FieldCursor(status, details.to, details.to, RETRY_INFO)
+      const detail = new FieldCursor(status, details.from, details.to, ANY)
+      while (detail.next()) {
+        if (detail.field === 1) type = detail.text()
+        else if (detail.field === 2) value = new FieldCursor(status, detail.from, detail.to, RETRY_INFO)
+      }
+      if (type.endsWith('/google.rpc.RetryInfo')) return delayMs(status, value)
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) throw thrown
+  }
+  return null
+}
+
+/** RetryInfo without a delay says: at once. */
+function delayMs(status: Uint8Array, info: FieldCursor): number {
+  let ms = 0
+  while (info.next()) {
+    if (info.field !== 1) continue
+    const duration = new FieldCursor(status, info.from, info.to, DURATION)
+    while (duration.next()) {
+      if (duration.field === 1) ms += Number(BigInt.asIntN(64, duration.big())) * 1_000
+      else if (duration.field === 2) ms += (duration.low | 0) / 1e6
+    }
+  }
+  return Math.max(0, ms)
 }
 
 /**

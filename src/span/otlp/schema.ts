@@ -216,3 +216,25 @@ export const RPC_STATUS: MessageSchema = new Message('google.rpc.Status', [
   [1, 'code', 'int32'],
   [2, 'message', 'string'],
 ])
+
+/**
+ * google.rpc.Status as it comes in `grpc-status-details-bin`, with the one kind of detail that OTLP knows. Apart from `RPC_STATUS`, for
+ * in JSON details have another form.
+ */
+const duration = new Message('google.protobuf.Duration', [
+  [1, 'seconds', 'int64'],
+  [2, 'nanos', 'int32'],
+])
+export const DURATION: MessageSchema = duration
+const retryInfo = new Message('google.rpc.RetryInfo', [[1, 'retry_delay', 'message', duration]])
+export const RETRY_INFO: MessageSchema = retryInfo
+const any = new Message('google.protobuf.Any', [
+  [1, 'type_url', 'string'],
+  [2, 'value', 'bytes'],
+])
+export const ANY: MessageSchema = any
+export const STATUS_WITH_DETAILS: MessageSchema = new Message('google.rpc.Status', [
+  [1, 'code', 'int32'],
+  [2, 'message', 'string'],
+  [3, 'details', 'message[]', any],
+])

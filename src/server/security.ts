@@ -1,0 +1,94 @@
+// security.ts: who may use a door: TLS, certificates of clients, bearer tokens.
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createSecureContext } from 'node:tls'
+import { Failure, messageOf } from '../base/failure.ts'
+
+/** What is configured for a door; all of it may be empty. */
+export interface SecurityOptions {
+  /** PEM files; with both the door speaks TLS. */
+  readonly certFile: string
+  readonly keyFile: string
+  /** PEM file of the authorities of which clients must show a certificate; empty: they need none. */
+  readonly clientCaFile: string
+  /** Tokens, one of which every request must bear; empty: none is asked for. */
+  readonly tokens: readonly string[]
+}
+
+/** What a door needs for TLS. */
+export interface TlsMaterial {
+  readonly cert: Buffer
+  readonly key: Buffer
+  readonly clientCa: Buffer | null
+}
+
+/** How a door is guarded. */
+export interface Security {
+  readonly tls: TlsMaterial | null
+  readonly tokens: Tokens
+}
+
+/** The tokens of a door. Only their hashes are kept and compared, in a time that tells nothing of them. */
+export class Tokens {
+  private readonly hashes: readonly Buffer[]
+
+  constructor(tokens: readonly string[]) {
+    this.hashes = tokens.map(hashOf)
+  }
+
+  /** Whether tokens are asked for. */
+  get asked(): boolean {
+    return this.hashes.length > 0
+  }
+
+  /** @param header `authorization` as it came */
+  allow(header: string | undefined): boolean {
+    if (!this.asked) return true
+    const token = /^bearer +([^ ]+) *$/i.exec(header ?? '')?.[1]
+    if (token === undefined) return false
+    const hash = hashOf(token)
+    return this.hashes.map((known) => timingSafeEqual(known, hash)).includes(true)
+  }
+}
+
+/** A door that is open to all that reach it. */
+export const OPEN: Security = { tls: null, tokens: new Tokens([]) }
+
+/**
+ * Reads the files of a door.
+ *
+ * @param option the door in the configuration, for messages: `receivers.otlpHttp`
+ * @throws Failure CONFIG for files that cannot be read or used
+ */
+export async function openSecurity(options: SecurityOptions, option: string): Promise<Security> {
+  const { certFile, keyFile, clientCaFile } = options
+  const tokens = new Tokens(options.tokens)
+  if (certFile === '') return { tls: null, tokens }
+  const tls = {
+    cert: await pem(certFile, `${option}.certFile`),
+    key: await pem(keyFile, `${option}.keyFile`),
+    clientCa: clientCaFile === '' ? null : await pem(clientCaFile, `${option}.clientCaFile`),
+  }
+  try {
+    createSecureContext({ cert: tls.cert, key: tls.key, ...(tls.clientCa === null ? {} : { ca: tls.clientCa }) })
+  } catch (thrown) {
+    throw new Failure(
+      'CONFIG',
+      `the certificate ${certFile} and the key ${keyFile} of ${option} cannot be used together (${messageOf(thrown)}): give PEM files that belong to each other.`,
+    )
+  }
+  return { tls, tokens }
+}
+
+async function pem(file: string, option: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (thrown) {
+    throw new Failure('CONFIG', `${option} is ${file}, which cannot be read (${messageOf(thrown)}).`)
+  }
+}
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
