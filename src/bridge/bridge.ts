@@ -8,6 +8,7 @@ import { Failure, messageOf } from '../base/failure.ts'
 import { TraceBudget } from '../enrich/budget.ts'
 import { selectSpans } from '../span/otlp/rewrite.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
+import { withOwnBytes } from '../span/otlp/rows.ts'
 import type { ProcessIdentity, SpanTable } from '../span/span.ts'
 import type { Announcement } from './announcements.ts'
 import type { CaptureView } from './capture-view.ts'
@@ -84,7 +85,7 @@ export class Bridge implements Recorder {
   // ------------------------------------------------------------------------------------------------ spans in
 
   /**
-   * Takes one OTLP protobuf trace request; resolves when its spans are on disk.
+   * Takes one OTLP protobuf trace request; resolves when its spans are on disk. Nothing of the bytes is kept after that.
    *
    * @throws Failure SPANS_MALFORMED, BODY_TOO_LARGE, OVERLOADED, STORE; then nothing was taken
    */
@@ -128,7 +129,7 @@ export class Bridge implements Recorder {
         if (rows === undefined) rowsOf.set(process, (rows = new Uint8Array(table.length)))
         rows[row] = 1
       }
-      for (const rows of rowsOf.values()) parts.push(part(table, rows))
+      for (const rows of rowsOf.values()) parts.push(ownPart(table, rows))
       out = outRows.includes(1) ? part(table, outRows) : null
     }
     this.makeRoom(parts)
@@ -554,6 +555,12 @@ function namesAny(capture: KnownCapture, table: SpanTable): boolean {
 function part(table: SpanTable, rows: Uint8Array): SpanTable {
   const bytes = selectSpans(table, rows)
   return bytes === table.bytes ? table : scanTraceRequest(bytes)
+}
+
+/** The same, on bytes of its own: the sender's are given back when they are on disk. */
+function ownPart(table: SpanTable, rows: Uint8Array): SpanTable {
+  const own = part(table, rows)
+  return own === table ? withOwnBytes(table) : own
 }
 
 /** The decision, where there is one. */

@@ -104,17 +104,19 @@ async function closed(file: Writable, path: string): Promise<void> {
 
 async function throughService(wanted: string, options: PullCommand, terminal: Terminal): Promise<number> {
   const { seconds, format } = options
-  const api = (options.api ?? configuredApi(options.configFile)).replace(/\/+$/, '')
-  const { id, target } = await ask<Pull>(`${api}/api/v1/captures/pull`, { target: wanted, seconds })
+  const configured = configuredApi(options.configFile)
+  const api = (options.api ?? configured.url).replace(/\/+$/, '')
+  const { token } = configured
+  const { id, target } = await ask<Pull>(`${api}/api/v1/captures/pull`, token, { target: wanted, seconds })
   const address = `${api}/api/v1/captures/${id}`
-  let view = await ask<CaptureView>(address)
+  let view = await ask<CaptureView>(address, token)
   while (view.state === 'pending' || view.state === 'decoding') {
     terminal.status(
       `${view.receiving ? `recording ${seconds} s of` : 'decoding the capture of'} ${escapeControls(target)}: ` +
         `${size(view.fileBytes)}, ${counted(view.tasks.total, 'task')}, ${counted(joinedOf(view), 'span')} joined`,
     )
     await pause(LOOK_EVERY_MS)
-    view = await ask<CaptureView>(address)
+    view = await ask<CaptureView>(address, token)
   }
   terminal.status('')
   if (format === 'json') terminal.write(`${JSON.stringify(view)}\n`)
@@ -122,23 +124,27 @@ async function throughService(wanted: string, options: PullCommand, terminal: Te
   return view.state === 'failed' ? 1 : 0
 }
 
-function configuredApi(configFile: string | null): string {
-  const { host, port } = loadConfig({ file: configFile, environment: process.env, flags: {} }).config.api
+/** Where the service's API is, and a token that it knows. */
+function configuredApi(configFile: string | null): { readonly url: string; readonly token: string | undefined } {
+  const { api } = loadConfig({ file: configFile, environment: process.env, flags: {} }).config
+  const { host, port, certFile } = api
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+  const scheme = certFile === '' ? 'http' : 'https'
+  return { url: `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`, token: api.tokens[0] }
 }
 
 /** Posts JSON, or gets. @throws Failure with the service's own sentence */
-async function ask<T>(address: string, body?: object): Promise<T> {
+async function ask<T>(address: string, token: string | undefined, body?: object): Promise<T> {
   let status: number
   let answer: unknown
   try {
-    const response = await fetch(
-      address,
-      body === undefined
-        ? {}
-        : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } },
-    )
+    const response = await fetch(address, {
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+    })
     status = response.status
     answer = await response.json()
   } catch (thrown) {

@@ -4,6 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Transform } from 'node:stream'
 import { createGunzip, createInflate } from 'node:zlib'
 import { Failure, messageOf } from '../base/failure.ts'
+import { BodyPool } from './body-pool.ts'
+import { leaveBehind } from './young-garbage.ts'
 
 /** Limits of one body. */
 export interface BodyLimits {
@@ -92,7 +94,8 @@ export function checkAnnounced(request: IncomingMessage, limits: BodyLimits): vo
 }
 
 /**
- * Reads and unpacks a whole body and hands it to `use`; its bytes count against the budget until `use` is done.
+ * Reads and unpacks a whole body and hands it to `use`; its bytes count against the budget until `use` is done, and are used for another
+ * body then: who wants to keep them copies them.
  *
  * @throws Failure BODY_TOO_LARGE, BODY_COMPRESSION, MEDIA_TYPE, OVERLOADED, REQUEST (the client went away), and what `use` throws
  */
@@ -109,17 +112,24 @@ export async function withBody<T>(
     budget.take(bytes)
     taken += bytes
   }
+  const whole = new Whole(Number(request.headers['content-length'] ?? 0))
   try {
-    const sent = await readAll(request, limits, take)
+    const sent = await readAll(request, whole, limits, take)
     return await use(encoding === 'identity' ? sent : await unpackAll(sent, encoding, limits, take))
   } finally {
+    whole.release()
     budget.give(taken)
+    leaveBehind(taken)
   }
 }
 
-function readAll(request: IncomingMessage, limits: BodyLimits, take: (bytes: number) => void): Promise<Uint8Array> {
+function readAll(
+  request: IncomingMessage,
+  whole: Whole,
+  limits: BodyLimits,
+  take: (bytes: number) => void,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const whole = Whole.of(request)
     let length = 0
     const fail = (failure: Failure): void => {
       request.removeAllListeners('data')
@@ -151,23 +161,23 @@ function readAll(request: IncomingMessage, limits: BodyLimits, take: (bytes: num
   })
 }
 
+const pool = new BodyPool()
+
 /** Memory that a body gets at its first bytes, if it announces so much; later four times what has come. */
 const FIRST_ROOM_BYTES = 1 << 20
 
 /** A body that is announced with its length is put together as its chunks come: then they are still in the processor's cache. */
 class Whole {
   private at = 0
-  private into: Buffer | null = null
+  private into: Uint8Array | null = null
   private readonly chunks: Uint8Array[] = []
+  private released = false
 
   /** @param announced bytes, as its header says and no limit forbids; 0 when it says none */
   constructor(private readonly announced: number) {}
 
-  static of(request: IncomingMessage): Whole {
-    return new Whole(Number(request.headers['content-length'] ?? 0))
-  }
-
   add(chunk: Uint8Array): void {
+    if (this.released) return
     // A body of one chunk is that chunk.
     if (this.into === null && (chunk.length >= this.announced || this.announced === 0)) {
       this.chunks.push(chunk)
@@ -176,12 +186,22 @@ class Whole {
     const end = this.at + chunk.length
     if (this.into === null || end > this.into.length) {
       // Memory is taken for bytes that come, not because somebody announces them.
-      const grown = Buffer.allocUnsafeSlow(Math.min(this.announced, Math.max(FIRST_ROOM_BYTES, 4 * end)))
-      if (this.into !== null) grown.set(this.into)
+      const grown = pool.take(Math.min(this.announced, Math.max(FIRST_ROOM_BYTES, 4 * end)))
+      if (this.into !== null) {
+        grown.set(this.into.subarray(0, this.at))
+        pool.give(this.into)
+      }
       this.into = grown
     }
     this.into.set(chunk, this.at)
     this.at = end
+  }
+
+  /** Its memory is used for another body from now on. */
+  release(): void {
+    if (this.into !== null) pool.give(this.into)
+    this.into = null
+    this.released = true
   }
 
   bytes(): Uint8Array {

@@ -24,6 +24,7 @@ import type { BodyBudget } from './body.ts'
 import { cannotListen, type Listener, type ListenOptions, urlOf } from './listen.ts'
 import type { Security } from './security.ts'
 import { type Refusal, refusalOf } from './status.ts'
+import { leaveBehind } from './young-garbage.ts'
 
 /** What the door needs. */
 export interface OtlpGrpcDoor {
@@ -120,6 +121,7 @@ async function take(door: OtlpGrpcDoor, request: Buffer, callback: sendUnaryData
     callback({ code, details: refusal.message, metadata: detailsOf(refusal) })
   } finally {
     budget.give(taken)
+    leaveBehind(taken)
     count(door, code)
   }
 }

@@ -21,7 +21,7 @@ const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
 /** What the door needs. */
 export interface OtlpHttpDoor {
   /**
-   * Takes the spans of one OTLP protobuf trace request; resolves when they are on disk.
+   * Takes the spans of one OTLP protobuf trace request; resolves when they are on disk. The bytes are used for another request then.
    *
    * @throws Failure SPANS_MALFORMED, OVERLOADED, STORE
    */

@@ -91,6 +91,10 @@ export class OutgoingReader {
         sequence = segment.first
         continue
       }
+      // What will not fit is not read only to be read again for the next batch.
+      if (found.length > 0 && this.sizeOf(sequence) > maxBytes - bytes) {
+        return { requests: await this.bodiesOf(found), through: sequence - 1, oldestMs }
+      }
       const stretch = await this.read(segment, sequence, Math.min(until, segment.last), maxBytes - bytes)
       for (; sequence <= stretch.last; sequence++) {
         const entry = this.entryIn(stretch, segment, sequence)
