@@ -216,7 +216,7 @@ describe('destinations', () => {
     ],
     [
       'destinations:\n  - endpoint: http://a\n    protocol: thrift\n',
-      /\.yaml:3:5: destinations\.0\.protocol is "grpc": none of http\/protobuf, http\/json/,
+      /\.yaml:3:5: destinations\.0\.protocol is "thrift": none of http\/protobuf, http\/json, grpc/,
     ],
     ['destinations:\n  - name: a\n', /\.yaml:2:5: destinations\.0\.endpoint is missing/],
     [
