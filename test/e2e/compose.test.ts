@@ -71,8 +71,10 @@ describe('docker-compose.yml', () => {
   })
 
   test('publishes ports on loopback only, those of Subspan as they are', () => {
-    const { otlpHttp } = DEFAULTS.receivers
-    expect(subspan.ports).toEqual([otlpHttp.port, DEFAULTS.api.port].map((port) => `127.0.0.1:${port}:${port}`))
+    const { otlpGrpc, otlpHttp } = DEFAULTS.receivers
+    expect(subspan.ports).toEqual(
+      [otlpGrpc.port, otlpHttp.port, DEFAULTS.api.port].map((port) => `127.0.0.1:${port}:${port}`),
+    )
     for (const { ports = [] } of Object.values(services)) {
       expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([])
     }
@@ -127,7 +129,9 @@ describe('the Dockerfile', () => {
     expect(config.receivers.otlpHttp.host).toBe('0.0.0.0')
     expect(config.api.host).toBe('0.0.0.0')
     expect(last).toContain(`VOLUME ${config.data.dir}`)
-    expect(last).toContain(`EXPOSE ${config.receivers.otlpGrpc.port} ${config.receivers.otlpHttp.port} ${config.api.port}`)
+    expect(last).toContain(
+      `EXPOSE ${config.receivers.otlpGrpc.port} ${config.receivers.otlpHttp.port} ${config.api.port}`,
+    )
   })
 
   test("the example's runs without root as well", () => {
