@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds what the end-to-end suite runs Subspan with, from source, through the Go module proxy: Jaeger, the OpenTelemetry
-# Collector, and the service of examples/go. The first time takes 5 to 15 minutes on two processors; what is there is left alone.
+# Collector, the service of examples/go, and a sender with the SDK for Go. The first time takes 5 to 15 minutes on two processors; what is there is left alone.
 #
-# Usage: build.sh FOLDER [jaeger|otelcol|messages]...      all three when none is named
+# Usage: build.sh FOLDER [jaeger|otelcol|messages|sdkspans]...      all of them when none is named
 #
 # Prints nothing to standard output; needs Go in PATH.
 set -eu
@@ -45,7 +45,11 @@ messages() { # always: Go knows by itself what has changed
   (cd "$here/../../../examples/go" && go build -o "$folder/messages" ./messages)
 }
 
-[ $# -gt 0 ] || set -- jaeger otelcol messages
+sdkspans() {
+  (cd "$here/sdkspans" && go build -o "$folder/sdkspans" .)
+}
+
+[ $# -gt 0 ] || set -- jaeger otelcol messages sdkspans
 for part in "$@"; do
   "$part"
 done
