@@ -268,7 +268,7 @@ export const DEFAULTS: SubspanConfig = {
   api: { host: '127.0.0.1', port: 6061, allowedHosts: [], ...OPEN_DOOR },
   hold: { mode: 'auto', maxMs: 8 * MS.s, maxBytes: 256 * BYTES.MiB },
   join: { keepMs: 10 * MS.m, keepBytes: 512 * BYTES.MiB, namePatterns: [] },
-  late: { enabled: true, maxAgeMs: 10 * MS.m, keepBytes: 128 * BYTES.MiB },
+  late: { enabled: true, maxAgeMs: 10 * MS.m, keepBytes: 96 * BYTES.MiB },
   enrich: { mode: 'both', maxChildrenPerSpan: 16, maxChildrenPerTrace: 500, maxBytesPerTrace: 256 * BYTES.KiB },
   captures: { maxBytes: 512 * BYTES.MiB, keepBytes: 4 * BYTES.GiB, idleTimeoutMs: 60 * MS.s },
   pull: { targets: [], maxLengthMs: 1 * MS.m, timeoutMs: 30 * MS.s, maxAtATime: 4 },

@@ -63,7 +63,7 @@ export async function listenOtlpGrpc(
     'grpc.max_receive_message_length': door.maxMessageBytes,
     'grpc.max_concurrent_streams': MAX_STREAMS,
     'grpc-node.flow_control_window': FLOW_WINDOW_BYTES,
-    interceptors: [guard(door, (header) => tokens.allow(header))],
+    interceptors: tokens.asked ? [guard(door, tokens)] : [],
   })
   const method = {
     path: EXPORT,
@@ -126,33 +126,23 @@ async function take(door: OtlpGrpcDoor, request: Buffer, callback: sendUnaryData
   }
 }
 
-/** Refuses calls by their first headers, before their message is read: strangers, and all when there is no room. */
-function guard(door: OtlpGrpcDoor, allow: (header: string | undefined) => boolean): ServerInterceptor {
+/** Refuses strangers by the first headers of a call, before its message is read. */
+function guard(door: OtlpGrpcDoor, tokens: Security['tokens']): ServerInterceptor {
   return (_method, call) => {
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
-        const refusal = refusalAtTheDoor(metadata)
-        if (refusal === null) {
+        if (tokens.allow(metadata.get('authorization')[0]?.toString())) {
           next(metadata)
           return
         }
-        count(door, refusal.grpc)
-        call.sendStatus({ code: refusal.grpc, details: refusal.message, metadata: detailsOf(refusal) })
+        const { grpc, message } = refusalOf(
+          new Failure('TOKEN', 'the call has no bearer token that is known here: send authorization: Bearer ….'),
+        )
+        count(door, grpc)
+        call.sendStatus({ code: grpc, details: message })
       })
       .build()
     return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build())
-  }
-
-  function refusalAtTheDoor(metadata: Metadata): Refusal | null {
-    try {
-      if (!allow(metadata.get('authorization')[0]?.toString())) {
-        throw new Failure('TOKEN', 'the call has no bearer token that is known here: set authorization to one.')
-      }
-      door.budget.take(0)
-      return null
-    } catch (thrown) {
-      return refusalOf(thrown)
-    }
   }
 }
 
