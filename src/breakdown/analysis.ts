@@ -55,6 +55,9 @@ const MAX_OPEN_REGIONS = 1_000
 const MOST_STAYS_TAKEN_UP = 16
 const MOST_STAYS_RETURNED = 256
 
+/** Lost stretches that are told one by one. */
+const STRETCHES_TOLD = 8
+
 /** How a goroutine came to be known. */
 const Born = {
   /** It was there before the capture, or before events of it were lost: it may end regions whose begin nobody saw. */
@@ -100,6 +103,11 @@ export class CaptureAnalysis {
   /** Tasks that ended and wait for their surroundings, in the order of their ends. */
   private ended: TaskState[] = []
   private syncNs = 0
+  /** Number of the generation in hand. */
+  private generation = 0
+  /** Tasks handed over, task 0 aside, and those of them that lie in lost stretches. */
+  private handedOver = 0
+  private partialTasks = 0
   private nowNs = 0
 
   private readonly scratchPath = new PathScratch()
@@ -183,6 +191,7 @@ export class CaptureAnalysis {
     const left = this.tasks.all()
     for (const task of left) if (task.id !== 0) this.handOver(task)
     for (const task of left) if (task.id === 0) this.handOver(task)
+    this.tellLost()
     const { backward } = this.states
     if (backward.count > 0) {
       problems.add(
@@ -193,6 +202,20 @@ export class CaptureAnalysis {
       )
     }
     return info
+  }
+
+  /** Sums up what is missing: when, and of how many tasks. */
+  private tellLost(): void {
+    const { lost, problems } = this.decoder
+    if (lost.length === 0) return
+    problems.add('EVENTS_LOST', null, () => {
+      const first = lost.slice(0, STRETCHES_TOLD).map(({ startNs, endNs }) => {
+        const end = Math.max(startNs, Math.min(endNs, this.nowNs))
+        return `${(startNs / 1e6).toFixed(3)} to ${(end / 1e6).toFixed(3)} ms`
+      })
+      const more = lost.length > first.length ? ` and ${lost.length - first.length} more stretches` : ''
+      return `events are missing from ${first.join(', ')}${more} of ${(this.nowNs / 1e6).toFixed(3)} ms: ${this.partialTasks.toLocaleString('en-US')} of ${this.handedOver.toLocaleString('en-US')} tasks lie in them, wholly or in part, and are marked as partial; what others say is whole.`
+    })
   }
 
   // ------------------------------------------------------------------------------------------------ events
@@ -342,6 +365,7 @@ export class CaptureAnalysis {
           break
         case Ev.Sync:
           this.syncNs = t
+          this.generation = a[i]
           break
       }
     }
@@ -502,16 +526,30 @@ export class CaptureAnalysis {
     if (stack === 0) return false
     const known = this.systemOfStack.get(stack)
     if (known !== undefined) return known === 1
+    this.checkStack(stack)
     const root = this.stackTable?.rootFunction(stack) ?? ''
     const runtime = root.startsWith('runtime.') && root !== 'runtime.main'
     this.systemOfStack.set(stack, runtime ? 1 : 0)
     return runtime
   }
 
+  /** Tells of a stack that is in no table. */
+  private checkStack(stack: number): void {
+    if (this.stackTable?.has(stack) !== false) return
+    this.decoder.problems.add(
+      'UNKNOWN_STACK',
+      null,
+      () =>
+        `stack ${stack} is not in the table of ${(this.stackTable?.size ?? 0).toLocaleString('en-US')} stacks of generation ${this.generation}, which begins at ${(this.syncNs / 1e6).toFixed(3)} ms: what happened there is kept, where in the program is not known. Tables come last, a cut loses them first.`,
+    )
+  }
+
   private stackRow(stack: number): number {
     if (!this.stacks || stack === 0) return NONE
     let row = this.rowOfStack.get(stack)
     if (row === undefined) {
+      // Where it is the runtime's that is asked first, it was told there.
+      if (!this.systemOfStack.has(stack)) this.checkStack(stack)
       row = this.states.stackRow(this.stackTable?.frames(stack) ?? [])
       this.rowOfStack.set(stack, row)
     }
@@ -550,7 +588,7 @@ export class CaptureAnalysis {
       'UNKNOWN_STRING',
       null,
       () =>
-        `string ${id} (a ${what}) is not in its generation's table of ${(this.strings?.size ?? 0).toLocaleString('en-US')} strings: it is shown as empty. Tables come last, a cut loses them first.`,
+        `string ${id} (a ${what}) is not in the table of ${(this.strings?.size ?? 0).toLocaleString('en-US')} strings of generation ${this.generation}, which begins at ${(this.syncNs / 1e6).toFixed(3)} ms: it is shown as empty. Tables come last, a cut loses them first.`,
     )
     return ''
   }
@@ -820,6 +858,11 @@ export class CaptureAnalysis {
       }
     }
     const keep = this.timelines && startNs !== null
+    const partial = this.isPartial(startNs, endNs)
+    if (task.id !== 0) {
+      this.handedOver++
+      if (partial) this.partialTasks++
+    }
     this.sink.task({
       id: task.id,
       parentId: task.parentId,
@@ -835,7 +878,7 @@ export class CaptureAnalysis {
       work,
       timeline: keep ? keepTimeline(scratchPath.timeline) : null,
       ranges: keep ? keepRanges(scratchPath.ranges) : null,
-      partial: this.isPartial(startNs, endNs),
+      partial,
     })
     for (let region = task.firstRegion; region !== NO_REGION;) {
       const next = this.regions.nextOfTask[region]

@@ -16,6 +16,7 @@ export type CaptureProblemCode =
   | 'CAPTURE_MALFORMED' // bytes that no Go runtime writes
   | 'BATCH_DAMAGED' // the rest of one batch was skipped
   | 'GENERATION_INCOMPLETE' // tables or the end mark of a generation are missing
+  | 'EVENTS_LOST' // the stretches of which events are missing, and how many tasks lie in them
   | 'ORDER_FORCED' // events fit no order: one was taken all the same
   | 'STATE_CONFLICT' // an event contradicts what was known of a goroutine, processor or thread
   | 'UNKNOWN_STRING'

@@ -43,6 +43,9 @@ export class Ordering {
   /** Nanoseconds of the origin on the trace clock. */
   originNs = 0n
   private readonly lostTimes = new LostTimes()
+  /** Starts of the generation in hand and of the one before. */
+  private startNs = 0
+  private previousStartNs = 0
 
   private originUnits = -1
   private generations = 0
@@ -98,6 +101,8 @@ export class Ordering {
     this.block.length = 0
     const startNs = this.relativeNs(generation, generation.minTimeUnits)
     const beforeNs = Math.max(0, this.lastNs)
+    this.previousStartNs = this.startNs
+    this.startNs = startNs
     this.tell(Ev.Sync, startNs, -1, -1, -1, generation.number, 0)
     // Threads write their batches out when they are full: what is missing may lie anywhere in the generation.
     const lost = { startNs, endNs: Infinity }
@@ -155,6 +160,13 @@ export class Ordering {
     }
   }
 
+  /** The event at a time contradicts what came before it: events are missing, nobody knows exactly where. */
+  private doubt(timeNs: number): void {
+    const from = this.model.contradicted === 'before' ? this.previousStartNs : this.startNs
+    this.model.contradicted = 'no'
+    this.lostTimes.add(from, Math.max(from, timeNs))
+  }
+
   /**
    * The earliest head has to wait for another thread: tries the others in order of time. When none can go on, an event was lost, and
    * the earliest is taken all the same.
@@ -166,6 +178,8 @@ export class Ordering {
       if (this.take(generation, heads, heap.cursorAt(index), index, false)) return
     }
     const cursor = heap.cursorAt(0)
+    // What it waits for was told, by some thread, between the generation's begin and now.
+    this.lostTimes.add(this.startNs, Math.max(this.startNs, heap.time[cursor]))
     this.problems.add('ORDER_FORCED', generation.byteOffset + heads.at[cursor], () => {
       const time = (heap.time[cursor] / 1e6).toFixed(3)
       return `no thread of generation ${generation.number} can go on at ${time} ms: ${eventName(heads.kind[cursor])} waits for an event that never comes (lost batches, or the capture was cut). It is taken as it stands; times around it are right, what the goroutine did before may be missing.`
@@ -286,6 +300,7 @@ export class Ordering {
           // ---- Everything else, and everything odd. ----
           const result = model.advance(kind, thread, a0, a1, a2, a3, at, forcing)
           forcing = false
+          if (model.contradicted !== 'no') this.doubt(time)
           if (result === Advance.wait) {
             if (taken) {
               // The run got this far: this event is the cursor's head now, and still the earliest.

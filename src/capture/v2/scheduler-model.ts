@@ -634,10 +634,18 @@ export class SchedulerModel {
 
   // ---- contradictions ----
 
+  /**
+   * Whether an event contradicted what came before, and where events must be missing: in its own generation, or, when the first word of it on a
+   * goroutine or processor is at odds with the last word of an earlier one, before it. For the caller to clear.
+   */
+  contradicted: 'no' | 'here' | 'before' = 'no'
+
   /** Notes that an event contradicts what came before. */
   private conflict(kind: number, what: string): void {
     const { generation, at } = this
     if (generation === null) return
+    const announces = kind === Ev.GoStatus || kind === Ev.GoStatusStack || kind === Ev.ProcStatus
+    this.contradicted = announces || this.contradicted === 'before' ? 'before' : 'here'
     this.problems.add('STATE_CONFLICT', generation.byteOffset + at, () => {
       const offset = (generation.byteOffset + at).toLocaleString('en-US')
       return `${eventName(kind)} before byte ${offset} (generation ${generation.number}) contradicts what came before: ${what}. The event's own word is taken; events before it may be missing.`
