@@ -419,9 +419,14 @@ export class CaptureAnalysis {
 
   // ------------------------------------------------------------------------------------------------ goroutines
 
-  private create(row: number, id: number, t: number, creator: number, state: number, entryStack: number): void {
+  private create(row: number, id: number, timeNs: number, creator: number, state: number, entryStack: number): void {
     const { states } = this
-    if (states.has(row)) this.finish(row, t)
+    let t = timeNs
+    if (states.has(row)) {
+      // Its end was lost.
+      t = states.hold(row, timeNs)
+      this.finish(row, t)
+    }
     const runtime = this.isRuntime(entryStack)
     const task = creator >= 0 && !runtime ? this.currentTask(creator) : null
     states.begin(row, id, state, t, 0, task === null ? 0 : task.serial)

@@ -282,12 +282,8 @@ export class GoroutineStates {
    * @param sinceNs start of the generation: what was known before it still holds
    */
   distrust(row: number, sinceNs: number): void {
-    if (this.sinceNs[row] < sinceNs) {
-      this.enter(row, GoState.unknown, sinceNs, 0, 0)
-      return
-    }
-    this.stays.distrust(this.stay[row])
-    this.state[row] = GoState.unknown
+    // What it was heard of in its state counts: regions that began there have it in their sums.
+    this.enter(row, GoState.unknown, Math.max(sinceNs, this.toldNs[row]), 0, 0)
   }
 
   /** Lets go of stays before `index`; those that are still open are carried over, their start kept. */

@@ -3,8 +3,6 @@
 // The path of a task is found by walking back from its end (`path.ts`), so the past is kept as far back as open tasks reach, and no
 // further: memory follows the number of open tasks and the load, not the length of the capture.
 
-import { GoState } from './breakdown.ts'
-
 /** Index "none" in the link columns. */
 export const NONE = -1
 
@@ -102,11 +100,6 @@ export class StayLog {
   /** Forgets all rows before `index`. */
   forgetBefore(index: number): void {
     if (index > this.tail) this.tail = Math.min(index, this.top)
-  }
-
-  /** Marks a stay whose state can no longer be trusted, because events of its goroutine were lost. */
-  distrust(index: number): void {
-    if (this.has(index)) this.state[index & this.mask] = GoState.unknown
   }
 
   private grow(): void {

@@ -1,7 +1,7 @@
 // finds.test.ts: what fuzzing found, each as the smallest capture that shows it.
 
 import { describe, expect, test } from 'vitest'
-import { analyse } from '../support/fixtures.ts'
+import { analyse, sumOf } from '../support/fixtures.ts'
 import { checkInvariants } from '../support/invariants.ts'
 import {
   joinBatches,
@@ -155,5 +155,61 @@ describe('what fuzzing found', () => {
         },
       ]),
     )
+  })
+
+  test('two words on the state of a goroutine that contradict each other, in a region: what was heard of it before them counts', () => {
+    const { tasks } = analyse(
+      captureOf([
+        {
+          at: 1000,
+          threads: [
+            [
+              ...runs(1),
+              wireEvent('UserRegionBegin', 50, 0, 1, 0),
+              wireEvent('GoStatus', 20, 1, NONE, 4),
+              wireEvent('GoStatus', 10, 1, 1, 2),
+              wireEvent('UserRegionEnd', 5, 0, 1, 0),
+            ],
+          ],
+        },
+      ]),
+    )
+    const [{ breakdown }] = tasks[0].regions
+    expect(breakdown.execNs).toBeGreaterThanOrEqual(0)
+    expect(sumOf(breakdown)).toBe(breakdown.totalNs)
+  })
+
+  test('a goroutine that is created while it lives, by a clock that is behind: its time goes on where it was', () => {
+    const { tasks } = analyse(
+      captureOf([
+        {
+          at: 1000,
+          threads: [
+            [
+              ...runs(1),
+              wireEvent('GoCreate', 1, 9, 0, 0),
+              wireEvent('GoBlock', 1, 2, 0),
+              wireEvent('GoStart', 100, 9, 1),
+              wireEvent('UserLog', 100, 5, 1, 1, 0),
+            ],
+          ],
+        },
+        {
+          at: 1010,
+          threads: [
+            [],
+            [
+              ...runs(2),
+              wireEvent('GoCreate', 1, 9, 0, 0),
+              wireEvent('GoBlock', 1, 2, 0),
+              wireEvent('GoStart', 1, 9, 1),
+              wireEvent('UserLog', 1, 5, 1, 1, 0),
+            ],
+          ],
+        },
+      ]),
+    )
+    const [first, second] = tasks[0].logs
+    expect(second.timeNs).toBeGreaterThanOrEqual(first.timeNs)
   })
 })

@@ -5,6 +5,7 @@ import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { CaptureDecoder } from '../../src/capture/decode.ts'
+import { Ev } from '../../src/capture/event-types.ts'
 import { countArrayBytes } from './array-bytes.ts'
 import { sumOf } from './fixtures.ts'
 
@@ -61,9 +62,11 @@ export function checkGoTimes(capture: Uint8Array): void {
   const decoder = new CaptureDecoder(
     { goTimes: true },
     {
-      events: ({ length, timeNs, goroutine, processor, thread, a, b, c, stack }) => {
+      events: ({ length, kind, timeNs, goroutine, processor, thread, a, b, c, stack }) => {
         for (let i = 0; i < length; i++) {
-          if (!(timeNs[i] > last)) fail(`Go's time ${timeNs[i]} after ${last}`)
+          // Go's reader puts the beginning of an old capture a nanosecond before its origin.
+          if (!(timeNs[i] > last) && !(last === 0 && i === 1 && kind[0] === Ev.Sync))
+            fail(`Go's time ${timeNs[i]} after ${last}`)
           last = timeNs[i]
           if (goroutine[i] < -1 || processor[i] < -1 || thread[i] < -1) fail('a row below -1')
           if (!Number.isFinite(a[i]) || !Number.isFinite(b[i]) || !Number.isFinite(c[i]) || !(stack[i] >= 0)) {
