@@ -55,6 +55,7 @@ export class WorkerDecoder implements Decoder {
           fail(
             `decoding ${name} did not end within ${deadlineMs / 1000} s and was stopped: record for a shorter time, or raise decode.deadline.`,
           )
+          leave()
         }, deadlineMs)
       }
       if (growth === undefined) begin()

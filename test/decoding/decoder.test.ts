@@ -192,6 +192,22 @@ describe('limits', () => {
     ).rejects.toMatchObject({ code: 'CAPTURE_WORKER', message: expect.stringMatching(message) as unknown })
   })
 
+  test('a worker that hangs is stopped, and does nothing any more', async () => {
+    const counter = file('counter', Buffer.from('0'))
+    const program = `import { writeFileSync } from 'node:fs'; for (let i = 1; ; i++) writeFileSync(${JSON.stringify(counter)}, String(i))`
+    const worker = file('hanging.mjs', Buffer.from(program))
+    await expect(
+      decode(capturePath, { workerUrl: new URL(`file://${worker}`), deadlineMs: 500 }),
+    ).rejects.toMatchObject({
+      code: 'CAPTURE_WORKER',
+      message: expect.stringContaining('did not end within') as unknown,
+    })
+    const later = (): Promise<string> =>
+      new Promise((resolve) => setTimeout(() => resolve(readFileSync(counter, 'utf8')), 250))
+    // It may take a moment to end; then it counts no further. One that lives counts for ever, and this test does not end.
+    while ((await later()) !== (await later()));
+  })
+
   test('stopping ends what runs', async () => {
     const decoder = new WorkerDecoder({
       ...LIMITS,
