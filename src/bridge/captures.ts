@@ -104,6 +104,7 @@ export class Captures {
     const recorded = this.byContent.get(id)
     if (recorded !== undefined) {
       this.ports.files.settled(id)
+      await this.forget(id)
       return { id: recorded, bytes, known: true }
     }
     const before = this.accepting.get(id)
@@ -185,8 +186,7 @@ export class Captures {
     if (decoding === null) {
       failed(cut)
       this.setAside(capture, cut)
-      // What cannot be removed now leaves when others need the room.
-      await this.ports.files.remove(capture.id).catch(() => undefined)
+      await this.forget(capture.id)
       return
     }
     if (cut !== null) {
@@ -435,6 +435,11 @@ export class Captures {
     }
     await this.note(capture, false)
     this.finish(capture)
+  }
+
+  /** Removes a file that nobody needs; one that cannot be removed now leaves when others need the room. */
+  private async forget(id: string): Promise<void> {
+    await this.ports.files.remove(id).catch(() => undefined)
   }
 
   /** Decodes a capture once more. */

@@ -21,6 +21,7 @@ import { listen, type Listener } from '../server/listen.ts'
 import { listenOtlpGrpc } from '../server/otlp-grpc.ts'
 import { otlpHttp } from '../server/otlp-http.ts'
 import { openSecurity } from '../server/security.ts'
+import type { Disk } from '../store/disk.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
 import type { Terminal } from './terminal.ts'
@@ -47,6 +48,8 @@ export interface StartOverrides {
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** The compiled worker, where this file is not compiled itself. */
   readonly workerUrl?: URL
+  /** A file system instead of this machine's. */
+  readonly disk?: Disk
 }
 
 /** Where the configuration of `serve` comes from. */
@@ -229,6 +232,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       clock: systemClock,
       counters,
       log,
+      ...(overrides.disk === undefined ? {} : { disk: overrides.disk }),
     })
     opened.push(() => store.close())
     const decoder = new WorkerDecoder({

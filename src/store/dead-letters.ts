@@ -35,7 +35,7 @@ export class DeadLetters {
   /**
    * Resolves when the letter is on disk.
    *
-   * @throws Failure STORE, OVERLOADED when the disk refuses
+   * @throws Failure STORE when the disk refuses
    */
   add(letter: DeadLetter): Promise<void> {
     const added = this.adding.then(() => this.write(letter))

@@ -177,20 +177,25 @@ export function errorCode(thrown: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
+/** Whether the disk, or what this user may have of it, is full. */
+export function isFull(thrown: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errorCode(thrown))
+}
+
 /** Seconds after which a full disk may have room again. */
 const FULL_DISK_SECONDS = 10
 
 /**
- * What the disk's refusal means to whoever wanted something stored: a full disk is overload, anything else STORE.
+ * What the disk's refusal means to whoever wanted something stored.
  *
  * @param what "the journal could not be written"
  */
 export function diskFailure(thrown: unknown, what: string): Failure {
   if (thrown instanceof Failure) return thrown
   const code = errorCode(thrown)
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isFull(thrown)) {
     return new Failure(
-      'OVERLOADED',
+      'STORE',
       `${what}: the disk is full (${messageOf(thrown)}). Nothing was taken: make room there, or lower store.maxBytes and captures.keepBytes.`,
       FULL_DISK_SECONDS,
     )

@@ -9,7 +9,7 @@ import { Failure, messageOf } from '../base/failure.ts'
 import { utf8Of } from '../base/bytes.ts'
 import type { Clock, Counters, Journal, JournalEntry, Log, NewEntry } from '../bridge/ports.ts'
 import { EntryKind } from '../bridge/ports.ts'
-import { type Disk, diskFailure, type DiskFile, errorCode } from './disk.ts'
+import { type Disk, diskFailure, type DiskFile, errorCode, isFull } from './disk.ts'
 import {
   entryOf,
   FIRST_OF_GROUP,
@@ -72,7 +72,7 @@ const BODY_CHUNK_BYTES = 64 << 10
 /**
  * Opens the journal of a folder: finds all entries, skips what is damaged.
  *
- * @throws Failure STORE, OVERLOADED when the disk refuses; damage never stops it
+ * @throws Failure STORE when the disk refuses; damage never stops it
  */
 export async function openJournal(setup: JournalSetup): Promise<SegmentedJournal> {
   const journal = new SegmentedJournal(setup)
@@ -265,7 +265,7 @@ export class SegmentedJournal implements Journal {
       } catch (thrown) {
         const failure = diskFailure(thrown, `the journal in ${folder} could not be written`)
         // A full disk may have room once delivered segments are gone.
-        if (failure.code === 'OVERLOADED' && tries === 1 && (await this.deleteOldest('space'))) continue
+        if (isFull(thrown) && tries === 1 && (await this.deleteOldest('space'))) continue
         if (this.refusal === null) log.error({ error: messageOf(thrown) }, failure.message)
         this.refusal = { failure, untilMs: clock.nowMs() + REST_MS }
         counters.add('subspan_journal_refused_total', groups.length, { code: failure.code })

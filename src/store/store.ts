@@ -39,7 +39,7 @@ export interface Store {
 /**
  * Opens the data folder.
  *
- * @throws Failure STORE, OVERLOADED when it cannot be used; damage in it never stops a start
+ * @throws Failure STORE when it cannot be used; damage in it never stops a start
  */
 export async function openStore(setup: StoreSetup): Promise<Store> {
   const { dir, destinations, clock, counters, log, disk = nodeDisk } = setup

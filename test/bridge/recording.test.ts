@@ -103,6 +103,7 @@ describe('a recording', () => {
     await fed.finish()
     expect(await flow.capture(long.capture, service)).toMatchObject({ id: fed.live.id, known: true })
     expect(flow.bridge.captureViews()).toHaveLength(1)
+    expect([...flow.files.files.keys()]).toEqual([fed.live.id])
 
     const again = new Flow({}, flow)
     await again.bridge.recover()

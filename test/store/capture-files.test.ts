@@ -125,7 +125,7 @@ describe('what cannot be stored leaves nothing behind:', () => {
   })
 
   test.each([
-    ['write', 'ENOSPC', 'OVERLOADED'],
+    ['write', 'ENOSPC', 'STORE'],
     ['sync', 'EIO', 'STORE'],
     ['create', 'EROFS', 'STORE'],
   ])('%s fails with %s', async (operation, code, failure) => {

@@ -58,7 +58,7 @@ test('a disk that refuses fails that one, not the next', async () => {
   const append = (...given: Parameters<typeof nodeDisk.append>) =>
     failing ? Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' })) : nodeDisk.append(...given)
   const letters = await lettersIn(folder, 2_000, { ...nodeDisk, append })
-  await expect(letters.add(letter)).rejects.toMatchObject({ code: 'OVERLOADED' })
+  await expect(letters.add(letter)).rejects.toMatchObject({ code: 'STORE' })
   failing = false
   await letters.add(letter)
   expect(await lines(`${folder}/dead.jsonl`)).toHaveLength(1)

@@ -274,7 +274,7 @@ describe('writing', () => {
   })
 
   test.each([
-    ['ENOSPC', 'OVERLOADED', /disk is full/],
+    ['ENOSPC', 'STORE', /disk is full/],
     ['EROFS', 'STORE', /mounted read-only/],
     ['EACCES', 'STORE', /right to write/],
   ])(

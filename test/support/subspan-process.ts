@@ -61,6 +61,24 @@ export class SubspanProcess extends Program {
     super(['serve', ...flags], environment)
   }
 
+  /** Starts one and waits for nothing. */
+  static spawn(
+    dataDir: string,
+    destination: string | null,
+    settings: Readonly<Record<string, string>> = {},
+  ): SubspanProcess {
+    return new SubspanProcess(
+      {
+        'data.dir': dataDir,
+        'receivers.otlpHttp.port': '0',
+        'receivers.otlpGrpc.port': '0',
+        'api.port': '0',
+        ...settings,
+      },
+      destination === null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: destination },
+    )
+  }
+
   /**
    * Starts one and waits until it takes spans.
    *
@@ -71,16 +89,7 @@ export class SubspanProcess extends Program {
     destination: string | null,
     settings: Readonly<Record<string, string>> = {},
   ): Promise<SubspanProcess> {
-    const started = new SubspanProcess(
-      {
-        'data.dir': dataDir,
-        'receivers.otlpHttp.port': '0',
-        'receivers.otlpGrpc.port': '0',
-        'api.port': '0',
-        ...settings,
-      },
-      destination === null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: destination },
-    )
+    const started = SubspanProcess.spawn(dataDir, destination, settings)
     await Promise.race([
       started.ended.then(({ code, stderr }) => {
         throw new Error(`subspan ended with ${code ?? 'a signal'} instead of serving: ${stderr}`)
