@@ -85,6 +85,11 @@ async function main() {
     env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
+  // Whatever ends this program ends them too.
+  process.once('exit', () => {
+    sink.kill('SIGKILL')
+    subspan.kill('SIGKILL')
+  })
   const url = await firstMatch(subspan.stderr, /spans +(http:\S+)\/v1\/traces/)
   subspan.stderr.resume()
 
