@@ -18,9 +18,10 @@ import {
   type TaskTables,
 } from './breakdown.ts'
 import { GoroutineStates } from './goroutine-states.ts'
-import { forRangesOf, keepRanges, keepTimeline, PathScratch, walkPath } from './path.ts'
+import { forRangesOf, keepRanges, keepTimeline, PathScratch, type PathTask, walkPath, walkPieces } from './path.ts'
 import { NONE } from './stay-log.ts'
 import { NO_REGION, RegionTable } from './regions.ts'
+import { groupPieces, TaskSummary } from './summary.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
 import { addPart, breakDownWindow } from './window.ts'
 
@@ -36,11 +37,21 @@ export interface AnalysisOptions {
   readonly ticksPerSecond?: number | undefined
 }
 
-/** Takes what an analysis finds. */
-export interface AnalysisSink {
+/** Takes what an analysis finds: tasks as records, or added up. */
+export type AnalysisSink = TaskSink | SummarySink
+
+/** Takes tasks as records. */
+export interface TaskSink {
   /** A task, when it ended and its surroundings are decoded, or at the capture's end. Task 0 comes last. */
   task(task: TaskRecord): void
   /** Everything that ended a little before this time was handed over. */
+  decodedUntil?(traceNs: number): void
+}
+
+/** Takes tasks added up; no record is made, and no text decoded, that it does not need. */
+export interface SummarySink {
+  /** As `TaskSink.task`. The summary is filled again for the next task. */
+  summary(task: TaskSummary): void
   decodedUntil?(traceNs: number): void
 }
 
@@ -102,24 +113,35 @@ export class CaptureAnalysis {
   private marks: { readonly timeNs: number; readonly top: number }[] = []
   /** Tasks that ended and wait for their surroundings, in the order of their ends. */
   private ended: TaskState[] = []
-  private syncNs = 0
+  // -0: the engine makes room for a double at once. A field that holds small whole numbers first and large ones later changes the shape of its
+  // object, and all code that was compiled for the old shape is thrown away.
+  private syncNs = -0
+  private nowNs = -0
   /** Number of the generation in hand. */
   private generation = 0
   /** Tasks handed over, task 0 aside, and those of them that lie in lost stretches. */
   private handedOver = 0
   private partialTasks = 0
-  private nowNs = 0
 
   private readonly scratchPath = new PathScratch()
 
   // Caches over the tables of the generation in hand.
   private strings: StringTable | null = null
   private stackTable: StackTable | null = null
-  private reasonOfString = new Map<number, number>()
+  private readonly reasonOfString = new Map<number, number>()
+  /** Reasons are the first strings of a generation: those below this many are looked up without the map. */
+  private readonly reasonOfLowString = new Int16Array(256).fill(NONE)
   private readonly systemOfStack = new Map<number, number>()
   private readonly rowOfStack = new Map<number, number>()
   private readonly nameOfString = new Map<number, string>()
   private readonly taskOfRowBound: (row: number) => number
+  /** Task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
+  private walked: TaskState | null = null
+  private readonly worksForWalked = (serial: number): boolean =>
+    this.walked !== null && this.tasks.descends(serial, this.walked)
+  private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
+  private readonly summarySink: SummarySink | null
+  private readonly summary = new TaskSummary()
 
   constructor(
     options: AnalysisOptions,
@@ -136,6 +158,7 @@ export class CaptureAnalysis {
     )
     this.tasks = new TaskTable(this.decoder.problems)
     this.taskOfRowBound = (row) => this.serialOf(row)
+    this.summarySink = 'summary' in sink ? sink : null
   }
 
   /** Tables that the rows of task records point into. */
@@ -220,153 +243,87 @@ export class CaptureAnalysis {
 
   // ------------------------------------------------------------------------------------------------ events
 
+  /**
+   * Goes through a block of events.
+   *
+   * Five events of six only bring a goroutine into another state, so the loop has one place where that happens, with what is special to a
+   * kind before and after it: as a call from each kind it was inlined here seven times or, worse, not at all, and then each time that it was
+   * handed became an object. About 40 ns an event, half of it the row in the log of stays.
+   */
   private consume(block: EventBlock): void {
-    const { kind, timeNs, goroutine, processor, a, b, c, stack } = block
+    const { kind, timeNs, goroutine, processor, a, stack } = block
     const { states } = this
     if (block.strings !== this.strings) {
       this.strings = block.strings
       this.stackTable = block.stacks
       this.reasonOfString.clear()
+      this.reasonOfLowString.fill(NONE)
       this.systemOfStack.clear()
       this.rowOfStack.clear()
       this.nameOfString.clear()
     }
     for (let i = 0; i < block.length; i++) {
-      const t = timeNs[i]
-      const g = goroutine[i]
-      switch (kind[i]) {
-        case Ev.GoStart: {
-          const row = a[i]
-          if (states.has(row)) states.enter(row, GoState.running, t, 0, this.serialOf(row))
+      const event = kind[i]
+      let row = goroutine[i]
+      let state: GoState
+      switch (event) {
+        case Ev.GoStart:
+          row = a[i]
+          state = GoState.running
           break
-        }
+        case Ev.GoUnblock:
+          row = a[i]
+          state = GoState.runnable
+          break
         case Ev.GoStop:
-          if (states.has(g)) {
-            if (states.system[g] === 0) this.name(g, stack[i])
-            states.enter(g, GoState.runnable, t, 0, this.serialOf(g))
-          }
+        case Ev.GoSyscallEndBlocked:
+          state = GoState.runnable
           break
         case Ev.GoBlock:
-          if (states.has(g)) {
-            if (states.system[g] === 0) this.name(g, stack[i])
-            const reason = this.reason(a[i])
-            this.letGo(g)
-            states.enter(g, GoState.waiting, t, reason, this.serialOf(g))
-            if (this.stacks && stack[i] !== 0) {
-              const { stays } = states
-              stays.stack[states.stay[g] & stays.mask] = this.stackRow(stack[i])
-            }
-            if (reason === states.foreverReason) this.finish(g, t)
-          }
+          state = GoState.waiting
           break
-        case Ev.GoUnblock: {
-          const row = a[i]
-          if (states.has(row)) {
-            states.wake(row, t, g, g >= 0 ? this.serialOf(g) : 0, this.serialOf(row))
-          }
-          break
-        }
         case Ev.GoSyscallBegin:
-          if (states.has(g)) {
-            if (states.system[g] === 0) this.name(g, stack[i])
-            states.enterSyscall(g, t, processor[i], this.serialOf(g))
-            if (this.stacks && stack[i] !== 0) {
-              const { stays } = states
-              stays.stack[states.stay[g] & stays.mask] = this.stackRow(stack[i])
-            }
-          }
+          state = GoState.syscall
           break
         case Ev.GoSyscallEnd:
-          if (states.has(g)) {
-            states.enter(g, GoState.running, t, 0, this.serialOf(g))
-            states.leaveSyscall(g)
-          }
+          state = GoState.running
           break
-        case Ev.GoSyscallEndBlocked:
-          if (states.has(g)) {
-            states.enter(g, GoState.runnable, t, 0, this.serialOf(g))
-            states.leaveSyscall(g)
-          }
-          break
-        case Ev.GoCreate:
-        case Ev.GoCreateBlocked:
-          this.create(a[i], c[i], t, g, kind[i] === Ev.GoCreate ? GoState.runnable : GoState.waiting, b[i])
-          break
-        case Ev.GoCreateSyscall:
-          this.create(a[i], c[i], t, NONE, GoState.syscall, 0)
-          states.bindSyscall(a[i], processor[i])
-          break
-        case Ev.GoDestroy:
-        case Ev.GoDestroySyscall:
-          this.finish(g, t)
-          break
-        case Ev.GoStatus:
-          if (c[i] >= 0) this.status(a[i], c[i], t, b[i], processor[i], stack[i])
-          else if (stack[i] !== 0 && states.has(a[i]) && states.system[a[i]] === 0 && !this.goTimes) {
-            this.name(a[i], stack[i])
-          }
-          break
-        case Ev.ProcStop:
-          states.processorIdle(processor[i], t, this.taskOfRowBound)
-          break
-        case Ev.ProcSteal:
-          if (b[i] === ProcStatus.syscall) states.processorIdle(a[i], t, this.taskOfRowBound)
-          break
-        case Ev.ProcStatus:
-          if (b[i] === ProcStatus.idle && c[i] !== ProcStatus.idle) states.processorIdle(a[i], t, this.taskOfRowBound)
-          break
-        case Ev.GCMarkAssistBegin:
-          if (states.has(g)) states.beginAssist(g, states.hold(g, t))
-          break
-        case Ev.GCMarkAssistActive:
-          if (states.has(a[i])) states.beginAssist(a[i], states.notBefore(a[i], this.syncNs))
-          break
-        case Ev.GCMarkAssistEnd:
-          if (states.has(g)) states.endAssist(g, states.hold(g, t))
-          break
-        case Ev.STWBegin:
-          if (states.has(g)) states.beginStw(g, this.stwName(a[i]), states.hold(g, t))
-          break
-        case Ev.STWEnd:
-          if (states.has(g)) states.endStw(g, states.hold(g, t))
-          break
-        case Ev.GCSweepBegin:
-          if (states.has(g)) states.beginSweep(g, processor[i], states.hold(g, t))
-          break
-        case Ev.GCSweepActive:
-          if (states.has(g)) states.beginSweep(g, a[i], states.notBefore(g, this.syncNs))
-          break
-        case Ev.GCSweepEnd:
-          states.endSweep(g, processor[i], states.has(g) ? states.hold(g, t) : t)
-          break
-        case Ev.GCBegin:
-          states.gcBegin(t)
-          break
-        case Ev.GCActive:
-          states.gcBegin(this.syncNs)
-          break
-        case Ev.GCEnd:
-          states.gcEnd(t)
-          break
-        case Ev.UserTaskBegin:
-          if (states.has(g)) this.beginTask(g, states.hold(g, t), a[i], b[i], c[i])
-          break
-        case Ev.UserTaskEnd:
-          if (states.has(g)) this.endTask(g, states.hold(g, t), a[i])
-          break
-        case Ev.UserRegionBegin:
-          if (states.has(g)) this.beginRegion(g, states.hold(g, t), a[i], b[i], stack[i])
-          break
-        case Ev.UserRegionEnd:
-          if (states.has(g)) this.endRegion(g, states.hold(g, t), a[i], b[i])
-          break
-        case Ev.UserLog:
-          if (states.has(g)) this.log(g, states.hold(g, t), a[i], b[i], c[i])
-          break
-        case Ev.Sync:
-          this.syncNs = t
-          this.generation = a[i]
-          break
+        case Ev.HeapAlloc:
+        case Ev.ProcStart:
+          continue
+        default:
+          this.consumeRare(block, i)
+          continue
+      }
+      if (!states.has(row)) continue
+      let reason = 0
+      let by = NONE
+      let wakerTask = 0
+      if (event === Ev.GoUnblock) {
+        const waker = goroutine[i]
+        if (waker >= 0) {
+          wakerTask = this.serialOf(waker)
+          if (states.has(waker)) by = states.stay[waker]
+        }
+        states.endWait(row, by, wakerTask)
+      } else {
+        if (states.system[row] === 0) this.name(row, stack[i])
+        if (event === Ev.GoBlock) {
+          reason = this.reason(a[i])
+          this.letGo(row)
+        }
+      }
+      states.enter(row, state, timeNs[i], reason, this.serialOf(row))
+      if (event === Ev.GoUnblock) {
+        states.noteWaker(row, by, wakerTask)
+      } else if (event === Ev.GoBlock) {
+        if (this.stacks) this.keepStack(row, stack[i])
+        if (reason === states.foreverReason) this.finish(row, timeNs[i])
+      } else if (event === Ev.GoSyscallBegin) {
+        states.bindSyscall(row, processor[i])
+        if (this.stacks) this.keepStack(row, stack[i])
+      } else if (event === Ev.GoSyscallEnd || event === Ev.GoSyscallEndBlocked) {
+        states.leaveSyscall(row)
       }
     }
     if (block.length > 0) this.nowNs = Math.max(this.nowNs, timeNs[block.length - 1])
@@ -374,6 +331,101 @@ export class CaptureAnalysis {
     // Handed over as early as may be: what dies young costs the garbage collector nothing.
     this.settle(this.nowNs - SETTLE_NS)
     if (stays.top - stays.tail > MAX_STAYS) states.forgetBefore(stays.top - Math.trunc(MAX_STAYS / 2))
+  }
+
+  /** Annotations and the rarer kinds. Apart, so that the loop over the frequent ones is compiled soon and stays compiled when a new kind turns up. */
+  private consumeRare(block: EventBlock, i: number): void {
+    const { kind, timeNs, goroutine, processor, a, b, c, stack } = block
+    const { states } = this
+    const t = timeNs[i]
+    const g = goroutine[i]
+    switch (kind[i]) {
+      case Ev.UserRegionBegin:
+        if (states.has(g)) this.beginRegion(g, states.hold(g, t), a[i], b[i], stack[i])
+        break
+      case Ev.UserRegionEnd:
+        if (states.has(g)) this.endRegion(g, states.hold(g, t), a[i], b[i])
+        break
+      case Ev.GoCreate:
+      case Ev.GoCreateBlocked:
+        this.create(a[i], c[i], t, g, kind[i] === Ev.GoCreate ? GoState.runnable : GoState.waiting, b[i])
+        break
+      case Ev.GoCreateSyscall:
+        this.create(a[i], c[i], t, NONE, GoState.syscall, 0)
+        states.bindSyscall(a[i], processor[i])
+        break
+      case Ev.GoDestroy:
+      case Ev.GoDestroySyscall:
+        this.finish(g, t)
+        break
+      case Ev.GoStatus:
+        if (c[i] >= 0) this.status(a[i], c[i], t, b[i], processor[i], stack[i])
+        else if (stack[i] !== 0 && states.has(a[i]) && states.system[a[i]] === 0 && !this.goTimes) {
+          this.name(a[i], stack[i])
+        }
+        break
+      case Ev.ProcStop:
+        states.processorIdle(processor[i], t, this.taskOfRowBound)
+        break
+      case Ev.ProcSteal:
+        if (b[i] === ProcStatus.syscall) states.processorIdle(a[i], t, this.taskOfRowBound)
+        break
+      case Ev.ProcStatus:
+        if (b[i] === ProcStatus.idle && c[i] !== ProcStatus.idle) states.processorIdle(a[i], t, this.taskOfRowBound)
+        break
+      case Ev.GCMarkAssistBegin:
+        if (states.has(g)) states.beginAssist(g, states.hold(g, t))
+        break
+      case Ev.GCMarkAssistActive:
+        if (states.has(a[i])) states.beginAssist(a[i], states.notBefore(a[i], this.syncNs))
+        break
+      case Ev.GCMarkAssistEnd:
+        if (states.has(g)) states.endAssist(g, states.hold(g, t))
+        break
+      case Ev.STWBegin:
+        if (states.has(g)) states.beginStw(g, this.stwName(a[i]), states.hold(g, t))
+        break
+      case Ev.STWEnd:
+        if (states.has(g)) states.endStw(g, states.hold(g, t))
+        break
+      case Ev.GCSweepBegin:
+        if (states.has(g)) states.beginSweep(g, processor[i], states.hold(g, t))
+        break
+      case Ev.GCSweepActive:
+        if (states.has(g)) states.beginSweep(g, a[i], states.notBefore(g, this.syncNs))
+        break
+      case Ev.GCSweepEnd:
+        states.endSweep(g, processor[i], states.has(g) ? states.hold(g, t) : t)
+        break
+      case Ev.GCBegin:
+        states.gcBegin(t)
+        break
+      case Ev.GCActive:
+        states.gcBegin(this.syncNs)
+        break
+      case Ev.GCEnd:
+        states.gcEnd(t)
+        break
+      case Ev.UserTaskBegin:
+        if (states.has(g)) this.beginTask(g, states.hold(g, t), a[i], b[i], c[i])
+        break
+      case Ev.UserTaskEnd:
+        if (states.has(g)) this.endTask(g, states.hold(g, t), a[i])
+        break
+      case Ev.UserLog:
+        if (states.has(g)) this.log(g, states.hold(g, t), a[i], b[i], c[i])
+        break
+      case Ev.Sync:
+        this.syncNs = t
+        this.generation = a[i]
+        break
+    }
+  }
+
+  /** Remembers where a goroutine waits. */
+  private keepStack(row: number, stack: number): void {
+    const { stays, stay } = this.states
+    if (stack !== 0) stays.stack[stay[row] & stays.mask] = this.stackRow(stack)
   }
 
   private generationEnd(timeNs: number): void {
@@ -564,10 +616,13 @@ export class CaptureAnalysis {
   // ------------------------------------------------------------------------------------------------ names
 
   private reason(id: number): number {
+    const low = id < this.reasonOfLowString.length ? this.reasonOfLowString[id] : NONE
+    if (low !== NONE) return low
     let row = this.reasonOfString.get(id)
     if (row === undefined) {
       row = this.states.reasonRow(this.text(id, 'block reason'))
       this.reasonOfString.set(id, row)
+      if (id < this.reasonOfLowString.length) this.reasonOfLowString[id] = row
     }
     return row
   }
@@ -589,13 +644,17 @@ export class CaptureAnalysis {
   private text(id: number, what: string): string {
     const text = this.strings?.get(id)
     if (text !== undefined) return text
+    this.tellUnknown(id, what)
+    return ''
+  }
+
+  private tellUnknown(id: number, what: string): void {
     this.decoder.problems.add(
       'UNKNOWN_STRING',
       null,
       () =>
         `string ${id} (a ${what}) is not in the table of ${(this.strings?.size ?? 0).toLocaleString('en-US')} strings of generation ${this.generation}, which begins at ${(this.syncNs / 1e6).toFixed(3)} ms: it is shown as empty. Tables come last, a cut loses them first.`,
     )
-    return ''
   }
 
   // ------------------------------------------------------------------------------------------------ annotations
@@ -724,6 +783,13 @@ export class CaptureAnalysis {
 
   private log(row: number, t: number, taskId: number, category: number, message: number): void {
     const { states } = this
+    const task = this.tasks.mention(taskId)
+    if (this.summarySink !== null) {
+      this.sharedText(category, 'log category')
+      if (this.strings?.has(message) === false) this.tellUnknown(message, 'log message')
+      this.workFor(task, row, t, true)
+      return
+    }
     const record: LogRecord = {
       timeNs: t,
       goroutine: states.id[row],
@@ -731,7 +797,6 @@ export class CaptureAnalysis {
       message: this.text(message, 'log message'),
       messageBytes: this.strings?.binary(message) ?? null,
     }
-    const task = this.tasks.mention(taskId)
     task.logs.push(record)
     this.workFor(task, row, t, true)
     this.logOfRow[row] = record
@@ -835,25 +900,67 @@ export class CaptureAnalysis {
   // ------------------------------------------------------------------------------------------------ handing over
 
   private handOver(task: TaskState): void {
-    const { states, scratchPath, tasks } = this
+    if (task.id !== 0) {
+      this.handedOver++
+      if (this.isPartial(task.startNs, task.endNs)) this.partialTasks++
+    }
+    if (this.summarySink !== null) {
+      this.summarize(task)
+      this.summarySink.summary(this.summary)
+    } else if ('task' in this.sink) {
+      this.sink.task(this.recordOf(task))
+    }
+    for (let region = task.firstRegion; region !== NO_REGION;) {
+      const next = this.regions.nextOfTask[region]
+      this.regions.release(region)
+      region = next
+    }
+    this.tasks.forget(task)
+  }
+
+  /** What the walk asks of a task; one that is open at the end of the capture is followed as far as the capture goes. */
+  private pathTask(task: TaskState, startNs: number): PathTask {
+    const { endNs } = task
+    return {
+      startNs,
+      endNs: endNs ?? this.nowNs,
+      startStay: task.startStay,
+      endStay: endNs === null ? this.latestStay(task.startStay) : task.endStay,
+      sameGoroutine: endNs === null || task.endGoroutine === task.startGoroutine,
+    }
+  }
+
+  private summarize(task: TaskState): void {
+    const { states, summary, scratchPath, regions } = this
+    const { startNs, endNs } = task
+    summary.begin(task.id, task.name, startNs, endNs)
+    if (startNs !== null && endNs !== null) {
+      this.walked = task
+      walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratchPath)
+      groupPieces(states.stays, scratchPath, states.groupOfReasonRow, states.causes, summary.parts)
+    }
+    for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
+      const totalNs = regions.totalNs[region]
+      const at = summary.addRegion(regions.name[region], totalNs)
+      states.addToGroups(regions.sums, region * regions.stride, totalNs, summary.regionParts, at)
+    }
+  }
+
+  private recordOf(task: TaskState): TaskRecord {
+    const { states, scratchPath } = this
     const { startNs, endNs } = task
     let path: Breakdown | null = null
     let work: Breakdown | null = null
     if (startNs !== null && (endNs !== null || this.timelines)) {
-      // A task open at the end of the capture is followed as far as the capture goes; its path stays unknown.
+      // Of a task open at the end of the capture only the timeline is told; its path stays unknown.
+      this.walked = task
       walkPath(
         states.stays,
         states.ranges,
-        {
-          startNs,
-          endNs: endNs ?? this.nowNs,
-          startStay: task.startStay,
-          endStay: endNs === null ? this.latestStay(task.startStay) : task.endStay,
-          sameGoroutine: endNs === null || task.endGoroutine === task.startGoroutine,
-        },
+        this.pathTask(task, startNs),
         this.timelines,
-        (serial) => tasks.descends(serial, task),
-        (serial) => tasks.idOfSerial(serial),
+        this.worksForWalked,
+        this.idOfSerial,
         states.causes,
         scratchPath,
       )
@@ -863,12 +970,7 @@ export class CaptureAnalysis {
       }
     }
     const keep = this.timelines && startNs !== null
-    const partial = this.isPartial(startNs, endNs)
-    if (task.id !== 0) {
-      this.handedOver++
-      if (partial) this.partialTasks++
-    }
-    this.sink.task({
+    return {
       id: task.id,
       parentId: task.parentId,
       name: task.name,
@@ -883,14 +985,8 @@ export class CaptureAnalysis {
       work,
       timeline: keep ? keepTimeline(scratchPath.timeline) : null,
       ranges: keep ? keepRanges(scratchPath.ranges) : null,
-      partial,
-    })
-    for (let region = task.firstRegion; region !== NO_REGION;) {
-      const next = this.regions.nextOfTask[region]
-      this.regions.release(region)
-      region = next
+      partial: this.isPartial(startNs, endNs),
     }
-    tasks.forget(task)
   }
 
   /** Whether some of a time (null: open at that side) lies in a stretch of the capture that was lost. */

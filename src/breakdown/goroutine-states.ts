@@ -15,6 +15,7 @@ import {
   type TaskTables,
 } from './breakdown.ts'
 import type { RegionTable } from './regions.ts'
+import { columnOfReason, EXEC, SCHED_WAIT, SYSCALL, UNKNOWN } from './summary.ts'
 import { NONE, RangeLog, StayLog } from './stay-log.ts'
 import { Causes } from './via.ts'
 
@@ -25,7 +26,19 @@ const SLOT_EXEC = 0
 const SLOT_SCHED_WAIT = 1
 const SLOT_SYSCALL = 2
 const SLOT_SYSCALL_BLOCK = 3
-const FIXED_SLOTS = 4
+/** Time of which nothing is known: summed like the rest, so that no state is a special case, and told to nobody. */
+const SLOT_UNKNOWN = 4
+const FIXED_SLOTS = 5
+
+/** By `GoState`; a wait's slot is that of its reason. */
+const SLOT_OF_STATE = Uint8Array.of(
+  SLOT_UNKNOWN,
+  SLOT_EXEC,
+  SLOT_SCHED_WAIT,
+  SLOT_UNKNOWN,
+  SLOT_SYSCALL,
+  SLOT_SYSCALL_BLOCK,
+)
 
 /** Rows of `rangeNames` that exist from the start. */
 export const RangeName = { assist: 0, sweep: 1 } as const
@@ -92,9 +105,11 @@ export class GoroutineStates {
     ['GC incremental sweep', RangeName.sweep],
   ])
   /** Slot of each reason and range name; 0 not given yet. */
-  private readonly reasonSlot: number[] = []
-  private readonly rangeSlot: number[] = []
+  private readonly reasonSlot = new Int32Array(MAX_NAMES)
+  private readonly rangeSlot = new Int32Array(MAX_NAMES)
   private slots = FIXED_SLOTS
+  /** Column in parts by group of each reason row. */
+  readonly groupOfReasonRow: number[] = [columnOfReason('')]
   private readonly stackRows = new Map<string, number>()
   /** Row of the reason "forever", which ends a goroutine for accounting. */
   foreverReason = -1
@@ -121,6 +136,7 @@ export class GoroutineStates {
     if (reasons.length >= MAX_NAMES) return MAX_NAMES - 1
     const row = reasons.length
     reasons.push(row === MAX_NAMES - 1 ? '(other reasons)' : keyOf(text))
+    this.groupOfReasonRow.push(columnOfReason(reasons[row]))
     this.reasonRows.set(text, row)
     if (text === 'forever' && reasons[row] === text) this.foreverReason = row
     return row
@@ -153,13 +169,13 @@ export class GoroutineStates {
 
   private slotOfReason(row: number): number {
     const known = this.reasonSlot[row]
-    if (known !== undefined) return known
+    if (known !== 0) return known
     return (this.reasonSlot[row] = this.newSlot())
   }
 
   private slotOfRange(row: number): number {
     const known = this.rangeSlot[row]
-    if (known !== undefined) return known
+    if (known !== 0) return known
     return (this.rangeSlot[row] = this.newSlot())
   }
 
@@ -190,6 +206,7 @@ export class GoroutineStates {
     this.createdNs[row] = atNs
     this.toldNs[row] = atNs
     this.reason[row] = reason
+    if (state === GoState.waiting) this.slotOfReason(reason)
     this.system[row] = 0
     this.assistNs[row] = this.sweepNs[row] = this.stwNs[row] = -1
     this.assistRange[row] = this.sweepRange[row] = this.stwRange[row] = NONE
@@ -226,6 +243,7 @@ export class GoroutineStates {
     this.state[row] = state
     this.sinceNs[row] = t
     this.reason[row] = reason
+    if (state === GoState.waiting) this.slotOfReason(reason)
     this.stay[row] = this.stays.open(this.id[row], this.stay[row], state, t, reason, task, this.lastRange[row])
     return t
   }
@@ -239,26 +257,13 @@ export class GoroutineStates {
   private credit(row: number, timeNs: number): void {
     const dt = timeNs - this.sinceNs[row]
     if (dt === 0) return
-    const base = row * this.stride
-    switch (this.state[row]) {
-      case GoState.running:
-        this.sums[base + SLOT_EXEC] += dt
-        break
-      case GoState.runnable:
-        this.sums[base + SLOT_SCHED_WAIT] += dt
-        break
-      case GoState.waiting: {
-        const slot = this.slotOfReason(this.reason[row])
-        this.sums[row * this.stride + slot] += dt
-        break
-      }
-      case GoState.syscall:
-        this.sums[base + SLOT_SYSCALL] += dt
-        break
-      case GoState.syscallBlocked:
-        this.sums[base + SLOT_SYSCALL_BLOCK] += dt
-        break
-    }
+    this.sums[row * this.stride + this.slotOfState(row)] += dt
+  }
+
+  /** Slot that the time of the present state is summed in. */
+  private slotOfState(row: number): number {
+    const state = this.state[row]
+    return state === GoState.waiting ? this.reasonSlot[this.reason[row]] : SLOT_OF_STATE[state]
   }
 
   /** The goroutine is gone; its row may be used again. */
@@ -311,11 +316,6 @@ export class GoroutineStates {
   }
 
   // ---- system calls and processors ----
-
-  enterSyscall(row: number, timeNs: number, processor: number, task: number): void {
-    this.enter(row, GoState.syscall, timeNs, 0, task)
-    this.bindSyscall(row, processor)
-  }
 
   /** Ties a goroutine in a system call to a processor, so that the loss of the processor is seen. */
   bindSyscall(row: number, processor: number): void {
@@ -469,9 +469,8 @@ export class GoroutineStates {
     this.addPending(row, timeNs, to, at)
   }
 
-  /** Gives out the slots that the open state and ranges need, before sums are copied: a new slot may move them all. */
+  /** Gives out the slots that the open ranges need, before sums are copied: a new slot may move them all. */
   private makeSlots(row: number, regions: RegionTable): void {
-    if (this.state[row] === GoState.waiting) this.slotOfReason(this.reason[row])
     if (this.assistNs[row] >= 0) this.slotOfRange(RangeName.assist)
     if (this.sweepNs[row] >= 0) this.slotOfRange(RangeName.sweep)
     if (this.stwNs[row] >= 0) this.slotOfRange(this.stwName[row])
@@ -482,27 +481,11 @@ export class GoroutineStates {
   private addPending(row: number, timeNs: number, to: Float64Array, at: number): void {
     const t = timeNs > this.sinceNs[row] ? timeNs : this.sinceNs[row]
     const pending = t - this.sinceNs[row]
-    switch (this.state[row]) {
-      case GoState.running:
-        to[at + SLOT_EXEC] += pending
-        break
-      case GoState.runnable:
-        to[at + SLOT_SCHED_WAIT] += pending
-        break
-      case GoState.waiting:
-        to[at + this.slotOfReason(this.reason[row])] += pending
-        break
-      case GoState.syscall:
-        to[at + SLOT_SYSCALL] += pending
-        break
-      case GoState.syscallBlocked:
-        if (this.goTimes) {
-          to[at + SLOT_SCHED_WAIT] += pending
-          to[at + SLOT_SYSCALL] += pending
-        } else {
-          to[at + SLOT_SYSCALL_BLOCK] += pending
-        }
-        break
+    if (this.goTimes && this.state[row] === GoState.syscallBlocked) {
+      to[at + SLOT_SCHED_WAIT] += pending
+      to[at + SLOT_SYSCALL] += pending
+    } else {
+      to[at + this.slotOfState(row)] += pending
     }
     if (this.assistNs[row] >= 0) to[at + this.slotOfRange(RangeName.assist)] += t - this.assistNs[row]
     if (this.sweepNs[row] >= 0) to[at + this.slotOfRange(RangeName.sweep)] += t - this.sweepNs[row]
@@ -512,6 +495,24 @@ export class GoroutineStates {
   /** Sums in use; those of a row beyond are 0. */
   get slotCount(): number {
     return this.slots
+  }
+
+  /** Adds sums (a difference of two snapshots) to parts by group that begin at `at`. */
+  addToGroups(sums: Float64Array, offset: number, totalNs: number, parts: Float64Array, at: number): void {
+    const syscallNs = sums[offset + SLOT_SYSCALL] + sums[offset + SLOT_SYSCALL_BLOCK]
+    let sum = sums[offset + SLOT_EXEC] + sums[offset + SLOT_SCHED_WAIT] + syscallNs
+    parts[at + EXEC] += sums[offset + SLOT_EXEC]
+    parts[at + SCHED_WAIT] += sums[offset + SLOT_SCHED_WAIT]
+    parts[at + SYSCALL] += syscallNs
+    const { reasonSlot, groupOfReasonRow } = this
+    for (let row = 0; row < groupOfReasonRow.length; row++) {
+      const slot = reasonSlot[row]
+      if (slot === 0) continue
+      const ns = sums[offset + slot]
+      parts[at + groupOfReasonRow[row]] += ns
+      sum += ns
+    }
+    if (totalNs > sum) parts[at + UNKNOWN] += totalNs - sum
   }
 
   /** Sums (a difference of two snapshots) as a breakdown. */
@@ -526,7 +527,7 @@ export class GoroutineStates {
     const { reasons, rangeNames } = this.tables
     for (let row = 0; row < reasons.length; row++) {
       const slot = this.reasonSlot[row]
-      if (slot === undefined) continue
+      if (slot === 0) continue
       const ns = sums[offset + slot]
       if (ns !== 0) {
         result.blockNs[reasons[row]] = ns
@@ -535,7 +536,7 @@ export class GoroutineStates {
     }
     for (let row = 0; row < rangeNames.length; row++) {
       const slot = this.rangeSlot[row]
-      if (slot === undefined) continue
+      if (slot === 0) continue
       const ns = sums[offset + slot]
       // A sweep that ended on another goroutine counts for nobody, though its beginning was in the sums when a region began.
       if (ns > 0 || (ns < 0 && this.goTimes)) result.rangeNs[rangeNames[row]] = ns
@@ -547,24 +548,26 @@ export class GoroutineStates {
   // ---- why a wait ended ----
 
   /**
-   * The goroutine's wait ends: notes who ended it and, when that one works for no task, the cause under which people are shown the wait
-   * (`via.ts`).
+   * The goroutine's wait is about to end: notes who ends it and, when that one works for no task, the cause under which people are shown the
+   * wait (`via.ts`).
    *
-   * @param waker row of the goroutine that ended it, or -1
-   * @param wakerTask serial of the task the waker works for, 0 none
+   * @param by stay of the goroutine that ends it, or none
+   * @param wakerTask serial of the task that one works for, 0 none
    */
-  wake(row: number, timeNs: number, waker: number, wakerTask: number, task: number): void {
+  endWait(row: number, by: number, wakerTask: number): void {
     const { stays } = this
     const wait = this.stay[row]
-    const by = waker >= 0 && this.has(waker) ? this.stay[waker] : NONE
-    if (this.state[row] === GoState.waiting && stays.has(wait)) {
-      const at = wait & stays.mask
-      stays.waker[at] = by
-      stays.wakerTask[at] = wakerTask
-      if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
-      else if (wakerTask === 0) stays.via[at] = this.causes.ofWaker(stays, by, stays.reason[at], stays.startNs[at])
-    }
-    this.enter(row, GoState.runnable, timeNs, 0, task)
+    if (this.state[row] !== GoState.waiting || !stays.has(wait)) return
+    const at = wait & stays.mask
+    stays.waker[at] = by
+    stays.wakerTask[at] = wakerTask
+    if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
+    else if (wakerTask === 0) stays.via[at] = this.causes.ofWaker(stays, by, stays.reason[at], stays.startNs[at])
+  }
+
+  /** Notes in the present stay who brought it about; as in `endWait`. */
+  noteWaker(row: number, by: number, wakerTask: number): void {
+    const { stays } = this
     const now = this.stay[row] & stays.mask
     stays.waker[now] = by
     stays.wakerTask[now] = wakerTask

@@ -143,12 +143,23 @@ export function walkPath(
   scratch: PathScratch,
 ): void {
   const { pieces } = scratch
+  walkPieces(stays, task, margin, worksFor, scratch)
+  fillTimeline(stays, pieces, taskIdOf, causes, scratch)
+  fillRanges(stays, ranges, scratch)
+}
+
+/** Walks the path of a task into `scratch.pieces` only, latest first. */
+export function walkPieces(
+  stays: StayLog,
+  task: PathTask,
+  margin: boolean,
+  worksFor: (serial: number) => boolean,
+  { pieces }: PathScratch,
+): void {
   pieces.length = 0
   if (margin) addMarginAfter(stays, task, pieces)
   walkBack(stays, task, worksFor, pieces)
   if (margin) addMarginBefore(stays, task, pieces)
-  fillTimeline(stays, pieces, taskIdOf, causes, scratch)
-  fillRanges(stays, ranges, scratch)
 }
 
 /** Walks from the task's end to its start. */

@@ -49,6 +49,10 @@ export class StringTable {
     return (this.texts[row] ??= textOf(this.bytesOf[row], this.froms[row], this.tos[row]))
   }
 
+  has(id: number): boolean {
+    return id === 0 || this.rowOf(id) >= 0
+  }
+
   /** The raw bytes when they are not valid UTF-8, else null. */
   binary(id: number): Uint8Array | null {
     const row = id === 0 ? -1 : this.rowOf(id)

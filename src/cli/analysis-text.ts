@@ -1,9 +1,10 @@
 // analysis-text.ts: a capture's tasks and regions as tables for people: by type, the slowest, where the time went.
 
-import type { TaskRecord, TaskTables } from '../breakdown/breakdown.ts'
-import { emptyParts, groupParts, type Group, type GroupedParts, GROUPS, groupWindow } from '../breakdown/groups.ts'
+import { emptyParts, type Group, type GroupedParts, GROUPS } from '../breakdown/groups.ts'
+import { GROUP_COUNT, type TaskSummary } from '../breakdown/summary.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
-import { taskType } from '../join/task-name.ts'
+import { TaskTypes } from '../join/task-name.ts'
+import { Durations } from './durations.ts'
 import { bar, counted, duration, fitted, largestParts, legend, size, table } from './human.ts'
 import { escapeName, type Style } from './terminal.ts'
 
@@ -18,8 +19,9 @@ const MOST_KINDS = 10_000
 /** Everything of one kind. */
 interface Kind {
   readonly name: string
-  readonly durationsNs: number[]
-  readonly parts: GroupedParts
+  readonly durations: Durations
+  /** Nanoseconds by group, in the order of `GROUPS`. */
+  readonly parts: Float64Array
 }
 
 interface SlowTask {
@@ -30,30 +32,30 @@ interface SlowTask {
   readonly parts: GroupedParts
 }
 
-/** Gathers tasks one by one and renders the whole at the end; keeps a number per task, not the task. */
+/** Gathers tasks one by one and renders the whole at the end; keeps sums by kind, nothing per task. */
 export class AnalysisText {
   private readonly types = new Map<string, Kind>()
   private readonly regions = new Map<string, Kind>()
   private readonly slowest: SlowTask[] = []
+  private readonly taskTypes = new TaskTypes()
   private tasks = 0
   private whole = 0
   private regionCount = 0
 
-  /** @param task with its timeline */
-  add(task: TaskRecord, tables: TaskTables): void {
+  add(task: TaskSummary): void {
     if (task.id !== 0) this.tasks++
-    for (const region of task.regions) {
-      this.regionCount++
-      addTo(kindOf(this.regions, region.name), region.breakdown.totalNs, groupParts(region.breakdown))
+    for (let region = 0; region < task.regionCount; region++) {
+      const kind = kindOf(this.regions, task.regionNames[region])
+      addTo(kind, task.regionTotalNs[region], task.regionParts, region * GROUP_COUNT)
     }
+    this.regionCount += task.regionCount
     if (task.startNs === null || task.endNs === null) return
     this.whole++
     const durationNs = task.endNs - task.startNs
-    const parts = groupWindow(task, tables, task.startNs, task.endNs)
-    const name = taskType(task.name)
-    addTo(kindOf(this.types, name), durationNs, parts)
+    const name = this.taskTypes.of(task.name)
+    addTo(kindOf(this.types, name), durationNs, task.parts, 0)
     if (this.slowest.length < SLOWEST_SHOWN || durationNs > (this.slowest.at(-1)?.durationNs ?? 0)) {
-      this.slowest.push({ id: task.id, name, startNs: task.startNs, durationNs, parts })
+      this.slowest.push({ id: task.id, name, startNs: task.startNs, durationNs, parts: groupedParts(task.parts) })
       this.slowest.sort((one, other) => other.durationNs - one.durationNs)
       this.slowest.length = Math.min(this.slowest.length, SLOWEST_SHOWN)
     }
@@ -116,18 +118,27 @@ function wallClock(unixNs: bigint): string {
 }
 
 function kindOf(kinds: Map<string, Kind>, name: string): Kind {
-  const key = kinds.size < MOST_KINDS || kinds.has(name) ? name : '(other names)'
+  const known = kinds.get(name)
+  if (known !== undefined) return known
+  const key = kinds.size < MOST_KINDS ? name : '(other names)'
   let kind = kinds.get(key)
   if (kind === undefined) {
-    kind = { name: key, durationsNs: [], parts: emptyParts() }
+    kind = { name: key, durations: new Durations(), parts: new Float64Array(GROUP_COUNT) }
     kinds.set(key, kind)
   }
   return kind
 }
 
-function addTo(kind: Kind, durationNs: number, parts: GroupedParts): void {
-  kind.durationsNs.push(durationNs)
-  for (const group of GROUPS) kind.parts[group] += parts[group]
+/** @param at where the parts begin in `parts` */
+function addTo(kind: Kind, durationNs: number, parts: Float64Array, at: number): void {
+  kind.durations.add(durationNs)
+  for (let group = 0; group < GROUP_COUNT; group++) kind.parts[group] += parts[at + group]
+}
+
+function groupedParts(columns: Float64Array): GroupedParts {
+  const parts = emptyParts()
+  GROUPS.forEach((group, index) => (parts[group] = columns[index]))
+  return parts
 }
 
 function kindTable(
@@ -137,20 +148,18 @@ function kindTable(
   groups: Set<Group>,
   style: Style,
 ): string {
-  const all = [...kinds.values()].map((kind) => ({ kind, totalNs: kind.durationsNs.reduce((sum, ns) => sum + ns, 0) }))
-  all.sort((one, other) => other.totalNs - one.totalNs)
-  const rows = all.slice(0, most).map(({ kind, totalNs }) => {
-    const sorted = Float64Array.from(kind.durationsNs).sort()
-    return [
-      fitted(escapeName(kind.name === '' ? '(no name)' : kind.name), NAME_WIDTH),
-      sorted.length.toLocaleString('en-US'),
-      duration(percentile(sorted, 0.5)),
-      duration(percentile(sorted, 0.99)),
-      duration(sorted[sorted.length - 1]),
-      duration(totalNs),
-      shares(kind.parts, groups, style),
-    ]
-  })
+  const all = [...kinds.values()].sort((one, other) => other.durations.totalNs - one.durations.totalNs)
+  const rows = all
+    .slice(0, most)
+    .map(({ name, durations, parts }) => [
+      fitted(escapeName(name === '' ? '(no name)' : name), NAME_WIDTH),
+      durations.count.toLocaleString('en-US'),
+      duration(durations.percentile(0.5)),
+      duration(durations.percentile(0.99)),
+      duration(durations.maxNs),
+      duration(durations.totalNs),
+      shares(groupedParts(parts), groups, style),
+    ])
   const text = table(
     [title, 'count', 'median', 'p99', 'max', 'total', 'where the time went'],
     [false, true, true, true, true, true, false],
@@ -164,9 +173,4 @@ function kindTable(
 function shares(parts: GroupedParts, groups: Set<Group>, style: Style): string {
   for (const group of GROUPS) if (parts[group] > 0) groups.add(group)
   return `${bar(parts, BAR_CELLS, style)}  ${largestParts(parts, 3)}`
-}
-
-/** Nearest rank. */
-function percentile(sorted: Float64Array, share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]
 }

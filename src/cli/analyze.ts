@@ -1,7 +1,7 @@
 // analyze.ts: `subspan analyze`: tasks, regions and breakdowns of captures, offline.
 
 import { Failure } from '../base/failure.ts'
-import { CaptureAnalysis } from '../breakdown/analysis.ts'
+import { type AnalysisSink, CaptureAnalysis } from '../breakdown/analysis.ts'
 import type { TaskRecord } from '../breakdown/breakdown.ts'
 import { AnalysisText } from './analysis-text.ts'
 import { captureJson, taskJson } from './analysis-json.ts'
@@ -39,9 +39,7 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
   const text = options.format === 'text' ? new AnalysisText() : null
   let tasks = 0
   const write = (task: TaskRecord): void => {
-    if (text !== null) {
-      text.add(task, analysis.tables)
-    } else if (options.format === 'jsonl') {
+    if (options.format === 'jsonl') {
       terminal.write(`${JSON.stringify(taskJson(task))}\n`)
     } else {
       // The object is written as a stream: tasks first, the capture, known at the end, last.
@@ -49,10 +47,9 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
     }
     tasks++
   }
-  const analysis = new CaptureAnalysis(
-    { goTimes: options.goTimes, timelines: text !== null, ticksPerSecond: options.ticksPerSecond },
-    { task: write },
-  )
+  const sink: AnalysisSink = text === null ? { task: write } : { summary: (task) => text.add(task) }
+  const { goTimes, ticksPerSecond } = options
+  const analysis = new CaptureAnalysis({ goTimes, ticksPerSecond }, sink)
   const failure = await feedCapture(analysis, path, terminal)
   while (analysis.step()) if (terminal.blocked) await terminal.flush()
   const info = analysis.end()

@@ -41,6 +41,10 @@ export class StringTableV1 extends StringTable {
     return message === null ? undefined : textOf(this.bytes, message.from, message.to)
   }
 
+  override has(id: number): boolean {
+    return id < FIRST_WORD ? super.has(id) : this.get(id) !== undefined
+  }
+
   override binary(id: number): Uint8Array | null {
     if (id < FIRST_WORD) return super.binary(id)
     if (id < FIRST_INLINE) return null

@@ -23,6 +23,9 @@ const MOST_UNKNOWN_BYTES = 4 << 20
 /** Generations that may be missing between two batches; a larger leap is no batch. */
 const MOST_GENERATIONS_LOST = 100_000
 
+/** Room for a generation grows by doubling up to this step: twice a large one would be most of the memory. */
+const MOST_GROWTH = 64 << 20
+
 /** A generation's bytes with its batches found. */
 export interface FramedGeneration {
   readonly number: number
@@ -58,6 +61,8 @@ export class GenerationFramer {
   private searchedTo = 0
   /** True when `bytes` is the caller's: it must not be written to. */
   private borrowed = false
+  /** Room of its own, kept while `bytes` is the caller's. */
+  private own: Uint8Array = new Uint8Array(0)
   // The header read last.
   private headerEnd = 0
   private headerExperiment = -1
@@ -124,9 +129,12 @@ export class GenerationFramer {
     }
     const need = this.filled + chunk.length
     if (this.borrowed || need > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(need, this.bytes.length * 2))
-      grown.set(this.bytes.subarray(0, this.filled))
-      this.bytes = grown
+      const grown =
+        this.own.length >= need
+          ? this.own
+          : new Uint8Array(Math.max(need, this.bytes.length + Math.min(this.bytes.length, MOST_GROWTH)))
+      if (grown !== this.bytes) grown.set(this.bytes.subarray(0, this.filled))
+      this.bytes = this.own = grown
       this.borrowed = false
     }
     this.bytes.set(chunk, this.filled)
@@ -138,11 +146,16 @@ export class GenerationFramer {
     if (this.generationFrom === 0 && !this.borrowed) return
     const shift = this.generationFrom
     const keep = this.filled - shift
-    // What was handed over may still be read by its taker until it returns, never after: the rest moves to a new array.
-    const kept = new Uint8Array(Math.max(keep * 2, 1 << 16))
-    kept.set(this.bytes.subarray(shift, this.filled))
-    this.bytes = kept
-    this.borrowed = false
+    // What was handed over may be read by its taker until it returns, never after. The room is used again: fresh memory costs as much as
+    // copying, and a generation is followed by one of about its size.
+    if (this.borrowed) {
+      const own = this.own.length >= keep ? this.own : new Uint8Array(Math.max(keep * 2, 1 << 16))
+      own.set(this.bytes.subarray(shift, this.filled))
+      this.bytes = this.own = own
+      this.borrowed = false
+    } else {
+      this.bytes.copyWithin(0, shift, this.filled)
+    }
     this.base += shift
     this.at -= shift
     if (shift > 0) this.batches = this.batches.map((batch) => moved(batch, shift))
