@@ -61,6 +61,26 @@ describe('what fuzzing found', () => {
     expect(tasks.map(({ id }) => id).sort()).toEqual([7, 8, 9])
   })
 
+  test('a goroutine said to wait while it runs, with a region open: the time before the region is not taken off again', () => {
+    const { tasks } = analyse(
+      captureOf([
+        {
+          at: 1000,
+          threads: [
+            [
+              ...runs(1),
+              wireEvent('UserRegionBegin', 50, 7, 1, 0),
+              wireEvent('GoStatus', 10, 1, 1, 4),
+              wireEvent('HeapAlloc', 50, 1),
+            ],
+          ],
+        },
+      ]),
+    )
+    const [region] = tasks.flatMap(({ regions }) => regions)
+    expect(region.breakdown.execNs).toBeGreaterThanOrEqual(0)
+  })
+
   test('a goroutine that ends, by the clock of its thread, before its last state began: its open region adds up', () => {
     checkInvariants(
       captureOf([

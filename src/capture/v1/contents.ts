@@ -292,7 +292,7 @@ class ContentsReader {
       const from = at.toLocaleString('en-US')
       const what =
         this.shapes[found] === NO_EVENT
-          ? `event number ${found & 63} does not exist so`
+          ? `event number ${found & 63} does not exist in this form`
           : `${eventNameV1(found & 63)} makes no sense`
       const skipped = (Math.max(at, next) - end).toLocaleString('en-US')
       return `${what}, at byte ${from}: the rest of that batch, ${skipped} bytes of one processor's events, is lost; ${next < bytes.length ? `reading goes on with the batch at byte ${next.toLocaleString('en-US')}` : 'no further batch was found'}.`
@@ -330,8 +330,8 @@ class ContentsReader {
           break
         }
         case Shape.untimed:
-          // Strings and stacks are checked when they are read.
-          return (first & 63) !== EvV1.Batch
+          // Strings and stacks are checked when they are read; a batch without any event is not written.
+          return (first & 63) !== EvV1.Batch || count > 0
         default:
           return false
       }

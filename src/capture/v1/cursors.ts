@@ -53,6 +53,8 @@ export class CursorsV1 {
     this.latestTicks = middle + MOST_SECONDS * frequency
     this.batches = processors.map(({ id, batches }) =>
       batches.filter((batch) => {
+        // CPU samples are read already, and tell nothing of the processor in the batch's header.
+        if (batch.samples) return false
         const sound = Math.abs(batch.ticks - middle) <= MOST_SECONDS * frequency
         if (!sound) {
           problems.add(
@@ -94,7 +96,7 @@ export class CursorsV1 {
 
   /** The last batch of each processor. */
   lastBatches(): BatchV1[] {
-    return this.batches.flatMap((batches) => batches.filter(({ samples }) => !samples).slice(-1))
+    return this.batches.flatMap((batches) => batches.slice(-1))
   }
 
   /** Moves to the processor's next batch that holds anything; false when there is none. */
@@ -107,10 +109,9 @@ export class CursorsV1 {
       this.at[cursor] = batch.from
       this.end[cursor] = batch.to
       this.heap.time[cursor] = batch.ticks
-      let next = index + 1
-      while (next < list.length && list[next].samples) next++
+      const next = index + 1
       this.maxTicks[cursor] =
-        next < list.length && !batch.samples
+        next < list.length
           ? Math.max(batch.ticks, list[next].ticks) + MOST_STEP_BACK_SECONDS * this.frequency
           : this.latestTicks
       return true

@@ -82,6 +82,8 @@ export class OrderingV1 {
   private markTicks: number
   private rowsOfStep = 0
   private finished = false
+  /** When events of some processor began to be missing, ticks, while that is still to be told; Infinity: nothing to tell. */
+  private lossTicks = Infinity
 
   constructor(
     private readonly contents: ContentsV1,
@@ -108,11 +110,7 @@ export class OrderingV1 {
     if (heap.length > 0) this.originTicks = this.markTicks = heap.time[heap.top]
     if (options.truncated) this.loseEnd()
     this.findAside()
-    if (heap.length > 0) {
-      this.tell(Ev.Sync, this.originTicks, -1, -1, -1, 0, 0, 0, 0)
-      // Go's reader puts it a nanosecond before the first event.
-      this.lastNs = -1
-    }
+    if (heap.length > 0) this.tell(Ev.Sync, this.originTicks, -1, -1, -1, 0, 0, 0, 0)
   }
 
   /**
@@ -134,6 +132,11 @@ export class OrderingV1 {
       }
       const cursor = heap.top
       const ticks = heap.time[cursor]
+      if (ticks >= this.lossTicks) {
+        // What goroutines did before is sure, whatever turns out later: it is as if a new generation began.
+        this.tell(Ev.Sync, this.lossTicks, -1, -1, -1, 0, 0, 0, 0)
+        this.lossTicks = Infinity
+      }
       if (this.incomplete && parked.length > 0) {
         const earliest = parked[cursors.earliestParked()]
         if (heap.time[earliest] < ticks - this.patienceTicks) {
@@ -363,6 +366,7 @@ export class OrderingV1 {
             rows = 0
           }
           let t = Math.trunc((told - originTicks) * nsPerTick)
+          if (t < 0) t = 0
           if (t > lastNs) lastNs = t
           else if (goTimes) t = ++lastNs
           outKind[rows] = rowKind
@@ -417,8 +421,13 @@ export class OrderingV1 {
           }
           at = cursors.at[cursor]
           end = cursors.end[cursor]
+          const begin = heap.time[cursor]
           maxTicks = cursors.maxTicks[cursor]
-          ticks = heap.time[cursor]
+          if (begin < ticks) {
+            // Times within a batch hold among themselves: all of it is moved.
+            this.tellStep(cursor, ticks - begin)
+            maxTicks += ticks - begin
+          } else ticks = begin
           sound = true
           continue
         }
@@ -635,7 +644,21 @@ export class OrderingV1 {
     }
     this.tellExtra(ticks, cursors.processor[cursor], cursors.thread[cursor])
     this.incomplete = true
+    // What is told of the time around it rests on this one event's word.
+    const ns = Math.max(0, Math.trunc((ticks - this.originTicks) * this.nsPerTick))
+    this.lost.add(ns, ns + 1)
     cursors.unpark(index)
+  }
+
+  /** A processor's batch begins before the last event of the one before: its clock, or that of the core it runs on now, was set back. */
+  private tellStep(cursor: number, ticks: number): void {
+    const at = this.cursors.at[cursor]
+    this.problems.add(
+      'CLOCK_STEP',
+      at,
+      () =>
+        `a processor's batch at byte ${at.toLocaleString('en-US')} begins ${((ticks * this.nsPerTick) / 1000).toFixed(3)} us before the last event of the one before it (clocks of two processor cores disagree): its times were moved on by as much.`,
+    )
   }
 
   private damage(cursor: number, at: number, kind: number, ticks: number): void {
@@ -655,7 +678,9 @@ export class OrderingV1 {
     const { cursors, bytes, shapes, originTicks, nsPerTick } = this
     const ends = cursors.lastBatches().map(({ ticks, from, to }) => ticks + spanOf(bytes, shapes, from, to))
     const endTicks = Math.min(...ends)
-    if (ends.length > 0) this.lost.add(Math.max(0, Math.trunc((endTicks - originTicks) * nsPerTick)), Infinity)
+    if (ends.length === 0) return
+    this.lossTicks = endTicks
+    this.lost.add(Math.max(0, Math.trunc((endTicks - originTicks) * nsPerTick)), Infinity)
   }
 
   /** Events of a processor are missing from a time until its next batch begins. */
@@ -663,6 +688,7 @@ export class OrderingV1 {
     this.incomplete = true
     const toNs = (at: number): number => Math.max(0, Math.trunc((at - this.originTicks) * this.nsPerTick))
     const from = Math.min(ticks, this.cursors.heap.time[cursor])
+    this.lossTicks = Math.min(this.lossTicks, from)
     this.lost.add(toNs(from), Math.max(toNs(from), toNs(this.cursors.nextTicks(cursor))))
   }
 }
