@@ -1,7 +1,7 @@
 #!/bin/sh
-# Records proto-fixtures anew: demo, captures, ground truth (among the captures), captures/text, damaged.
+# Records proto-fixtures anew: demo, captures, ground truth (among the captures), captures/text, damaged, joins.
 #
-# Usage: record.sh [demo|captures|ground|text|damaged]...      all five when none is named, in this order
+# Usage: record.sh [demo|captures|ground|text|damaged|joins]...      all six when none is named, in this order
 #
 # Needs Go 1.26 in PATH, with its sources; other versions are fetched by Go itself (GOTOOLCHAIN), but for Go 1.19, which
 # is older than that: GO119_ROOT names the folder of one (Debian 12 has it as golang-1.19). Every recording differs a
@@ -155,9 +155,62 @@ damaged() {
   "$(reader damage)" "$fixtures/captures" "$fixtures/damaged"
 }
 
-for step in ${*:-demo captures ground text damaged}; do
+# The release of the OpenTelemetry SDK that goes with Go 1.NN: the newest that it can build, or nearly.
+otel_release() {
+  case $1 in
+  1.21) echo v1.28.0 ;; 1.22) echo v1.34.0 ;; 1.23) echo v1.38.0 ;; 1.24) echo v1.40.0 ;; 1.25 | 1.26 | 1.27) echo v1.43.0 ;;
+  *) echo "record: no OpenTelemetry SDK for Go $1" >&2 && return 1 ;;
+  esac
+}
+
+# stock VERSION: prints the path of the shop with stock SDKs, built by that Go.
+stock() {
+  program=$scratch/$1/stock-program
+  if [ ! -x "$program" ]; then
+    mkdir -p "$scratch/$1/stock"
+    cp "$generators"/stock/*.go "$scratch/$1/stock/"
+    otel=$(otel_release "$1")
+    (
+      cd "$scratch/$1/stock"
+      export GOTOOLCHAIN=go$(release "$1")
+      printf 'module stock\n\ngo %s\n\nrequire (\n\tgo.opencensus.io v0.24.0\n\tgo.opentelemetry.io/otel %s\n\tgo.opentelemetry.io/otel/sdk %s\n)\n' \
+        "$(release "$1")" "$otel" "$otel" >go.mod
+      go mod tidy >&2
+      go build -trimpath -o "$program" .
+    )
+  fi
+  echo "$program"
+}
+
+# shop VERSION NAME FLAGS...: records joins/goVERSION-NAME.* with what the program knows of its spans and tasks.
+shop() {
+  version=$1 name=$2
+  shift 2
+  program=$(stock "$version")
+  "$program" -out "$scratch/$name" "$@"
+  keep_out_paths "$scratch/$name.trace" "$scratch/$name.spans.otlp.jsonl" "$scratch/$name.pairs.jsonl"
+  for part in trace spans.otlp.jsonl pairs.jsonl; do mv "$scratch/$name.$part" "$fixtures/joins/go$version-$name.$part"; done
+  echo "go$version-$name: $(wc -c <"$fixtures/joins/go$version-$name.trace") bytes, $(grep -c '"whole":true' "$fixtures/joins/go$version-$name.pairs.jsonl") whole pairs"
+}
+
+joins() {
+  mkdir -p "$fixtures/joins"
+  few='-window 250ms -around 40ms -clients 2 -pause 30ms'
+  for version in 1.21 1.22 1.24 1.25 1.26 1.27; do
+    shop $version otel -sdk otel $few -seed 31
+    shop $version opencensus -sdk opencensus $few -seed 32
+  done
+  many='-window 120ms -around 20ms -clients 24 -pause 0'
+  shop 1.24 otel-saturated -sdk otel $many -seed 33
+  shop 1.26 otel-saturated -sdk otel $many -seed 34
+  shop 1.26 opencensus-saturated -sdk opencensus $many -seed 35
+  shop 1.24 otel-renamed -sdk otel $few -seed 36 -rename
+  shop 1.26 otel-renamed -sdk otel $few -seed 37 -rename
+}
+
+for step in ${*:-demo captures ground text damaged joins}; do
   case $step in
-  demo | captures | ground | text | damaged) "$step" ;;
-  *) echo "record: unknown step $step: demo, captures, ground, text or damaged" >&2 && exit 2 ;;
+  demo | captures | ground | text | damaged | joins) "$step" ;;
+  *) echo "record: unknown step $step: demo, captures, ground, text, damaged or joins" >&2 && exit 2 ;;
   esac
 done

@@ -7,6 +7,7 @@
 import { Failure, messageOf } from '../base/failure.ts'
 import { TraceBudget } from '../enrich/budget.ts'
 import { selectSpans } from '../span/otlp/rewrite.ts'
+import { spanIdHex, traceIdHex } from '../span/otlp/rows.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
 import { withOwnBytes } from '../span/otlp/rows.ts'
 import type { ProcessIdentity, SpanTable } from '../span/span.ts'
@@ -14,7 +15,7 @@ import type { Announcement } from './announcements.ts'
 import type { CaptureView } from './capture-view.ts'
 import { type AcceptedCapture, type CapturePorts, Captures, type SettledCapture } from './captures.ts'
 import { type HeldRequest, HeldRequests, latestEnd } from './held-requests.ts'
-import { type KnownCapture, mayBeOf, type Way } from './known-capture.ts'
+import { type GivenTask, type KnownCapture, mayBeOf, type Way } from './known-capture.ts'
 import { LateSpans } from './late.ts'
 import type { BridgeOptions } from './options.ts'
 import {
@@ -25,11 +26,13 @@ import {
   type NewEntry,
   type Recorder,
 } from './ports.ts'
-import { RecentSpans, settle, type SentSpans } from './recent-spans.ts'
+import { RecentSpans, sentSpanId, sentTraceId, settle, type SentSpans } from './recent-spans.ts'
 import {
+  type DecidedRow,
   decidedRows,
   decisionOf,
   type JoinedRows,
+  joinRequestRows,
   joinRows,
   type JoinedSpan,
   type Release,
@@ -320,10 +323,8 @@ export class Bridge implements Recorder {
 
   /** Requests that waited leave, with what is known now. */
   private letGo(requests: readonly HeldRequest[], reason: 'decided' | 'deadline' | 'crowded' | 'shutdown'): void {
-    const leaving = requests.map((request) => ({
-      request,
-      joins: joinRows(request.table, this.capturesOf(request.table)),
-    }))
+    const joins = joinRequestRows(requests.map(({ table }) => ({ table, capturesOf: this.capturesOf(table) })))
+    const leaving = requests.map((request, i) => ({ request, joins: joins[i] }))
     // Spans that leave together may name each other: who held a lock that another waited for.
     for (const { joins } of leaving) for (const { span, found } of joins.joined) found.capture.expect(found.task, span)
     for (const { request, joins } of leaving) {
@@ -408,8 +409,8 @@ export class Bridge implements Recorder {
   /** Spans that wait tell a capture without clock snapshots what its clock is. */
   private learnClock(capture: KnownCapture): void {
     if (capture.clock.offsetNs !== null) return
-    for (const requests of this.held.byProcess((process) => mayBeOf(capture.name, process)))
-      for (const { table } of requests) joinRows(table, () => [capture])
+    const waiting = [...this.held.byProcess((process) => mayBeOf(capture.name, process))].flat()
+    joinRequestRows(waiting.map(({ table }) => ({ table, capturesOf: () => [capture] })))
   }
 
   // ------------------------------------------------------------------------------------------------ start and end
@@ -426,6 +427,7 @@ export class Bridge implements Recorder {
     const deaths = new Map<unknown, number>()
     const followed: (readonly [sequence: number, row: number])[] = []
     const blocks = new Map<number, SentSpans>()
+    const given = new GivenTasks()
     const oldestMs = clock.nowMs() - this.options.lateMaxAgeMs
     const sent = (
       table: SpanTable,
@@ -433,18 +435,24 @@ export class Bridge implements Recorder {
       writtenMs: number,
       meta: Readonly<Record<string, unknown>>,
     ): void => {
+      given.add(decidedRows(meta.decision), (row) => [traceIdHex(table, row), spanIdHex(table, row)])
       if (!this.options.late || writtenMs < oldestMs) return
       // Children of ours stand behind the spans that came in.
       const length = Math.min(table.length, Number(meta.spans ?? table.length))
       const block = this.recent.add(table, sequence, writtenMs, clock.nowMs(), length)
-      for (const row of decidedRows(meta.decision)) if (row < block.length) settle(block, row)
+      for (const { row } of decidedRows(meta.decision)) if (row < block.length) settle(block, row)
       blocks.set(sequence, block)
     }
     for await (const { kind, sequence, writtenMs, meta, body, settles } of journal.replay()) {
       switch (kind) {
         case EntryKind.outgoing:
-          if (meta.way === 'late') followed.push(...pairsOf(meta.followed))
-          else if (meta.repeat !== true) {
+          if (meta.way === 'late') {
+            const pairs = pairsOf(meta.followed)
+            followed.push(...pairs)
+            const block = pairs.length === 0 ? undefined : blocks.get(pairs[0][0])
+            if (block !== undefined)
+              given.add(decidedRows(meta.decision), (row) => [sentTraceId(block, row), sentSpanId(block, row)])
+          } else if (meta.repeat !== true) {
             this.requests.restore(meta.request, meta.way === 'pass', writtenMs, clock.nowMs())
             if (writtenMs >= oldestMs) scanned(body, (table) => sent(table, sequence, writtenMs, meta))
           }
@@ -489,6 +497,7 @@ export class Bridge implements Recorder {
           meta,
           settled.get(sequence) ?? null,
           deaths.get(meta.id) ?? 0,
+          given.of(meta.id),
         )
     }
     this.reconsider()
@@ -529,6 +538,24 @@ export class Bridge implements Recorder {
     })
     this.work.add(kept)
     void kept.finally(() => this.work.delete(kept))
+  }
+}
+
+/** Which tasks were given to which spans, by what was decided before a restart. */
+class GivenTasks {
+  private readonly byCapture = new Map<string, GivenTask[]>()
+
+  add(rows: readonly DecidedRow[], idsOf: (row: number) => readonly [traceId: string, spanId: string]): void {
+    for (const { capture, row, taskId } of rows) {
+      const [traceId, spanId] = idsOf(row)
+      const tasks = this.byCapture.get(capture)
+      if (tasks === undefined) this.byCapture.set(capture, [{ taskId, traceId, spanId }])
+      else tasks.push({ taskId, traceId, spanId })
+    }
+  }
+
+  of(capture: string): readonly GivenTask[] {
+    return this.byCapture.get(capture) ?? []
   }
 }
 

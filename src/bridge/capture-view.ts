@@ -1,6 +1,7 @@
 // capture-view.ts: a capture as the API shows it: what came, from whom, what became of it, and how well joining went.
 
 import type { CaptureInfo } from '../capture/capture.ts'
+import type { NameTimeReport } from '../join/match.ts'
 import type { CaptureState, KnownCapture, Way } from './known-capture.ts'
 import type { CaptureOrigin } from './ports.ts'
 
@@ -37,6 +38,8 @@ export interface CaptureView {
     /** Joined spans of those that lay in the capture; null when there were none. */
     readonly joinRate: number | null
   }
+  /** How the spans that no task names fit by name and time, those looked at when the clocks were last fitted; null while none was. */
+  readonly nameTime: NameTimeReport | null
   /** Keys of the processes whose spans were joined. */
   readonly processes: readonly string[]
 }
@@ -86,6 +89,7 @@ export function viewOf(capture: KnownCapture, settled = capture.settled): Captur
       left: { ...capture.left },
       joinRate: inside === 0 ? null : joined / inside,
     },
+    nameTime: capture.nameTime,
     processes: [...capture.processes.keys()],
   }
 }

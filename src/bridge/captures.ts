@@ -5,7 +5,7 @@ import type { ProcessIdentity } from '../span/span.ts'
 import { Announcements } from './announcements.ts'
 import { type CaptureView, viewOf } from './capture-view.ts'
 import { Growth } from './growth.ts'
-import { KnownCapture, mayBeOf } from './known-capture.ts'
+import { type GivenTask, KnownCapture, mayBeOf } from './known-capture.ts'
 import type { BridgeOptions } from './options.ts'
 import {
   type CaptureFiles,
@@ -202,7 +202,7 @@ export class Captures {
     return this.active.filter(
       (capture) =>
         (capture.state === 'pending' || capture.state === 'decoding') &&
-        (capture.isNamed ? mayBeOf(capture.name, process) : capture.processes.has(process.key)),
+        (capture.isNamed ? mayBeOf(capture.name, process) : capture.isOf(process.key)),
     )
   }
 
@@ -240,6 +240,7 @@ export class Captures {
     meta: Readonly<Record<string, unknown>>,
     settled: SettledCapture | null,
     deaths: number,
+    given: readonly GivenTask[],
   ): void {
     const old = this.ports.clock.nowMs() - acceptedMs > this.options.joinKeepMs
     const settledView = settled?.view ?? null
@@ -251,7 +252,7 @@ export class Captures {
       return
     }
     const name = { service: textOf(meta.service), instance: textOf(meta.instance) }
-    const capture = new KnownCapture(id, name, originOf(meta.origin), acceptedMs, this.options.ids)
+    const capture = new KnownCapture(id, name, originOf(meta.origin), acceptedMs, this.options.ids, given)
     capture.sequence = sequence
     capture.contentId = contentId
     capture.settled = settledView !== null

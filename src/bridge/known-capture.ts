@@ -4,13 +4,14 @@ import type { FailureCode } from '../base/failure.ts'
 import type { GcPhases, StackFrame, TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
 import type { CaptureInfo, ClockSnapshot } from '../capture/capture.ts'
 import type { TaskSpan } from '../enrich/enrich.ts'
-import { CaptureClock, NO_CLOCK } from '../join/clock.ts'
-import type { IdOptions } from '../join/id-evidence.ts'
-import { apartNs, clearMarginNs, matchSpan } from '../join/join.ts'
-import type { ClockOffset, Evidence, JoinSpan, JoinTask, UnmatchedReason } from '../join/match.ts'
+import { CaptureClock, clockOfPair, type ClockSegment, NO_CLOCK } from '../join/clock.ts'
+import { apartNs, clearMarginNs, type JoinOptions, matchSpan, type SpanMatch } from '../join/join.ts'
+import type { ClockOffset, Evidence, JoinSpan, JoinTask, NameTimeReport, UnmatchedReason } from '../join/match.ts'
 import { TaskIndex } from '../join/task-index.ts'
+import { taskType } from '../join/task-name.ts'
 import type { ProcessIdentity } from '../span/span.ts'
 import type { CaptureName, CaptureOrigin, DecodedBatch } from './ports.ts'
+import { type TimedMatch, type TimedMiss, TimedTasks } from './timed-tasks.ts'
 
 export type CaptureState =
   | 'pending' // accepted, not decoded yet
@@ -29,6 +30,14 @@ export interface FoundTask {
   readonly task: number
   readonly evidence: Evidence
   readonly clock: ClockOffset
+}
+
+/** A task that was given to a span before a restart. */
+export interface GivenTask {
+  /** Its id in the runtime. */
+  readonly taskId: number
+  readonly traceId: string
+  readonly spanId: string
 }
 
 /** Whether a capture with this name may be of this process. A shared process has no instance that could contradict. */
@@ -104,16 +113,41 @@ export class KnownCapture {
   /** Span that each task, by its row, was given to. */
   private readonly owners = new Map<number, TaskSpan>()
   private readonly expected = new Map<number, TaskSpan>()
+  /** The same by span. */
+  private readonly tasksOfSpans = new Map<string, number>()
+  /** Tasks and spans that ids joined, and their number by process. */
+  private readonly namedTasks = new Set<number>()
+  private readonly namedSpans = new Set<string>()
+  private readonly namedBy = new Map<string, number>()
+  private readonly given = new Map<number, GivenTask>()
+  private segments: readonly ClockSegment[] = []
+  /** The clock by snapshots and ids. */
+  private clockByIds: ClockOffset = NO_CLOCK
+  private readonly timed: TimedTasks
 
   constructor(
     readonly id: string,
     readonly name: CaptureName,
     readonly origin: CaptureOrigin,
     readonly acceptedMs: number,
-    private readonly ids: IdOptions,
+    private readonly ids: JoinOptions,
+    /** Tasks that were given to spans before a restart. */
+    given: readonly GivenTask[] = [],
   ) {
+    for (const one of given) this.given.set(one.taskId, one)
     this.contentId = id
     this.index = new TaskIndex([], ids)
+    this.timed = new TimedTasks(acceptedMs, {
+      tasks: () => this.set.tasks,
+      namesNone: (task) => this.index.namesNone(task, (spanId) => this.namedSpans.has(spanId)),
+      isNamedTask: (task) => this.namedTasks.has(task),
+      isTaken: (task) => this.owners.has(task) || this.expected.has(task),
+      taskOfSpan: (traceId, spanId) => this.tasksOfSpans.get(`${traceId} ${spanId}`) ?? -1,
+      known: () => this.segments,
+      decodedUntilNs: () => this.decodedUntilNs,
+      done: () => this.info !== null,
+      idMatches: (processKey) => this.namedBy.get(processKey) ?? 0,
+    })
   }
 
   /** Whether the sender said which process it is of. */
@@ -143,6 +177,12 @@ export class KnownCapture {
     this.decodedUntilNs = 0
     this.owners.clear()
     this.expected.clear()
+    this.tasksOfSpans.clear()
+    this.namedTasks.clear()
+    this.namedSpans.clear()
+    this.namedBy.clear()
+    this.segments = []
+    this.timed.clear()
     this.byId.clear()
     this.byParent.clear()
     this.mapped = 0
@@ -176,6 +216,10 @@ export class KnownCapture {
       if (this.bytes > maxBytes) this.tasksDropped++
       else kept.push(task)
     }
+    for (const [at, { id, name }] of kept.entries()) {
+      const before = this.given.get(id)
+      if (before !== undefined) this.restoreOwner(set.tasks.length + at, before, taskType(name, this.ids))
+    }
     append(set.tasks, kept)
     this.index.add(kept)
     this.pairsSeen = -1
@@ -198,9 +242,24 @@ export class KnownCapture {
     return this.index.find(traceId, spanId).length > 0
   }
 
+  /** Whether a span that no task names may find one by its name and times, which are Unix nanoseconds as exact as a double can be. */
+  wants(startUnixNs: number, endUnixNs: number): boolean {
+    return this.ids.nameTime !== false && this.timed.wants(startUnixNs, endUnixNs)
+  }
+
+  /** Whether it is known to be a capture of the process. */
+  isOf(processKey: string): boolean {
+    return this.processes.has(processKey) || this.timed.processKey === processKey
+  }
+
+  /** What joining by name and time came to; null before it was tried. */
+  get nameTime(): NameTimeReport | null {
+    return this.timed.report
+  }
+
   /**
    * The tasks of some spans. Pairs that leave no choice tell of the clock first, then times decide between the others; spans that
-   * contest a task get it by the clearly better fit, else none does.
+   * contest a task get it by the clearly better fit, else none does. What no task names is looked for by name and time.
    */
   match(spans: readonly JoinSpan[]): (FoundTask | UnmatchedReason)[] {
     for (const span of spans) {
@@ -218,14 +277,46 @@ export class KnownCapture {
       if (rows === undefined) rivals.set(match.task, [row])
       else rows.push(row)
     }
+    const byTime = this.matchByTime(spans, matches)
     return matches.map((match, row): FoundTask | UnmatchedReason => {
       if (match === 'ambiguous') return 'ambiguous'
-      if (match === null) return this.whyUnmatched(Number(spans[row].startUnixNs), Number(spans[row].endUnixNs))
-      if (clock.offsetNs === null) return 'no-clock'
+      if (match === null) {
+        const timed = byTime?.[row] ?? null
+        if (timed === null) return this.whyUnmatched(Number(spans[row].startUnixNs), Number(spans[row].endUnixNs))
+        if (typeof timed === 'string') return timed
+        return { capture: this, task: timed.task, evidence: 'name-time', clock: timed.clock }
+      }
+      if (this.clock.offsetNs === null) return 'no-clock'
       const rows = rivals.get(match.task) ?? []
-      if (rows.length > 1 && !this.fitsBest(row, rows, spans, match.task, clock.offsetNs)) return 'ambiguous'
-      return { capture: this, task: match.task, evidence: match.evidence, clock }
+      if (rows.length > 1 && !this.fitsBest(row, rows, spans, match.task, this.clock.offsetNs)) return 'ambiguous'
+      const ofPair = clockOfPair(this.segments, spans[row], this.index.task(match.task))
+      return {
+        capture: this,
+        task: match.task,
+        evidence: match.evidence,
+        clock: ofPair.offsetNs === null ? this.clock : ofPair,
+      }
     })
+  }
+
+  /** What name and time say of the spans that no task names; null where nothing was asked. */
+  private matchByTime(
+    spans: readonly JoinSpan[],
+    matches: readonly (SpanMatch | 'ambiguous' | null)[],
+  ): readonly (TimedMatch | TimedMiss)[] | null {
+    if (this.ids.nameTime === false || !matches.includes(null)) return null
+    // What ids leave undecided, times do not decide either.
+    const asked: number[] = []
+    for (let row = 0; row < spans.length; row++) if (matches[row] !== 'ambiguous') asked.push(row)
+    const knownTask = Int32Array.from(asked, (row) => (matches[row] as SpanMatch | null)?.task ?? -1)
+    const found = this.timed.match(
+      asked.map((row) => spans[row]),
+      knownTask,
+    )
+    this.chooseClock()
+    const ofRow = new Array<TimedMatch | TimedMiss>(spans.length).fill(null)
+    asked.forEach((row, i) => (ofRow[row] = found[i]))
+    return ofRow
   }
 
   /** Gives the task to the span: no other span gets it any more. */
@@ -234,9 +325,21 @@ export class KnownCapture {
     const { traceId, spanId, name } = span
     this.owners.set(task, { traceId, spanId, name })
     this.expected.delete(task)
+    this.tasksOfSpans.set(`${traceId} ${spanId}`, task)
+    if (evidence !== 'name-time') {
+      this.namedTasks.add(task)
+      this.namedSpans.add(spanId)
+      this.namedBy.set(span.processKey, (this.namedBy.get(span.processKey) ?? 0) + 1)
+    }
     this.joined[evidence] = (this.joined[evidence] ?? 0) + 1
     this.left[way]++
     this.processes.set(span.processKey, (this.processes.get(span.processKey) ?? 0) + 1)
+  }
+
+  private restoreOwner(task: number, { traceId, spanId }: GivenTask, name: string): void {
+    this.tasksJoined++
+    this.owners.set(task, { traceId, spanId, name })
+    this.tasksOfSpans.set(`${traceId} ${spanId}`, task)
   }
 
   /** Counts a span of the process that found no task. */
@@ -251,7 +354,9 @@ export class KnownCapture {
 
   /** The span is about to leave with the task's breakdown: others that leave with it may name it. */
   expect(task: number, { traceId, spanId, name }: JoinSpan): void {
-    if (!this.owners.has(task)) this.expected.set(task, { traceId, spanId, name })
+    if (this.owners.has(task)) return
+    this.expected.set(task, { traceId, spanId, name })
+    this.tasksOfSpans.set(`${traceId} ${spanId}`, task)
   }
 
   /** The span that a task (by its id in the runtime) was or is being given to; null when none is. */
@@ -265,14 +370,14 @@ export class KnownCapture {
     return this.rowsById().get(taskId) ?? -1
   }
 
-  /** Tasks below a task, at any depth, that name spans of their own. */
+  /** Tasks below a task, at any depth, that have spans of their own. */
   innerTasks(taskId: number): readonly TaskRecord[] {
     const below = this.childrenById()
     const inner: TaskRecord[] = []
     const open = [...(below.get(taskId) ?? [])]
     for (let row = open.pop(); row !== undefined && inner.length < MAX_INNER_TASKS; row = open.pop()) {
       const task = this.set.tasks[row]
-      if (this.index.idsOf(row) !== null) inner.push(task)
+      if (this.index.idsOf(row) !== null || this.owners.has(row) || this.expected.has(row)) inner.push(task)
       open.push(...(below.get(task.id) ?? []))
     }
     return inner
@@ -360,7 +465,14 @@ export class KnownCapture {
     const { pairs } = this.captureClock
     if (this.pairsSeen >= 0 && (pairs === this.pairsSeen || (pairs > 64 && pairs < this.pairsSeen * 1.25))) return
     this.pairsSeen = pairs
-    this.clock = this.captureClock.offset()
+    this.segments = this.captureClock.segments()
+    this.clockByIds = this.captureClock.offset()
+    this.chooseClock()
+  }
+
+  /** Names and times tell the clock where nothing else does, or where the spans' clock is not that of the capture's host. */
+  private chooseClock(): void {
+    this.clock = this.clockByIds.method === 'id-pairs' ? this.clockByIds : (this.timed.clock ?? this.clockByIds)
   }
 }
 

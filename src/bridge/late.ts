@@ -28,7 +28,7 @@ const ROWS_AT_A_TIME = 50_000
 const KEPT_TABLE_BYTES = 32 << 20
 const RETRY_MS = 2_000
 
-/** A span that had left and that a task names. */
+/** A span that had left and that may have a task. */
 interface Hit {
   readonly block: SentSpans
   readonly row: number
@@ -77,7 +77,7 @@ export class LateSpans {
     return true
   }
 
-  /** The spans that tasks name, and those of the process that none does, by block. */
+  /** The spans that tasks name, or may find theirs by name and time, and the others of the process, by block. */
   private async look(
     capture: KnownCapture,
     blocks: readonly SentSpans[],
@@ -97,7 +97,8 @@ export class LateSpans {
       }
       for (let row = 0; row < block.length; row++) {
         if (isSettled(block, row) || !mayBe[sentProcess(block, row)]) continue
-        if (capture.names(sentTraceId(block, row), sentSpanId(block, row))) {
+        const named = capture.names(sentTraceId(block, row), sentSpanId(block, row))
+        if (named || capture.wants(sentStartNs(block, row), sentEndNs(block, row))) {
           rowsOf(hits, block).push(row)
         } else {
           rowsOf(misses, block).push(row)

@@ -1,6 +1,6 @@
 // options.ts: what the flow can be told. Times in milliseconds, sizes in bytes.
 
-import type { IdOptions } from '../join/id-evidence.ts'
+import type { JoinOptions } from '../join/join.ts'
 import type { TraceLimits } from '../enrich/budget.ts'
 import type { EnrichOptions } from '../enrich/enrich.ts'
 
@@ -24,7 +24,7 @@ export interface BridgeOptions {
   readonly recentMaxBytes: number
   /** Captures decoded at a time. */
   readonly decodeWorkers: number
-  readonly ids: IdOptions
+  readonly ids: JoinOptions
   readonly enrich: EnrichOptions
   /** Most that is added to one trace. */
   readonly traceLimits: TraceLimits

@@ -23,7 +23,7 @@ import type { FoundTask, KnownCapture, Way } from './known-capture.ts'
 import type { BridgeOptions } from './options.ts'
 
 /** What is added to spans changes with this number only: a decision in the journal names it. */
-export const RULE_VERSION = 1
+export const RULE_VERSION = 2
 
 /** A span and its task. */
 export interface JoinedSpan {
@@ -68,6 +68,12 @@ export function joinSpanOf(table: SpanTable, row: number): JoinSpan {
   }
 }
 
+/** A request, and the captures in which spans of a resource's row may find their tasks, in order of arrival. */
+export interface JoinRequest {
+  readonly table: SpanTable
+  readonly capturesOf: (resource: number) => readonly KnownCapture[]
+}
+
 /**
  * Finds the tasks of the rows that carry no breakdown yet. A span has one capture: the first of those in which its task lies whole, else
  * the first.
@@ -75,51 +81,66 @@ export function joinSpanOf(table: SpanTable, row: number): JoinSpan {
  * @param capturesOf captures in which spans of a resource's row may find their tasks, in order of arrival
  */
 export function joinRows(table: SpanTable, capturesOf: (resource: number) => readonly KnownCapture[]): JoinedRows {
-  const missed: MissedSpan[] = []
-  const unnamed: { readonly capture: KnownCapture; readonly row: number }[] = []
+  return joinRequestRows([{ table, capturesOf }])[0]
+}
+
+/** The same for several requests, which are decided together: their spans are rivals, parents and children of one another. */
+export function joinRequestRows(requests: readonly JoinRequest[]): JoinedRows[] {
+  const missed: MissedSpan[][] = requests.map(() => [])
+  const unasked: { readonly request: number; readonly capture: KnownCapture; readonly row: number }[] = []
   const asked = new Map<KnownCapture, AskedRow[]>()
-  for (let row = 0; row < table.length; row++) {
-    if (table.enriched[row] === 1 || table.spanIdAt[row] < 0 || table.traceIdAt[row] < 0) continue
-    const captures = capturesOf(table.resource[row])
-    if (captures.length === 0) continue
-    const traceId = traceIdHex(table, row)
-    const spanId = spanIdHex(table, row)
-    let span: JoinSpan | null = null
-    for (const capture of captures) {
-      if (!capture.names(traceId, spanId)) {
-        unnamed.push({ capture, row })
-        continue
+  requests.forEach(({ table, capturesOf }, request) => {
+    for (let row = 0; row < table.length; row++) {
+      if (table.enriched[row] === 1 || table.spanIdAt[row] < 0 || table.traceIdAt[row] < 0) continue
+      const captures = capturesOf(table.resource[row])
+      if (captures.length === 0) continue
+      const traceId = traceIdHex(table, row)
+      const spanId = spanIdHex(table, row)
+      const start = approximately(table.startLow, table.startHigh, row)
+      const end = approximately(table.endLow, table.endHigh, row)
+      let span: JoinSpan | null = null
+      for (const capture of captures) {
+        if (!capture.names(traceId, spanId) && !capture.wants(start, end)) {
+          unasked.push({ request, capture, row })
+          continue
+        }
+        span ??= joinSpanOf(table, row)
+        const rows = asked.get(capture)
+        if (rows === undefined) asked.set(capture, [{ request, row, span }])
+        else rows.push({ request, row, span })
       }
-      span ??= joinSpanOf(table, row)
-      const rows = asked.get(capture)
-      if (rows === undefined) asked.set(capture, [{ row, span }])
-      else rows.push({ row, span })
     }
-  }
-  const best = new Map<number, JoinedSpan>()
+  })
+  const best = requests.map(() => new Map<number, JoinedSpan>())
   for (const [capture, rows] of asked) {
     const answers = capture.match(rows.map(({ span }) => span))
-    for (let i = 0; i < rows.length; i++) {
+    rows.forEach(({ request, row, span }, i) => {
       const found = answers[i]
       if (typeof found === 'string') {
-        missed.push({ capture, reason: found })
-        continue
+        missed[request].push({ capture, reason: found })
+        return
       }
-      const before = best.get(rows[i].row)
+      const before = best[request].get(row)
       if (before === undefined || (!isWhole(before.found) && isWhole(found)))
-        best.set(rows[i].row, { ...rows[i], found })
-    }
+        best[request].set(row, { row, span, found })
+    })
   }
   // Only now: the pairs among these spans may have told the capture's clock.
-  for (const { capture, row } of unnamed) {
+  for (const { request, capture, row } of unasked) {
+    const { table } = requests[request]
     const start = approximately(table.startLow, table.startHigh, row)
     const end = approximately(table.endLow, table.endHigh, row)
-    missed.push({ capture, reason: capture.whyUnmatched(start, end) })
+    missed[request].push({ capture, reason: capture.whyUnmatched(start, end) })
   }
-  return { joined: [...best.values()].sort((a, b) => a.row - b.row), missed }
+  return best.map((joined, request) => ({
+    joined: [...joined.values()].sort((a, b) => a.row - b.row),
+    missed: missed[request],
+  }))
 }
 
 interface AskedRow {
+  /** Row in the requests. */
+  readonly request: number
   readonly row: number
   readonly span: JoinSpan
 }
@@ -191,25 +212,50 @@ export function release(
   return { body, children }
 }
 
-/** What was decided, as it is written down before anything is sent: by capture the clock and pairs of row and task. */
+/** What was decided of one capture, by one offset between the clocks. */
+interface CaptureDecision {
+  readonly capture: string
+  readonly offsetNs: string
+  readonly errorNs: number | null
+  /** Pairs of row and id of the task. */
+  readonly rowsAndTasks: number[]
+}
+
+/** What was decided, as it is written down before anything is sent. */
 export function decisionOf(joined: readonly JoinedSpan[]): Record<string, unknown> {
-  const captures: Record<string, { offsetNs: string; errorNs: number | null; rowsAndTasks: number[] }> = {}
+  const captures = new Map<string, CaptureDecision>()
   for (const one of joined) {
     const { capture, clock } = one.found
-    captures[capture.id] ??= { offsetNs: String(clock.offsetNs), errorNs: clock.errorNs, rowsAndTasks: [] }
-    captures[capture.id].rowsAndTasks.push(one.row, taskOf(one).id)
+    const offsetNs = String(clock.offsetNs)
+    // Where a capture's clock drifts or the wall clock was set, its spans have several offsets.
+    const key = `${capture.id} ${offsetNs}`
+    let of = captures.get(key)
+    if (of === undefined) {
+      of = { capture: capture.id, offsetNs, errorNs: clock.errorNs, rowsAndTasks: [] }
+      captures.set(key, of)
+    }
+    of.rowsAndTasks.push(one.row, taskOf(one).id)
   }
-  return { rules: RULE_VERSION, captures }
+  return { rules: RULE_VERSION, captures: [...captures.values()] }
+}
+
+/** A row that a decision in the journal is about. */
+export interface DecidedRow {
+  readonly capture: string
+  readonly row: number
+  readonly taskId: number
 }
 
 /** The rows that a decision in the journal is about. */
-export function decidedRows(decision: unknown): number[] {
-  const rows: number[] = []
+export function decidedRows(decision: unknown): DecidedRow[] {
+  const rows: DecidedRow[] = []
   const { captures } = (typeof decision === 'object' && decision !== null ? decision : {}) as { captures?: unknown }
-  for (const one of Object.values((captures ?? {}) as Record<string, unknown>)) {
-    const { rowsAndTasks } = one as { rowsAndTasks?: unknown }
-    if (!Array.isArray(rowsAndTasks)) continue
-    for (let i = 0; i < rowsAndTasks.length; i += 2) rows.push(Number(rowsAndTasks[i]))
+  if (!Array.isArray(captures)) return rows
+  for (const one of captures as readonly Partial<CaptureDecision>[]) {
+    const { capture, rowsAndTasks } = one
+    if (typeof capture !== 'string' || !Array.isArray(rowsAndTasks)) continue
+    for (let i = 0; i + 1 < rowsAndTasks.length; i += 2)
+      rows.push({ capture, row: Number(rowsAndTasks[i]), taskId: Number(rowsAndTasks[i + 1]) })
   }
   return rows
 }

@@ -13,12 +13,13 @@ import { traceRequestToJson } from '../span/otlp/json.ts'
 import { type LoadedCapture, loadCaptures } from './capture-files.ts'
 import { counted } from './human.ts'
 import { joinCaptures, readSpanFiles } from './join.ts'
+import { type ConfigFlags, loadJoinOptions } from './join-options.ts'
 import { joinSpansOf } from './span-files.ts'
 import type { Terminal } from './terminal.ts'
 import { VERSION } from './version.ts'
 
 /** Options of the command. */
-export interface EnrichCommand {
+export interface EnrichCommand extends ConfigFlags {
   readonly spans: readonly string[]
   readonly capture: readonly string[]
   /** File to write; null for JSON lines to standard output. */
@@ -30,15 +31,16 @@ export interface EnrichCommand {
  * Joins spans and captures read from files and writes the spans with their breakdown, request by request, in order.
  *
  * @returns the exit code: 0, or 1 when an input could not be used (the others are still done)
- * @throws Failure FILE when the result cannot be written
+ * @throws Failure FILE when the result cannot be written, CONFIG when something is wrong in the configuration
  */
 export async function enrich(options: EnrichCommand, terminal: Terminal): Promise<number> {
+  const joinOptions = loadJoinOptions(options)
   const { requests, failed: failedSpans } = await readSpanFiles(options.spans, terminal)
   const { ticksPerSecond } = options
   const reading = { timelines: true, stacks: true, ticksPerSecond }
   const { captures, failed } = await loadCaptures(options.capture, reading, terminal)
   const spans = joinSpansOf(requests)
-  const joined = joinCaptures(spans, captures)
+  const joined = joinCaptures(spans, captures, joinOptions)
   const known = captures.map(knownCaptureOf)
   const foundOf = new Map<number, JoinedSpan['found']>()
   for (const { span, capture, match } of joined.matches) {

@@ -1,17 +1,18 @@
 // join.ts: `subspan join`: which task is which span, and why the others have none, offline.
 
 import { Failure } from '../base/failure.ts'
-import { joinTasks } from '../join/join.ts'
+import { type JoinOptions, joinTasks } from '../join/join.ts'
 import type { JoinResult, JoinSpan, TaskMatch, UnmatchedReason } from '../join/match.ts'
 import { taskType } from '../join/task-name.ts'
 import { type LoadedCapture, loadCaptures } from './capture-files.ts'
 import { counted, duration, fitted, table } from './human.ts'
 import { inputName } from './input.ts'
+import { type ConfigFlags, loadJoinOptions } from './join-options.ts'
 import { joinSpansOf, readSpanFile, type SpanRequest } from './span-files.ts'
 import { escapeName, type Terminal } from './terminal.ts'
 
 /** Options of the command. */
-export interface JoinCommand {
+export interface JoinCommand extends ConfigFlags {
   readonly spans: readonly string[]
   readonly capture: readonly string[]
   readonly format: 'text' | 'json'
@@ -48,12 +49,14 @@ const TELLING: readonly UnmatchedReason[] = [
  * Joins spans and captures read from files.
  *
  * @returns the exit code: 0, or 1 when an input could not be used (the others are still done)
+ * @throws Failure CONFIG when something is wrong in the configuration
  */
 export async function join(options: JoinCommand, terminal: Terminal): Promise<number> {
+  const joinOptions = loadJoinOptions(options)
   const { requests, failed: failedSpans } = await readSpanFiles(options.spans, terminal)
   const { captures, failed } = await loadCaptures(options.capture, { ticksPerSecond: options.ticksPerSecond }, terminal)
   const spans = joinSpansOf(requests)
-  const joined = joinCaptures(spans, captures)
+  const joined = joinCaptures(spans, captures, joinOptions)
   if (options.format === 'json') terminal.write(`${JSON.stringify(joinJson(spans, captures, joined))}\n`)
   else terminal.write(joinText(spans, captures, joined, terminal))
   return failed + failedSpans > 0 ? 1 : 0
@@ -82,8 +85,12 @@ export async function readSpanFiles(
 }
 
 /** Joins the spans with each capture in turn. */
-export function joinCaptures(spans: readonly JoinSpan[], captures: readonly LoadedCapture[]): Joined {
-  const results = captures.map((capture) => joinTasks(spans, capture))
+export function joinCaptures(
+  spans: readonly JoinSpan[],
+  captures: readonly LoadedCapture[],
+  options: JoinOptions,
+): Joined {
+  const results = captures.map((capture) => joinTasks(spans, capture, options))
   const best: (JoinedSpan | undefined)[] = new Array<JoinedSpan | undefined>(spans.length)
   const whole = ({ capture, match }: JoinedSpan): boolean => captures[capture].tasks[match.task].path !== null
   results.forEach((result, capture) => {

@@ -125,17 +125,21 @@ Examples:
     .requiredOption('--capture <file...>', 'captures, plain, gzip or zstd')
     .addOption(ticksOption())
     .addOption(formatOption(['text', 'json']))
+    .option('-c, --config <file>', 'configuration file (subspan.yaml): how ids are told (join)')
+    .option('-s, --set <path=value>', 'set one option (may be repeated)', collectSettings, {})
     .addHelpText(
       'after',
       `
 Examples:
   $ subspan join --spans spans.otlp.jsonl --capture trace.out
-  $ subspan join --format json --spans a.jsonl b.pb --capture trace.out | jq .unmatched`,
+  $ subspan join --format json --spans a.jsonl b.pb --capture trace.out | jq .unmatched
+  $ subspan join --set join.nameTime=false --spans spans.otlp.jsonl --capture trace.out      by ids only`,
     )
-    .action(async (options: JoinCommand) => {
-      onceOnly([...options.spans, ...options.capture])
+    .action(async (options: JoinFlags & Pick<JoinCommand, 'format' | 'ticksPerSecond'>) => {
+      const { config: configFile = null, set: flags, ...rest } = options
+      onceOnly([...rest.spans, ...rest.capture])
       const { join } = await import('./join.ts')
-      exitCode = await join(options, terminal)
+      exitCode = await join({ ...rest, configFile, flags }, terminal)
     })
 
   command('enrich')
@@ -147,6 +151,8 @@ Examples:
       '--out <file>',
       'where to write; a name ending in .pb gets protobuf; default: JSON lines to standard output',
     )
+    .option('-c, --config <file>', 'configuration file (subspan.yaml): how ids are told (join)')
+    .option('-s, --set <path=value>', 'set one option (may be repeated)', collectSettings, {})
     .addHelpText(
       'after',
       `
@@ -154,10 +160,11 @@ Examples:
   $ subspan enrich --spans spans.otlp.jsonl --capture trace.out > enriched.jsonl
   $ subspan enrich --spans spans.pb --capture trace.out --out enriched.pb`,
     )
-    .action(async (options: Omit<EnrichCommand, 'out'> & { out?: string }) => {
-      onceOnly([...options.spans, ...options.capture])
+    .action(async (options: JoinFlags & Pick<EnrichCommand, 'ticksPerSecond'> & { out?: string }) => {
+      const { config: configFile = null, set: flags, out = null, ...rest } = options
+      onceOnly([...rest.spans, ...rest.capture])
       const { enrich } = await import('./enrich.ts')
-      exitCode = await enrich({ ...options, out: options.out ?? null }, terminal)
+      exitCode = await enrich({ ...rest, out, configFile, flags }, terminal)
     })
 
   command('config')
@@ -190,6 +197,14 @@ Examples:
   }
   await terminal.flush()
   return exitCode
+}
+
+/** Flags of the commands that join. */
+interface JoinFlags {
+  readonly spans: string[]
+  readonly capture: string[]
+  readonly config?: string
+  readonly set: Record<string, string>
 }
 
 function formatOption(choices: readonly string[]): Option {

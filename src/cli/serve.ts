@@ -12,7 +12,6 @@ import { Delivery } from '../export/delivery.ts'
 import { type Destination, destinationsOf, isOwnListener, refuseOwnListeners } from '../export/destination.ts'
 import { openOtlpGrpc } from '../export/otlp-grpc.ts'
 import { openOtlpHttp } from '../export/otlp-http.ts'
-import { compilePattern } from '../join/task-name.ts'
 import { Pulls } from '../pull/pulls.ts'
 import { namedTargets } from '../pull/target.ts'
 import { api } from '../server/api.ts'
@@ -24,6 +23,7 @@ import { openSecurity } from '../server/security.ts'
 import type { Disk } from '../store/disk.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
+import { joinOptionsOf } from './join-options.ts'
 import type { Terminal } from './terminal.ts'
 import { VERSION } from './version.ts'
 
@@ -342,7 +342,7 @@ function bridgeOptionsOf(config: SubspanConfig): BridgeOptions {
     lateMaxAgeMs: late.maxAgeMs,
     recentMaxBytes: late.keepBytes,
     decodeWorkers: decode.workers,
-    ids: { namePatterns: join.namePatterns.map(compilePattern) },
+    ids: joinOptionsOf(config),
     enrich: {
       ...DEFAULT_ENRICH_OPTIONS,
       enrich: enrich.mode,

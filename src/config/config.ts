@@ -47,6 +47,12 @@ export interface SubspanConfig {
     readonly keepBytes: number
     /** Regular expressions with the groups `span` and `trace`. */
     readonly namePatterns: readonly string[]
+    /** Categories of logs whose message is a trace id, a span id, a text with both. */
+    readonly traceLogKeys: readonly string[]
+    readonly spanLogKeys: readonly string[]
+    readonly idLogKeys: readonly string[]
+    /** Whether spans that no task names are looked for by name and time. */
+    readonly nameTime: boolean
   }
   readonly late: {
     readonly enabled: boolean

@@ -13,10 +13,22 @@ export interface TaskIds {
   readonly category: string
 }
 
+/** Categories of logs by what their message is. */
+export interface LogKeys {
+  /** A trace id. */
+  readonly trace?: readonly string[]
+  /** A span id. */
+  readonly span?: readonly string[]
+  /** A text with both. */
+  readonly ids?: readonly string[]
+}
+
 /** How ids in tasks are read. */
 export interface IdOptions {
   /** Patterns for ids in task names, with the groups `span` and `trace` (`compilePattern`); tried before the known forms. */
   readonly namePatterns?: readonly RegExp[]
+  /** Categories of logs (`trace.Log`) that hold ids; looked at before the known ones, whatever their case. */
+  readonly logKeys?: LogKeys
 }
 
 /** One kind of evidence by ids. */

@@ -36,6 +36,8 @@ export interface NameTimeInput {
   readonly isFree: (task: number) => boolean
   /** What snapshots or ids say of the clock; empty where nothing is known. */
   readonly known: readonly ClockSegment[]
+  /** Names of spans that were renamed, as learned before, with the number of the name that their tasks have. */
+  readonly aliases?: ReadonlyMap<string, number>
 }
 
 /** Pairs found, and by which clock. */
@@ -44,6 +46,8 @@ export interface NameTimePairs extends Pairing {
   readonly report: NameTimeReport
   /** Clock of each span that has a task, by row of `clock.segments`. */
   readonly segment: Uint8Array
+  /** Names of spans that were renamed, those learned here included. */
+  readonly aliases: ReadonlyMap<string, number>
 }
 
 /** Spans that an offset must explain, and how many times more than any other offset. */
@@ -307,11 +311,7 @@ function nearestCost(spans: SpanColumns, row: number, offsetNs: number, tasks: T
   return cheapest
 }
 
-/**
- * Pairs spans with tasks by a known clock.
- *
- * @param aliases names of spans that were renamed, with the number of the name that their tasks have; learned where not given
- */
+/** Pairs spans with tasks by a known clock. */
 export function pairByNameAndTime(
   input: NameTimeInput,
   clock: NameTimeClock,
@@ -332,18 +332,23 @@ export function pairByNameAndTime(
     noTaskCost: explained >= FEW_STRANGERS * eligible ? NO_TASK_COST : NO_TASK_COST_AMONG_STRANGERS,
     isFree,
   }
-  let pairing = pairSpans(aligned, tasks, relations, options)
-  const aliases = learnAliases(spans, aligned, tasks, relations, pairing, options, isFree)
-  if (aliases.size > 0) {
+  const aliases = new Map(input.aliases)
+  const pair = (): Pairing => {
+    if (aliases.size === 0) return pairSpans(aligned, tasks, relations, options)
     const alias = Int32Array.from(spans, ({ name }) => aliases.get(name) ?? -1)
-    pairing = pairSpans(aligned, tasks, relations, { ...options, alias })
+    return pairSpans(aligned, tasks, relations, { ...options, alias })
   }
+  let pairing = pair()
+  const learned = learnAliases(spans, aligned, tasks, relations, pairing, options, isFree)
+  for (const [name, taskName] of learned) aliases.set(name, taskName)
+  if (learned.size > 0) pairing = pair()
   let joined = 0
   for (const task of pairing.task) if (task >= 0) joined++
   return {
     ...pairing,
     clock,
     segment: aligned.segment,
+    aliases,
     report: { eligible, explained, joined, refused: null },
   }
 }

@@ -60,6 +60,10 @@ const CLEARLY_NATS = 4
 /** Cost of a lag on the impossible side, and the error that is overlooked. */
 const IMPOSSIBLE_NATS = 6
 const OVERLOOKED_NS = 300
+/** Latest floor of start lags that a tracer was seen to have. */
+const LATEST_START_FLOOR_NS = 1_500
+/** Cutting start and duration of spans raises end lags by up to two units; by so many at the share that floors are looked for. */
+const CUT_CEILING = 1.8
 /** More pairs on the impossible side than this: two tracers in one process. */
 const MOST_IMPOSSIBLE = 0.1
 
@@ -264,10 +268,21 @@ function shapeOf(lags: PairLags, fixed: boolean, roundingNs: number): TimeShape 
     )
     if (impossible > MOST_IMPOSSIBLE) return 'either'
   }
-  const after = costOf(lags, afterShiftNs, 'task-ends-after', overlookedNs)
-  const before = costOf(lags, beforeShiftNs, 'task-ends-before', overlookedNs)
+  let after = costOf(lags, afterShiftNs, 'task-ends-after', overlookedNs)
+  let before = costOf(lags, beforeShiftNs, 'task-ends-before', overlookedNs)
+  if (roundingNs > 0 && !fixed) {
+    // Cut times blur the floors of the ends; then the starts, which only one cut lengthens, tell more.
+    const floor = floorOf(lags.start, STRAYS)
+    after += lags.length * lateStartCost(floor + afterShiftNs)
+    before += lags.length * lateStartCost(floor + beforeShiftNs + CUT_CEILING * roundingNs)
+  }
   if (Math.abs(after - before) < CLEARLY_NATS) return 'either'
   return after < before ? 'task-ends-after' : 'task-ends-before'
+}
+
+/** What each pair costs more where even the first tasks begin later after their spans than any tracer's. */
+function lateStartCost(floorNs: number): number {
+  return Math.min(IMPOSSIBLE_NATS / 2, 2 * Math.max(0, floorNs / LATEST_START_FLOOR_NS - 1))
 }
 
 /** Tracers differ in how soon after the span's start their task begins, so that only impossible starts count here. */
@@ -318,8 +333,7 @@ function shiftToEndFloor(lags: PairLags): Shift {
 /** The task lies in its span: starts bound the offset from below, ends from above. */
 function shiftBetweenFloors(lags: PairLags, roundingNs: number): Shift {
   const low = START_FLOOR_NS - floorOf(lags.start, STRAYS)
-  // Cutting start and duration raises the ceiling by up to two units; 1.8 at the share looked at.
-  const high = BEFORE_CEILING_NS + 1.8 * roundingNs - floorOf(lags.end, 1 - STRAYS)
+  const high = BEFORE_CEILING_NS + CUT_CEILING * roundingNs - floorOf(lags.end, 1 - STRAYS)
   return { shiftNs: (low + high) / 2, halfWidthNs: Math.abs(high - low) / 2 }
 }
 

@@ -1,7 +1,7 @@
 // pairing.ts: one task to one span, by what each pair costs, refused where another world would cost about the same.
 
 import { firstAtLeast, sortedRows, type TaskColumns } from './time-columns.ts'
-import { endCost, OPEN_END_COST, startCost, type TimeShape, WIDEST_NS } from './time-shape.ts'
+import { endCost, OPEN_END_COST, startCost, type TimeShape, WIDEST_END_NS, WIDEST_START_NS } from './time-shape.ts'
 
 /** Spans with their times on the capture's clock. */
 export interface AlignedSpans {
@@ -56,6 +56,12 @@ export const MARGIN = 2
 const MOST_PAIRS = 64
 /** Cost of a parent that is not where this tracer puts it: apps can break the rule, so it is no proof. */
 const STRANGE_PARENT_COST = 6
+/**
+ * What it speaks for a pair that the task hangs under the task of the span's parent: an SDK that makes a task for each span made one
+ * for this span too, so that it costs more to leave it without one.
+ */
+const OWN_PARENT_GAIN = 4
+const NO_RIVAL_COST = 12
 const INTERNAL = 1
 const SERVER = 2
 const CLIENT = 3
@@ -128,6 +134,7 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
     if (Number.isNaN(startNs)) continue
     const endsAfterCapture = endNs >= tasks.durationNs - endToleranceNs
     const first = pairs.length
+    let cheapest = Infinity
     for (const name of spanName === otherName ? [spanName] : [spanName, otherName]) {
       if (name < 0) continue
       const to = from[name + 1]
@@ -135,21 +142,23 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
       for (; at < to && pairs.length - first < MOST_PAIRS; at++) {
         const task = rows[at]
         const startLag = tasks.startNs[task] - startNs
-        if (startLag > WIDEST_NS) break
+        if (startLag > WIDEST_START_NS) break
         let cost = startCost(startLag)
-        if (cost >= noTaskCost) break
+        // So much dearer than the best is no rival of it, whatever hangs where.
+        if (cost >= noTaskCost + OWN_PARENT_GAIN || cost > cheapest + NO_RIVAL_COST) break
         const endLag = tasks.endNs[task] - endNs
         if (Number.isNaN(endLag)) {
           if (!endsAfterCapture) continue
           cost += OPEN_END_COST
         } else {
-          if (shape !== 'task-ends-before' && endLag > WIDEST_NS) continue
-          if (shape === 'task-ends-before' ? endLag > endToleranceNs : endLag < -WIDEST_NS) continue
-          if (shape === 'task-ends-after' && endLag < -endToleranceNs) continue
-          if (shape === 'task-ends-before' && endLag < -WIDEST_NS) continue
+          const earliest = shape === 'task-ends-after' ? -endToleranceNs : -WIDEST_END_NS
+          const latest = shape === 'task-ends-before' ? endToleranceNs : WIDEST_END_NS
+          if (endLag < earliest || endLag > latest) continue
           cost += endCost(endLag, shape)
         }
-        if (cost < noTaskCost && isFree(task)) pairs.add(span, task, cost)
+        if (cost >= noTaskCost + OWN_PARENT_GAIN || !isFree(task)) continue
+        pairs.add(span, task, cost)
+        cheapest = Math.min(cheapest, cost)
       }
     }
   }
@@ -173,7 +182,7 @@ export function childrenOf({ parent }: SpanRelations): Children {
 }
 
 /**
- * What it costs that a task hangs elsewhere than its span. Measured over all corpora without an exception: the task of an internal or
+ * What it costs that a task hangs elsewhere than its span, and what it gains that it hangs where the span does. Measured over all corpora without an exception: the task of an internal or
  * client span has the task of the span's parent for its parent, where that span is of the process and has a task; those of server and
  * root spans have none.
  */
@@ -194,7 +203,8 @@ export function strangeness(
   } else {
     const parent = relations.parent[span]
     const known = parent >= 0 && sure[parent] >= 0 ? tasks.id[sure[parent]] : relations.parentTaskId[span]
-    if (known !== 0 && parentId !== known && (parentId !== 0 || belongsToParent(kind))) cost += STRANGE_PARENT_COST
+    if (known !== 0 && parentId === known) cost -= OWN_PARENT_GAIN
+    else if (known !== 0 && (parentId !== 0 || belongsToParent(kind))) cost += STRANGE_PARENT_COST
   }
   for (let at = children.from[span]; at < children.from[span + 1]; at++) {
     const child = children.rows[at]

@@ -7,8 +7,8 @@ import { idsInLog } from './task-log.ts'
 
 export const precedingLogEvidence: IdEvidence = {
   evidence: 'preceding-log',
-  idsOf({ precedingLog }) {
-    const ids = precedingLog === null ? null : idsInLog(precedingLog)
+  idsOf({ precedingLog }, options) {
+    const ids = precedingLog === null ? null : idsInLog(precedingLog, options)
     if (ids === null || precedingLog === null || ids.spanId === null) return null
     return { traceId: ids.traceId, spanId: ids.spanId, evidence: 'preceding-log', category: precedingLog.category }
   },

@@ -2,7 +2,7 @@
 
 import { utf8Of } from '../base/bytes.ts'
 import type { LogRecord } from '../breakdown/breakdown.ts'
-import type { IdEvidence } from './id-evidence.ts'
+import type { IdEvidence, IdOptions, LogKeys } from './id-evidence.ts'
 import { findIds } from './id-text.ts'
 import { type IdSpelling, spanIdOf, spanIdOfBytes, traceIdOf } from './id-value.ts'
 
@@ -12,11 +12,11 @@ const MOST_LOGS = 64
 /** Ids in a log of the task itself: the first span named counts, later ones are those of spans without a task of their own. */
 export const taskLogEvidence: IdEvidence = {
   evidence: 'task-log',
-  idsOf({ logs }) {
+  idsOf({ logs }, options) {
     let traceId: string | null = null
     let span: { readonly spanId: string; readonly category: string } | null = null
     for (let i = 0; i < logs.length && i < MOST_LOGS; i++) {
-      const ids = idsInLog(logs[i])
+      const ids = idsInLog(logs[i], options)
       if (ids === null) continue
       const { category } = logs[i]
       if (span === null) {
@@ -34,8 +34,11 @@ export const taskLogEvidence: IdEvidence = {
 }
 
 /** Ids that one log tells; null when it tells none. */
-export function idsInLog(log: LogRecord): { readonly traceId: string | null; readonly spanId: string | null } | null {
-  const { kind, spelling } = kindOf(log.category)
+export function idsInLog(
+  log: LogRecord,
+  { logKeys }: IdOptions = {},
+): { readonly traceId: string | null; readonly spanId: string | null } | null {
+  const { kind, spelling } = configuredKind(log.category, logKeys) ?? kindOf(log.category)
   switch (kind) {
     case 'none':
       return null
@@ -58,6 +61,16 @@ export function idsInLog(log: LogRecord): { readonly traceId: string | null; rea
   }
   const { traceId, spanId } = findIds(log.message)
   return spanId === null ? null : { traceId, spanId }
+}
+
+/** What a category was configured to mean; null when it was not. Its ids may have any spelling. */
+function configuredKind(category: string, logKeys: LogKeys | undefined): CategoryKind | null {
+  if (logKeys === undefined) return null
+  const isOneOf = (keys: readonly string[] = []): boolean =>
+    keys.some((key) => key === category || key.toLowerCase() === category.toLowerCase())
+  if (isOneOf(logKeys.trace)) return { kind: 'trace', spelling: { unpadded: true } }
+  if (isOneOf(logKeys.span)) return { kind: 'span', spelling: { unpadded: true } }
+  return isOneOf(logKeys.ids) ? { kind: 'text', spelling: {} } : null
 }
 
 interface CategoryKind {

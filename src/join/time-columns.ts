@@ -123,22 +123,30 @@ export function rowsByName(name: Int32Array, names: number, key: Float64Array): 
   const from = new Int32Array(names + 1)
   for (const of of name) if (of >= 0) from[of + 1]++
   for (let i = 0; i < names; i++) from[i + 1] += from[i]
+  const named = new Int32Array(from[names])
+  let length = 0
+  for (let row = 0; row < name.length; row++) if (name[row] >= 0) named[length++] = row
   const next = from.slice(0, names)
-  const rows = new Int32Array(from[names])
-  for (const row of sortedRows(key)) if (name[row] >= 0) rows[next[name[row]]++] = row
+  const rows = new Int32Array(length)
+  for (const row of sortRows(named, key)) rows[next[name[row]]++] = row
   return { from, rows }
 }
 
-/**
- * Rows in the order of their keys, equal keys in the order of rows. A merge sort over typed arrays: `TypedArray.sort` with a
- * comparison by callback takes ten times as long for half a million rows.
- *
- * @param length rows sorted, the first ones
- */
+/** All rows in the order of their keys, or the first ones. */
 export function sortedRows(key: Float64Array, length = key.length): Int32Array {
-  let rows = new Int32Array(length)
+  const rows = new Int32Array(length)
   for (let i = 0; i < length; i++) rows[i] = i
-  let other = new Int32Array(length)
+  return sortRows(rows, key)
+}
+
+/**
+ * Rows in the order of their keys, none of which is NaN; equal keys in the order in which they came. A merge sort over typed arrays:
+ * `TypedArray.sort` with a comparison by callback takes ten times as long for half a million rows.
+ */
+function sortRows(unsorted: Int32Array, key: Float64Array): Int32Array {
+  const { length } = unsorted
+  let rows: Int32Array = unsorted
+  let other: Int32Array = new Int32Array(length)
   for (let width = 1; width < length; width *= 2) {
     for (let from = 0; from < length; from += 2 * width) {
       const middle = Math.min(from + width, length)
@@ -146,8 +154,7 @@ export function sortedRows(key: Float64Array, length = key.length): Int32Array {
       let left = from
       let right = middle
       for (let at = from; at < to; at++) {
-        // A NaN on either side keeps the left one first.
-        if (left < middle && (right >= to || !(key[rows[right]] < key[rows[left]]))) other[at] = rows[left++]
+        if (left < middle && (right >= to || key[rows[left]] <= key[rows[right]])) other[at] = rows[left++]
         else other[at] = rows[right++]
       }
     }

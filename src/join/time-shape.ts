@@ -12,8 +12,9 @@ export const START_FLOOR_NS = 500
 export const AFTER_FLOOR_NS = 100
 export const BEFORE_CEILING_NS = -150
 
-/** Farther apart is no pair: a preemption, a full stop of the world were seen to last that long. */
-export const WIDEST_NS = 2_000_000
+/** Farther apart is no pair. Starts are late by a whole preemption and more where the processors are saturated, ends hardly ever. */
+export const WIDEST_START_NS = 10_000_000
+export const WIDEST_END_NS = 2_000_000
 /** What a pair may cost, in nats: beyond it the span has no task. */
 export const NO_TASK_COST = 18
 /** The same where spans of others are among these, or the tasks of some were never made: then a task nearby says less. */

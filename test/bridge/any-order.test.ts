@@ -10,7 +10,11 @@ import { settle } from '../support/fake-clock.ts'
 import { Flow, idOf, recording, textAttribute, withoutOurs } from '../support/flow.ts'
 import { type PlainSpan, spansOfProtobuf } from '../support/otlp.ts'
 
-const recordings = [recording('captures/go1.26/messages'), recording('captures/go1.22/messages-log-otel')]
+const recordings = [
+  recording('captures/go1.26/messages'),
+  recording('captures/go1.22/messages-log-otel'),
+  recording('joins/go1.26-otel'),
+]
 const requests = recordings.flatMap((one) => one.requests)
 const came = new Map(requests.flatMap((request) => spansOfProtobuf(request)).map((span) => [idOf(span), span]))
 const services = recordings.map(({ requests: [first] }) => {

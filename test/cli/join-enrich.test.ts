@@ -9,7 +9,7 @@ import { traceRequestFromJson } from '../../src/span/otlp/json.ts'
 import { joinRequests } from '../../src/span/otlp/rewrite.ts'
 import { endUnixNs, spanIdHex, startUnixNs, traceIdHex } from '../../src/span/otlp/rows.ts'
 import { scanTraceRequest } from '../../src/span/otlp/scan.ts'
-import { captureFixtures } from '../support/fixtures.ts'
+import { captureFixtures, fixturePath } from '../support/fixtures.ts'
 import { keptTerminal } from '../support/terminal.ts'
 
 const folder = mkdtempSync(pathOf(tmpdir(), 'subspan-join-'))
@@ -51,16 +51,21 @@ interface OtlpSpan {
   readonly attributes?: { key: string; value: { doubleValue?: number; intValue?: string; stringValue?: string } }[]
 }
 
-async function joined(spans: string[], capture: string[], format: 'text' | 'json' = 'json') {
+async function joined(
+  spans: string[],
+  capture: string[],
+  format: 'text' | 'json' = 'json',
+  flags: Record<string, string> = {},
+) {
   const written = keptTerminal()
-  const exitCode = await join({ spans, capture, format }, written.terminal)
+  const exitCode = await join({ spans, capture, format, configFile: null, flags }, written.terminal)
   await written.terminal.flush()
   return { exitCode, out: written.out(), err: written.err() }
 }
 
 async function enriched(spans: string[], capture: string[], out: string | null) {
   const written = keptTerminal()
-  const exitCode = await enrich({ spans, capture, out }, written.terminal)
+  const exitCode = await enrich({ spans, capture, out, configFile: null, flags: {} }, written.terminal)
   await written.terminal.flush()
   return { exitCode, out: written.out(), err: written.err() }
 }
@@ -142,6 +147,23 @@ describe('subspan join', () => {
     expect(matches).toEqual(alone.matches)
     expect(unmatched).toEqual(alone.unmatched)
     expect(clocks).toHaveLength(3)
+  })
+
+  test('stock spans are found by name and time, and not when that is switched off', async () => {
+    const stock = fixturePath('joins', 'go1.26-otel')
+    const files = [[`${stock}.spans.otlp.jsonl`], [`${stock}.trace`]] as const
+    const { out } = await joined([...files[0]], [...files[1]])
+    const { matches } = JSON.parse(out) as { matches: { evidence: string }[] }
+    expect(matches.length).toBeGreaterThan(300)
+    expect(new Set(matches.map(({ evidence }) => evidence))).toEqual(new Set(['name-time']))
+    const byIds = await joined([...files[0]], [...files[1]], 'json', { 'join.nameTime': 'false' })
+    expect((JSON.parse(byIds.out) as JoinJson).matches).toEqual([])
+  })
+
+  test('text says why nothing was joined by name and time', async () => {
+    const of = (name: string, ending: string): string => fixturePath('joins', `${name}${ending}`)
+    const { out } = await joined([of('go1.24-otel', '.spans.otlp.jsonl')], [of('go1.22-otel', '.trace')], 'text')
+    expect(out).toContain('not joined by name and time')
   })
 
   test('text says how many, by which evidence, and why not the others', async () => {

@@ -204,6 +204,8 @@ test('every span is told of once, and no task twice, whatever is named by what',
           const key = `${spanId} ${traceId} ${startUnixNs} ${processKey}`
           expect(owner.get(match.task) ?? key).toBe(key)
           owner.set(match.task, key)
+          // A task whose ids are those of a span with another task may be any span's by its name and times.
+          if (match.evidence === 'name-time') continue
           const { name, logs, precedingLog } = tasks[match.task]
           expect(`${name} ${logs[0]?.message} ${precedingLog?.message}`).toContain(spanId)
         }

@@ -80,6 +80,22 @@ test.each<[string, LogRecord]>([
   expect(idsInLog(record)).toBeNull()
 })
 
+describe('categories of one’s own', () => {
+  const logKeys = { trace: ['request.trace'], span: ['Request.Span'], ids: ['correlation'] }
+
+  test('hold ids once they are configured, whatever their case', () => {
+    const logs = [log('Request.Trace', TRACE), log('request.span', SPAN)]
+    expect(taskLogEvidence.idsOf(task({ logs }), { logKeys })).toMatchObject({ traceId: TRACE, spanId: SPAN })
+    expect(idsInLog(log('correlation', `in ${TRACE}/${SPAN}`), { logKeys })).toEqual({ traceId: TRACE, spanId: SPAN })
+    expect(idsInLog(log('correlation', `in ${TRACE}/${SPAN}`))).toBeNull()
+  })
+
+  test('also in the log right before a task', () => {
+    const precedingLog = log('correlation', `${TRACE}-${SPAN}`)
+    expect(precedingLogEvidence.idsOf(task({ precedingLog }), { logKeys })).toMatchObject({ spanId: SPAN })
+  })
+})
+
 describe('the log right before a task', () => {
   test('names its span', () => {
     const precedingLog = log('otel.span', `${TRACE}-${SPAN}`)

@@ -1,6 +1,6 @@
 // flow.ts: the bridge with doors in memory, recorded spans and captures to feed it, and what it sent, read by another hand.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { messageOf } from '../../src/base/failure.ts'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
@@ -36,18 +36,35 @@ export function recording(name = 'captures/go1.26/messages'): Recording {
   if (known !== undefined) return known
   const path = fixturePath(name)
   const lines = readFileSync(`${path}.spans.otlp.jsonl`, 'utf8').trim().split('\n')
-  const expected = JSON.parse(readFileSync(`${path}.expected.json`, 'utf8')) as {
-    matches: { traceId: string; spanId: string; taskId: string }[]
-  }
+  const pairs = existsSync(`${path}.pairs.jsonl`)
+    ? wholePairs(`${path}.pairs.jsonl`)
+    : matchesOf(`${path}.expected.json`)
   const requests = lines.map((line) => traceRequestFromJson(line))
   const read: Recording = {
     capture: new Uint8Array(readFileSync(`${path}.trace`)),
     requests,
     spanIds: requests.flatMap((request) => spansOfProtobuf(request).map(idOf)),
-    matches: new Map(expected.matches.map(({ traceId, spanId, taskId }) => [`${traceId} ${spanId}`, taskId])),
+    matches: new Map(pairs.map(({ traceId, spanId, taskId }) => [`${traceId} ${spanId}`, taskId])),
   }
   recordings.set(name, read)
   return read
+}
+
+interface Pair {
+  readonly traceId: string
+  readonly spanId: string
+  readonly taskId: string
+}
+
+/** Pairs by ids, as Go's reader found them. */
+function matchesOf(path: string): readonly Pair[] {
+  return (JSON.parse(readFileSync(path, 'utf8')) as { matches: Pair[] }).matches
+}
+
+/** Pairs whose task lies in the capture from begin to end, as the recording program knew them. */
+function wholePairs(path: string): readonly Pair[] {
+  const lines = readFileSync(path, 'utf8').trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as Pair & { whole: boolean }).filter(({ whole }) => whole)
 }
 
 export function idOf({ traceId, spanId }: { readonly traceId: string; readonly spanId: string }): string {

@@ -1,0 +1,149 @@
+// name-time.test.ts: stock spans and captures in the flow: whatever comes first, what is decided is what `subspan join` says of all
+// together, and true.
+
+import { describe, expect, test } from 'vitest'
+import { decidedRows } from '../../src/bridge/release.ts'
+import { EntryKind } from '../../src/bridge/ports.ts'
+import { joinTasks } from '../../src/join/join.ts'
+import { spansOf } from '../join/spans-of.ts'
+import { settle } from '../support/fake-clock.ts'
+import { analyse, fixturePath } from '../support/fixtures.ts'
+import { Flow, idOf, recording, textAttribute } from '../support/flow.ts'
+import { spansOfProtobuf } from '../support/otlp.ts'
+
+const NAMES = ['go1.22-otel', 'go1.22-opencensus', 'go1.26-otel', 'go1.26-opencensus', 'go1.26-otel-saturated']
+
+/** Every span that was decided on, with its task, by the journal. */
+function decided({ journal }: Flow): Map<string, string> {
+  const found = new Map<string, string>()
+  const note = (id: string, taskId: number): void => {
+    expect(found.get(id) ?? String(taskId)).toBe(String(taskId))
+    found.set(id, String(taskId))
+  }
+  const bodies = new Map(journal.entries.map(({ sequence, body }) => [sequence, body]))
+  const idsOf = (sequence: number): string[] => spansOfProtobuf(bodies.get(sequence) ?? new Uint8Array()).map(idOf)
+  for (const { kind, sequence, meta } of journal.entries) {
+    if (kind !== EntryKind.outgoing && kind !== EntryKind.released) continue
+    const rows = decidedRows(meta.decision)
+    if (meta.way !== 'late') {
+      const ids = idsOf(sequence)
+      for (const { row, taskId } of rows) note(ids[row], taskId)
+      continue
+    }
+    const [block] = meta.followed as number[]
+    const ids = idsOf(block)
+    for (const { row, taskId } of rows) note(ids[row], taskId)
+  }
+  return found
+}
+
+/** What `subspan join` says of all spans and the whole capture. */
+function offline(name: string): Map<string, string> {
+  const spans = spansOf(fixturePath('joins', `${name}.spans.otlp.jsonl`))
+  const { tasks, info } = analyse(recording(`joins/${name}`).capture)
+  const { matches } = joinTasks(spans, { tasks, clockSnapshots: info.clockSnapshots, durationNs: info.durationNs })
+  return new Map(matches.map(({ span, task }) => [idOf(spans[span]), String(tasks[task].id)]))
+}
+
+/** Pairs that are not those of the recording program. */
+function wrong(found: ReadonlyMap<string, string>, name: string): string[] {
+  const { matches } = recording(`joins/${name}`)
+  return [...found].filter(([id, taskId]) => (matches.get(id) ?? taskId) !== taskId).map(([id]) => id)
+}
+
+describe.each(NAMES)('%s', (name) => {
+  const { capture, requests, matches } = recording(`joins/${name}`)
+
+  test.each([
+    ['named', 'shop', 'shop-0'],
+    ['unnamed', '', ''],
+  ])('spans that had left before their %s capture came', async (_, service, instance) => {
+    const flow = new Flow()
+    await flow.spans(...requests)
+    await flow.capture(capture, service, instance)
+    await flow.clock.advance(1_000)
+    expect(flow.defects()).toEqual([])
+    expect(decided(flow)).toEqual(offline(name))
+    expect(flow.sentChildren().filter((span) => textAttribute(span, 'subspan.kind') === 'summary').length).toBe(
+      offline(name).size,
+    )
+  })
+
+  test('spans that wait for an announced capture', async () => {
+    const flow = new Flow()
+    flow.bridge.announce({ service: 'shop', instance: 'shop-0' }, 2)
+    await flow.spans(...requests)
+    expect(flow.sent()).toEqual([])
+    flow.decoder.stepping = true
+    await flow.capture(capture, 'shop', 'shop-0')
+    await flow.decoder.finish()
+    await flow.clock.advance(10_000)
+    expect(flow.defects()).toEqual([])
+    const found = decided(flow)
+    expect(wrong(found, name)).toEqual([])
+    expect([...matches.keys()].filter((id) => !found.has(id)).length).toBeLessThanOrEqual(0.01 * matches.size)
+    // Those whose generation was not decoded when their time was up get their breakdown as children; each span has one.
+    const [view] = flow.bridge.captureViews()
+    expect(view.spans.joined['name-time']).toBe(found.size)
+    expect(view.tasks.joined).toBe(found.size)
+  })
+
+  test('spans that come after their capture', async () => {
+    const flow = new Flow()
+    await flow.capture(capture, 'shop', 'shop-0')
+    await flow.spans(...requests)
+    await flow.clock.advance(1_000)
+    expect(flow.defects()).toEqual([])
+    const found = decided(flow)
+    expect(wrong(found, name)).toEqual([])
+    expect([...matches.keys()].filter((id) => !found.has(id)).length).toBeLessThanOrEqual(0.01 * matches.size)
+  })
+
+  test('spans that come while it is being recorded', async () => {
+    const flow = new Flow()
+    const fed = await flow.record('shop', 'shop-0')
+    for (let i = 0; i < requests.length; i++) {
+      const at = (part: number): number => Math.round((capture.length * part) / requests.length)
+      await fed.feed(capture.subarray(at(i), at(i + 1)))
+      await flow.spans(requests[i])
+    }
+    await fed.finish()
+    await flow.clock.advance(10_000)
+    expect(flow.defects()).toEqual([])
+    const found = decided(flow)
+    expect(wrong(found, name)).toEqual([])
+    expect([...matches.keys()].filter((id) => !found.has(id)).length).toBeLessThanOrEqual(0.01 * matches.size)
+  })
+
+  test('the same capture twice, and a restart in between: no span gets a second breakdown, no task a second span', async () => {
+    const flow = new Flow()
+    await flow.spans(...requests.slice(0, 3))
+    await flow.capture(capture, 'shop', 'shop-0')
+    await flow.clock.advance(1_000)
+    await flow.capture(capture, 'shop', 'shop-0')
+    await settle()
+    const { clock, journal, files } = flow
+    const after = new Flow({}, { clock, journal, files })
+    await after.bridge.recover()
+    await after.clock.advance(1_000)
+    await after.spans(...requests.slice(3))
+    await after.clock.advance(1_000)
+    expect(after.defects()).toEqual([])
+    const found = decided(after)
+    expect(wrong(found, name)).toEqual([])
+    expect(new Set(found.values()).size).toBe(found.size)
+  })
+})
+
+test('spans of other processes that come between do not become the capture’s', async () => {
+  const name = 'go1.26-otel'
+  const others = recording('joins/go1.24-otel').requests
+  const flow = new Flow()
+  await flow.capture(recording(`joins/${name}`).capture)
+  for (const request of [...others, ...recording(`joins/${name}`).requests]) await flow.spans(request)
+  await flow.clock.advance(1_000)
+  const found = decided(flow)
+  const foreign = new Set(others.flatMap((request) => spansOfProtobuf(request).map(idOf)))
+  expect([...found.keys()].filter((id) => foreign.has(id))).toEqual([])
+  expect(wrong(found, name)).toEqual([])
+})

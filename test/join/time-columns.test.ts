@@ -1,0 +1,26 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { firstAtLeast, rowsByName, sortedRows } from '../../src/join/time-columns.ts'
+
+test('rows of a name stand in the order of their keys, whatever the keys of rows without one are', () => {
+  const row = fc.record({ name: fc.integer({ min: -1, max: 3 }), key: fc.oneof(fc.integer(), fc.constant(NaN)) })
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 60 }), (made) => {
+      const name = Int32Array.from(made, (one) => (Number.isNaN(one.key) ? -1 : one.name))
+      const key = Float64Array.from(made, (one) => one.key)
+      const { from, rows } = rowsByName(name, 4, key)
+      for (let of = 0; of < 4; of++) {
+        const own = [...rows.subarray(from[of], from[of + 1])]
+        const expected = made.map((_, at) => at).filter((at) => name[at] === of)
+        expect(own).toEqual(expected.sort((x, y) => key[x] - key[y] || x - y))
+      }
+    }),
+  )
+})
+
+test('the first row of at least a value is found', () => {
+  const key = Float64Array.from([5, 1, 3, 3, 9])
+  const rows = sortedRows(key)
+  expect([...rows]).toEqual([1, 2, 3, 0, 4])
+  expect([0, 3, 4, 10].map((value) => firstAtLeast(rows, key, value, 0, 5))).toEqual([0, 1, 3, 5])
+})
