@@ -1,6 +1,6 @@
 // decoder.test.ts: captures decoded in real worker threads, within limits.
 
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -202,8 +202,8 @@ describe('limits', () => {
       code: 'CAPTURE_WORKER',
       message: expect.stringContaining('did not end within') as unknown,
     })
-    const later = (): Promise<string> =>
-      new Promise((resolve) => setTimeout(() => resolve(readFileSync(counter, 'utf8')), 250))
+    const later = (): Promise<bigint> =>
+      new Promise((resolve) => setTimeout(() => resolve(statSync(counter, { bigint: true }).mtimeNs), 250))
     // It may take a moment to end; then it counts no further. One that lives counts for ever, and this test does not end.
     while ((await later()) !== (await later()));
   })
