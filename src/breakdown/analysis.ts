@@ -9,6 +9,7 @@ import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
 import {
   type Breakdown,
+  type CpuSample,
   emptyBreakdown,
   type GcPhases,
   GoState,
@@ -18,7 +19,17 @@ import {
   type TaskTables,
 } from './breakdown.ts'
 import { GoroutineStates } from './goroutine-states.ts'
-import { forRangesOf, keepRanges, keepTimeline, PathScratch, type PathTask, walkPath, walkPieces } from './path.ts'
+import { explainWaits } from './long-waits.ts'
+import {
+  forRangesOf,
+  keepRanges,
+  keepTimeline,
+  longPieces,
+  PathScratch,
+  type PathTask,
+  walkPath,
+  walkPieces,
+} from './path.ts'
 import { NONE } from './stay-log.ts'
 import { NO_REGION, RegionTable } from './regions.ts'
 import { groupPieces, TaskSummary } from './summary.ts'
@@ -142,6 +153,8 @@ export class CaptureAnalysis {
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
   private readonly summarySink: SummarySink | null
   private readonly summary = new TaskSummary()
+  /** Ids of the runtime's own goroutines that were seen. */
+  private readonly runtimeGoroutines = new Set<number>()
 
   constructor(
     options: AnalysisOptions,
@@ -415,6 +428,9 @@ export class CaptureAnalysis {
       case Ev.UserLog:
         if (states.has(g)) this.log(g, states.hold(g, t), a[i], b[i], c[i])
         break
+      case Ev.CPUSample:
+        if (this.summarySink === null && states.has(a[i])) this.sample(a[i], t, stack[i])
+        break
       case Ev.Sync:
         this.syncNs = t
         this.generation = a[i]
@@ -467,6 +483,7 @@ export class CaptureAnalysis {
     }
     this.marks.push({ timeNs: this.nowNs, top: stays.top })
     ranges.forgetBefore(keepNs)
+    this.states.stops.forgetBefore(keepNs)
   }
 
   // ------------------------------------------------------------------------------------------------ goroutines
@@ -483,6 +500,7 @@ export class CaptureAnalysis {
     const task = creator >= 0 && !runtime ? this.currentTask(creator) : null
     states.begin(row, id, state, t, 0, task === null ? 0 : task.serial)
     states.system[row] = entryStack === 0 ? 0 : runtime ? 2 : 1
+    if (runtime) this.runtimeGoroutines.add(id)
     this.resetRow(row)
     this.born[row] = creator >= 0 && this.regionOfRow[creator] !== NO_REGION ? Born.insideRegion : Born.here
     this.taskOfRow[row] = task
@@ -532,6 +550,7 @@ export class CaptureAnalysis {
     const t = states.hold(row, timeNs)
     this.closeRegions(row, t, true)
     states.finish(row, t)
+    if (states.system[row] === 2) this.runtimeGoroutines.delete(states.id[row])
     this.resetRow(row)
   }
 
@@ -575,7 +594,10 @@ export class CaptureAnalysis {
 
   /** Remembers from a stack whether the goroutine is one of the runtime's own. */
   private name(row: number, stack: number): void {
-    if (stack !== 0) this.states.system[row] = this.isRuntime(stack) ? 2 : 1
+    if (stack === 0) return
+    const runtime = this.isRuntime(stack)
+    this.states.system[row] = runtime ? 2 : 1
+    if (runtime) this.runtimeGoroutines.add(this.states.id[row])
   }
 
   /** Whether the outermost function of a stack is one of the runtime's own goroutines (not the program's main). */
@@ -781,6 +803,16 @@ export class CaptureAnalysis {
     }
   }
 
+  /** A sample of the CPU profiler hit a goroutine: it belongs to the task that it works for, and to those above. */
+  private sample(row: number, t: number, stack: number): void {
+    const at = { timeNs: t, goroutine: this.states.id[row], stack: this.stackRow(stack) }
+    this.tasks.addSample(this.currentTask(row), (task) => {
+      let region = this.regionOfRow[row]
+      while (region !== NO_REGION && this.regions.task[region] !== task.serial) region = this.regions.outer[region]
+      return { ...at, region }
+    })
+  }
+
   private log(row: number, t: number, taskId: number, category: number, message: number): void {
     const { states } = this
     const task = this.tasks.mention(taskId)
@@ -957,6 +989,7 @@ export class CaptureAnalysis {
       walkPath(
         states.stays,
         states.ranges,
+        states.stops,
         this.pathTask(task, startNs),
         this.timelines,
         this.worksForWalked,
@@ -970,6 +1003,16 @@ export class CaptureAnalysis {
       }
     }
     const keep = this.timelines && startNs !== null
+    const longWaits =
+      keep && this.stacks
+        ? explainWaits(
+            states.stays,
+            states.tables.reasons,
+            longPieces(scratchPath, states.stays, startNs, endNs ?? this.nowNs),
+            this.idOfSerial,
+            (goroutine) => this.runtimeGoroutines.has(goroutine),
+          )
+        : []
     return {
       id: task.id,
       parentId: task.parentId,
@@ -985,6 +1028,8 @@ export class CaptureAnalysis {
       work,
       timeline: keep ? keepTimeline(scratchPath.timeline) : null,
       ranges: keep ? keepRanges(scratchPath.ranges) : null,
+      longWaits,
+      samples: this.samplesOf(task),
       partial: this.isPartial(startNs, endNs),
     }
   }
@@ -1013,6 +1058,16 @@ export class CaptureAnalysis {
       })
     }
     return records
+  }
+
+  /** The task's samples, their regions as rows of its own. */
+  private samplesOf(task: TaskState): CpuSample[] {
+    if (task.samples.length === 0) return []
+    const rows = new Map<number, number>()
+    for (let region = task.firstRegion; region !== NO_REGION; region = this.regions.nextOfTask[region]) {
+      rows.set(region, rows.size)
+    }
+    return task.samples.map((sample) => ({ ...sample, region: rows.get(sample.region) ?? NONE }))
   }
 
   /** The stay a goroutine is in at the end of what is known, from an earlier one. */

@@ -24,6 +24,8 @@ export interface Breakdown {
   rangeNs: Record<string, number>
   /** Time inside concurrent mark phases; overlaps everything. */
   gcOverlapNs: number
+  /** Of `schedWaitNs`: while another goroutine had stopped the world, by the name of its range. Go's summary does not tell it. */
+  stwWaitNs: Record<string, number>
 }
 
 /** States of a goroutine, as the timeline stores them. */
@@ -63,7 +65,10 @@ export interface Timeline {
   readonly stack: Int32Array
 }
 
-/** Special ranges over a task's goroutines by start, with their true starts; ends are cut where the timeline ends. */
+/**
+ * Special ranges over a task's goroutines by start, with their true starts; ends are cut where the timeline ends. Stops of the world by
+ * other goroutines are among them where the task waited for a processor meanwhile.
+ */
 export interface RangeTable {
   readonly length: number
   readonly startNs: Float64Array
@@ -71,6 +76,37 @@ export interface RangeTable {
   /** Row in `TaskSet.rangeNames`. */
   readonly name: Uint16Array
   readonly goroutine: Float64Array
+}
+
+/** What lay behind a long wait of a timeline. */
+export interface LongWait {
+  /** Row of the timeline. */
+  readonly row: number
+  /** What the goroutine that ended the wait did while it lasted; null for a wait for a processor. */
+  readonly waker: Breakdown | null
+  /** Row in `TaskTables.stacks` where that goroutine itself waited longest meanwhile; -1 when nowhere or not known. */
+  readonly wakerStack: number
+  /** Who ran on the processors during a wait for one, most time first. */
+  readonly runners: readonly Runner[]
+}
+
+/** Who ran while another wanted to. */
+export interface Runner {
+  /** Task that it worked for; 0 for none, -1 when it is not known any more. */
+  readonly taskId: number
+  /** One of the runtime's own goroutines: the collector's workers, the sweeper. */
+  readonly runtime: boolean
+  readonly ns: number
+}
+
+/** A sample of the CPU profiler that hit a goroutine of a task. */
+export interface CpuSample {
+  readonly timeNs: number
+  readonly goroutine: number
+  /** Row in the task's regions of the innermost one that was open; -1 when none of them was. */
+  readonly region: number
+  /** Row in `TaskTables.stacks`; -1 when none is known. */
+  readonly stack: number
 }
 
 /** One frame of a stack, the leaf first in `TaskSet.stacks[i]`. */
@@ -123,6 +159,10 @@ export interface TaskRecord {
   readonly timeline: Timeline | null
   /** Special ranges on the timeline's goroutines; null with `timeline`. */
   readonly ranges: RangeTable | null
+  /** What lay behind its longest waits, by row of the timeline; empty without stacks. */
+  readonly longWaits: readonly LongWait[]
+  /** Samples of the CPU profiler that hit it or a task below it, in order. */
+  readonly samples: readonly CpuSample[]
   /** Whether part of the task's time lies in a stretch that was lost or cut. */
   readonly partial: boolean
 }
@@ -160,5 +200,6 @@ export function emptyBreakdown(): Breakdown {
     viaNs: {},
     rangeNs: {},
     gcOverlapNs: 0,
+    stwWaitNs: {},
   }
 }

@@ -16,7 +16,7 @@ import {
 } from './breakdown.ts'
 import type { RegionTable } from './regions.ts'
 import { columnOfReason, EXEC, SCHED_WAIT, SYSCALL, UNKNOWN } from './summary.ts'
-import { NONE, RangeLog, StayLog } from './stay-log.ts'
+import { NONE, RangeLog, StayLog, StopLog } from './stay-log.ts'
 import { Causes } from './via.ts'
 
 /** No such goroutine. */
@@ -60,6 +60,7 @@ function keyOf(name: string): string {
 export class GoroutineStates {
   readonly stays = new StayLog()
   readonly ranges = new RangeLog()
+  readonly stops = new StopLog()
   readonly tables: TaskTables & { readonly gcPhases: GcPhases }
   readonly backward: BackwardSteps = { count: 0, largestNs: 0 }
 
@@ -368,6 +369,7 @@ export class GoroutineStates {
   endStw(row: number, timeNs: number): void {
     if (this.stwNs[row] < 0) return
     this.addRange(row, this.stwName[row], timeNs - this.stwNs[row])
+    this.stops.add(this.stwNs[row], timeNs, this.stwName[row], this.id[row])
     this.stwNs[row] = -1
     this.ranges.close(this.stwRange[row], timeNs)
     this.stwRange[row] = NONE

@@ -7,7 +7,9 @@
 // What the capture does not show is unknown. The pieces touch and tile the stretch exactly.
 
 import { GoState, type RangeTable, type Timeline } from './breakdown.ts'
-import type { RangeLog, StayLog } from './stay-log.ts'
+import { firstPieceAfter } from './groups.ts'
+import { isLong, type PathPiece } from './long-waits.ts'
+import type { RangeLog, StayLog, StopLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 
 /** Waits followed from one goroutine to the next; a deeper chain counts under its own reason. */
@@ -135,6 +137,7 @@ export function keepRanges(scratch: RangeTable): RangeTable {
 export function walkPath(
   stays: StayLog,
   ranges: RangeLog,
+  stops: StopLog,
   task: PathTask,
   margin: boolean,
   worksFor: (serial: number) => boolean,
@@ -145,7 +148,7 @@ export function walkPath(
   const { pieces } = scratch
   walkPieces(stays, task, margin, worksFor, scratch)
   fillTimeline(stays, pieces, taskIdOf, causes, scratch)
-  fillRanges(stays, ranges, scratch)
+  fillRanges(stays, ranges, stops, scratch)
 }
 
 /** Walks the path of a task into `scratch.pieces` only, latest first. */
@@ -376,7 +379,7 @@ export function forRangesOf(
 }
 
 /** Finds the special ranges that touch the timeline, on the goroutines of its pieces, by start. */
-function fillRanges(stays: StayLog, ranges: RangeLog, scratch: PathScratch): void {
+function fillRanges(stays: StayLog, ranges: RangeLog, stops: StopLog, scratch: PathScratch): void {
   const { timeline, pieces } = scratch
   scratch.ranges.length = 0
   if (timeline.length === 0) return
@@ -401,9 +404,38 @@ function fillRanges(stays: StayLog, ranges: RangeLog, scratch: PathScratch): voi
       range = ranges.previous[slot]
     }
   }
+  stops.within(fromNs, toNs, (stop) => {
+    const [startNs, endNs] = [stops.startNs[stop], Math.min(stops.endNs[stop], toNs)]
+    if (!heldUp(timeline, startNs, endNs, stops.goroutine[stop])) return
+    if (insertRange(scratch, rows, startNs, endNs, stops.name[stop], stops.goroutine[stop])) rows++
+  })
   // Pieces come latest first, and so do their ranges: put in that order they hardly ever move, and are turned round once.
   const table = scratch.ranges
   for (const column of [table.startNs, table.endNs, table.name, table.goroutine]) column.subarray(0, rows).reverse()
+}
+
+/** Whether the path waited for a processor during a stop of the world by another goroutine. */
+function heldUp(timeline: Timeline, startNs: number, endNs: number, stopper: number): boolean {
+  for (let row = firstPieceAfter(timeline, startNs); row < timeline.length && timeline.startNs[row] < endNs; row++) {
+    if (timeline.state[row] === GoState.runnable && timeline.goroutine[row] !== stopper) return true
+  }
+  return false
+}
+
+/** The long waits of the path between two times, for `explainWaits`. */
+export function longPieces(scratch: PathScratch, stays: StayLog, fromNs: number, toNs: number): PathPiece[] {
+  const { pieces, timeline } = scratch
+  const long: PathPiece[] = []
+  for (let i = 0; i < pieces.length; i++) {
+    const from = Math.max(pieces.from[i], fromNs)
+    const to = Math.min(pieces.to[i], toNs)
+    const row = pieces.length - 1 - i
+    const state = timeline.state[row]
+    if (!isLong(to - from, toNs - fromNs) || !stays.has(pieces.stay[i])) continue
+    if (state === GoState.waiting || state === GoState.runnable)
+      long.push({ stay: pieces.stay[i], fromNs: from, toNs: to, row })
+  }
+  return long
 }
 
 /** Inserts a range, the latest start first; false when it is there already. */

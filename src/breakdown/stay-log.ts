@@ -190,3 +190,34 @@ export class RangeLog {
     this.mask = size - 1
   }
 }
+
+/** Stops of the world that are over, in the order of their ends: they hold up goroutines that have no range of their own. */
+export class StopLog {
+  readonly startNs: number[] = []
+  readonly endNs: number[] = []
+  /** Row in `TaskTables.rangeNames`. */
+  readonly name: number[] = []
+  /** Goroutine id of the one that stopped it. */
+  readonly goroutine: number[] = []
+
+  add(startNs: number, endNs: number, name: number, goroutine: number): void {
+    this.startNs.push(startNs)
+    this.endNs.push(endNs)
+    this.name.push(name)
+    this.goroutine.push(goroutine)
+  }
+
+  /** Calls `visit` with each stop that overlaps a stretch. */
+  within(fromNs: number, toNs: number, visit: (stop: number) => void): void {
+    for (let stop = this.endNs.length - 1; stop >= 0 && this.endNs[stop] > fromNs; stop--) {
+      if (this.startNs[stop] < toNs) visit(stop)
+    }
+  }
+
+  forgetBefore(timeNs: number): void {
+    let count = 0
+    while (count < this.endNs.length && this.endNs[count] < timeNs) count++
+    if (count === 0) return
+    for (const column of [this.startNs, this.endNs, this.name, this.goroutine]) column.splice(0, count)
+  }
+}

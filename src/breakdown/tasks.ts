@@ -2,7 +2,7 @@
 
 import type { ProblemList } from '../capture/problems.ts'
 import { IdTable } from '../base/id-table.ts'
-import type { LogRecord } from './breakdown.ts'
+import type { CpuSample, LogRecord } from './breakdown.ts'
 import { NO_REGION } from './regions.ts'
 
 /** Ids of tasks handed on that are remembered. */
@@ -11,6 +11,8 @@ const HANDED_ON = 1 << 16
 const MEMBERS_LOOKED_THROUGH = 8
 /** Generations of tasks that are followed up; a longer line of parents is a program's mistake or hostile. */
 const MOST_GENERATIONS = 256
+/** CPU samples kept of one task: at the usual hundred a second those of a processor for 40 seconds. */
+const MOST_SAMPLES = 4_096
 /** Serials whose id and parent are remembered at most: at ten thousand tasks a second the last two minutes. */
 const MOST_SERIALS = 1 << 20
 
@@ -40,6 +42,8 @@ export class TaskState {
   /** Regions begun and not ended. */
   openRegions = 0
   readonly members: TaskMember[] = []
+  /** Their regions are rows of the `RegionTable`. */
+  readonly samples: CpuSample[] = []
   /** Task that the starting goroutine worked for before. */
   outer: TaskState | null = null
 
@@ -219,6 +223,15 @@ export class TaskTable {
     for (let depth = 0; up !== undefined && depth < MOST_GENERATIONS; depth++) {
       up.addMember(goroutine, stay, atNs)
       up = up.parentId === null || up.parentId === 0 ? undefined : this.ofId(up.parentId)
+    }
+  }
+
+  /** Notes a sample of the CPU profiler for a task and for those above it. */
+  addSample(task: TaskState | null, sampleOf: (task: TaskState) => CpuSample): void {
+    let up: TaskState | null | undefined = task
+    for (let depth = 0; up !== null && up !== undefined && depth < MOST_GENERATIONS; depth++) {
+      if (up.samples.length < MOST_SAMPLES) up.samples.push(sampleOf(up))
+      up = up.parentId === null || up.parentId === 0 ? null : this.ofId(up.parentId)
     }
   }
 

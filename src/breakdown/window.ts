@@ -47,16 +47,22 @@ export function breakDownWindow(
       if (ranges === null) continue
       while (firstRange < ranges.length && ranges.endNs[firstRange] <= start) firstRange++
       for (let r = firstRange; r < ranges.length && ranges.startNs[r] < end; r++) {
-        if (ranges.goroutine[r] !== timeline.goroutine[i] || ranges.endNs[r] <= start) continue
+        const own = ranges.goroutine[r] === timeline.goroutine[i]
+        if (ranges.endNs[r] <= start || (!own && timeline.state[i] !== GoState.runnable)) continue
         const name = tables.rangeNames[ranges.name[r]]
+        if (!own && !name.startsWith(STOP_THE_WORLD)) continue
         const overlap = Math.min(ranges.endNs[r], end) - Math.max(ranges.startNs[r], start)
-        result.rangeNs[name] = (result.rangeNs[name] ?? 0) + overlap
+        const sums = own ? result.rangeNs : result.stwWaitNs
+        sums[name] = (sums[name] ?? 0) + overlap
       }
     }
   }
   result.unknownNs = result.totalNs - covered
   return result
 }
+
+/** Names of stops of the world begin with this; the reason follows. */
+export const STOP_THE_WORLD = 'stop-the-world'
 
 /** Adds a time in one state to the parts; false, and nothing added, where the state is not known. */
 export function addPart(parts: Breakdown, state: number, reason: string, ns: number): boolean {

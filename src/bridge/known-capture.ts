@@ -4,6 +4,7 @@ import type { FailureCode } from '../base/failure.ts'
 import type { GcPhases, StackFrame, TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
 import type { CaptureInfo, ClockSnapshot } from '../capture/capture.ts'
 import type { TaskSpan } from '../enrich/enrich.ts'
+import { KindTable } from '../enrich/kinds.ts'
 import { CaptureClock, clockOfPair, type ClockSegment, NO_CLOCK } from '../join/clock.ts'
 import { apartNs, clearMarginNs, type JoinOptions, matchSpan, type SpanMatch } from '../join/join.ts'
 import type { ClockOffset, Evidence, JoinSpan, JoinTask, NameTimeReport, UnmatchedReason } from '../join/match.ts'
@@ -124,6 +125,7 @@ export class KnownCapture {
   /** The clock by snapshots and ids. */
   private clockByIds: ClockOffset = NO_CLOCK
   private readonly timed: TimedTasks
+  private readonly kinds = new KindTable()
 
   constructor(
     readonly id: string,
@@ -183,6 +185,7 @@ export class KnownCapture {
     this.namedBy.clear()
     this.segments = []
     this.timed.clear()
+    this.kinds.clear()
     this.byId.clear()
     this.byParent.clear()
     this.mapped = 0
@@ -212,6 +215,9 @@ export class KnownCapture {
     const kept: TaskRecord[] = []
     for (const task of batch.tasks) {
       if (task.id !== 0) this.taskCount++
+      if (task.startNs !== null && task.endNs !== null) {
+        this.kinds.add(taskType(task.name, this.ids), task.endNs - task.startNs)
+      }
       this.bytes += bytesOf(task)
       if (this.bytes > maxBytes) this.tasksDropped++
       else kept.push(task)
@@ -368,6 +374,11 @@ export class KnownCapture {
   /** Row of a task by its id in the runtime; -1 when it is not kept. */
   rowOfTask(taskId: number): number {
     return this.rowsById().get(taskId) ?? -1
+  }
+
+  /** Whether a task took no longer than its kind usually does in this capture. */
+  isUsual({ name, startNs, endNs }: TaskRecord): boolean {
+    return startNs !== null && endNs !== null && this.kinds.isUsual(taskType(name, this.ids), endNs - startNs)
   }
 
   /** Tasks below a task, at any depth, that have spans of their own. */

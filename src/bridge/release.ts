@@ -186,6 +186,7 @@ export function release(
       clockErrorNs: clock.errorNs,
       evidence: found.evidence,
       spanOfTask: (id) => capture.spanOfTask(id),
+      usual: capture.isUsual(task),
       innerTasks: capture.innerTasks(task.id),
       options: options.enrich,
       mode: way === 'late' ? 'late' : 'in-place',

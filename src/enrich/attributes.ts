@@ -26,6 +26,7 @@ export interface Overlaps {
   readonly gcAssistNs: number
   /** Of it waiting for work to assist with: a part of its own (`gcWait`). */
   readonly gcAssistWaitNs: number
+  /** With the world stopped: by the span itself, or by others while it waited for a processor. */
   readonly gcStwNs: number
   readonly gcSweepNs: number
   /** Inside concurrent mark phases. */
@@ -37,8 +38,10 @@ export function overlapsOf({
   rangeNs,
   blockNs,
   gcOverlapNs,
-}: Pick<Breakdown, 'rangeNs' | 'blockNs' | 'gcOverlapNs'>): Overlaps {
+  stwWaitNs,
+}: Pick<Breakdown, 'rangeNs' | 'blockNs' | 'gcOverlapNs' | 'stwWaitNs'>): Overlaps {
   let gcStwNs = 0
+  for (const ns of Object.values(stwWaitNs)) gcStwNs += ns
   for (const [name, ns] of Object.entries(rangeNs)) if (name.startsWith('stop-the-world')) gcStwNs += ns
   return {
     gcAssistNs: rangeNs['GC mark assist'] ?? 0,

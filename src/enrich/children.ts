@@ -6,6 +6,7 @@
 import {
   type GcPhases,
   GoState,
+  type LongWait,
   type RegionRecord,
   type TaskRecord,
   type TaskTables,
@@ -15,7 +16,7 @@ import { firstPieceAfter, type Group, groupOfPiece, groupParts, GROUPS } from '.
 import type { Attribute } from '../span/span.ts'
 import { cutText, microseconds, PART_KEYS } from './attributes.ts'
 import { rangeName, regionName, waitName } from './child-names.ts'
-import { stackText } from './stack-text.ts'
+import { programFrame, stackText } from './stack-text.ts'
 
 /** What the breakdown of a span reads of a capture. */
 export interface CaptureTables {
@@ -64,6 +65,7 @@ export interface FoundChildren {
  * The children of a window of a task.
  *
  * @param innerTasks tasks below this one whose spans show their own waits: what lies in them is left to them
+ * @param nameOfTask name of the span of a task; null when none is known
  */
 export function findChildren(
   task: TaskRecord,
@@ -73,8 +75,11 @@ export function findChildren(
   innerTasks: readonly TaskRecord[],
   limits: ChildLimits,
   room: number,
+  nameOfTask: (taskId: number) => string | null = () => null,
 ): FoundChildren {
   const window: Window = {
+    nameOfTask,
+    explained: new Map(task.longWaits.map((wait) => [wait.row, wait])),
     task,
     tables,
     fromNs,
@@ -84,7 +89,7 @@ export function findChildren(
     mergeGapNs: limits.mergeGapNs,
   }
   const nodes: ChildNode[] = []
-  for (const region of task.regions) addRegion(window, region, nodes)
+  task.regions.forEach((region, row) => addRegion(window, region, row, nodes))
   addRanges(window, nodes)
   addWaits(window, nodes)
   // The longest stay. What contains another is as long at least, so no child stays without what it lies in.
@@ -94,6 +99,9 @@ export function findChildren(
 }
 
 interface Window {
+  readonly nameOfTask: (taskId: number) => string | null
+  /** What lay behind long waits, by row of the timeline. */
+  readonly explained: ReadonlyMap<number, LongWait>
   readonly task: TaskRecord
   readonly tables: TaskTables
   readonly fromNs: number
@@ -115,7 +123,7 @@ function trueLength(node: ChildNode): number {
 
 // ------------------------------------------------------------------------------------------------ regions
 
-function addRegion(window: Window, region: RegionRecord, nodes: ChildNode[]): void {
+function addRegion(window: Window, region: RegionRecord, row: number, nodes: ChildNode[]): void {
   const fromNs = Math.max(region.startNs ?? -Infinity, window.fromNs)
   const toNs = Math.min(region.endNs ?? Infinity, window.toNs)
   if (toNs < fromNs || (toNs === fromNs && region.startNs !== region.endNs)) return
@@ -129,6 +137,8 @@ function addRegion(window: Window, region: RegionRecord, nodes: ChildNode[]): vo
       if (parts[group] > 0) attributes.push({ key: PART_KEYS[group], value: microseconds(parts[group]) })
     }
   }
+  const samples = window.task.samples.filter((sample) => sample.region === row).length
+  if (samples > 0) attributes.push({ key: 'subspan.cpu_samples', value: { int: samples } })
   addStack(window, region.stack, attributes)
   nodes.push({
     kind: 'region',
@@ -146,7 +156,13 @@ function addRegion(window: Window, region: RegionRecord, nodes: ChildNode[]): vo
 
 function addStack({ tables }: Window, stack: number, attributes: Attribute[]): void {
   const frames = stack < 0 ? [] : tables.stacks[stack]
-  if (frames.length > 0) attributes.push({ key: 'code.stacktrace', value: stackText(frames) })
+  if (frames.length === 0) return
+  attributes.push({ key: 'code.stacktrace', value: stackText(frames) })
+  const frame = programFrame(frames)
+  attributes.push({ key: 'code.function.name', value: cutText(frame.function) })
+  if (frame.file === '') return
+  attributes.push({ key: 'code.file.path', value: cutText(frame.file) })
+  attributes.push({ key: 'code.line.number', value: { int: frame.line } })
 }
 
 // ------------------------------------------------------------------------------------------------ ranges
@@ -313,6 +329,7 @@ function addWait(window: Window, timeline: Timeline, waits: readonly Wait[], nod
     attributes.push({ key: 'subspan.merged_count', value: { int: waits.length } })
     attributes.push({ key: 'subspan.wait_us', value: microseconds(ns) })
   }
+  addExplanation(window, row, attributes)
   addStack(window, stack, attributes)
   nodes.push({
     kind: 'wait',
@@ -326,6 +343,33 @@ function addWait(window: Window, timeline: Timeline, waits: readonly Wait[], nod
     attributes,
     wakerTask: timeline.state[row] === GoState.waiting ? timeline.wakerTask[row] : -1,
   })
+}
+
+/** What the one that ended the wait did meanwhile, or who ran. */
+function addExplanation({ explained, tables, nameOfTask }: Window, row: number, attributes: Attribute[]): void {
+  const wait = explained.get(row)
+  if (wait === undefined) return
+  const { waker, wakerStack, runners } = wait
+  if (waker !== null) {
+    const parts = groupParts(waker)
+    for (const group of GROUPS) {
+      if (parts[group] === 0 || group === 'unknown') continue
+      const key = PART_KEYS[group].replace('subspan.', 'subspan.waker.')
+      attributes.push({ key, value: microseconds(parts[group]) })
+    }
+    if (wakerStack >= 0)
+      attributes.push({ key: 'subspan.waker.stacktrace', value: stackText(tables.stacks[wakerStack]) })
+  }
+  if (runners.length === 0) return
+  const ran = runners.reduce((sum, { ns }) => sum + ns, 0)
+  const texts = runners.map(({ taskId, runtime, ns }) => {
+    const name = runtime ? 'the runtime' : ((taskId > 0 ? nameOfTask(taskId) : null) ?? 'no known span')
+    return { name, ns }
+  })
+  const byName = new Map<string, number>()
+  for (const { name, ns } of texts) byName.set(name, (byName.get(name) ?? 0) + ns)
+  const shares = [...byName].map(([name, ns]) => cutText(`${Math.round((ns / ran) * 100)} % ${name}`, 128))
+  attributes.push({ key: 'subspan.ran_meanwhile', value: shares })
 }
 
 /** Whether a task below this one, whose span shows its own waits, was at work on the goroutine all the while. */

@@ -70,6 +70,8 @@ export interface EnrichInput {
   readonly evidence: Evidence
   /** The span of a task of this capture; null when it has none that was sent. */
   readonly spanOfTask: (taskId: number) => TaskSpan | null
+  /** Whether the task took no longer than its kind usually does; false where that is not known. */
+  readonly usual?: boolean
   /** Tasks below this one whose spans are enriched too: the waits in them are shown there, not here as well. */
   readonly innerTasks?: readonly TaskRecord[]
   readonly options: EnrichOptions
@@ -118,7 +120,8 @@ export function enrichSpan(input: EnrichInput): Enrichment {
   let cut = 0
   if (options.enrich !== 'attributes') {
     const room = options.maxPerSpan - children.length
-    const found = findChildren(task, capture, fromNs, toNs, input.innerTasks ?? [], options, room)
+    const nameOfTask = (id: number): string | null => input.spanOfTask(id)?.name ?? null
+    const found = findChildren(task, capture, fromNs, toNs, input.innerTasks ?? [], options, room, nameOfTask)
     cut = found.cut + addChildren(input, parent, under, found.nodes, children)
   }
   // What was left out is stated where the attributes are.
@@ -140,7 +143,9 @@ function spanAttributes(
   const overlaps = overlapsOf(breakDownWindow(task, capture.tables, capture.gcPhases, fromNs, toNs))
   const coverage = parts.unknown > 0 || task.partial ? 'partial' : 'full'
   const blame = blameOf(task, capture.tables, fromNs, toNs, (id) => spanOfTask(id)?.name ?? null)
-  const verdict = verdictOf({ totalNs: toNs - fromNs, parts, overlaps, blame, coverage, evidence, clockErrorNs })
+  const totalNs = toNs - fromNs
+  const usual = input.usual ?? false
+  const verdict = verdictOf({ totalNs, parts, overlaps, blame, coverage, evidence, clockErrorNs, usual })
   const attributes: Attribute[] = []
   if (verdict !== null) attributes.push({ key: 'subspan.verdict', value: cutText(verdict) })
   attributes.push({ key: 'subspan.coverage', value: coverage }, { key: 'subspan.evidence', value: evidence })
@@ -151,6 +156,8 @@ function spanAttributes(
   }
   attributes.push(...partAttributes(parts), ...overlapAttributes(overlaps))
   attributes.push({ key: 'subspan.goroutines', value: { int: task.goroutines.length } })
+  const samples = task.samples.filter(({ timeNs }) => timeNs >= fromNs && timeNs < toNs).length
+  if (samples > 0) attributes.push({ key: 'subspan.cpu_samples', value: { int: samples } })
   if (task.work !== null) attributes.push({ key: 'subspan.work_exec_us', value: microseconds(task.work.execNs) })
   return attributes
 }

@@ -24,3 +24,12 @@ function wholeFrames(frames: readonly StackFrame[], mostBytes: number): string {
   }
   return text === '' && frames.length > 0 ? cutText(frames[0].function, mostBytes) : text
 }
+
+/** First elements of the import paths of Go's own packages that only carry a program's calls on. */
+const PLUMBING =
+  /^(runtime|sync|internal|syscall|time|os|io|bufio|net|context|crypto|compress|encoding|database|iter|golang\.org\/x\/net|google\.golang\.org\/grpc)([./]|$)/
+
+/** The frame nearest to the leaf that is the program's own, else the leaf. */
+export function programFrame(frames: readonly StackFrame[]): StackFrame {
+  return frames.find((frame) => !PLUMBING.test(frame.function)) ?? frames[0]
+}

@@ -1,12 +1,19 @@
 // verdict.ts: one sentence on where a span's time went, numbers first; or none, where the evidence is weak.
 
-import { GoState, type TaskRecord, type TaskTables } from '../breakdown/breakdown.ts'
-import { firstPieceAfter, type Group, type GroupedParts, groupOfPiece } from '../breakdown/groups.ts'
+import type { TaskRecord, TaskTables } from '../breakdown/breakdown.ts'
+import {
+  firstPieceAfter,
+  type Group,
+  type GroupedParts,
+  groupOfPiece,
+  groupParts,
+  GROUPS,
+} from '../breakdown/groups.ts'
 import type { Evidence } from '../join/match.ts'
 import type { Overlaps } from './attributes.ts'
 import { lockName } from './child-names.ts'
 
-/** What a verdict is given. All of it is in the span's attributes too, the blame aside. */
+/** What a verdict is given. All numbers in it are in the span's attributes too. */
 export interface VerdictInput {
   readonly totalNs: number
   readonly parts: GroupedParts
@@ -16,15 +23,21 @@ export interface VerdictInput {
   readonly coverage: 'full' | 'partial'
   readonly evidence: Evidence
   readonly clockErrorNs: number | null
+  /** Whether the span took no longer than its kind usually does. */
+  readonly usual: boolean
 }
 
-/** Who ended most of the waits of a group. */
+/** Who ended most of the waits of a group; for waits for a processor, who ran meanwhile. */
 export interface Blame {
   /** Name of the span that did, when it ended more than half of that time; null when no one did. */
   readonly name: string | null
   /** Kind of lock that more than half of that time was spent on; null when no stack says. */
   readonly lock: string | null
+  /** What that one did for more than half of that time; null when nothing stands out or it is not known. */
+  readonly doing: Group | null
 }
+
+const NO_BLAME: Blame = { name: null, lock: null, doing: null }
 
 /** One row of the table of rules. */
 export interface VerdictRule {
@@ -32,27 +45,73 @@ export interface VerdictRule {
   /** Least share of the span for leading the sentence, and for being mentioned second. */
   readonly leads: number
   readonly follows: number
+  /** The cause, as the published table names it. */
+  readonly cause: string
   /** What is said after the number; the blame says who and which lock. */
   say(blame: Blame): string
 }
 
 /** The published table. A group without a row (`unknown`) is never named. */
 export const VERDICT_RULES: readonly VerdictRule[] = [
-  { group: 'lock', leads: 0.3, follows: 0.15, say: lockSentence },
-  { group: 'schedWait', leads: 0.3, follows: 0.1, say: () => 'ready to run, waiting for a processor' },
-  { group: 'gcWait', leads: 0.2, follows: 0.05, say: () => 'waiting for the garbage collector' },
-  { group: 'network', leads: 0.3, follows: 0.15, say: () => 'waiting for the network' },
+  { group: 'lock', cause: 'a lock of package sync', leads: 0.3, follows: 0.15, say: lockSentence },
+  {
+    group: 'schedWait',
+    cause: 'no processor was free',
+    leads: 0.3,
+    follows: 0.1,
+    say: ({ name }) => `ready to run, waiting for a processor${name === null ? '' : ` while ${name} ran`}`,
+  },
+  {
+    group: 'gcWait',
+    cause: 'the garbage collector',
+    leads: 0.2,
+    follows: 0.05,
+    say: () => 'waiting for the garbage collector',
+  },
+  { group: 'network', cause: 'the network', leads: 0.3, follows: 0.15, say: () => 'waiting for the network' },
   {
     group: 'chan',
+    cause: 'a channel or select',
     leads: 0.3,
     follows: 0.15,
-    say: ({ name }) => `waiting on a channel${name === null ? '' : ` served by ${name}`}`,
+    say: (blame) => `waiting on a channel${blame.name === null ? '' : ` served by ${blame.name}${doing(blame)}`}`,
   },
-  { group: 'syscall', leads: 0.3, follows: 0.15, say: () => 'in system calls' },
-  { group: 'sleep', leads: 0.3, follows: 0.15, say: () => 'sleeping' },
-  { group: 'exec', leads: 0.5, follows: 0, say: () => 'on CPU' },
-  { group: 'other', leads: 0.5, follows: 0.15, say: () => 'waiting for other reasons' },
+  {
+    group: 'syscall',
+    cause: 'system calls, files among them',
+    leads: 0.3,
+    follows: 0.15,
+    say: () => 'in system calls',
+  },
+  { group: 'sleep', cause: 'time.Sleep or a timer', leads: 0.3, follows: 0.15, say: () => 'sleeping' },
+  { group: 'exec', cause: 'its own work', leads: 0.5, follows: 0, say: () => 'on CPU' },
+  {
+    group: 'other',
+    cause: 'another reason to wait',
+    leads: 0.5,
+    follows: 0.15,
+    say: () => 'waiting for other reasons',
+  },
 ]
+
+/** What the one to blame was doing, by group. */
+const DOING: Readonly<Record<Group, string | null>> = {
+  exec: 'on CPU',
+  schedWait: 'waiting for a processor',
+  network: 'waiting for the network',
+  lock: 'waiting for a lock itself',
+  chan: 'waiting on a channel itself',
+  syscall: 'in system calls',
+  gcWait: 'waiting for the garbage collector',
+  sleep: 'asleep',
+  other: null,
+  unknown: null,
+}
+
+function doing({ doing: group }: Blame): string {
+  const text = group === null ? null : DOING[group]
+  return text === null ? '' : `, which was ${text}`
+}
 
 /** Spans shorter than this have no verdict: a microsecond of clock error would be in every number. */
 export const MIN_TOTAL_NS = 100_000
@@ -72,7 +131,7 @@ export function verdictOf(input: VerdictInput): string | null {
   const shares = VERDICT_RULES.map((rule) => ({ rule, ns: parts[rule.group], share: parts[rule.group] / totalNs }))
   const [lead] = shares.filter(({ rule, share }) => share >= rule.leads).sort((x, y) => y.ns - x.ns)
   if (lead === undefined) return null
-  const say = ({ rule }: typeof lead): string => rule.say(input.blame.get(rule.group) ?? { name: null, lock: null })
+  const say = ({ rule }: typeof lead): string => rule.say(input.blame.get(rule.group) ?? NO_BLAME)
   const onCpu = assistIsOnCpu(input) ? assistOfExec(input) : ''
   const [second] = shares
     .filter((other) => other !== lead && other.rule.group !== 'exec' && other.share >= other.rule.follows)
@@ -83,7 +142,8 @@ export function verdictOf(input: VerdictInput): string | null {
   if (mentioned(overlaps.gcAssistNs, totalNs) && onCpu === '') {
     clauses.push(`${duration(overlaps.gcAssistNs)} in GC assist`)
   }
-  if (mentioned(overlaps.gcStwNs, totalNs)) clauses.push(`${duration(overlaps.gcStwNs)} stopping the world`)
+  if (mentioned(overlaps.gcStwNs, totalNs)) clauses.push(`${duration(overlaps.gcStwNs)} with the world stopped`)
+  if (input.usual) clauses.push('usual for its kind')
   return `${duration(totalNs)}: ${clauses.join('; ')}`
 }
 
@@ -103,63 +163,97 @@ function assistOfExec({ parts, overlaps }: VerdictInput): string {
   return `, ${figures(overlaps.gcAssistNs / unit.ns)}${named} of it GC assist`
 }
 
-function lockSentence({ name, lock }: Blame): string {
+function lockSentence(blame: Blame): string {
+  const { name, lock } = blame
+  const by = (words: string): string => (name === null ? '' : `${words} ${name}${doing(blame)}`)
   switch (lock) {
     case 'mutex wait':
-      return `waiting for a mutex${name === null ? '' : ` held by ${name}`}`
+      return `waiting for a mutex${by(' held by')}`
     case 'RWMutex wait':
-      return `waiting for a read-write mutex${name === null ? '' : ` held by ${name}`}`
+      return `waiting for a read-write mutex${by(' held by')}`
     case 'WaitGroup wait':
-      return `waiting for a WaitGroup${name === null ? '' : `, ${name} last`}`
+      return `waiting for a WaitGroup${by(', last for')}`
     case 'Cond wait':
-      return `waiting for a condition${name === null ? '' : ` signalled by ${name}`}`
+      return `waiting for a condition${by(' signalled by')}`
     default:
-      return `waiting for a lock${name === null ? '' : ` released by ${name}`}`
+      return `waiting for a lock${by(' released by')}`
   }
 }
 
+/** Waits of one group, added up. */
+interface Sums {
+  total: number
+  readonly names: Map<string, number>
+  readonly locks: Map<string, number>
+  readonly doing: Map<Group, number>
+}
+
+/** How the runtime's own goroutines are called where they kept the processors busy. */
+const RUNTIME_NAME = 'the garbage collector'
+
 /**
- * Who ended the waits of a window, by group.
+ * Who ended the waits of a window, by group; who ran during those for a processor.
  *
  * @param nameOfTask name of the span of a task; null when none is known. The span's own task is never to blame.
  */
 export function blameOf(
-  task: Pick<TaskRecord, 'id' | 'timeline'>,
+  task: Pick<TaskRecord, 'id' | 'timeline' | 'longWaits'>,
   tables: TaskTables,
   fromNs: number,
   toNs: number,
   nameOfTask: (taskId: number) => string | null,
 ): Map<Group, Blame> {
   const { timeline } = task
-  const sums = new Map<Group, { total: number; names: Map<string, number>; locks: Map<string, number> }>()
+  const sums = new Map<Group, Sums>()
   if (timeline === null) return new Map()
+  const explained = new Map(task.longWaits.map((wait) => [wait.row, wait]))
   const lockOfStack = new Map<number, string | null>()
+  const add = <Key>(to: Map<Key, number>, key: Key, ns: number): void => void to.set(key, (to.get(key) ?? 0) + ns)
+  const nameOf = (id: number): string | null => {
+    const name = id <= 0 || id === task.id ? null : nameOfTask(id)
+    return name === '' ? null : name
+  }
   for (let row = firstPieceAfter(timeline, fromNs); row < timeline.length && timeline.startNs[row] < toNs; row++) {
-    if (timeline.state[row] !== GoState.waiting) continue
     const group = groupOfPiece(timeline, row, tables)
-    if (group !== 'lock' && group !== 'chan') continue
+    if (group !== 'lock' && group !== 'chan' && group !== 'schedWait') continue
     const ns = Math.min(timeline.endNs[row], toNs) - Math.max(timeline.startNs[row], fromNs)
     let sum = sums.get(group)
-    if (sum === undefined) sums.set(group, (sum = { total: 0, names: new Map(), locks: new Map() }))
+    if (sum === undefined) {
+      sums.set(group, (sum = { total: 0, names: new Map(), locks: new Map(), doing: new Map() }))
+    }
     sum.total += ns
-    const waker = timeline.wakerTask[row]
-    const name = waker < 0 || waker === task.id ? null : nameOfTask(waker)
-    if (name !== null && name !== '') sum.names.set(name, (sum.names.get(name) ?? 0) + ns)
+    const wait = explained.get(row)
+    if (group === 'schedWait') {
+      const ranNs = (wait?.runners ?? []).reduce((all, runner) => all + runner.ns, 0)
+      for (const runner of wait?.runners ?? []) {
+        const name = runner.runtime ? RUNTIME_NAME : nameOf(runner.taskId)
+        if (name !== null) add(sum.names, name, (ns * runner.ns) / ranNs)
+      }
+      continue
+    }
+    const name = nameOf(timeline.wakerTask[row])
+    if (name !== null) add(sum.names, name, ns)
+    const did = wait?.waker ?? null
+    if (did !== null && name !== null) {
+      const parts = groupParts(did)
+      for (const part of GROUPS) if (parts[part] > 0) add(sum.doing, part, (ns * parts[part]) / did.totalNs)
+    }
     const stack = timeline.stack[row]
     if (group !== 'lock' || stack < 0) continue
     let lock = lockOfStack.get(stack)
     if (lock === undefined) lockOfStack.set(stack, (lock = lockName(tables.stacks[stack])))
-    if (lock !== null) sum.locks.set(lock, (sum.locks.get(lock) ?? 0) + ns)
+    if (lock !== null) add(sum.locks, lock, ns)
   }
   const blame = new Map<Group, Blame>()
-  for (const [group, { total, names, locks }] of sums) {
-    blame.set(group, { name: majority(names, total), lock: majority(locks, total) })
+  for (const [group, { total, names, locks, doing }] of sums) {
+    const name = majority(names, total)
+    blame.set(group, { name, lock: majority(locks, total), doing: name === null ? null : majority(doing, total) })
   }
   return blame
 }
 
-function majority(sums: ReadonlyMap<string, number>, total: number): string | null {
-  for (const [name, ns] of sums) if (ns * 2 > total) return name
+function majority<Key>(sums: ReadonlyMap<Key, number>, total: number): Key | null {
+  for (const [key, ns] of sums) if (ns * 2 > total) return key
   return null
 }
 

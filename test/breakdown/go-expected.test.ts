@@ -42,7 +42,7 @@ interface ExpectedTask {
 /** A breakdown without the parts that are zero, and without what Go does not have. */
 function likeGo(breakdown: Breakdown): Partial<Breakdown> {
   const entries = Object.entries(breakdown).filter(([part, value]) => {
-    if (part === 'unknownNs' || part === 'viaNs') return false
+    if (part === 'unknownNs' || part === 'viaNs' || part === 'stwWaitNs') return false
     return typeof value === 'number' ? value !== 0 : Object.keys(value as object).length > 0
   })
   return Object.fromEntries(entries)

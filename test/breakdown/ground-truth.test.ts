@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { describe, expect, test } from 'vitest'
 import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
-import { firstPieceAfter, groupOfPiece } from '../../src/breakdown/groups.ts'
-import { type Analysed, analyse, captureFixtures, isV2 } from '../support/fixtures.ts'
+import { firstPieceAfter, groupOfPiece, groupParts, GROUPS } from '../../src/breakdown/groups.ts'
+import { type Analysed, analyse, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
 import { type Claim, groundTruthOf, type KnownTask, measured, toleranceNs } from '../support/ground-truth.ts'
 
 /** One claim with what was measured. */
@@ -80,11 +80,51 @@ describe.each(recorded)('$name', (capture) => {
     expect(blamed.length).toBeGreaterThan(0)
     for (const one of blamed) {
       const task = taskOf(one)
-      for (const { state, name } of one.blames ?? []) {
-        const waker = task.timeline?.wakerTask[longest(task, state, capture)]
+      for (const { state, name, meanwhile } of one.blames ?? []) {
+        const row = longest(task, state, capture)
+        const waker = task.timeline?.wakerTask[row]
         expect(nameOf.get(String(waker)), `${one.name} waited for`).toBe(name)
+        const did = task.longWaits.find((wait) => wait.row === row)?.waker ?? null
+        if (did === null) throw new Error(`${one.name}: nobody says what ${name} did meanwhile`)
+        const parts = groupParts(did)
+        const most = GROUPS.reduce((best, group) => (parts[group] > parts[best] ? group : best))
+        expect(most, `what ${name} did meanwhile`).toBe(meanwhile)
+        expect(sumOf(did)).toBe(did.totalNs)
       }
     }
+  })
+
+  test('who ran while a task waited for a processor is named', () => {
+    const nameOf = new Map(known.map(({ task, name }) => [task, name]))
+    const waited = known.filter(({ runners }) => runners !== undefined)
+    expect(waited.length).toBeGreaterThan(0)
+    for (const one of waited) {
+      const task = taskOf(one)
+      const wait = task.longWaits.find(({ row }) => row === longest(task, 'schedWait', capture))
+      const runners = wait?.runners ?? []
+      const ranNs = runners.reduce((sum, { ns }) => sum + ns, 0)
+      const knownNs = runners
+        .filter(({ taskId }) => one.runners?.includes(nameOf.get(String(taskId)) ?? ''))
+        .reduce((sum, { ns }) => sum + ns, 0)
+      expect(ranNs).toBeGreaterThan(0)
+      expect(knownNs / ranNs, `${one.name}: the share of its known runners`).toBeGreaterThan(0.9)
+    }
+  })
+
+  test('samples of the CPU profiler land on the task and the region that were spinning', () => {
+    /** Region of each sample whose stack tells that it spun: tasks above have it too, their regions not always. */
+    const hit = new Map<string, string | null>()
+    for (const { samples, regions } of capture.tasks) {
+      for (const { timeNs, region, stack, goroutine } of samples) {
+        const functions = stack < 0 ? [] : tables.stacks[stack].map((frame) => frame.function)
+        if (!functions.includes('fixtures/ground.(*Work).Spin')) continue
+        const key = `${goroutine} at ${timeNs}`
+        const found = region < 0 || regions[region].goroutine !== goroutine ? null : regions[region].name
+        hit.set(key, hit.get(key) ?? found)
+      }
+    }
+    expect(hit.size).toBeGreaterThan(0)
+    for (const [sample, region] of hit) expect(region, `region of the sample of goroutine ${sample}`).toBe('spin')
   })
 })
 

@@ -26,6 +26,8 @@ function task(id: number, name: string, startNs: number, endNs: number, parentId
     work: emptyBreakdown(),
     timeline: null,
     ranges: null,
+    longWaits: [],
+    samples: [],
     partial: false,
   }
 }

@@ -124,6 +124,8 @@ export function taskRecord(given: Partial<TaskRecord> = {}): TaskRecord {
     work: null,
     timeline: null,
     ranges: null,
+    longWaits: [],
+    samples: [],
     partial: false,
     ...given,
   }

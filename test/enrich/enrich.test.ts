@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { GoState, type RegionRecord } from '../../src/breakdown/breakdown.ts'
+import { emptyBreakdown, GoState, type RegionRecord } from '../../src/breakdown/breakdown.ts'
 import { TraceBudget } from '../../src/enrich/budget.ts'
 import { DEFAULT_ENRICH_OPTIONS, enrichSpan, sizeOf } from '../../src/enrich/enrich.ts'
 import type { NewSpan } from '../../src/span/span.ts'
@@ -117,6 +117,10 @@ describe('in place', () => {
       'subspan.woken_by_goroutine': 9,
       'code.stacktrace':
         'sync.(*Mutex).Lock\n\t/src/sync.(*Mutex).Lock.go:1\ncache.(*Cache).Get\n\t/src/cache.(*Cache).Get.go:2',
+      // The frame nearest to the leaf that is the program's own.
+      'code.function.name': 'cache.(*Cache).Get',
+      'code.file.path': '/src/cache.(*Cache).Get.go',
+      'code.line.number': 2,
     })
     expect(byKey(children[2].attributes)).toMatchObject({ 'subspan.kind': 'range', 'subspan.range': 'GC mark assist' })
   })
@@ -132,6 +136,55 @@ describe('in place', () => {
     expect(byKey(mutexWait.attributes)['subspan.woken_by']).toBe('cache.Refresh')
     const own = enrichSpan(inputFor({ ...task, id: 5 }, tables, span, { spanOfTask: () => refresh }))
     expect(own.children.flatMap(({ links }) => links)).toEqual([])
+  })
+
+  test('a long wait tells what the one that ended it did meanwhile, and where it waited itself', () => {
+    const { tables, task, span } = request()
+    const row = task.timeline?.startNs.indexOf(101 * MS) ?? -1
+    const waker = { ...emptyBreakdown(), totalNs: 7.5 * MS, execNs: 0.5 * MS, blockNs: { network: 7 * MS } }
+    const longWaits = [{ row, waker, wakerStack: 0, runners: [] }]
+    const { children } = enrichSpan(inputFor({ ...task, longWaits }, tables, span))
+    const wait = children.find(({ name }) => name === 'mutex wait')
+    expect(byKey(wait?.attributes ?? [])).toMatchObject({
+      'subspan.waker.exec_us': 500,
+      'subspan.waker.network_us': 7000,
+      'subspan.waker.stacktrace': expect.stringContaining('sync.(*Mutex).Lock') as unknown,
+    })
+  })
+
+  test('a long wait for a processor tells who ran, by share', () => {
+    const tables = new Tables()
+    const timeline = tables.timeline(0, [run(MS), ready(8 * MS), run(MS)])
+    const runners = [
+      { taskId: 5, runtime: false, ns: 12 * MS },
+      { taskId: 0, runtime: true, ns: 3 * MS },
+      { taskId: 0, runtime: false, ns: MS },
+    ]
+    const task = taskRecord({ endNs: 10 * MS, timeline, longWaits: [{ row: 1, waker: null, wakerStack: -1, runners }] })
+    const report = { traceId: TRACE, spanId: SPAN, name: 'report.Build' }
+    const { children, attributes } = enrichSpan(
+      inputFor(task, tables, spanOver(0, 10 * MS), { spanOfTask: (id) => (id === 5 ? report : null) }),
+    )
+    expect(byKey(children[0].attributes)['subspan.ran_meanwhile']).toEqual([
+      '75 % report.Build',
+      '19 % the runtime',
+      '6 % no known span',
+    ])
+    expect(byKey(attributes)['subspan.verdict']).toContain('waiting for a processor while report.Build ran')
+  })
+
+  test('CPU samples are counted on the span and on the region that they hit', () => {
+    const { tables, task, span } = request()
+    const sample = (atMs: number, inRegion: number) => ({
+      timeNs: atMs * MS,
+      goroutine: 1,
+      region: inRegion,
+      stack: -1,
+    })
+    const samples = [sample(90, -1), sample(101, 0), sample(102, 0), sample(111, -1)]
+    const { attributes, children } = enrichSpan(inputFor({ ...task, samples }, tables, span))
+    expect(byKey(attributes)['subspan.cpu_samples']).toBe(3)
+    expect(byKey(children[0].attributes)['subspan.cpu_samples']).toBe(2)
   })
 
   test('flags and trace state are the span’s; that its parent is remote is not', () => {

@@ -1,14 +1,20 @@
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
+import { format, resolveConfig } from 'prettier'
 import { describe, expect, test } from 'vitest'
+import { emptyBreakdown, type LongWait } from '../../src/breakdown/breakdown.ts'
 import { emptyParts, type Group, GROUPS } from '../../src/breakdown/groups.ts'
 import {
   type Blame,
   blameOf,
+  MAX_CLOCK_SHARE,
   MIN_TOTAL_NS,
   VERDICT_RULES,
   verdictOf,
   type VerdictInput,
 } from '../../src/enrich/verdict.ts'
+import { PART_KEYS } from '../../src/enrich/attributes.ts'
+import { LEAST_OF_KIND, USUAL_SHARE } from '../../src/enrich/kinds.ts'
 import { ready, run, Tables, taskRecord, wait } from './builders.ts'
 
 const MS = 1_000_000
@@ -27,12 +33,17 @@ function verdict(partsMs: Partial<Record<Group, number>>, given: Partial<Verdict
     coverage: 'full',
     evidence: 'task-name',
     clockErrorNs: 300,
+    usual: false,
     ...given,
   })
 }
 
-const blame = (group: Group, name: string | null, lock: string | null): ReadonlyMap<Group, Blame> =>
-  new Map([[group, { name, lock }]])
+const blame = (
+  group: Group,
+  name: string | null,
+  lock: string | null,
+  doing: Group | null = null,
+): ReadonlyMap<Group, Blame> => new Map([[group, { name, lock, doing }]])
 
 describe('the sentence', () => {
   test('is that of the design', () => {
@@ -59,7 +70,7 @@ describe('the sentence', () => {
   test.each<[Group, string | null, string | null, string]>([
     ['lock', null, 'mutex wait', 'waiting for a mutex'],
     ['lock', 'db.Write', 'RWMutex wait', 'waiting for a read-write mutex held by db.Write'],
-    ['lock', 'worker', 'WaitGroup wait', 'waiting for a WaitGroup, worker last'],
+    ['lock', 'worker', 'WaitGroup wait', 'waiting for a WaitGroup, last for worker'],
     ['lock', 'worker', 'Cond wait', 'waiting for a condition signalled by worker'],
     ['lock', 'worker', null, 'waiting for a lock released by worker'],
     ['chan', 'worker', null, 'waiting on a channel served by worker'],
@@ -79,9 +90,31 @@ describe('the sentence', () => {
     )
   })
 
-  test('tells of stops of the world that the span made', () => {
+  test('says what the one to blame was doing', () => {
+    const said = (doing: Group): string | null =>
+      verdict({ lock: 8, exec: 2 }, { blame: blame('lock', 'cache.Refresh', 'mutex wait', doing) })
+    expect(said('network')).toBe(
+      '10.0 ms: 80 % waiting for a mutex held by cache.Refresh, which was waiting for the network; 2.0 ms on CPU',
+    )
+    expect(said('exec')).toBe(
+      '10.0 ms: 80 % waiting for a mutex held by cache.Refresh, which was on CPU; 2.0 ms on CPU',
+    )
+    expect(said('other')).toBe('10.0 ms: 80 % waiting for a mutex held by cache.Refresh; 2.0 ms on CPU')
+  })
+
+  test('names who kept the processors busy', () => {
+    expect(verdict({ schedWait: 8, exec: 2 }, { blame: blame('schedWait', 'report.Build', null) })).toBe(
+      '10.0 ms: 80 % ready to run, waiting for a processor while report.Build ran; 2.0 ms on CPU',
+    )
+  })
+
+  test('says when the span took no longer than its kind usually does', () => {
+    expect(verdict({ exec: 10 }, { usual: true })).toBe('10.0 ms: 100 % on CPU; usual for its kind')
+  })
+
+  test('tells of stops of the world', () => {
     expect(verdict({ exec: 10 }, { overlaps: { ...overlaps, gcStwNs: MS } })).toBe(
-      '10.0 ms: 100 % on CPU; 1.0 ms stopping the world',
+      '10.0 ms: 100 % on CPU; 1.0 ms with the world stopped',
     )
   })
 })
@@ -109,13 +142,21 @@ test('the shares that are said are those of the parts', () => {
       const parts = emptyParts()
       VERDICT_RULES.forEach(({ group }, i) => (parts[group] = ns[i]))
       const totalNs = ns.reduce((sum, value) => sum + value, 0)
-      const input = { totalNs, parts, overlaps, blame: new Map(), coverage: 'full', evidence: 'task-name' } as const
+      const input = {
+        totalNs,
+        parts,
+        overlaps,
+        blame: new Map(),
+        coverage: 'full',
+        evidence: 'task-name',
+        usual: false,
+      } as const
       const said = verdictOf({ ...input, clockErrorNs: 0 })
       if (said === null) return
       const shares = [...said.matchAll(/(\d+) % ([^;]+)/g)].map(([, share, words]) => [Number(share), words])
       expect(shares.length).toBeGreaterThan(0)
       for (const [share, words] of shares) {
-        const rule = VERDICT_RULES.find((one) => one.say({ name: null, lock: null }) === words)
+        const rule = VERDICT_RULES.find((one) => one.say({ name: null, lock: null, doing: null }) === words)
         expect(rule).toBeDefined()
         if (rule !== undefined) expect(share).toBe(Math.round((parts[rule.group] / totalNs) * 100))
       }
@@ -136,24 +177,71 @@ describe('who is to blame', () => {
     wait(300, 'chan receive', { wakerTask: 6 }),
     wait(900, 'network', { wakerTask: 6 }),
   ])
-  const names: Readonly<Record<number, string>> = { 1: 'own', 5: 'cache.Refresh', 6: 'worker' }
+  const names: Readonly<Record<number, string>> = { 1: 'own', 5: 'cache.Refresh', 6: 'worker', 9: 'report.Build' }
+  const longWaits: LongWait[] = [
+    {
+      row: 1,
+      waker: { ...emptyBreakdown(), totalNs: 700, execNs: 100, blockNs: { network: 600 } },
+      wakerStack: -1,
+      runners: [],
+    },
+    {
+      row: 2,
+      waker: null,
+      wakerStack: -1,
+      runners: [
+        { taskId: 9, runtime: false, ns: 30 },
+        { taskId: 0, runtime: true, ns: 10 },
+        { taskId: 1, runtime: false, ns: 10 },
+      ],
+    },
+  ]
   const of = (fromNs: number, toNs: number): Map<Group, Blame> =>
-    blameOf(taskRecord({ timeline }), tables, fromNs, toNs, (id) => names[id] ?? null)
+    blameOf(taskRecord({ timeline, longWaits }), tables, fromNs, toNs, (id) => names[id] ?? null)
 
   test('is who ended more than half of the waiting time, and never the span itself', () => {
     expect(of(0, 10_000)).toEqual(
       new Map([
-        ['lock', { name: 'cache.Refresh', lock: 'mutex wait' }],
-        ['chan', { name: null, lock: null }],
+        ['lock', { name: 'cache.Refresh', lock: 'mutex wait', doing: 'network' }],
+        ['chan', { name: null, lock: null, doing: null }],
+        ['schedWait', { name: 'report.Build', lock: null, doing: null }],
       ]),
     )
   })
 
   test('counts the window alone', () => {
-    expect(of(850, 1050).get('lock')).toEqual({ name: 'worker', lock: null })
+    expect(of(850, 1050).get('lock')).toEqual({ name: 'worker', lock: null, doing: null })
   })
 
   test('of a task without a timeline is no one', () => {
     expect(blameOf(taskRecord(), tables, 0, 1, () => 'x').size).toBe(0)
   })
+})
+
+test('the rules are those of docs/verdicts.md', async () => {
+  const page = fileURLToPath(new URL('../../docs/verdicts.md', import.meta.url))
+  const share = (value: number): string => (value === 0 ? 'always, as a time' : `${value * 100} %`)
+  const none = { name: null, lock: null, doing: null }
+  const rows = VERDICT_RULES.map((rule) => {
+    const named = rule.say({ name: 'X', lock: rule.group === 'lock' ? 'mutex wait' : null, doing: 'network' })
+    const blamed = named === rule.say(none) ? '' : named
+    return `| ${rule.cause} | \`${PART_KEYS[rule.group]}\` | ${share(rule.leads)} | ${share(rule.follows)} | ${rule.say(none)} | ${blamed} |`
+  })
+  const text = `# Verdicts
+
+\`subspan.verdict\` is one sentence on where the time of a span went, made from this table; \`test/enrich/verdict.test.ts\` tests every rule and writes this page.
+
+| cause | part | leads from | second from | said | with blame |
+|---|---|---|---|---|---|
+${rows.join('\n')}
+
+- The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
+- The blame is a span: the one that ended more than half of the waiting time (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). What it did is said when
+  one thing took more than half of the wait. Other kinds of lock are told by their stack: read-write mutex, WaitGroup, condition.
+- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts.
+- "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
+- It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and
+  where no part reaches its share. \`unknown_us\` is never named.
+`
+  await expect(await format(text, { ...(await resolveConfig(page)), parser: 'markdown' })).toMatchFileSnapshot(page)
 })

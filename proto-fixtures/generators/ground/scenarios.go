@@ -258,12 +258,14 @@ func pool(g *Ground) {
 func poolTaken(g *Ground) {
 	var both sync.WaitGroup
 	both.Add(1)
-	taken := make(chan struct{})
+	taken, asked := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer both.Done()
 		first := g.Begin(context.Background(), "ground.PoolTaken.first")
 		one := job{of: first, done: make(chan struct{}), do: func(w *Work) {
+			w.Spin(0)
 			close(taken)
+			w.In("chan", func() { <-asked })
 			w.Spin(9 * ms)
 		}}
 		first.To("schedWait")
@@ -271,13 +273,13 @@ func poolTaken(g *Ground) {
 		<-one.done
 		first.To("exec")
 		first.End()
-		first.Path("exec", "schedWait")
-		first.Path("chan")
+		first.Path("exec", "chan", "schedWait")
 	}()
 	<-taken
 	w := g.Begin(context.Background(), "ground.PoolTaken")
 	one := job{of: w, done: make(chan struct{}), do: func(w *Work) { w.Spin(3 * ms) }}
 	w.To("chan")
+	close(asked)
 	single <- one
 	<-one.done
 	w.To("exec")

@@ -1,0 +1,130 @@
+// long-waits.ts: what lay behind the long waits of a task: what the one that ended a wait did meanwhile, and who ran while the task
+// waited for a processor.
+//
+// The blame ends there. Who held up the one that held the task up is its own request's matter.
+
+import { type Breakdown, emptyBreakdown, GoState, type LongWait, type Runner } from './breakdown.ts'
+import { NONE, type StayLog } from './stay-log.ts'
+import { addPart } from './window.ts'
+
+/** A wait is long from a hundredth of its task on, from a millisecond in any case, and never below 20 us: as children are shown by default. */
+const LEAST_NS = 20_000
+const LEAST_SHARE = 0.01
+const LONG_NS = 1_000_000
+/** Waits of one task, the longest first. */
+const MOST_WAITS = 16
+/** Stays of a waker looked back over. */
+const MOST_WAKER_STAYS = 1_024
+/** Stays looked through for those that ran, for all waits of a task: what lies beyond is not counted. */
+const MOST_RUNNER_STAYS = 4_096
+/** Of them before the wait, for those that ran already. */
+const MOST_STAYS_BEFORE = 256
+/** Runners told of one wait. */
+const MOST_RUNNERS = 4
+
+/** A piece of a path that may be long. */
+export interface PathPiece {
+  readonly stay: number
+  readonly fromNs: number
+  readonly toNs: number
+  /** Row of the timeline. */
+  readonly row: number
+}
+
+/** Whether a piece of a task that took so long is long enough to be explained. */
+export function isLong(pieceNs: number, taskNs: number): boolean {
+  return pieceNs >= LEAST_NS && pieceNs >= Math.min(LEAST_SHARE * taskNs, LONG_NS)
+}
+
+/**
+ * Explains the longest of some pieces.
+ *
+ * @param taskIdOf id of a task serial, -1 when it is not known any more
+ * @param isRuntime whether a goroutine, by its id, is one of the runtime's own
+ */
+export function explainWaits(
+  stays: StayLog,
+  reasons: readonly string[],
+  pieces: PathPiece[],
+  taskIdOf: (serial: number) => number,
+  isRuntime: (goroutine: number) => boolean,
+): LongWait[] {
+  pieces.sort((x, y) => y.toNs - y.fromNs - (x.toNs - x.fromNs))
+  const waits: LongWait[] = []
+  const budget = { stays: MOST_RUNNER_STAYS }
+  for (const { stay, fromNs, toNs, row } of pieces.slice(0, MOST_WAITS)) {
+    const at = stay & stays.mask
+    if (stays.state[at] === GoState.runnable) {
+      const runners = runnersOf(stays, stay, fromNs, toNs, taskIdOf, isRuntime, budget)
+      if (runners.length > 0) waits.push({ row, waker: null, wakerStack: NONE, runners })
+      continue
+    }
+    const waker = stays.waker[at]
+    if (stays.has(waker)) waits.push({ row, ...doneMeanwhile(stays, reasons, waker, fromNs, toNs), runners: [] })
+  }
+  return waits.sort((x, y) => x.row - y.row)
+}
+
+/** What a goroutine did in a stretch that ended when it was in a stay, and where it waited longest. */
+function doneMeanwhile(
+  stays: StayLog,
+  reasons: readonly string[],
+  from: number,
+  fromNs: number,
+  toNs: number,
+): { readonly waker: Breakdown; readonly wakerStack: number } {
+  const waker = emptyBreakdown()
+  waker.totalNs = toNs - fromNs
+  let covered = 0
+  let longestNs = 0
+  let wakerStack = NONE
+  let stay = from
+  for (let steps = 0; steps < MOST_WAKER_STAYS && stays.has(stay); steps++) {
+    const at = stay & stays.mask
+    if (stays.endNs[at] <= fromNs) break
+    const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
+    if (ns > 0 && addPart(waker, stays.state[at], reasons[stays.reason[at]], ns)) {
+      covered += ns
+      if (stays.state[at] !== GoState.running && stays.state[at] !== GoState.runnable && ns > longestNs) {
+        longestNs = ns
+        wakerStack = stays.stack[at]
+      }
+    }
+    stay = stays.previous[at]
+  }
+  waker.unknownNs = waker.totalNs - covered
+  return { waker, wakerStack }
+}
+
+/** Who ran while a goroutine was runnable, most time first. */
+function runnersOf(
+  stays: StayLog,
+  waiting: number,
+  fromNs: number,
+  toNs: number,
+  taskIdOf: (serial: number) => number,
+  isRuntime: (goroutine: number) => boolean,
+  budget: { stays: number },
+): Runner[] {
+  const bySerial = new Map<number, number>()
+  const add = (at: number): void => {
+    if (stays.state[at] !== GoState.running) return
+    const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
+    if (ns <= 0) return
+    const serial = stays.task[at]
+    const key = serial === 0 && isRuntime(stays.goroutine[at]) ? -1 : serial
+    bySerial.set(key, (bySerial.get(key) ?? 0) + ns)
+  }
+  for (let stay = waiting - 1; stay >= waiting - MOST_STAYS_BEFORE && stays.has(stay); stay--) add(stay & stays.mask)
+  for (let stay = waiting + 1; stay < stays.top && budget.stays > 0; stay++, budget.stays--) {
+    const at = stay & stays.mask
+    if (stays.startNs[at] >= toNs) break
+    add(at)
+  }
+  const runners: Runner[] = [...bySerial].map(([serial, ns]) => ({
+    taskId: serial > 0 ? taskIdOf(serial) : 0,
+    runtime: serial < 0,
+    ns,
+  }))
+  return runners.sort((x, y) => y.ns - x.ns).slice(0, MOST_RUNNERS)
+}
