@@ -2,13 +2,12 @@
 
 import { Client, credentials, compressionAlgorithms, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { Failure, messageOf } from '../base/failure.ts'
+import { EXPORT_METHOD, STATUS_DETAILS } from '../span/otlp/grpc.ts'
 import { parseTraceResponse, retryDelayMs } from '../span/otlp/response.ts'
 import { joinRequests } from '../span/otlp/rewrite.ts'
 import type { Destination } from './destination.ts'
 import { MAX_RETRY_AFTER_MS, readPems, reasonOf, type Sender, type SendResult } from './sender.ts'
 
-const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
-const STATUS_DETAILS = 'grpc-status-details-bin'
 const MAX_ANSWER_BYTES = 4 << 20
 /** What OTLP says may be sent again; RESOURCE_EXHAUSTED only with RetryInfo. */
 const RETRYABLE: ReadonlySet<status> = new Set([
@@ -73,7 +72,7 @@ class OtlpGrpcSender implements Sender {
   send(parts: readonly Uint8Array[], signal: AbortSignal): Promise<SendResult> {
     return new Promise((resolve) => {
       const call = this.client.makeUnaryRequest(
-        EXPORT,
+        EXPORT_METHOD,
         bufferOf,
         (answer) => answer,
         parts,

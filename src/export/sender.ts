@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { Failure, messageOf } from '../base/failure.ts'
+import { oneLine } from '../base/one-line.ts'
 import type { PartialSuccess } from '../span/otlp/response.ts'
 import type { Destination } from './destination.ts'
 
@@ -47,8 +48,7 @@ export function bytesOf(parts: readonly Uint8Array[]): number {
 
 /** What a stranger said, on one line and short. */
 export function reasonOf(text: string): string {
-  const line = text.replace(/[\x00-\x1f\x7f-\x9f\s]+/g, ' ').trim()
-  return line.length > MAX_REASON ? `${line.slice(0, MAX_REASON)}…` : line
+  return oneLine(text, MAX_REASON)
 }
 
 /**

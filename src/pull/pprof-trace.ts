@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { Failure, messageOf } from '../base/failure.ts'
+import { oneLine } from '../base/one-line.ts'
 import { type PullTarget, shownAddress, traceUrl } from './target.ts'
 
 /** What a recording may take. */
@@ -154,7 +155,7 @@ async function checkAnswer(response: IncomingMessage, where: string, seconds: nu
   if (status >= 300 && status < 400) {
     throw new Failure(
       'TARGET',
-      `${answered} and points to ${line(response.headers.location ?? 'nowhere')}: redirects are not followed; set the target's url to it if it is the program's.`,
+      `${answered} and points to ${oneLine(response.headers.location ?? 'nowhere', MAX_SAID)}: redirects are not followed; set the target's url to it if it is the program's.`,
     )
   }
   if (status === 401 || status === 403) {
@@ -178,13 +179,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
     bytes += chunk.length
     if (bytes > MAX_ANSWER_BYTES) break
   }
-  return line(Buffer.concat(chunks).toString('utf8'))
-}
-
-/** What a stranger said, on one line and short. */
-function line(text: string): string {
-  const one = text.replace(/[\x00-\x1f\x7f-\x9f\s]+/g, ' ').trim()
-  return one.length > MAX_SAID ? `${one.slice(0, MAX_SAID)}…` : one
+  return oneLine(Buffer.concat(chunks).toString('utf8'), MAX_SAID)
 }
 
 function number(value: number): string {

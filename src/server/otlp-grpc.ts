@@ -19,6 +19,7 @@ import {
 } from '@grpc/grpc-js'
 import { Failure, messageOf } from '../base/failure.ts'
 import type { Counters, Log } from '../bridge/ports.ts'
+import { EXPORT_METHOD, STATUS_DETAILS } from '../span/otlp/grpc.ts'
 import { encodeRetryStatus, encodeTraceResponse } from '../span/otlp/response.ts'
 import type { BodyBudget } from './body.ts'
 import { cannotListen, type Listener, type ListenOptions, urlOf } from './listen.ts'
@@ -41,8 +42,6 @@ export interface OtlpGrpcDoor {
   readonly log: Log
 }
 
-const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
-const STATUS_DETAILS = 'grpc-status-details-bin'
 /** Calls at a time on one connection; a sender has a handful. */
 const MAX_STREAMS = 128
 /** A batch of some hundred kilobytes must not wait for permission after every 64 KiB. */
@@ -66,7 +65,7 @@ export async function listenOtlpGrpc(
     interceptors: tokens.asked ? [guard(door, tokens)] : [],
   })
   const method = {
-    path: EXPORT,
+    path: EXPORT_METHOD,
     requestStream: false,
     responseStream: false,
     requestSerialize: same,

@@ -2,7 +2,7 @@
 
 import { NONE_U64 } from '../../base/id-table.ts'
 import type { ProblemList } from '../problems.ts'
-import { CursorHeap } from '../v2/cursor-heap.ts'
+import { CursorHeap } from '../cursor-heap.ts'
 import type { BatchV1, ContentsV1 } from './contents.ts'
 
 /** A batch that begins so far from most others, or an event so far after them, is damage: a flipped bit of a time. */

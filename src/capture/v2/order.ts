@@ -19,7 +19,7 @@ import { Ev, FIRST_EXPERIMENTAL, GoStatus, NOT_TIMED, ProcStatus, timedArgumentC
 import { type LostTime, LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import type { CpuSample, Generation } from './generation.ts'
-import { CursorHeap } from './cursor-heap.ts'
+import { CursorHeap } from '../cursor-heap.ts'
 import { Advance, eventName, SchedulerModel } from './scheduler-model.ts'
 
 /** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */

@@ -1,11 +1,11 @@
-// cursor-heap.ts: the heads of all threads, earliest on top.
+// cursor-heap.ts: the heads of all threads (before Go 1.22: of all processors), earliest on top.
 //
 // It moves exactly as the heap of Go's reader does (internal/trace/batchcursor.go, Go 1.26), because which of two equal times goes first
 // decides the times that `--go-times` tells.
 
 /** A binary heap of cursors by the time of their heads. */
 export class CursorHeap {
-  /** Time of a cursor's head, nanoseconds from the origin. */
+  /** Time of a cursor's head: nanoseconds from the origin, or ticks before Go 1.22. */
   readonly time: Float64Array
   private readonly cursors: Int32Array
   length = 0
