@@ -19,11 +19,13 @@ export class IdTable {
   rowCount = 0
 
   constructor(capacity = 64) {
-    let size = 16
-    while (size < capacity * 2) size *= 2
+    let size = 8
+    while (size < capacity) size *= 2
     this.keys = new Float64Array(size).fill(-1)
     this.rows = new Int32Array(size)
     this.mask = size - 1
+    // Grown once at once: the engine takes a field that never changed for a constant, and throws away all code compiled so when it does.
+    this.grow()
   }
 
   /** Number of ids present. */
@@ -34,12 +36,13 @@ export class IdTable {
   /** The row of `id`, or -1. */
   find(id: number): number {
     const { keys, mask } = this
-    let at = hashId(id) & mask
-    for (;;) {
+    // The step to the next place comes first, for the first place as well: written behind the comparison it would be reached only once two ids
+    // meet, and all code that this was inlined into would be compiled again.
+    for (let at = hashId(id) - 1; ;) {
+      at = (at + 1) & mask
       const key = keys[at]
       if (key === id) return this.rows[at]
       if (key === -1) return -1
-      at = (at + 1) & mask
     }
   }
 
@@ -83,8 +86,9 @@ export class IdTable {
   }
 
   private place(id: number, row: number): void {
-    let at = hashId(id) & this.mask
-    while (this.keys[at] !== -1) at = (at + 1) & this.mask
+    let at = hashId(id) - 1
+    do at = (at + 1) & this.mask
+    while (this.keys[at] !== -1)
     this.keys[at] = id
     this.rows[at] = row
   }

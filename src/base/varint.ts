@@ -11,10 +11,19 @@ export class VarintReader {
   failed = false
 
   constructor(
-    private readonly bytes: Uint8Array,
+    private bytes: Uint8Array,
     public offset: number,
-    private readonly end: number,
+    private end: number,
   ) {}
+
+  /** Begins anew with another range. */
+  restart(bytes: Uint8Array, offset: number, end: number): this {
+    this.bytes = bytes
+    this.offset = offset
+    this.end = end
+    this.failed = false
+    return this
+  }
 
   get done(): boolean {
     return this.offset >= this.end || this.failed

@@ -70,6 +70,13 @@ export interface SummarySink {
 const SETTLE_NS = 20_000_000
 /** Stays kept for paths at most (about 50 bytes each); the past of tasks open for longer than they reach is unknown. */
 const MAX_STAYS = 3_000_000
+/**
+ * The past is let go of when a generation ends, and before that when it has grown to so many stays: what a busy program does in a second is a
+ * hundred megabytes of them, most of which nobody asks for again.
+ */
+const MANY_STAYS = 1 << 17
+/** The past is let go of in steps of about so many stays. */
+const STAYS_PER_MARK = 1 << 13
 /** Regions open on one goroutine; more is a program's mistake or hostile. */
 const MAX_OPEN_REGIONS = 1_000
 
@@ -120,8 +127,11 @@ export class CaptureAnalysis {
   private readonly takenUp: (TakenUp | null)[] = []
   /** Task that a worker let go of last, by its serial, and its stay then. */
   private readonly left: ({ readonly serial: number; readonly stay: number } | null)[] = []
-  /** Where the stay log stood when generations ended, for letting go of what is older. */
+  /** Where the stay log stood at some times, for letting go of what is older. */
   private marks: { readonly timeNs: number; readonly top: number }[] = []
+  private markedTop = 0
+  /** Stays in the log at which the past is let go of next. */
+  private staysBeforeForgetting = MANY_STAYS
   /** Tasks that ended and wait for their surroundings, in the order of their ends. */
   private ended: TaskState[] = []
   // -0: the engine makes room for a double at once. A field that holds small whole numbers first and large ones later changes the shape of its
@@ -148,6 +158,7 @@ export class CaptureAnalysis {
   private readonly taskOfRowBound: (row: number) => number
   /** Task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
   private walked: TaskState | null = null
+  private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false }
   private readonly worksForWalked = (serial: number): boolean =>
     this.walked !== null && this.tasks.descends(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
@@ -167,7 +178,7 @@ export class CaptureAnalysis {
     this.regions = new RegionTable(this.states.stride)
     this.decoder = new CaptureDecoder(
       { goTimes: this.goTimes, ticksPerSecond: options.ticksPerSecond },
-      { events: (block) => this.consume(block), generationEnd: (timeNs) => this.generationEnd(timeNs) },
+      { events: (block) => this.take(block), generationEnd: (timeNs) => this.generationEnd(timeNs) },
     )
     this.tasks = new TaskTable(this.decoder.problems)
     this.taskOfRowBound = (row) => this.serialOf(row)
@@ -256,6 +267,29 @@ export class CaptureAnalysis {
 
   // ------------------------------------------------------------------------------------------------ events
 
+  private take(block: EventBlock): void {
+    if (block.strings !== this.strings) {
+      this.strings = block.strings
+      this.stackTable = block.stacks
+      this.reasonOfString.clear()
+      this.reasonOfLowString.fill(NONE)
+      this.systemOfStack.clear()
+      this.rowOfStack.clear()
+      this.nameOfString.clear()
+    }
+    this.consume(block)
+    if (block.length > 0) this.nowNs = Math.max(this.nowNs, block.timeNs[block.length - 1])
+    const { stays } = this.states
+    // Handed over as early as may be: what dies young costs the garbage collector nothing.
+    this.settle(this.nowNs - SETTLE_NS)
+    if (stays.top - this.markedTop > STAYS_PER_MARK) this.mark()
+    if (stays.top - stays.tail > this.staysBeforeForgetting) {
+      this.forget()
+      this.staysBeforeForgetting = Math.max(MANY_STAYS, 2 * (stays.top - stays.tail))
+    }
+    if (stays.top - stays.tail > MAX_STAYS) this.states.forgetBefore(stays.top - Math.trunc(MAX_STAYS / 2))
+  }
+
   /**
    * Goes through a block of events.
    *
@@ -266,15 +300,6 @@ export class CaptureAnalysis {
   private consume(block: EventBlock): void {
     const { kind, timeNs, goroutine, processor, a, stack } = block
     const { states } = this
-    if (block.strings !== this.strings) {
-      this.strings = block.strings
-      this.stackTable = block.stacks
-      this.reasonOfString.clear()
-      this.reasonOfLowString.fill(NONE)
-      this.systemOfStack.clear()
-      this.rowOfStack.clear()
-      this.nameOfString.clear()
-    }
     for (let i = 0; i < block.length; i++) {
       const event = kind[i]
       let row = goroutine[i]
@@ -305,7 +330,7 @@ export class CaptureAnalysis {
         case Ev.ProcStart:
           continue
         default:
-          this.consumeRare(block, i)
+          this.consumeOther(block, i)
           continue
       }
       if (!states.has(row)) continue
@@ -339,15 +364,10 @@ export class CaptureAnalysis {
         states.leaveSyscall(row)
       }
     }
-    if (block.length > 0) this.nowNs = Math.max(this.nowNs, timeNs[block.length - 1])
-    const { stays } = states
-    // Handed over as early as may be: what dies young costs the garbage collector nothing.
-    this.settle(this.nowNs - SETTLE_NS)
-    if (stays.top - stays.tail > MAX_STAYS) states.forgetBefore(stays.top - Math.trunc(MAX_STAYS / 2))
   }
 
-  /** Annotations and the rarer kinds. Apart, so that the loop over the frequent ones is compiled soon and stays compiled when a new kind turns up. */
-  private consumeRare(block: EventBlock, i: number): void {
+  /** Annotations, and goroutines and processors that come and go: one event of six. */
+  private consumeOther(block: EventBlock, i: number): void {
     const { kind, timeNs, goroutine, processor, a, b, c, stack } = block
     const { states } = this
     const t = timeNs[i]
@@ -363,22 +383,43 @@ export class CaptureAnalysis {
       case Ev.GoCreateBlocked:
         this.create(a[i], c[i], t, g, kind[i] === Ev.GoCreate ? GoState.runnable : GoState.waiting, b[i])
         break
-      case Ev.GoCreateSyscall:
-        this.create(a[i], c[i], t, NONE, GoState.syscall, 0)
-        states.bindSyscall(a[i], processor[i])
-        break
       case Ev.GoDestroy:
       case Ev.GoDestroySyscall:
         this.finish(g, t)
+        break
+      case Ev.ProcStop:
+        states.processorIdle(processor[i], t, this.taskOfRowBound)
+        break
+      case Ev.UserTaskBegin:
+        if (states.has(g)) this.beginTask(g, states.hold(g, t), a[i], b[i], c[i])
+        break
+      case Ev.UserTaskEnd:
+        if (states.has(g)) this.endTask(g, states.hold(g, t), a[i])
+        break
+      case Ev.UserLog:
+        if (states.has(g)) this.log(g, states.hold(g, t), a[i], b[i], c[i])
+        break
+      default:
+        this.consumeRare(block, i)
+    }
+  }
+
+  /** The rare kinds. Apart from the others, whose compiled code would be thrown away when one of these turns up for the first time. */
+  private consumeRare(block: EventBlock, i: number): void {
+    const { kind, timeNs, goroutine, processor, a, b, c, stack } = block
+    const { states } = this
+    const t = timeNs[i]
+    const g = goroutine[i]
+    switch (kind[i]) {
+      case Ev.GoCreateSyscall:
+        this.create(a[i], c[i], t, NONE, GoState.syscall, 0)
+        states.bindSyscall(a[i], processor[i])
         break
       case Ev.GoStatus:
         if (c[i] >= 0) this.status(a[i], c[i], t, b[i], processor[i], stack[i])
         else if (stack[i] !== 0 && states.has(a[i]) && states.system[a[i]] === 0 && !this.goTimes) {
           this.name(a[i], stack[i])
         }
-        break
-      case Ev.ProcStop:
-        states.processorIdle(processor[i], t, this.taskOfRowBound)
         break
       case Ev.ProcSteal:
         if (b[i] === ProcStatus.syscall) states.processorIdle(a[i], t, this.taskOfRowBound)
@@ -419,15 +460,6 @@ export class CaptureAnalysis {
       case Ev.GCEnd:
         states.gcEnd(t)
         break
-      case Ev.UserTaskBegin:
-        if (states.has(g)) this.beginTask(g, states.hold(g, t), a[i], b[i], c[i])
-        break
-      case Ev.UserTaskEnd:
-        if (states.has(g)) this.endTask(g, states.hold(g, t), a[i])
-        break
-      case Ev.UserLog:
-        if (states.has(g)) this.log(g, states.hold(g, t), a[i], b[i], c[i])
-        break
       case Ev.CPUSample:
         if (this.summarySink === null && states.has(a[i])) this.sample(a[i], t, stack[i])
         break
@@ -448,6 +480,7 @@ export class CaptureAnalysis {
     this.nowNs = Math.max(this.nowNs, timeNs)
     this.settle(timeNs - SETTLE_NS)
     this.forget()
+    this.mark()
     this.sink.decodedUntil?.(timeNs - SETTLE_NS)
   }
 
@@ -481,9 +514,14 @@ export class CaptureAnalysis {
       this.states.forgetBefore(Math.min(keep, this.marks[mark].top))
       this.marks = this.marks.slice(mark)
     }
-    this.marks.push({ timeNs: this.nowNs, top: stays.top })
     ranges.forgetBefore(keepNs)
     this.states.stops.forgetBefore(keepNs)
+  }
+
+  /** Remembers where the log of stays is at this time. */
+  private mark(): void {
+    this.markedTop = this.states.stays.top
+    this.marks.push({ timeNs: this.nowNs, top: this.markedTop })
   }
 
   // ------------------------------------------------------------------------------------------------ goroutines
@@ -953,13 +991,13 @@ export class CaptureAnalysis {
   /** What the walk asks of a task; one that is open at the end of the capture is followed as far as the capture goes. */
   private pathTask(task: TaskState, startNs: number): PathTask {
     const { endNs } = task
-    return {
-      startNs,
-      endNs: endNs ?? this.nowNs,
-      startStay: task.startStay,
-      endStay: endNs === null ? this.latestStay(task.startStay) : task.endStay,
-      sameGoroutine: endNs === null || task.endGoroutine === task.startGoroutine,
-    }
+    const { asked } = this
+    asked.startNs = startNs
+    asked.endNs = endNs ?? this.nowNs
+    asked.startStay = task.startStay
+    asked.endStay = endNs === null ? this.latestStay(task.startStay) : task.endStay
+    asked.sameGoroutine = endNs === null || task.endGoroutine === task.startGoroutine
+    return asked
   }
 
   private summarize(task: TaskState): void {

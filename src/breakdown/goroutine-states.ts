@@ -125,6 +125,9 @@ export class GoroutineStates {
       gcPhases: { startNs: [], endNs: [] },
     }
     this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons)
+    // Grown once at once, as `StayLog` is.
+    this.growGoroutines(this.state.length)
+    this.growProcessors()
   }
 
   // ---- names ----

@@ -33,6 +33,8 @@ export class RegionTable {
 
   constructor(public stride: number) {
     this.sums = new Float64Array(256 * stride)
+    // Grown once at once, as `StayLog` is.
+    this.grow()
   }
 
   /** A row for a new region; its sums are not cleared. */

@@ -40,7 +40,7 @@ export class StayLog {
   /** Goroutine id. */
   goroutine: Float64Array
 
-  constructor(capacity = 1 << 14) {
+  constructor(capacity = 1 << 13) {
     this.mask = capacity - 1
     this.startNs = new Float64Array(capacity)
     this.endNs = new Float64Array(capacity)
@@ -55,6 +55,11 @@ export class StayLog {
     this.range = new Int32Array(capacity)
     this.stack = new Int32Array(capacity)
     this.goroutine = new Float64Array(capacity)
+    // Grown, and the tail moved, once at once: the engine takes a field that never changed for a constant, and throws away all code compiled so
+    // when it does.
+    this.grow()
+    this.tail = 1
+    this.tail = 0
   }
 
   /** Adds a stay after `previous` (none for a goroutine's first) and links the two. */
@@ -103,9 +108,14 @@ export class StayLog {
   }
 
   private grow(): void {
-    const size = (this.mask + 1) * 2
+    const { tail, top } = this
+    const half = this.mask + 1
+    const size = half * 2
+    // Rows lie in at most two pieces, before and after the end of the ring, and each piece stays one.
+    const turn = Math.min(top, tail - (tail % half) + half)
     const move = <Column extends Float64Array | Uint8Array | Uint16Array | Int32Array>(old: Column, grown: Column) => {
-      for (let index = this.tail; index < this.top; index++) grown[index & (size - 1)] = old[index & this.mask]
+      grown.set(old.subarray(tail % half, (tail % half) + turn - tail), tail % size)
+      grown.set(old.subarray(0, top - turn), turn % size)
       return grown
     }
     this.startNs = move(this.startNs, new Float64Array(size))
@@ -138,12 +148,16 @@ export class RangeLog {
   /** Earlier range of the same goroutine. */
   previous: Int32Array
 
-  constructor(capacity = 1 << 10) {
+  constructor(capacity = 1 << 9) {
     this.mask = capacity - 1
     this.startNs = new Float64Array(capacity)
     this.endNs = new Float64Array(capacity)
     this.name = new Uint16Array(capacity)
     this.previous = new Int32Array(capacity)
+    // As in `StayLog`.
+    this.grow()
+    this.tail = 1
+    this.tail = 0
   }
 
   open(name: number, startNs: number, previous: number): number {

@@ -22,22 +22,24 @@ export interface Frame {
  */
 export class StackTable {
   private readonly at = new Map<number, number>()
-  private readonly sources: Uint8Array[] = []
   private readonly froms: number[] = []
   private readonly frameCounts: number[] = []
   private readonly cache = new Map<number, readonly Frame[]>()
 
-  constructor(private readonly strings: StringTable) {}
+  /** @param bytes what all stacks are parts of */
+  constructor(
+    private readonly strings: StringTable,
+    private readonly bytes: Uint8Array,
+  ) {}
 
   get size(): number {
     return this.at.size
   }
 
   /** Adds the stack whose frames (pc, function, file, line each) begin at `from`; the first of an id wins. */
-  add(id: number, bytes: Uint8Array, from: number, frameCount: number): void {
+  add(id: number, from: number, frameCount: number): void {
     if (this.at.has(id)) return
     this.at.set(id, this.froms.length)
-    this.sources.push(bytes)
     this.froms.push(from)
     this.frameCounts.push(frameCount)
   }
@@ -52,7 +54,7 @@ export class StackTable {
     if (known !== undefined) return known
     const row = this.at.get(id)
     if (row === undefined) return []
-    const reader = new VarintReader(this.sources[row], this.froms[row], this.sources[row].length)
+    const reader = new VarintReader(this.bytes, this.froms[row], this.bytes.length)
     const frames: Frame[] = []
     for (let i = 0; i < Math.min(this.frameCounts[row], MOST_FRAMES); i++) {
       reader.read() // program counter

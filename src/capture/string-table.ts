@@ -19,26 +19,27 @@ export function binaryOf(bytes: Uint8Array): Uint8Array | null {
 
 /** Strings by id. Id 0 is the empty string. Ids are dense in real captures; anything else goes to a map. */
 export class StringTable {
-  private readonly ids: number[] = []
-  private readonly froms: number[] = []
-  private readonly tos: number[] = []
-  private readonly bytesOf: Uint8Array[] = []
+  /** Number of strings. */
+  size = 0
+  private ids = new Float64Array(256)
+  private froms = new Int32Array(256)
+  private tos = new Int32Array(256)
   private dense: Int32Array | null = null
   private sparse: Map<number, number> | null = null
   private texts: (string | undefined)[] = []
 
-  /** Adds a string; the first of an id wins. */
-  add(id: number, bytes: Uint8Array, from: number, to: number): void {
-    this.ids.push(id)
-    this.bytesOf.push(bytes)
-    this.froms.push(from)
-    this.tos.push(to)
+  /** @param bytes what all strings are parts of */
+  constructor(protected readonly bytes: Uint8Array) {}
+
+  /** Adds the string `bytes[from, to)`; the first of an id wins. */
+  add(id: number, from: number, to: number): void {
+    const row = this.size++
+    if (row === this.ids.length) this.grow()
+    this.ids[row] = id
+    this.froms[row] = from
+    this.tos[row] = to
     this.dense = null
     this.sparse = null
-  }
-
-  get size(): number {
-    return this.ids.length
   }
 
   /** The string, or undefined when the id is not in the table. */
@@ -46,7 +47,7 @@ export class StringTable {
     if (id === 0) return ''
     const row = this.rowOf(id)
     if (row < 0) return undefined
-    return (this.texts[row] ??= textOf(this.bytesOf[row], this.froms[row], this.tos[row]))
+    return (this.texts[row] ??= textOf(this.bytes, this.froms[row], this.tos[row]))
   }
 
   has(id: number): boolean {
@@ -57,7 +58,7 @@ export class StringTable {
   binary(id: number): Uint8Array | null {
     const row = id === 0 ? -1 : this.rowOf(id)
     if (row < 0) return null
-    return binaryOf(this.bytesOf[row].subarray(this.froms[row], this.tos[row]))
+    return binaryOf(this.bytes.subarray(this.froms[row], this.tos[row]))
   }
 
   private rowOf(id: number): number {
@@ -67,16 +68,31 @@ export class StringTable {
   }
 
   private index(): void {
+    const { ids, size } = this
     let max = 0
-    for (const id of this.ids) if (id > max) max = id
+    for (let row = 0; row < size; row++) if (ids[row] > max) max = ids[row]
     // A hostile id near 2^63 must not size an array (Go's fuzz find "large-id").
-    if (max <= this.ids.length * 2 + 16) {
-      this.dense = new Int32Array(max + 1)
-      for (let row = this.ids.length - 1; row >= 0; row--) this.dense[this.ids[row]] = row + 1
+    if (max <= size * 2 + 16) {
+      const dense = new Int32Array(max + 1)
+      for (let row = size - 1; row >= 0; row--) dense[ids[row]] = row + 1
+      this.dense = dense
     } else {
-      this.sparse = new Map()
-      for (let row = this.ids.length - 1; row >= 0; row--) this.sparse.set(this.ids[row], row)
+      const sparse = new Map<number, number>()
+      for (let row = size - 1; row >= 0; row--) sparse.set(ids[row], row)
+      this.sparse = sparse
     }
-    this.texts = new Array<string | undefined>(this.ids.length)
+    this.texts = new Array<string | undefined>(size)
+  }
+
+  private grow(): void {
+    const ids = new Float64Array(this.ids.length * 2)
+    ids.set(this.ids)
+    this.ids = ids
+    const froms = new Int32Array(ids.length)
+    froms.set(this.froms)
+    this.froms = froms
+    const tos = new Int32Array(ids.length)
+    tos.set(this.tos)
+    this.tos = tos
   }
 }

@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { ByteWriter } from '../../src/base/bytes.ts'
 import { StringTable } from '../../src/capture/string-table.ts'
 
 function tableOf(entries: readonly (readonly [number, Uint8Array])[]): StringTable {
-  const table = new StringTable()
-  for (const [id, bytes] of entries) table.add(id, bytes, 0, bytes.length)
+  const all = new ByteWriter()
+  for (const [, bytes] of entries) all.raw(bytes)
+  const table = new StringTable(all.take())
+  let from = 0
+  for (const [id, bytes] of entries) table.add(id, from, (from += bytes.length))
   return table
 }
 
@@ -24,7 +28,7 @@ describe('StringTable', () => {
     const table = tableOf([[1, utf8('a')]])
     expect(table.get(0)).toBe('')
     expect(table.get(2)).toBeUndefined()
-    expect(new StringTable().get(7)).toBeUndefined()
+    expect(new StringTable(utf8('')).get(7)).toBeUndefined()
   })
 
   test('an id near 2^63 costs no memory', () => {
@@ -50,9 +54,10 @@ describe('StringTable', () => {
   })
 
   test('strings added after a look-up are found as well', () => {
-    const table = tableOf([[1, utf8('a')]])
+    const table = new StringTable(utf8('ab'))
+    table.add(1, 0, 1)
     expect(table.get(2)).toBeUndefined()
-    table.add(2, utf8('b'), 0, 1)
+    table.add(2, 1, 2)
     expect([table.get(1), table.get(2)]).toEqual(['a', 'b'])
   })
 })

@@ -110,7 +110,7 @@ class ContentsReader {
   ) {
     this.shapes = shapesOf(version)
     this.strings = new StringTableV1(bytes)
-    this.stacks = new StackTable(this.strings)
+    this.stacks = new StackTable(this.strings, bytes)
   }
 
   read(): ContentsV1 {
@@ -205,7 +205,7 @@ class ContentsReader {
         return reader.offset
       case EvV1.String:
         if (first === 0 || second > BUFFER_BYTES) return -1
-        if (second <= length - reader.offset) this.strings.add(first, bytes, reader.offset, reader.offset + second)
+        if (second <= length - reader.offset) this.strings.add(first, reader.offset, reader.offset + second)
         return reader.offset + second
       case EvV1.Stack: {
         const end = reader.offset + first
@@ -215,7 +215,7 @@ class ContentsReader {
         const frames = reader.read()
         // Each frame takes four bytes at least.
         if (reader.failed || frames * 4 > end - reader.offset) return -1
-        this.stacks.add(id, bytes, reader.offset, frames)
+        this.stacks.add(id, reader.offset, frames)
         if (id > this.mostStack) this.mostStack = id
         return end
       }

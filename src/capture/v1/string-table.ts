@@ -17,8 +17,8 @@ export class StringTableV1 extends StringTable {
   private readonly words: string[] = []
 
   /** @param bytes the whole capture */
-  constructor(private readonly bytes: Uint8Array) {
-    super()
+  constructor(bytes: Uint8Array) {
+    super(bytes)
   }
 
   /** Id of the message whose length stands at `offset` of the capture, its bytes after it. */

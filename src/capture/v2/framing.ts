@@ -122,7 +122,8 @@ export class GenerationFramer {
 
   private append(chunk: Uint8Array): void {
     if (this.filled === 0) {
-      this.bytes = chunk
+      // A plain Uint8Array whatever came (Node's buffers are a class of their own): loops compiled for one would be compiled again for the other.
+      this.bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
       this.filled = chunk.length
       this.borrowed = true
       return

@@ -83,8 +83,8 @@ export function readGeneration(
   problems: ProblemList,
 ): Generation {
   const timed: TimedBatch[] = []
-  const strings = new StringTable()
-  const stacks = new StackTable(strings)
+  const strings = new StringTable(bytes)
+  const stacks = new StackTable(strings, bytes)
   const cpuSamples: CpuSample[] = []
   let frequency = 0
   let clockSnapshot: RawClockSnapshot | null = null
@@ -113,7 +113,7 @@ export function readGeneration(
         break
       case Ev.Frequency:
         if (version < 25) {
-          const reader = new VarintReader(bytes, batch.from + 1, batch.to)
+          const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
           frequency = reader.read()
           if (reader.failed) damaged(reader.offset, 'a clock frequency that does not end')
         } else {
@@ -180,13 +180,16 @@ export function readGeneration(
 /** Notes that a table batch is damaged from a place on. */
 type Damaged = (offset: number, what: string) => void
 
+/** One reader for all tables: the engine throws compiled code away when the last object of a class that it was compiled for is collected. */
+const tableReader = new VarintReader(new Uint8Array(0), 0, 0)
+
 /*
  * Each kind of table has a function of its own: the engine compiles what is hot as one piece with all that it calls, and for all tables in
  * one piece it took half a second.
  */
 
 function readStrings(bytes: Uint8Array, batch: RawBatch, strings: StringTable, damaged: Damaged): void {
-  const reader = new VarintReader(bytes, batch.from + 1, batch.to)
+  const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
   while (!reader.done) {
     const kind = reader.byte()
     const id = reader.read()
@@ -195,13 +198,13 @@ function readStrings(bytes: Uint8Array, batch: RawBatch, strings: StringTable, d
       damaged(reader.offset, `a string table entry that is none (event ${kind}, length ${length})`)
       return
     }
-    strings.add(id, bytes, reader.offset, reader.offset + length)
+    strings.add(id, reader.offset, reader.offset + length)
     reader.offset += length
   }
 }
 
 function readStacks(bytes: Uint8Array, batch: RawBatch, stacks: StackTable, damaged: Damaged): void {
-  const reader = new VarintReader(bytes, batch.from + 1, batch.to)
+  const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
   while (!reader.done) {
     const kind = reader.byte()
     const id = reader.read()
@@ -218,12 +221,12 @@ function readStacks(bytes: Uint8Array, batch: RawBatch, stacks: StackTable, dama
       return
     }
     reader.offset = end
-    stacks.add(id, bytes, from, frameCount)
+    stacks.add(id, from, frameCount)
   }
 }
 
 function readCpuSamples(bytes: Uint8Array, batch: RawBatch, samples: CpuSample[], damaged: Damaged): void {
-  const reader = new VarintReader(bytes, batch.from + 1, batch.to)
+  const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
   while (!reader.done) {
     const kind = reader.byte()
     const sample = {
@@ -247,7 +250,7 @@ function readClock(
   batch: RawBatch,
   damaged: Damaged,
 ): { frequency: number | null; snapshot: RawClockSnapshot | null } {
-  const reader = new VarintReader(bytes, batch.from + 1, batch.to)
+  const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
   let frequency: number | null = null
   let snapshot: RawClockSnapshot | null = null
   while (!reader.done) {

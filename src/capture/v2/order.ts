@@ -29,7 +29,13 @@ const MAX_BATCH_SPAN_NS = 600e9
  * Runs taken in one call of `take`. Few enough that the call is entered anew often: a loop that goes on for a whole generation is compiled
  * for its inside only, and falls back to slow code each time that it is left.
  */
-const RUNS_PER_CALL = 64
+const RUNS_PER_CALL = 16
+
+/** A block with fewer rows free than this is handed on: the most that one event takes, coroutine switches. */
+const ROOM_FOR_ONE = 3
+
+/** Before all times. */
+const NEVER = -Infinity
 
 /** A CPU sample with its time from the capture's origin. */
 interface TimedSample {
@@ -43,6 +49,9 @@ export interface OrderOptions {
   readonly goTimes: boolean
 }
 
+// Fields of the classes here that hold times begin as doubles (-0, -0.5), not as small whole numbers: a field that becomes a double later
+// changes the shape of its object, and all code that was compiled for the old shape is thrown away.
+
 /** Orders generation after generation of one capture and hands the events to a sink in blocks. */
 export class Ordering {
   /** Rows handed to the sink, and events that take their time but are not told. */
@@ -54,21 +63,23 @@ export class Ordering {
   originNs = 0n
   private readonly lostTimes = new LostTimes()
   /** Starts of the generation in hand and of the one before. */
-  private startNs = 0
-  private previousStartNs = 0
+  private startNs = -0
+  private previousStartNs = -0
 
-  private originUnits = -1
+  private originUnits = -0.5
   private generations = 0
   /** Number of the generation ordered last; 0 before the first. */
   private lastNumber = 0
   private readonly block = new EventBlock()
   private readonly model: SchedulerModel
+  private readonly goTimes: boolean
 
   constructor(
-    private readonly options: OrderOptions,
+    options: OrderOptions,
     private readonly problems: ProblemList,
     private readonly sink: EventSink,
   ) {
+    this.goTimes = options.goTimes
     this.model = new SchedulerModel(problems)
   }
 
@@ -94,7 +105,7 @@ export class Ordering {
   private preciseNs(generation: Generation, units: number): number {
     const nsPerUnit = 1 / (generation.frequency / 1e9)
     const ns =
-      !this.options.goTimes || Number.isInteger(nsPerUnit)
+      !this.goTimes || Number.isInteger(nsPerUnit)
         ? (units - this.originUnits) * nsPerUnit
         : Math.trunc(units * nsPerUnit) - Number(this.originNs)
     return Math.max(0, ns)
@@ -134,8 +145,8 @@ export class Ordering {
     }
     this.lastNumber = generation.number
 
-    const heads = new Heads(generation, this.model, (units) => this.preciseNs(generation, units))
-    for (let cursor = 0; cursor < heads.count; cursor++) this.take(generation, heads, cursor, -1, false)
+    const heads = new Heads(generation, this.goTimes, this.model, (units) => this.preciseNs(generation, units))
+    for (let cursor = 0; cursor < heads.count; cursor++) this.take(heads, cursor, -1, false)
     this.merge(generation, heads)
     this.handOn(this.block.length)
     if (!generation.complete) {
@@ -167,7 +178,8 @@ export class Ordering {
       const top = heap.top
       if (next < samples.length && (top < 0 || untilNs < heap.time[top])) this.tellSample(samples[next++])
       else if (top < 0) return
-      else if (!this.take(generation, heads, top, 0, false, untilNs)) this.unstick(generation, heads)
+      else if (!this.take(heads, top, 0, false, untilNs)) this.unstick(generation, heads)
+      if (this.block.length > BLOCK_ROWS - ROOM_FOR_ONE) this.handOn(this.block.length)
     }
   }
 
@@ -200,7 +212,7 @@ export class Ordering {
     const { heap } = heads
     heap.sort()
     for (let index = 1; index < heap.length; index++) {
-      if (this.take(generation, heads, heap.cursorAt(index), index, false)) return
+      if (this.take(heads, heap.cursorAt(index), index, false)) return
     }
     const cursor = heap.cursorAt(0)
     // What it waits for was told, by some thread, between the generation's begin and now.
@@ -209,7 +221,7 @@ export class Ordering {
       const time = (heap.time[cursor] / 1e6).toFixed(3)
       return `no thread of generation ${generation.number} can go on at ${time} ms: ${eventName(heads.kind[cursor])} waits for an event that never comes (lost batches, or the capture was cut). It is taken as it stands; times around it are right, what the goroutine did before may be missing.`
     })
-    this.take(generation, heads, cursor, 0, true)
+    this.take(heads, cursor, 0, true)
   }
 
   /**
@@ -225,26 +237,16 @@ export class Ordering {
    * @param untilNs stop before this time
    * @returns false when the head has to wait for another thread
    */
-  private take(
-    generation: Generation,
-    heads: Heads,
-    first: number,
-    index: number,
-    forcing: boolean,
-    untilNs = Infinity,
-  ): boolean {
-    const { goTimes } = this.options
-    const { bytes } = generation
-    const nsPerUnit = 1 / (generation.frequency / 1e9)
-    const wholeUnits = Number.isInteger(nsPerUnit)
-    const truncating = goTimes && !wholeUnits
-    const { model, block } = this
+  private take(heads: Heads, first: number, index: number, forcing: boolean, untilNs = Infinity): boolean {
+    const { goTimes, model, block } = this
+    const { bytes, nsPerUnit, wholeUnits, truncating } = heads
     const { goroutines, mG, mP } = model
     const { gStatus, gGeneration, gSequence, pStatus, pGeneration, pSequence } = model
     const { kind: outKind, timeNs: outTime, goroutine: outG, processor: outP, thread: outM } = block
     const { a: outA, b: outB, c: outC, stack: outStack } = block
     const { heap, maxTimeNs } = heads
     const counts = timedArgumentCount
+    const fullRows = BLOCK_ROWS - ROOM_FOR_ONE
     const ordinal = this.generations
 
     let rows = block.length
@@ -258,7 +260,7 @@ export class Ordering {
     for (let cursor = first, runs = forcing ? 1 : RUNS_PER_CALL; ; cursor = heap.top) {
       // ---- A run of one thread. ----
       const thread = heads.thread[cursor]
-      const limit = index === 0 ? Math.min(heap.secondTime(), untilNs) : -Infinity
+      const limit = index === 0 ? Math.min(heap.secondTime(), untilNs) : NEVER
       let at = heads.at[cursor]
       let end = heads.end[cursor]
       let time = heap.time[cursor]
@@ -334,7 +336,6 @@ export class Ordering {
               break
           }
           if (plain) {
-            if (rows === BLOCK_ROWS) rows = this.handOn(rows)
             let t = wholeUnits ? time : Math.floor(time)
             if (t > lastNs) lastNs = t
             else if (goTimes) t = ++lastNs
@@ -354,7 +355,7 @@ export class Ordering {
             this.lastNs = lastNs
             heads.store(cursor, at, end, kind, a0, a1, a2, a3)
             heads.inHandNs[cursor] = time
-            const result = this.takeByModel(generation, heads, cursor, force)
+            const result = this.takeByModel(heads, cursor, force)
             rows = block.length
             lastNs = this.lastNs
             if (result === Advance.wait) {
@@ -376,6 +377,7 @@ export class Ordering {
           end = heads.end[cursor]
           time = heap.time[cursor]
         }
+        const before = time
         kind = bytes[at++]
         const count = counts[kind]
         let sound = count !== NOT_TIMED
@@ -413,12 +415,8 @@ export class Ordering {
           sound = at <= end && time <= maxTimeNs
         }
         if (!sound) {
-          const what =
-            count === NOT_TIMED
-              ? `event number ${kind} does not exist`
-              : 'an event does not end within its batch, or its time is out of reach'
-          // Events carry no length: what follows in this batch cannot be told apart. The thread's state is unknown from here.
-          this.damage(generation, thread, Math.min(at, end), end, heap.time[cursor], what)
+          heads.inHandNs[cursor] = before
+          this.giveUpBatch(heads, cursor, kind, at)
           at = end
           inHand = false
           continue
@@ -426,7 +424,7 @@ export class Ordering {
         inHand = true
 
         // ---- Its place among the heads. ----
-        if (time <= limit && !stale) continue
+        if (time <= limit && rows <= fullRows && !stale) continue
         heads.store(cursor, at, end, kind, a0, a1, a2, a3)
         heap.time[cursor] = time
         if (index < 0) heap.push(cursor)
@@ -434,7 +432,8 @@ export class Ordering {
         break
       }
       inHand = true
-      if (--runs === 0 || index !== 0 || stale || heap.length === 0 || heap.time[heap.top] > untilNs) break
+      if (--runs === 0 || index !== 0 || stale || rows > fullRows) break
+      if (heap.length === 0 || heap.time[heap.top] > untilNs) break
     }
     block.length = rows
     this.lastNs = lastNs
@@ -447,7 +446,7 @@ export class Ordering {
    *
    * @returns an `Advance`
    */
-  private takeByModel(generation: Generation, heads: Heads, cursor: number, forcing: boolean): number {
+  private takeByModel(heads: Heads, cursor: number, forcing: boolean): number {
     const { model } = this
     const thread = heads.thread[cursor]
     const kind = heads.kind[cursor]
@@ -465,13 +464,23 @@ export class Ordering {
       const { rowKind, rowG, rowP, rowM, rowA, rowB, rowC, rowStack } = model
       this.tell(rowKind, t, rowG, rowP, rowM, rowA, rowB, rowC, rowStack)
     } else if (result === Advance.damaged) {
-      this.damage(generation, thread, at, heads.end[cursor], time, model.damage)
+      this.damage(heads.generation, thread, at, heads.end[cursor], time, model.damage)
     } else if (result === Advance.silent && kind >= FIRST_EXPERIMENTAL) {
       // Experimental events are counted and take their time, but are not told.
-      if (this.options.goTimes) this.lastNs = time > this.lastNs ? time : this.lastNs + 1
+      if (this.goTimes) this.lastNs = time > this.lastNs ? time : this.lastNs + 1
       this.untold++
     }
     return result
+  }
+
+  /** Events carry no length: what follows a damaged one in its batch cannot be told apart, and the thread's state is unknown from there. */
+  private giveUpBatch(heads: Heads, cursor: number, kind: number, at: number): void {
+    const what =
+      timedArgumentCount[kind] === NOT_TIMED
+        ? `event number ${kind} does not exist`
+        : 'an event does not end within its batch, or its time is out of reach'
+    const end = heads.end[cursor]
+    this.damage(heads.generation, heads.thread[cursor], Math.min(at, end), end, heads.inHandNs[cursor], what)
   }
 
   /** Tells one event outside the hot loop. */
@@ -490,7 +499,7 @@ export class Ordering {
     if (block.length === BLOCK_ROWS) this.handOn(BLOCK_ROWS)
     let t = timeNs
     if (t > this.lastNs) this.lastNs = t
-    else if (this.options.goTimes) t = ++this.lastNs
+    else if (this.goTimes) t = ++this.lastNs
     const row = block.length++
     block.kind[row] = kind
     block.timeNs[row] = t
@@ -532,8 +541,14 @@ export class Ordering {
   }
 }
 
-/** Where each thread's events of one generation go on. */
+/** Where each thread's events of one generation go on, and what the loop over them needs to know of it. */
 class Heads {
+  readonly bytes: Uint8Array
+  readonly nsPerUnit: number = -0
+  /** Whether a clock unit is a whole number of nanoseconds. */
+  readonly wholeUnits: boolean
+  /** Whether times are cut to whole nanoseconds event by event, as Go's reader does. */
+  readonly truncating: boolean
   readonly count: number
   /** Row of the thread; -1 for events written on behalf of nobody. */
   readonly thread: Int32Array
@@ -543,20 +558,25 @@ class Heads {
   /** The head: kind and four arguments each. Its time is the heap's key. */
   readonly kind: Uint8Array
   readonly args: Float64Array
-  /** Time of an event that is handed to the model. */
+  /** Time of an event that is handed to the model, or of the last one before damage. */
   readonly inHandNs: Float64Array
   readonly heap: CursorHeap
   /** Later times are damage. */
-  readonly maxTimeNs: number
+  readonly maxTimeNs: number = -0
   private readonly batches: number[][]
   private readonly batch: Int32Array
   private readonly batchStartNs: Float64Array
 
   constructor(
-    private readonly generation: Generation,
+    readonly generation: Generation,
+    goTimes: boolean,
     model: SchedulerModel,
     toNs: (units: number) => number,
   ) {
+    this.bytes = generation.bytes
+    this.nsPerUnit = 1 / (generation.frequency / 1e9)
+    this.wholeUnits = Number.isInteger(this.nsPerUnit)
+    this.truncating = goTimes && !this.wholeUnits
     const batchesOf = new Map<number, number[]>()
     generation.timed.forEach((batch, i) => {
       const list = batchesOf.get(batch.thread)
