@@ -68,6 +68,8 @@ export interface SummarySink {
 
 /** A task is handed over when this much time has been decoded after its end, so that spans a little longer than it are covered. */
 const SETTLE_NS = 20_000_000
+/** Least time between two marks of how far the past reaches. */
+const MARK_NS = 1_000_000
 /** Stays kept for paths at most (about 50 bytes each); the past of tasks open for longer than they reach is unknown. */
 const MAX_STAYS = 3_000_000
 /**
@@ -77,6 +79,9 @@ const MAX_STAYS = 3_000_000
 const MANY_STAYS = 1 << 17
 /** The past is let go of in steps of about so many stays. */
 const STAYS_PER_MARK = 1 << 13
+/** Steps that the paths of all tasks may take together, a fixed number and so many for each stay: a stay lies on the paths of a few tasks. */
+const LEAST_STEPS = 1_000_000
+const STEPS_PER_STAY = 100
 /** Regions open on one goroutine; more is a program's mistake or hostile. */
 const MAX_OPEN_REGIONS = 1_000
 
@@ -480,7 +485,9 @@ export class CaptureAnalysis {
     this.nowNs = Math.max(this.nowNs, timeNs)
     this.settle(timeNs - SETTLE_NS)
     this.forget()
-    this.mark()
+    // Generations of a real capture last a second; of one that has a hundred thousand of nothing, a few marks are enough.
+    const last = this.marks.at(-1)
+    if (last === undefined || this.nowNs - last.timeNs >= MARK_NS) this.mark()
     this.sink.decodedUntil?.(timeNs - SETTLE_NS)
   }
 
@@ -970,6 +977,8 @@ export class CaptureAnalysis {
   // ------------------------------------------------------------------------------------------------ handing over
 
   private handOver(task: TaskState): void {
+    const { pieces } = this.scratchPath
+    pieces.mostSteps = LEAST_STEPS + STEPS_PER_STAY * this.states.stays.top
     if (task.id !== 0) {
       this.handedOver++
       if (this.isPartial(task.startNs, task.endNs)) this.partialTasks++
@@ -980,6 +989,7 @@ export class CaptureAnalysis {
     } else if ('task' in this.sink) {
       this.sink.task(this.recordOf(task))
     }
+    if (pieces.steps > pieces.mostSteps) this.tellLimit(pieces.mostSteps, task)
     for (let region = task.firstRegion; region !== NO_REGION;) {
       const next = this.regions.nextOfTask[region]
       this.regions.release(region)
@@ -1108,11 +1118,22 @@ export class CaptureAnalysis {
     return task.samples.map((sample) => ({ ...sample, region: rows.get(sample.region) ?? NONE }))
   }
 
+  /** Tasks that overlap without end would be walked over for ever: what lies beyond the bound is unknown. */
+  private tellLimit(steps: number, task: TaskState): void {
+    this.decoder.problems.add(
+      'LIMIT',
+      null,
+      () =>
+        `the tasks up to task ${task.id} ("${task.name}") took ${steps.toLocaleString('en-US')} steps over ${this.states.stays.top.toLocaleString('en-US')} changes of goroutines' states: thousands of tasks are open on one goroutine at a time. What further ones did is told as unknown.`,
+    )
+  }
+
   /** The stay a goroutine is in at the end of what is known, from an earlier one. */
   private latestStay(from: number): number {
     const { stays } = this.states
+    const { pieces } = this.scratchPath
     let stay = from
-    while (stays.has(stay)) {
+    while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
       const next = stays.next[stay & stays.mask]
       if (next === NONE) break
       stay = next
@@ -1123,6 +1144,7 @@ export class CaptureAnalysis {
   /** Goroutine time: the states of every goroutine while it worked for the task. */
   private workOf(task: TaskState, path: Breakdown, startNs: number, endNs: number): Breakdown {
     const { stays, ranges, tables, causes } = this.states
+    const { pieces } = this.scratchPath
     const work = emptyBreakdown()
     const addRange = (name: number, ns: number): void => {
       const text = tables.rangeNames[name]
@@ -1131,7 +1153,7 @@ export class CaptureAnalysis {
     for (const member of task.members) {
       const starter = member.goroutine === task.startGoroutine
       let stay = member.firstStay
-      while (stays.has(stay)) {
+      while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
         const at = stay & stays.mask
         const from = Math.max(stays.startNs[at], startNs)
         if (stays.startNs[at] >= endNs) break

@@ -33,6 +33,9 @@ export interface PathTask {
 /** Pieces of a path, latest first while it is walked. One is used for task after task: making arrays for each costs more than the walk. */
 class Pieces {
   length = 0
+  /** Stays and ranges walked over so far, for all paths of a capture, and how many may be. */
+  steps = 0
+  mostSteps = Infinity
   from = new Float64Array(256)
   to = new Float64Array(256)
   /** Stay, or -1 for a piece that nothing is known of. */
@@ -66,6 +69,8 @@ export class PathScratch {
   readonly pieces = new Pieces()
   timeline: MutableTimeline = newTimeline(256)
   ranges: MutableRanges = newRanges(64)
+  /** The earliest range of each goroutine that was looked at. */
+  readonly walkedTo = new Map<number, number>()
 }
 
 /** A timeline whose columns may be longer than its rows. */
@@ -183,7 +188,7 @@ function walkBack(stays: StayLog, task: PathTask, worksFor: (serial: number) => 
       continue
     }
     // The trail ends: go on on the goroutine that began the task, if that one is still known at this time.
-    if (triedStart) break
+    if (triedStart || pieces.steps > pieces.mostSteps) break
     triedStart = true
     const from = stayAt(stays, task.startStay, hi)
     if (from < 0) break
@@ -215,7 +220,7 @@ function walkGoroutine(
 ): Reached {
   let stay = from
   while (hi > lo) {
-    if (!stays.has(stay) || pieces.length > MAX_PIECES) return { ns: hi, next: -1 }
+    if (!stays.has(stay) || pieces.length > MAX_PIECES || ++pieces.steps > pieces.mostSteps) return { ns: hi, next: -1 }
     const at = stay & stays.mask
     const start = stays.startNs[at]
     if (start >= hi) {
@@ -380,38 +385,45 @@ export function forRangesOf(
 
 /** Finds the special ranges that touch the timeline, on the goroutines of its pieces, by start. */
 function fillRanges(stays: StayLog, ranges: RangeLog, stops: StopLog, scratch: PathScratch): void {
-  const { timeline, pieces } = scratch
+  const { timeline, pieces, walkedTo } = scratch
   scratch.ranges.length = 0
   if (timeline.length === 0) return
   const fromNs = timeline.startNs[0]
   const toNs = timeline.endNs[timeline.length - 1]
-  let rows = 0
+  walkedTo.clear()
   for (let i = 0; i < pieces.length; i++) {
     const stay = pieces.stay[i]
     if (!stays.has(stay)) continue
     const at = stay & stays.mask
     let range = stays.range[at]
+    if (range < ranges.tail || range < 0) continue
+    // Pieces come latest first. What lies behind the latest range of a goroutine was walked from there.
+    const goroutine = stays.goroutine[at]
+    const walked = walkedTo.get(goroutine) ?? Infinity
+    if (range >= walked) continue
     for (let before = 0; before < RANGE_LOOKBACK && range >= ranges.tail && range >= 0;) {
+      if (++pieces.steps > pieces.mostSteps) break
       const slot = range & ranges.mask
       const startNs = ranges.startNs[slot]
-      if (ranges.endNs[slot] <= fromNs) {
-        before++
-      } else if (startNs < toNs) {
-        const endNs = Math.min(ranges.endNs[slot], toNs)
-        if (!insertRange(scratch, rows, startNs, endNs, ranges.name[slot], stays.goroutine[at])) break
-        rows++
+      if (ranges.endNs[slot] <= fromNs) before++
+      else if (startNs < toNs) {
+        addRange(scratch, startNs, Math.min(ranges.endNs[slot], toNs), ranges.name[slot], goroutine)
       }
+      walkedTo.set(goroutine, range)
       range = ranges.previous[slot]
     }
   }
+  const { length, startNs, endNs, name, goroutine } = scratch.ranges
+  // They came latest first: those of one goroutine are in order once they are turned round.
+  for (const column of [startNs, endNs, name, goroutine]) column.subarray(0, length).reverse()
   stops.within(fromNs, toNs, (stop) => {
-    const [startNs, endNs] = [stops.startNs[stop], Math.min(stops.endNs[stop], toNs)]
-    if (!heldUp(timeline, startNs, endNs, stops.goroutine[stop])) return
-    if (insertRange(scratch, rows, startNs, endNs, stops.name[stop], stops.goroutine[stop])) rows++
+    const [from, to] = [stops.startNs[stop], Math.min(stops.endNs[stop], toNs)]
+    if (heldUp(timeline, from, to, stops.goroutine[stop])) {
+      addRange(scratch, from, to, stops.name[stop], stops.goroutine[stop])
+    }
+    return ++pieces.steps <= pieces.mostSteps
   })
-  // Pieces come latest first, and so do their ranges: put in that order they hardly ever move, and are turned round once.
-  const table = scratch.ranges
-  for (const column of [table.startNs, table.endNs, table.name, table.goroutine]) column.subarray(0, rows).reverse()
+  sortRanges(scratch.ranges)
 }
 
 /** Whether the path waited for a processor during a stop of the world by another goroutine. */
@@ -438,39 +450,50 @@ export function longPieces(scratch: PathScratch, stays: StayLog, fromNs: number,
   return long
 }
 
-/** Inserts a range, the latest start first; false when it is there already. */
-function insertRange(
-  scratch: PathScratch,
-  rows: number,
-  startNs: number,
-  endNs: number,
-  name: number,
-  goroutine: number,
-): boolean {
-  if (rows === scratch.ranges.name.length) {
-    const wider = newRanges(rows * 2)
-    wider.startNs.set(scratch.ranges.startNs)
-    wider.endNs.set(scratch.ranges.endNs)
-    wider.name.set(scratch.ranges.name)
-    wider.goroutine.set(scratch.ranges.goroutine)
-    scratch.ranges = wider
+/** Adds a range after the others. */
+function addRange(scratch: PathScratch, startNs: number, endNs: number, name: number, goroutine: number): void {
+  let { ranges } = scratch
+  if (ranges.length === ranges.name.length) {
+    const wider = newRanges(ranges.length * 2)
+    wider.length = ranges.length
+    wider.startNs.set(ranges.startNs)
+    wider.endNs.set(ranges.endNs)
+    wider.name.set(ranges.name)
+    wider.goroutine.set(ranges.goroutine)
+    scratch.ranges = ranges = wider
   }
-  const table = scratch.ranges
-  let row = rows
-  while (row > 0 && table.startNs[row - 1] <= startNs) {
-    row--
-    if (table.startNs[row] === startNs && table.name[row] === name && table.goroutine[row] === goroutine) return false
+  const row = ranges.length++
+  ranges.startNs[row] = startNs
+  ranges.endNs[row] = endNs
+  ranges.name[row] = name
+  ranges.goroutine[row] = goroutine
+}
+
+/** Ranges that begin at one time, at most, that are looked at for one that is there twice. */
+const MOST_AT_ONCE = 16
+
+/** Sorts ranges by start, equal ones in their places; a stop of the world by a goroutine of the path is there once. */
+function sortRanges(table: MutableRanges): void {
+  const { length, startNs, endNs, name, goroutine } = table
+  let sorted = true
+  for (let row = 1; row < length; row++) if (startNs[row] <= startNs[row - 1]) sorted = false
+  if (sorted) return
+  const starts = startNs.slice(0, length)
+  const order = Array.from({ length }, (_, row) => row).sort((one, other) => starts[one] - starts[other])
+  for (const column of [startNs, endNs, name, goroutine]) {
+    const old = column.slice(0, length)
+    for (let row = 0; row < length; row++) column[row] = old[order[row]]
   }
-  if (row < rows) {
-    table.startNs.copyWithin(row + 1, row, rows)
-    table.endNs.copyWithin(row + 1, row, rows)
-    table.name.copyWithin(row + 1, row, rows)
-    table.goroutine.copyWithin(row + 1, row, rows)
+  let kept = 0
+  for (let row = 0; row < length; row++) {
+    let same = false
+    const oldest = Math.max(0, kept - MOST_AT_ONCE)
+    for (let before = kept - 1; before >= oldest && startNs[before] === startNs[row]; before--) {
+      if (name[before] === name[row] && goroutine[before] === goroutine[row]) same = true
+    }
+    if (same) continue
+    for (const column of [startNs, endNs, name, goroutine]) column[kept] = column[row]
+    kept++
   }
-  table.startNs[row] = startNs
-  table.endNs[row] = endNs
-  table.name[row] = name
-  table.goroutine[row] = goroutine
-  table.length = rows + 1
-  return true
+  table.length = kept
 }

@@ -221,10 +221,10 @@ export class StopLog {
     this.goroutine.push(goroutine)
   }
 
-  /** Calls `visit` with each stop that overlaps a stretch. */
-  within(fromNs: number, toNs: number, visit: (stop: number) => void): void {
+  /** Calls `visit` with each stop that overlaps a stretch, the latest first, until it says to go no further. */
+  within(fromNs: number, toNs: number, visit: (stop: number) => boolean): void {
     for (let stop = this.endNs.length - 1; stop >= 0 && this.endNs[stop] > fromNs; stop--) {
-      if (this.startNs[stop] < toNs) visit(stop)
+      if (this.startNs[stop] < toNs && !visit(stop)) return
     }
   }
 

@@ -22,6 +22,10 @@ import type { CpuSample, Generation } from './generation.ts'
 import { CursorHeap } from '../cursor-heap.ts'
 import { Advance, eventName, SchedulerModel } from './scheduler-model.ts'
 
+/** Heads that may be tried for each event told, beyond a few. Recorded captures need less than one. */
+const TRIES_PER_EVENT = 32
+const LEAST_EVENTS = 10_000
+
 /** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */
 const MAX_BATCH_SPAN_NS = 600e9
 
@@ -62,6 +66,8 @@ export class Ordering {
   /** Nanoseconds of the origin on the trace clock. */
   originNs = 0n
   private readonly lostTimes = new LostTimes()
+  /** Heads tried because the earliest had to wait. */
+  private tries = 0
   /** Starts of the generation in hand and of the one before. */
   private startNs = -0
   private previousStartNs = -0
@@ -210,9 +216,13 @@ export class Ordering {
    */
   private unstick(generation: Generation, heads: Heads): void {
     const { heap } = heads
-    heap.sort()
-    for (let index = 1; index < heap.length; index++) {
-      if (this.take(heads, heap.cursorAt(index), index, false)) return
+    // In a capture that is as broken as this, looking at thousands of threads for each event would take for ever and help nobody.
+    if (this.tries < TRIES_PER_EVENT * (this.events + LEAST_EVENTS)) {
+      this.tries += heap.length
+      heap.sort()
+      for (let index = 1; index < heap.length; index++) {
+        if (this.take(heads, heap.cursorAt(index), index, false)) return
+      }
     }
     const cursor = heap.cursorAt(0)
     // What it waits for was told, by some thread, between the generation's begin and now.
