@@ -33,8 +33,6 @@ export interface OffsetFit {
   readonly eligible: number
   /** Explained spans whose lags are as small as most right pairs have them. */
   readonly tight: number
-  readonly medianStartLagNs: number
-  readonly medianEndLagNs: number
 }
 
 /** Pairs looked at around an offset: start lags, end lags. */
@@ -52,7 +50,7 @@ const AROUND_MODE_NS = 2_500
 /** Share of lags beyond a floor: one stray among many must not decide. */
 const STRAYS = 0.02
 /** Pairs from which on floors are known to a microsecond. */
-export const MANY_PAIRS = 50
+const MANY_PAIRS = 50
 const MANY_PAIRS_ERROR_NS = 1_000
 const FEW_PAIRS_ERROR_NS = 5_000
 /** How much better (nats over all pairs) one order of the ends must explain the lags than the other. */
@@ -119,7 +117,6 @@ export class OffsetFitter {
   /** An offset known from elsewhere, judged as it is. */
   judge(offsetNs: number, errorNs: number): OffsetFit {
     const lags = this.lagsAt(offsetNs)
-    // Start and duration of the spans may both have been cut, which lengthens end lags by as much on average.
     return fitOf(lags, offsetNs, errorNs, shapeOf(lags, true, this.roundingNs), this.roundingNs)
   }
 
@@ -248,8 +245,6 @@ function fitOf(lags: Lags, offsetNs: number, errorNs: number, shape: TimeShape, 
     explained: lags.length * lags.scale,
     eligible: lags.eligible * lags.scale,
     tight: tight * lags.scale,
-    medianStartLagNs: percentile(lags.start, 0.5),
-    medianEndLagNs: percentile(lags.end, 0.5),
   }
 }
 
@@ -258,26 +253,40 @@ function fitOf(lags: Lags, offsetNs: number, errorNs: number, shape: TimeShape, 
  * the shift of the offset that it asks for itself; `fixed` where the offset is known and is not shifted.
  */
 function shapeOf(lags: PairLags, fixed: boolean, roundingNs: number): TimeShape {
-  const afterShiftNs = fixed ? -roundingNs : AFTER_FLOOR_NS - floorOf(lags.end, STRAYS)
-  const beforeShiftNs = fixed ? -roundingNs : BEFORE_CEILING_NS - floorOf(lags.end, 1 - STRAYS)
   const overlookedNs = OVERLOOKED_NS + roundingNs
+  // Start and duration of the spans may both have been cut: end lags are longer by one unit on average, by up to two where they had
+  // their ceiling. Start lags are longer by less than one.
+  const known: Shifts = { endNs: -roundingNs, startNs: 0 }
+  const after = fixed ? known : shiftsBy(AFTER_FLOOR_NS - floorOf(lags.end, STRAYS), 0)
+  const before = fixed ? known : shiftsBy(BEFORE_CEILING_NS - floorOf(lags.end, 1 - STRAYS), CUT_CEILING * roundingNs)
   if (lags.length >= MANY_PAIRS) {
     const impossible = Math.min(
-      impossibleShare(lags, afterShiftNs, 'task-ends-after', overlookedNs),
-      impossibleShare(lags, beforeShiftNs, 'task-ends-before', overlookedNs),
+      impossibleShare(lags, after, 'task-ends-after', overlookedNs),
+      impossibleShare(lags, before, 'task-ends-before', overlookedNs),
     )
     if (impossible > MOST_IMPOSSIBLE) return 'either'
   }
-  let after = costOf(lags, afterShiftNs, 'task-ends-after', overlookedNs)
-  let before = costOf(lags, beforeShiftNs, 'task-ends-before', overlookedNs)
+  let afterCost = costOf(lags, after, 'task-ends-after', overlookedNs)
+  let beforeCost = costOf(lags, before, 'task-ends-before', overlookedNs)
   if (roundingNs > 0 && !fixed) {
     // Cut times blur the floors of the ends; then the starts, which only one cut lengthens, tell more.
     const floor = floorOf(lags.start, STRAYS)
-    after += lags.length * lateStartCost(floor + afterShiftNs)
-    before += lags.length * lateStartCost(floor + beforeShiftNs + CUT_CEILING * roundingNs)
+    afterCost += lags.length * lateStartCost(floor + after.startNs)
+    beforeCost += lags.length * lateStartCost(floor + before.startNs)
   }
-  if (Math.abs(after - before) < CLEARLY_NATS) return 'either'
-  return after < before ? 'task-ends-after' : 'task-ends-before'
+  if (Math.abs(afterCost - beforeCost) < CLEARLY_NATS) return 'either'
+  return afterCost < beforeCost ? 'task-ends-after' : 'task-ends-before'
+}
+
+/** By how much the lags are shifted to look at them. */
+interface Shifts {
+  readonly endNs: number
+  readonly startNs: number
+}
+
+/** @param moreNs what the starts are shifted by besides, since the ends' ceiling was raised by it */
+function shiftsBy(endNs: number, moreNs: number): Shifts {
+  return { endNs, startNs: endNs + moreNs }
 }
 
 /** What each pair costs more where even the first tasks begin later after their spans than any tracer's. */
@@ -286,11 +295,11 @@ function lateStartCost(floorNs: number): number {
 }
 
 /** Tracers differ in how soon after the span's start their task begins, so that only impossible starts count here. */
-function costOf(lags: PairLags, shiftNs: number, shape: TimeShape, overlookedNs: number): number {
+function costOf(lags: PairLags, { endNs, startNs }: Shifts, shape: TimeShape, overlookedNs: number): number {
   let cost = 0
   for (let i = 0; i < lags.length; i++) {
-    const end = lags.end[i] + shiftNs
-    const wrongSide = Math.max(0, onWrongSide(end, shape), -(lags.start[i] + shiftNs))
+    const end = lags.end[i] + endNs
+    const wrongSide = Math.max(0, onWrongSide(end, shape), -(lags.start[i] + startNs))
     const pair = endCost(end, shape) + IMPOSSIBLE_NATS * Math.min(1, wrongSide / overlookedNs)
     cost += Math.min(NO_TASK_COST, pair)
   }
@@ -303,12 +312,12 @@ function onWrongSide(endLagNs: number, shape: TimeShape): number {
 }
 
 /** Share of the pairs that are near but on the impossible side. */
-function impossibleShare(lags: PairLags, shiftNs: number, shape: TimeShape, overlookedNs: number): number {
+function impossibleShare(lags: PairLags, { endNs, startNs }: Shifts, shape: TimeShape, overlookedNs: number): number {
   let near = 0
   let impossible = 0
   for (let i = 0; i < lags.length; i++) {
-    const end = lags.end[i] + shiftNs
-    if (Math.abs(end) > TIGHT_END_NS || Math.abs(lags.start[i] + shiftNs) > TIGHT_START_NS) continue
+    const end = lags.end[i] + endNs
+    if (Math.abs(end) > TIGHT_END_NS || Math.abs(lags.start[i] + startNs) > TIGHT_START_NS) continue
     near++
     if (onWrongSide(end, shape) > overlookedNs) impossible++
   }

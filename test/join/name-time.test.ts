@@ -65,8 +65,7 @@ describe.each(['opentelemetry', 'opencensus'] as const)('a stock %s process', (s
     const coarse = cut(spans, 1_000n)
     const { right, wrong } = judged(joinTasks(coarse, captureOf(process)), coarse, process)
     expect(wrong).toBe(0)
-    // Cut times hide which of the two ends comes first where the tails are as light as here.
-    expect(right).toBeGreaterThanOrEqual(0.98 * spans.length)
+    expect(right).toBeGreaterThanOrEqual(0.99 * spans.length)
   })
 
   test('whose times are whole milliseconds is refused, and told so', () => {
