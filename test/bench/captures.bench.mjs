@@ -1,102 +1,125 @@
-// captures.bench.mjs: how fast captures are decoded, alone and with everything computed, in CPU time.
+// captures.bench.mjs: what `subspan analyze` costs beside Go's own reader, which only reads.
 //
-//   npm run bench                      the recorded captures in proto-fixtures/
-//   npm run bench -- FILE...           captures of your own
+//   npm run bench:capture                       captures of 10, 50, 100 and 200 MB that a Go program of ours records of itself
+//   npm run bench:capture -- FILE...            captures of your own
+//   npm run bench:capture -- --runs 5 FILE...   rounds (3 unless told otherwise); the median of each figure is shown
 //
-// Each kind of run has a process of its own, so that the first round pays for its own compilation, as `subspan analyze` does; the
-// median of the last half of the rounds is what a service that decodes capture after capture pays.
+// In each round the two read the same file one after the other, whole processes from start to end. CPU seconds count all threads: they are
+// what can be compared on a machine that has other work to do; wall times are told beside them.
 
-import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, openSync, closeSync, readFileSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
-/** Rounds go on until so much was read: the engine needs some seconds to compile what is hot. */
-const LEAST_ROUNDS = 5
-const LEAST_BYTES = 60e6
-const CHUNK_BYTES = 1 << 20
-const dist = new URL('../../dist/', import.meta.url)
+const SIZES_MB = [10, 50, 100, 200]
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const folder = join(tmpdir(), 'subspan-bench')
 
-const [mode, ...args] = process.argv.slice(2)
-if (mode === '--round') await rounds(args[0], args[1])
-else compare(mode === undefined ? recorded() : [mode, ...args])
+const { values, positionals } = parseArgs({
+  options: { runs: { type: 'string', default: '3' } },
+  allowPositionals: true,
+})
+const runs = Number(values.runs)
+if (!Number.isInteger(runs) || runs < 1) {
+  console.error(`--runs ${values.runs}: a whole number of 1 or more is wanted.`)
+  process.exit(2)
+}
+mkdirSync(folder, { recursive: true })
+const reader = build('reader')
+const files = positionals.length > 0 ? positionals : recorded()
 
-/** The two largest recorded captures. */
+console.log(
+  'capture                          MB     events  program        CPU s  wall s  MB/CPU s  Mevents/CPU s  peak MB    CPU ratio  wall ratio',
+)
+for (const file of files) {
+  const of = { ours: [], go: [] }
+  for (let run = 0; run < runs; run++) {
+    if (reader !== null) of.go.push(readByGo(file))
+    of.ours.push(analyze(file))
+  }
+  const ours = medians(of.ours)
+  const go = of.go.length > 0 ? medians(of.go) : null
+  if (go !== null) row(file, "Go's reader", go, ours.events, null)
+  row(file, 'analyze', ours, ours.events, go)
+}
+
+/** Builds one of the Go programs; null, with a sentence, where that cannot be done. */
+function build(name) {
+  const program = join(folder, name)
+  try {
+    execFileSync('go', ['build', '-trimpath', '-o', program, `./${name}`], { cwd: here('go/'), stdio: 'pipe' })
+    return program
+  } catch (error) {
+    const why = error.code === 'ENOENT' ? 'Go is not installed' : String(error.stderr ?? error).trim()
+    console.error(`Without the Go program "${name}": ${why}.`)
+    return null
+  }
+}
+
+/** Captures of our own, recorded when they are not there yet. */
 function recorded() {
-  const folder = fileURLToPath(new URL('../../proto-fixtures/captures/', import.meta.url))
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.trace'))
-    .map((file) => join(folder, file))
-    .sort((one, other) => statSync(other).size - statSync(one).size)
-    .slice(0, 2)
+  const recorder = build('recorder')
+  if (recorder === null) {
+    console.error('There are no captures to read: name some, or install Go.')
+    process.exit(1)
+  }
+  return SIZES_MB.map((megabytes) => {
+    const file = join(folder, `service-${megabytes}MB.trace`)
+    if (!existsSync(file)) execFileSync(recorder, ['-bytes', String(megabytes * 1e6), '-out', file])
+    return file
+  })
 }
 
-function compare(files) {
-  console.log(
-    'capture                          size MB   events   what        first MB/s  later MB/s  later Mevents/s   peak MB',
-  )
-  for (const file of files) {
-    for (const what of ['decoding', 'analysis', 'timelines']) {
-      const run = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--round', what, file], {
-        encoding: 'utf8',
-      })
-      if (run.status !== 0) {
-        console.error(run.stderr)
-        process.exitCode = 1
-        return
-      }
-      const { bytes, events, firstS, laterS, peakBytes } = JSON.parse(run.stdout)
-      console.log(
-        [
-          basename(file).padEnd(30),
-          (bytes / 1e6).toFixed(2).padStart(9),
-          events.toLocaleString('en-US').padStart(10),
-          ` ${what.padEnd(10)}`,
-          (bytes / 1e6 / firstS).toFixed(1).padStart(10),
-          (bytes / 1e6 / laterS).toFixed(1).padStart(11),
-          (events / 1e6 / laterS).toFixed(2).padStart(16),
-          (peakBytes / 1e6).toFixed(0).padStart(9),
-        ].join(' '),
-      )
-    }
-  }
-  console.log(
-    '\nMB/s of the capture per CPU second of the whole process. decoding: events in order; analysis: with all tasks, regions, logs, paths and',
-  )
-  console.log(
-    'work (what `subspan analyze` computes); timelines: with what spans are cut from as well (what the service computes).',
-  )
+function readByGo(file) {
+  return JSON.parse(execFileSync(reader, [file], { encoding: 'utf8' }))
 }
 
-async function rounds(what, file) {
-  const { CaptureDecoder } = await import(new URL('capture/decode.js', dist))
-  const { CaptureAnalysis } = await import(new URL('breakdown/analysis.js', dist))
-  const bytes = readFileSync(file)
-  const seconds = []
-  let events = 0
-  for (let round = 0; round < LEAST_ROUNDS || round * bytes.length < LEAST_BYTES; round++) {
-    const before = process.cpuUsage()
-    const reader =
-      what === 'decoding'
-        ? new CaptureDecoder({ goTimes: false }, { events: () => {}, generationEnd: () => {} })
-        : new CaptureAnalysis(what === 'timelines' ? { timelines: true, stacks: true } : {}, { task: () => {} })
-    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) reader.push(bytes.subarray(at, at + CHUNK_BYTES))
-    events = reader.end().events
-    const used = process.cpuUsage(before)
-    seconds.push((used.user + used.system) / 1e6)
+function analyze(file) {
+  const args = ['--import', here('usage.mjs'), here('../../dist/cli/main.js'), 'analyze', file]
+  const usageFile = join(folder, `usage-${process.pid}.json`)
+  const usage = openSync(usageFile, 'w')
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'pipe', usage],
+  })
+  closeSync(usage)
+  if (status !== 0) {
+    console.error(stderr)
+    process.exit(1)
   }
-  const peakBytes = process.resourceUsage().maxRSS * 1024
-  console.log(
-    JSON.stringify({
-      bytes: bytes.length,
-      events,
-      firstS: seconds[0],
-      laterS: median(seconds.slice(seconds.length >> 1)),
-      peakBytes,
-    }),
-  )
+  const events = Number(/([\d,]+) events/.exec(stdout)?.[1].replaceAll(',', ''))
+  return { ...JSON.parse(readFileSync(usageFile, 'utf8')), events }
+}
+
+function medians(rounds) {
+  const keys = Object.keys(rounds[0])
+  return Object.fromEntries(keys.map((key) => [key, median(rounds.map((round) => round[key]))]))
 }
 
 function median(numbers) {
   return numbers.sort((one, other) => one - other)[numbers.length >> 1]
+}
+
+function row(file, program, { cpuS, wallS, peakBytes }, events, go) {
+  const megabytes = statSync(file).size / 1e6
+  const ratio = (key, value) => (go === null ? '' : `${(value / go[key]).toFixed(2)}x`)
+  console.log(
+    [
+      basename(file).padEnd(26),
+      megabytes.toFixed(1).padStart(8),
+      events.toLocaleString('en-US').padStart(10),
+      ` ${program.padEnd(12)}`,
+      cpuS.toFixed(2).padStart(7),
+      wallS.toFixed(2).padStart(7),
+      (megabytes / cpuS).toFixed(1).padStart(9),
+      (events / 1e6 / cpuS).toFixed(2).padStart(14),
+      (peakBytes / 1e6).toFixed(0).padStart(8),
+      ratio('cpuS', cpuS).padStart(12),
+      ratio('wallS', wallS).padStart(11),
+    ].join(' '),
+  )
 }
