@@ -17,6 +17,7 @@ export type CaptureProblemCode =
   | 'BATCH_DAMAGED' // the rest of one batch was skipped
   | 'GENERATION_INCOMPLETE' // tables or the end mark of a generation are missing
   | 'EVENTS_LOST' // the stretches of which events are missing, and how many tasks lie in them
+  | 'ORIGIN_LOST' // the first events are missing: times count from the first that is left
   | 'ORDER_FORCED' // events fit no order: one was taken all the same
   | 'STATE_CONFLICT' // an event contradicts what was known of a goroutine, processor or thread
   | 'UNKNOWN_STRING'

@@ -64,6 +64,52 @@ describe('a capture of Go 1.21 or older that was cut before it states its clock'
     expect(compared).toBeGreaterThan(0)
   })
 
+  // In misuse, a task that ended twice would show its second end.
+  test.each(captures.filter(({ name }) => !name.includes('misuse')))(
+    '$name: without its first events, all times are earlier by one amount, and it says so',
+    ({ bytes }) => {
+      const all = bytes()
+      const whole = analyse(all)
+      const list = batchesOf(all).reduce((one, other) => (other.ticks < one.ticks ? other : one))
+      const rest = without(all, startOf(all, list), list.to)
+      const next = batchesOf(rest).reduce((one, other) => (other.ticks < one.ticks ? other : one))
+      const { info, tasks } = analyse(rest)
+      const movedNs = ((next.ticks - list.ticks) / info.ticksPerSecond) * 1e9
+      const { message } = info.problems.find(({ code }) => code === 'ORIGIN_LOST') ?? { message: '' }
+      const told = Number(/tick (\d+) of the trace clock/.exec(message)?.[1])
+      // A batch begins a little before its first event.
+      expect(Math.abs(told - next.ticks)).toBeLessThan(info.ticksPerSecond * 1e-5)
+      const byId = new Map(whole.tasks.map((task) => [task.id, task]))
+      let compared = 0
+      for (const { id, endNs, partial } of tasks) {
+        if (id !== 0) expect(partial).toBe(true)
+        const before = byId.get(id)?.endNs ?? null
+        if (id === 0 || endNs === null || before === null) continue
+        expect(Math.abs(before - endNs - movedNs)).toBeLessThan(10_000)
+        compared++
+      }
+      expect(compared).toBeGreaterThan(0)
+    },
+  )
+
+  test.each(captures)('$name: its origin is the same wherever it is cut, or is told to be lost', ({ bytes }) => {
+    const all = bytes()
+    const whole = analyse(all)
+    const { ticksPerSecond } = whole.info
+    const begins = new Map(whole.tasks.map(({ id, startNs }) => [id, startNs]))
+    let lost = 0
+    for (let cut = 1_000; cut < all.length; cut += Math.ceil(all.length / 23)) {
+      const { info, tasks } = analyse(all.subarray(0, cut), { ticksPerSecond })
+      if (info.problems.some(({ code }) => code === 'ORIGIN_LOST')) lost++
+      else {
+        for (const { id, startNs } of tasks) {
+          if (id !== 0 && startNs !== null) expect(startNs, `task ${id} when cut at ${cut}`).toBe(begins.get(id))
+        }
+      }
+    }
+    expect(lost).toBeLessThan(23)
+  })
+
   test('cut between its last stacks, it says that some are missing', () => {
     const all = captures[0].bytes()
     const { stacks } = contentsOf(all)

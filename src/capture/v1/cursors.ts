@@ -4,6 +4,7 @@ import { NONE_U64 } from '../../base/id-table.ts'
 import type { ProblemList } from '../problems.ts'
 import { CursorHeap } from '../cursor-heap.ts'
 import type { BatchV1, ContentsV1 } from './contents.ts'
+import { EvV1 } from './event-types.ts'
 
 /** A batch that begins so far from most others, or an event so far after them, is damage: a flipped bit of a time. */
 const MOST_SECONDS = 86_400
@@ -97,6 +98,19 @@ export class CursorsV1 {
   /** The last batch of each processor. */
   lastBatches(): BatchV1[] {
     return this.batches.flatMap((batches) => batches.slice(-1))
+  }
+
+  /**
+   * Whether the capture's first events are there: the list of goroutines, all of it by the processor that started the tracer while no other
+   * ran. To be asked while each cursor is at the first event of its processor.
+   */
+  get seesBegin(): boolean {
+    return this.batches.some((list, cursor) => list.length > 0 && this.kind[cursor] === EvV1.GoCreate)
+  }
+
+  /** Whether a processor's first batch is broken from its first event on. */
+  get isBrokenAtBegin(): boolean {
+    return this.batches.some(([first]) => first?.damaged && first.from === first.to)
   }
 
   /** Moves to the processor's next batch that holds anything; false when there is none. */

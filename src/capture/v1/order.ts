@@ -16,6 +16,7 @@ import { NONE_U64 } from '../../base/id-table.ts'
 import { longEnd, readLong } from '../../base/varint.ts'
 import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
 import { Ev, GoStatus } from '../event-types.ts'
+import { HEADER_BYTES } from '../header.ts'
 import { LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import type { ContentsV1 } from './contents.ts'
@@ -108,6 +109,7 @@ export class OrderingV1 {
     this.originTicks = this.markTicks = cursors.firstTicks
     for (let cursor = 0; cursor < cursors.count; cursor++) this.run(cursor, true)
     if (heap.length > 0) this.originTicks = this.markTicks = heap.time[heap.top]
+    if (heap.length > 0 && !cursors.seesBegin) this.loseBegin()
     if (options.truncated) this.loseEnd()
     this.findAside()
     if (heap.length > 0) this.tell(Ev.Sync, this.originTicks, -1, -1, -1, 0, 0, 0, 0)
@@ -671,6 +673,23 @@ export class OrderingV1 {
           : 'more or fewer numbers than it has'
       return `an event (${eventNameV1(kind)}) with ${far}, at byte ${at.toLocaleString('en-US')}: the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one processor's events, is lost; other processors are kept.`
     })
+  }
+
+  /**
+   * The capture's first events are missing, and with them the origin of its times: nothing else tells when the tracer was started. What
+   * else the processor did that wrote them is missing too.
+   */
+  private loseBegin(): void {
+    const { originTicks, bytes, problems, cursors } = this
+    const { truncated } = this.options
+    problems.add(
+      'ORIGIN_LOST',
+      truncated ? bytes.length : HEADER_BYTES,
+      () =>
+        `the list of goroutines that a capture of Go 1.21 and older begins with is missing: ${truncated ? `the buffer of the processor that wrote it would come after byte ${bytes.length.toLocaleString('en-US')}, where the capture was cut` : 'the batch that held it is damaged'}. Times count from the first event that is left, tick ${originTicks} of the trace clock: compared with the whole capture's, all are smaller by one and the same amount.`,
+    )
+    // A batch that is broken at its begin is told when it is read.
+    if (truncated || !cursors.isBrokenAtBegin) this.lost.add(0, Infinity)
   }
 
   /** The capture was cut: events that were still in the buffers of a processor are missing from its last one on. */
