@@ -211,19 +211,24 @@ export class LineComparison {
 
   /**
    * @param stacks Go's stacks by number, one text each
-   * @param whole whether Go read the capture to its end. It keeps one frame for each program counter, the first: where a frame is damaged, and
-   *   only there, the same counter has several, and only the number of frames is the same
+   * @param framesHold whether Go's frames are the capture's. It keeps one frame for each program counter, the first. Where a frame is damaged, and
+   *   with calls that Go 1.11 inlined, the same counter has several, and only the number of frames is the same
    */
   constructor(
     private readonly stacks: ReadonlyMap<number, string>,
-    private readonly whole: boolean,
+    private readonly framesHold: boolean,
   ) {}
 
-  /** Whether an event is what Go's line says; null when it is, else what is not. */
-  differs(fields: readonly Field[], line: string): string | null {
+  /**
+   * Whether an event is what Go's line says; null when it is, else what is not.
+   *
+   * @param skipped fields that are not compared
+   */
+  differs(fields: readonly Field[], line: string, skipped: readonly number[] = []): string | null {
     const theirs = line.split('\t')
     if (theirs.length !== fields.length) return `${fields.length} fields, Go has ${theirs.length}`
     for (let i = 0; i < fields.length; i++) {
+      if (skipped.includes(i)) continue
       const field = fields[i]
       const same =
         typeof field === 'string'
@@ -235,17 +240,20 @@ export class LineComparison {
               : this.sameStack(field, Number(theirs[i]))
       if (!same) return `field ${i}: ${this.show(field)}, Go has ${theirs[i]}`
     }
+    // Rows are believed only of an event that is the same in all else.
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i]
+      if (typeof field !== 'object' || !('row' in field) || skipped.includes(i)) continue
+      if (!this.sameRow(field, Number(theirs[i]))) return `field ${i}: ${this.show(field)}, Go has ${theirs[i]}`
+      this.ids[field.of].set(field.row, Number(theirs[i]))
+      this.rows[field.of].set(Number(theirs[i]), field.row)
+    }
     return null
   }
 
   private sameRow({ of, row }: Row, id: number): boolean {
-    const ids = this.ids[of]
-    const known = ids.get(row)
-    if (known !== undefined) return known === id
-    if (this.rows[of].has(id)) return false
-    ids.set(row, id)
-    this.rows[of].set(id, row)
-    return true
+    const known = this.ids[of].get(row)
+    return known === undefined ? !this.rows[of].has(id) : known === id
   }
 
   private sameStack({ stacks, id }: StackField, number: number): boolean {
@@ -255,7 +263,7 @@ export class LineComparison {
     if (known.get(id) === number) return true
     const ours = stackText(stacks, id)
     const theirs = this.stacks.get(number) ?? '""'
-    if (this.whole ? !sameText(quote(ours), theirs) : lineCount(ours) !== lineCount(JSON.parse(theirs) as string))
+    if (this.framesHold ? !sameText(quote(ours), theirs) : lineCount(ours) !== lineCount(JSON.parse(theirs) as string))
       return false
     known.set(id, number)
     return true
