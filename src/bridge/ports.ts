@@ -168,7 +168,8 @@ export interface Decoder {
   checkHead(head: Uint8Array): void
   /**
    * @param name what messages call the capture
-   * @param growth of a file that is still being written: its length each time it has grown; the deadline counts from its end on
+   * @param growth of a file that is still being written: its length each time it has grown; the deadline counts from its end on,
+   *   and before that for as long as the decoding is behind it
    * @throws Failure when nothing could be read, CAPTURE_WORKER when the worker died or was stopped.
    */
   decode(path: string, name: string, listener: DecodeListener, growth?: AsyncIterable<number>): Promise<CaptureInfo>

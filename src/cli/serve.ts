@@ -239,6 +239,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       maxUnpackedBytes: config.captures.maxBytes,
       workerMemoryBytes: config.decode.memoryBytes,
       deadlineMs: config.decode.deadlineMs,
+      ticksPerSecond: config.decode.ticksPerSecond === 0 ? null : config.decode.ticksPerSecond,
       ...(overrides.workerUrl === undefined ? {} : { workerUrl: overrides.workerUrl }),
     })
     const bridge = new Bridge(

@@ -87,6 +87,8 @@ export interface SubspanConfig {
     readonly workers: number
     readonly memoryBytes: number
     readonly deadlineMs: number
+    /** Clock of captures that do not state theirs; 0: one is assumed. */
+    readonly ticksPerSecond: number
   }
   readonly store: {
     readonly maxBytes: number

@@ -137,6 +137,20 @@ function whole(least: number, most: number): Kind {
   }
 }
 
+/** Slower and faster clocks are none. */
+const LEAST_TICKS = 1e3
+const MOST_TICKS = 1e12
+const ticks: Kind = {
+  allowed: 'a number from 1,000 to 1,000,000,000,000 such as 39062500, or 0',
+  value: z
+    .union([z.string().regex(/^\d+(\.\d+)?$/, { error: 'no number' }), z.number()], { error: 'no number' })
+    .transform(Number)
+    .refine((value) => value === 0 || (value >= LEAST_TICKS && value <= MOST_TICKS), {
+      error: 'neither 0 nor from 1,000 to 1,000,000,000,000',
+    }),
+  show: String,
+}
+
 function oneOf(...choices: string[]): Kind {
   return {
     allowed: choices.join(', '),
@@ -280,7 +294,7 @@ export const DEFAULTS: SubspanConfig = {
   enrich: { mode: 'both', maxChildrenPerSpan: 16, maxChildrenPerTrace: 500, maxBytesPerTrace: 256 * BYTES.KiB },
   captures: { maxBytes: 512 * BYTES.MiB, keepBytes: 4 * BYTES.GiB, idleTimeoutMs: 60 * MS.s },
   pull: { targets: [], maxLengthMs: 1 * MS.m, timeoutMs: 30 * MS.s, maxAtATime: 4 },
-  decode: { workers: 1, memoryBytes: 1 * BYTES.GiB, deadlineMs: 5 * MS.m },
+  decode: { workers: 1, memoryBytes: 1 * BYTES.GiB, deadlineMs: 5 * MS.m, ticksPerSecond: 0 },
   store: { maxBytes: 4 * BYTES.GiB, retainMs: 15 * MS.m, fsync: true, segmentBytes: 64 * BYTES.MiB },
   destinations: [],
   log: { level: 'info', format: 'auto' },
@@ -410,7 +424,16 @@ export const OPTIONS: readonly OptionRow[] = [
   row('pull.maxAtATime', whole(1, 1_000), 'Recordings under way at a time, a decoding thread each.'),
   row('decode.workers', whole(1, 64), 'Captures decoded at a time, a thread each.'),
   row('decode.memoryBytes', bytes, 'Memory of one such thread; a capture that needs more is set aside.'),
-  row('decode.deadlineMs', duration, 'A capture that takes longer is set aside.'),
+  row(
+    'decode.deadlineMs',
+    duration,
+    'A capture that takes longer is set aside; while it is recorded, one whose decoding stays behind for longer.',
+  ),
+  row(
+    'decode.ticksPerSecond',
+    ticks,
+    'Clock of captures of Go 1.21 and older that were cut before they state it (a whole one from the same machine tells: capture.ticksPerSecond of `subspan analyze --format json`); 0: a usual one is assumed, and said so.',
+  ),
   row(
     'store.maxBytes',
     disk,

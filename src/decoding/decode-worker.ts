@@ -20,8 +20,8 @@ const MAX_UNTAKEN = 4
 
 if (parentPort === null) throw new Error('decode-worker.ts runs as a worker thread only')
 const port = parentPort
-const { path, name, maxUnpackedBytes, maxMemoryBytes, growing } = workerData as WorkerTask
-const growth = new FileGrowth()
+const { path, name, maxUnpackedBytes, maxMemoryBytes, ticksPerSecond, growing } = workerData as WorkerTask
+const growth = new FileGrowth((bytes) => send({ type: 'waiting', bytes }))
 
 let tasks: TaskRecord[] = []
 let bytes = 0
@@ -50,7 +50,7 @@ port.on('message', (message: ToWorker) => {
 })
 
 const analysis = new CaptureAnalysis(
-  { timelines: true, stacks: true },
+  { timelines: true, stacks: true, ticksPerSecond: ticksPerSecond ?? undefined },
   {
     task: (task) => {
       tasks.push(task)

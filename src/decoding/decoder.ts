@@ -14,7 +14,10 @@ export interface DecoderOptions {
   readonly maxUnpackedBytes: number
   /** Memory of one worker: its heap, and again its typed arrays. */
   readonly workerMemoryBytes: number
+  /** For a capture to be decoded once it is whole; while its file grows, for the worker to catch up with it. */
   readonly deadlineMs: number
+  /** Clock of captures of Go 1.21 and older that were cut before they state it, ticks per second; null: one is assumed. */
+  readonly ticksPerSecond?: number | null
   /** Where the worker's compiled file lies; beside this one unless told otherwise. */
   readonly workerUrl?: URL
 }
@@ -37,9 +40,16 @@ export class WorkerDecoder implements Decoder {
   }
 
   decode(path: string, name: string, listener: DecodeListener, growth?: AsyncIterable<number>): Promise<CaptureInfo> {
-    const { maxUnpackedBytes, workerMemoryBytes, deadlineMs } = this.options
+    const { maxUnpackedBytes, workerMemoryBytes, deadlineMs, ticksPerSecond = null } = this.options
     const growing = growth !== undefined
-    const task: WorkerTask = { path, name, maxUnpackedBytes, maxMemoryBytes: workerMemoryBytes, growing }
+    const task: WorkerTask = {
+      path,
+      name,
+      maxUnpackedBytes,
+      maxMemoryBytes: workerMemoryBytes,
+      ticksPerSecond,
+      growing,
+    }
     const worker = new Worker(this.options.workerUrl ?? new URL('./decode-worker.js', import.meta.url), {
       workerData: task,
       resourceLimits: { maxOldGenerationSizeMb: Math.max(64, Math.floor(workerMemoryBytes / (1 << 20))) },
@@ -50,22 +60,32 @@ export class WorkerDecoder implements Decoder {
     return new Promise<CaptureInfo>((resolve, reject) => {
       const fail = (sentence: string): void => reject(new Failure('CAPTURE_WORKER', sentence))
       let deadline: NodeJS.Timeout | undefined = undefined
+      let grownTo = growing ? 0 : Infinity
       const begin = (): void => {
-        deadline = setTimeout(() => {
+        deadline ??= setTimeout(() => {
+          const seconds = deadlineMs / 1000
           fail(
-            `decoding ${name} did not end within ${deadlineMs / 1000} s and was stopped: record for a shorter time, or raise decode.deadline.`,
+            grownTo < Infinity
+              ? `decoding ${name} was behind its recording for ${seconds} s and was stopped: record for a shorter time, or raise decode.deadline.`
+              : `decoding ${name} did not end within ${seconds} s and was stopped: record for a shorter time, or raise decode.deadline.`,
           )
           leave()
         }, deadlineMs)
       }
-      if (growth === undefined) begin()
-      else {
-        void this.follow(growth, worker).then(() => {
-          if (this.running.has(worker)) begin()
-        }, reject)
-      }
-      const leave = (): void => {
+      const rest = (): void => {
         clearTimeout(deadline)
+        deadline = undefined
+      }
+      const grow = (bytes: number): void => {
+        if (!this.running.has(worker)) return
+        if (bytes === Infinity) rest()
+        grownTo = bytes
+        begin()
+      }
+      if (growth === undefined) begin()
+      else void this.follow(growth, worker, grow).catch(reject)
+      const leave = (): void => {
+        rest()
         this.running.delete(worker)
         void worker.terminate()
       }
@@ -79,6 +99,9 @@ export class WorkerDecoder implements Decoder {
               reject(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))
               leave()
             }
+            return
+          case 'waiting':
+            if (message.bytes >= grownTo) rest()
             return
           case 'done':
             resolve(message.info)
@@ -103,14 +126,20 @@ export class WorkerDecoder implements Decoder {
     })
   }
 
-  /** Tells a worker how its file grows, to its end. */
-  private async follow(growth: AsyncIterable<number>, worker: Worker): Promise<void> {
+  /**
+   * Tells a worker how its file grows, to its end.
+   *
+   * @param grow called with each length, and with Infinity at the end
+   */
+  private async follow(growth: AsyncIterable<number>, worker: Worker, grow: (bytes: number) => void): Promise<void> {
     const tell = (message: ToWorker): void => worker.postMessage(message)
     for await (const bytes of growth) {
       if (!this.running.has(worker)) return
       tell({ type: 'grown', bytes })
+      grow(bytes)
     }
     tell({ type: 'whole' })
+    grow(Infinity)
   }
 
   /** Stops every decoding; each fails with CAPTURE_WORKER. */

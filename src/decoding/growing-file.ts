@@ -8,6 +8,9 @@ export class FileGrowth {
   private ended = false
   private wake: (() => void) | null = null
 
+  /** @param waits called with the number of bytes that were read when there are no more yet */
+  constructor(private readonly waits: (bytes: number) => void = () => undefined) {}
+
   /** The file has so many bytes. */
   reach(bytes: number): void {
     this.bytes = Math.max(this.bytes, bytes)
@@ -22,7 +25,10 @@ export class FileGrowth {
 
   /** Resolves with the file's length when it is beyond `at`; null when it ends there. */
   async beyond(at: number): Promise<number | null> {
-    while (this.bytes <= at && !this.ended) await new Promise<void>((resolve) => (this.wake = resolve))
+    while (this.bytes <= at && !this.ended) {
+      this.waits(at)
+      await new Promise<void>((resolve) => (this.wake = resolve))
+    }
     return this.bytes > at ? this.bytes : null
   }
 

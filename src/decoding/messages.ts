@@ -13,6 +13,8 @@ export interface WorkerTask {
   readonly maxUnpackedBytes: number
   /** Memory in typed arrays, which V8's own limits do not count. */
   readonly maxMemoryBytes: number
+  /** Clock of a capture that does not state it; null: one is assumed. */
+  readonly ticksPerSecond: number | null
   /** The file is being written while it is read: its length comes in messages. */
   readonly growing: boolean
 }
@@ -20,6 +22,8 @@ export interface WorkerTask {
 /** From the worker. */
 export type FromWorker =
   | { readonly type: 'batch'; readonly batch: DecodedBatch }
+  /** All that the file had when it was last told, so many bytes, is decoded. */
+  | { readonly type: 'waiting'; readonly bytes: number }
   | { readonly type: 'done'; readonly info: CaptureInfo }
   | { readonly type: 'failed'; readonly code: FailureCode; readonly message: string }
 

@@ -285,6 +285,12 @@ describe('what is wrong', () => {
     expect(complaints('zzzzzzzzzzzz: 1\n')).toMatch(/`subspan config` lists all/)
   })
 
+  test('a clock that no processor has is refused', () => {
+    expect(load(null, { SUBSPAN_DECODE_TICKS_PER_SECOND: '39062500' }).config.decode.ticksPerSecond).toBe(39_062_500)
+    expect(complaints('decode: {ticksPerSecond: 25}')).toMatch(/decode\.ticksPerSecond.*neither 0 nor from 1,000/)
+    expect(complaints('decode: {ticksPerSecond: -1}')).toMatch(/neither 0 nor from 1,000/)
+  })
+
   test('a time without a unit is refused, for nobody can tell seconds from milliseconds', () => {
     expect(complaints('hold:\n  max: 8\n')).toMatch(/hold\.max is 8: no number with one of the units/)
   })

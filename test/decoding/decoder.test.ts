@@ -69,6 +69,17 @@ describe('a capture in a worker', () => {
     expect(cut.info.problems.map(({ message }) => message).join(' ')).toMatch(/gzip, but unpacking failed/)
   })
 
+  test('the clock of a capture that was cut before it states one is that of the configuration', async () => {
+    const capture = readFileSync(fixturePath('captures', 'go1.21', 'messages.trace'))
+    const cut = file('cut-go1.21', capture.subarray(0, Math.floor(capture.length * 0.6)))
+    const { info } = await decode(cut, { ticksPerSecond: 40_000_000 })
+    expect(info.ticksPerSecond).toBe(40_000_000)
+    expect(info.problems.map(({ message }) => message).join(' ')).toMatch(
+      /40,000,000 ticks per second are taken as told/,
+    )
+    expect((await decode(cut)).info.problems.map(({ message }) => message).join(' ')).toMatch(/decode\.ticksPerSecond/)
+  })
+
   test.each([
     ['nothing', Buffer.alloc(0), 'CAPTURE_EMPTY'],
     ['HTML', Buffer.from('<html><body>Sign in</body></html>'), 'CAPTURE_NOT_GO'],
@@ -139,6 +150,21 @@ describe('a file that grows', () => {
     const limits = { ...LIMITS, deadlineMs: 2_000 }
     const decoding = new WorkerDecoder(limits).decode(path, 'the capture', { tasks: () => undefined }, growth())
     await expect(decoding).resolves.toMatchObject({ header: 'go 1.26 trace' })
+  })
+
+  test('a worker that hangs while it grows is stopped', async () => {
+    const worker = file('hanging-while-growing.mjs', Buffer.from('for (;;);'))
+    const path = file('never-whole', long.subarray(0, 100_000))
+    const growth = async function* (): AsyncGenerator<number> {
+      yield 100_000
+      await new Promise(() => undefined)
+    }
+    const limits = { ...LIMITS, deadlineMs: 500, workerUrl: new URL(`file://${worker}`) }
+    const decoding = new WorkerDecoder(limits).decode(path, 'the capture', { tasks: () => undefined }, growth())
+    await expect(decoding).rejects.toMatchObject({
+      code: 'CAPTURE_WORKER',
+      message: expect.stringContaining('was behind its recording for 0.5 s') as unknown,
+    })
   })
 
   test('who stops waiting for the rest ends it', async () => {

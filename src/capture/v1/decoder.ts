@@ -79,7 +79,7 @@ export class DecoderV1 {
         contents.frequency === 0 ? 'CAPTURE_TRUNCATED' : 'CAPTURE_MALFORMED',
         bytes.length,
         () =>
-          `the capture ${contents.frequency === 0 ? 'ends before it states its clock, which captures of Go 1.21 and older do last' : `states a clock of ${contents.frequency} ticks per second, which no clock has`}: ${frequency.toLocaleString('en-US')} ticks per second are ${assumed ? 'assumed (a 2.5 GHz time stamp counter / 64), so every time and duration may be off by the same factor, and all tasks are marked as partial. State the true clock (--ticks-per-second; a whole capture from the same machine tells it), or record again' : 'taken as told'}.`,
+          `the capture ${contents.frequency === 0 ? 'ends before it states its clock, which captures of Go 1.21 and older do last' : `states a clock of ${contents.frequency} ticks per second, which no clock has`}: ${frequency.toLocaleString('en-US')} ticks per second are ${assumed ? 'assumed (a 2.5 GHz time stamp counter / 64), so every time and duration may be off by the same factor, and all tasks are marked as partial. State the true clock (--ticks-per-second, in the service decode.ticksPerSecond; a whole capture from the same machine tells it), or record again' : 'taken as told'}.`,
       )
     }
     const ordering = new OrderingV1(
