@@ -18,7 +18,8 @@ import {
   type TaskRecord,
   type TaskTables,
 } from './breakdown.ts'
-import { GoroutineStates } from './goroutine-states.ts'
+import { GoroutineStates, SystemKind } from './goroutine-states.ts'
+import { isHeld, LockPlaces } from './locks.ts'
 import { explainWaits } from './long-waits.ts'
 import {
   forRangesOf,
@@ -101,6 +102,9 @@ const Born = {
   insideRegion: 2,
 } as const
 
+/** The goroutine that ran all timers up to Go 1.13: a wait that it ends was ended by a timer. */
+const TIMERS = 'runtime.timerproc'
+
 /** A task that a goroutine neither began nor was created for, but has regions or logs of. */
 interface TakenUp {
   readonly task: TaskState
@@ -125,6 +129,8 @@ export class CaptureAnalysis {
   private regionsOpen = new Int32Array(256)
   /** What each goroutine row's creation says of regions that it ends without having begun them: a `Born`. */
   private born = new Uint8Array(256)
+  /** 1: the goroutine works for its task only because it was created for it: it has annotated none itself. */
+  private onlyCreated = new Uint8Array(256)
   private readonly regions: RegionTable
   /** Log written on the row with no other annotation after it. */
   private readonly logOfRow: (LogRecord | null)[] = []
@@ -150,6 +156,7 @@ export class CaptureAnalysis {
   private partialTasks = 0
 
   private readonly scratchPath = new PathScratch()
+  private readonly lockPlaces: LockPlaces
 
   // Caches over the tables of the generation in hand.
   private strings: StringTable | null = null
@@ -157,7 +164,7 @@ export class CaptureAnalysis {
   private readonly reasonOfString = new Map<number, number>()
   /** Reasons are the first strings of a generation: those below this many are looked up without the map. */
   private readonly reasonOfLowString = new Int16Array(256).fill(NONE)
-  private readonly systemOfStack = new Map<number, number>()
+  private readonly systemOfStack = new Map<number, SystemKind>()
   private readonly rowOfStack = new Map<number, number>()
   private readonly nameOfString = new Map<number, string>()
   private readonly taskOfRowBound: (row: number) => number
@@ -181,6 +188,7 @@ export class CaptureAnalysis {
     this.stacks = options.stacks ?? false
     this.states = new GoroutineStates(this.goTimes)
     this.regions = new RegionTable(this.states.stride)
+    this.lockPlaces = new LockPlaces(this.states.tables.stacks)
     this.decoder = new CaptureDecoder(
       { goTimes: this.goTimes, ticksPerSecond: options.ticksPerSecond },
       { events: (block) => this.take(block), generationEnd: (timeNs) => this.generationEnd(timeNs) },
@@ -346,9 +354,10 @@ export class CaptureAnalysis {
         const waker = goroutine[i]
         if (waker >= 0) {
           wakerTask = this.serialOf(waker)
-          if (states.has(waker)) by = states.stay[waker]
+          if (states.has(waker) && states.system[waker] !== SystemKind.timers) by = states.stay[waker]
         }
-        states.endWait(row, by, wakerTask)
+        states.endWait(row, by, wakerTask, wakerTask !== 0 && this.servesOthers(waker, row, wakerTask))
+        if (this.stacks && by !== NONE) this.noteRelease(row, by, stack[i])
       } else {
         if (states.system[row] === 0) this.name(row, stack[i])
         if (event === Ev.GoBlock) {
@@ -481,6 +490,27 @@ export class CaptureAnalysis {
     if (stack !== 0) stays.stack[stay[row] & stays.mask] = this.stackRow(stack)
   }
 
+  /** A goroutine that waited for a lock is woken: where it waited and where the other let go are places of one lock. */
+  private noteRelease(row: number, by: number, stack: number): void {
+    const { stays, stay } = this.states
+    const wait = stay[row] & stays.mask
+    const waited = stays.stack[wait]
+    if (stack === 0) return
+    if (waited < 0 && stays.reason[wait] === 0) {
+      this.lockPlaces.noteRelease(stay[row], this.stackRow(stack))
+      return
+    }
+    if (!isHeld(this.lockPlaces.kind(waited))) return
+    let earlier = by
+    for (let n = 0; n < MOST_STAYS_TAKEN_UP && stays.has(earlier); n++) {
+      const at = earlier & stays.mask
+      if (stays.state[at] === GoState.waiting && isHeld(this.lockPlaces.kind(stays.stack[at]))) break
+      earlier = stays.previous[at]
+    }
+    const earlierStack = stays.has(earlier) ? stays.stack[earlier & stays.mask] : NONE
+    this.lockPlaces.released(waited, this.stackRow(stack), earlierStack)
+  }
+
   private generationEnd(timeNs: number): void {
     this.nowNs = Math.max(this.nowNs, timeNs)
     this.settle(timeNs - SETTLE_NS)
@@ -541,14 +571,16 @@ export class CaptureAnalysis {
       t = states.hold(row, timeNs)
       this.finish(row, t)
     }
-    const runtime = this.isRuntime(entryStack)
+    const kind = this.systemKind(entryStack)
+    const runtime = kind >= SystemKind.runtime
     const task = creator >= 0 && !runtime ? this.currentTask(creator) : null
     states.begin(row, id, state, t, 0, task === null ? 0 : task.serial)
-    states.system[row] = entryStack === 0 ? 0 : runtime ? 2 : 1
+    states.system[row] = kind
     if (runtime) this.runtimeGoroutines.add(id)
     this.resetRow(row)
     this.born[row] = creator >= 0 && this.regionOfRow[creator] !== NO_REGION ? Born.insideRegion : Born.here
     this.taskOfRow[row] = task
+    this.onlyCreated[row] = task === null ? 0 : 1
     const { stays } = states
     const stay = states.stay[row]
     if (creator >= 0 && states.has(creator)) {
@@ -595,7 +627,7 @@ export class CaptureAnalysis {
     const t = states.hold(row, timeNs)
     this.closeRegions(row, t, true)
     states.finish(row, t)
-    if (states.system[row] === 2) this.runtimeGoroutines.delete(states.id[row])
+    if (states.system[row] >= SystemKind.runtime) this.runtimeGoroutines.delete(states.id[row])
     this.resetRow(row)
   }
 
@@ -609,12 +641,16 @@ export class CaptureAnalysis {
       const born = new Uint8Array(regionOfRow.length)
       born.set(this.born)
       this.born = born
+      const onlyCreated = new Uint8Array(regionOfRow.length)
+      onlyCreated.set(this.onlyCreated)
+      this.onlyCreated = onlyCreated
       this.regionOfRow = regionOfRow
       this.regionsOpen = regionsOpen
     }
     this.regionOfRow[row] = NO_REGION
     this.regionsOpen[row] = 0
     this.born[row] = Born.before
+    this.onlyCreated[row] = 0
     this.taskOfRow[row] = null
     this.logOfRow[row] = null
     this.takenUp[row] = null
@@ -637,24 +673,35 @@ export class CaptureAnalysis {
     return this.currentTask(row)?.serial ?? 0
   }
 
+  /**
+   * A goroutine that was created for a task ends a wait of another request: the loops of a connection that one request dialled and others
+   * use (net/http, gRPC). For those it works for nobody; a goroutine that annotates says itself whom it works for.
+   */
+  private servesOthers(waker: number, row: number, wakerTask: number): boolean {
+    if (this.onlyCreated[waker] === 0) return false
+    const task = this.currentTask(row)
+    return task !== null && !this.tasks.descends(wakerTask, task)
+  }
+
   /** Remembers from a stack whether the goroutine is one of the runtime's own. */
   private name(row: number, stack: number): void {
     if (stack === 0) return
-    const runtime = this.isRuntime(stack)
-    this.states.system[row] = runtime ? 2 : 1
-    if (runtime) this.runtimeGoroutines.add(this.states.id[row])
+    const kind = this.systemKind(stack)
+    this.states.system[row] = kind
+    if (kind !== SystemKind.program) this.runtimeGoroutines.add(this.states.id[row])
   }
 
-  /** Whether the outermost function of a stack is one of the runtime's own goroutines (not the program's main). */
-  private isRuntime(stack: number): boolean {
-    if (stack === 0) return false
+  /** Whose goroutine has a stack: told by its outermost function. */
+  private systemKind(stack: number): SystemKind {
+    if (stack === 0) return SystemKind.unnamed
     const known = this.systemOfStack.get(stack)
-    if (known !== undefined) return known === 1
+    if (known !== undefined) return known
     this.checkStack(stack)
     const root = this.stackTable?.rootFunction(stack) ?? ''
     const runtime = root.startsWith('runtime.') && root !== 'runtime.main'
-    this.systemOfStack.set(stack, runtime ? 1 : 0)
-    return runtime
+    const kind = !runtime ? SystemKind.program : root === TIMERS ? SystemKind.timers : SystemKind.runtime
+    this.systemOfStack.set(stack, kind)
+    return kind
   }
 
   /** Tells of a stack that is in no table. */
@@ -882,6 +929,7 @@ export class CaptureAnalysis {
   /** A goroutine is seen working for a task, and for the tasks above it. */
   private join(task: TaskState, row: number, t: number): void {
     const { states } = this
+    this.onlyCreated[row] = 0
     if (task.id !== 0) {
       const { stays } = states
       const stay = states.stay[row]
@@ -1056,6 +1104,7 @@ export class CaptureAnalysis {
         ? explainWaits(
             states.stays,
             states.tables.reasons,
+            this.lockPlaces,
             longPieces(scratchPath, states.stays, startNs, endNs ?? this.nowNs),
             this.idOfSerial,
             (goroutine) => this.runtimeGoroutines.has(goroutine),

@@ -82,12 +82,27 @@ export interface RangeTable {
 export interface LongWait {
   /** Row of the timeline. */
   readonly row: number
-  /** What the goroutine that ended the wait did while it lasted; null for a wait for a processor. */
+  /**
+   * What the goroutine to blame did: the first of `holders` while it held the lock, else the one that ended the wait, while it lasted.
+   * Null for a wait for a processor, and where it is not known who held the lock for longest.
+   */
   readonly waker: Breakdown | null
   /** Row in `TaskTables.stacks` where that goroutine itself waited longest meanwhile; -1 when nowhere or not known. */
   readonly wakerStack: number
+  /** Who held the lock that was waited for, most time first: together all of the wait, but for the shortest of very many; empty for other waits, and where the stack does not tell the kind of lock. */
+  readonly holders: readonly Holder[]
   /** Who ran on the processors during a wait for one, most time first. */
   readonly runners: readonly Runner[]
+}
+
+/** Who held a lock while another waited for it. */
+export interface Holder {
+  /** -1 when it is not known who held the lock: it was passed on by one that had waited since before the capture, say. */
+  readonly goroutine: number
+  /** Task that it worked for; 0 for none, -1 when it is not known any more. */
+  readonly taskId: number
+  /** How much of the wait it held the lock for. */
+  readonly ns: number
 }
 
 /** Who ran while another wanted to. */

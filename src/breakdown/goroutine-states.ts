@@ -40,6 +40,17 @@ const SLOT_OF_STATE = Uint8Array.of(
   SLOT_SYSCALL_BLOCK,
 )
 
+/** Whose a goroutine is. */
+export const SystemKind = {
+  unnamed: 0,
+  program: 1,
+  /** One of the runtime's own. */
+  runtime: 2,
+  /** The runtime's own that runs timers. */
+  timers: 3,
+} as const
+export type SystemKind = (typeof SystemKind)[keyof typeof SystemKind]
+
 /** Rows of `rangeNames` that exist from the start. */
 export const RangeName = { assist: 0, sweep: 1 } as const
 
@@ -76,7 +87,7 @@ export class GoroutineStates {
   private reason = new Uint16Array(256)
   /** Current stay. */
   stay = new Int32Array(256)
-  /** 0 not named yet, 1 a program's goroutine, 2 the runtime's own. */
+  /** A `SystemKind`. */
   system = new Uint8Array(256)
   /** Starts of open ranges, -1 none; and their index in `ranges`. */
   private assistNs = new Float64Array(256)
@@ -558,8 +569,9 @@ export class GoroutineStates {
    *
    * @param by stay of the goroutine that ends it, or none
    * @param wakerTask serial of the task that one works for, 0 none
+   * @param servesOthers whether it works for nobody as far as this goroutine's task goes
    */
-  endWait(row: number, by: number, wakerTask: number): void {
+  endWait(row: number, by: number, wakerTask: number, servesOthers: boolean): void {
     const { stays } = this
     const wait = this.stay[row]
     if (this.state[row] !== GoState.waiting || !stays.has(wait)) return
@@ -567,7 +579,8 @@ export class GoroutineStates {
     stays.waker[at] = by
     stays.wakerTask[at] = wakerTask
     if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
-    else if (wakerTask === 0) stays.via[at] = this.causes.ofWaker(stays, by, stays.reason[at], stays.startNs[at])
+    else if (wakerTask === 0 || (servesOthers && this.causes.isHandOver(stays.reason[at])))
+      stays.via[at] = this.causes.ofWaker(stays, by, stays.reason[at], stays.startNs[at])
   }
 
   /** Notes in the present stay who brought it about; as in `endWait`. */

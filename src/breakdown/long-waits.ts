@@ -1,9 +1,10 @@
-// long-waits.ts: what lay behind the long waits of a task: what the one that ended a wait did meanwhile, and who ran while the task
-// waited for a processor.
+// long-waits.ts: what lay behind the long waits of a task: who held the lock, or else ended the wait, and what that one did meanwhile; and
+// who ran while the task waited for a processor.
 //
 // The blame ends there. Who held up the one that held the task up is its own request's matter.
 
-import { type Breakdown, emptyBreakdown, GoState, type LongWait, type Runner } from './breakdown.ts'
+import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
+import { type Hold, holdersOf, isHeld, type LockPlaces } from './locks.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import { addPart } from './window.ts'
 
@@ -19,8 +20,12 @@ const MOST_WAKER_STAYS = 1_024
 const MOST_RUNNER_STAYS = 4_096
 /** Of them before the wait, for those that ran already. */
 const MOST_STAYS_BEFORE = 256
+/** Stays looked through for holders of locks, for all waits of a task. */
+const MOST_LOCK_STAYS = 8_192
 /** Runners told of one wait. */
 const MOST_RUNNERS = 4
+/** Holders told of one wait. */
+const MOST_HOLDERS = 16
 
 /** A piece of a path that may be long. */
 export interface PathPiece {
@@ -45,6 +50,7 @@ export function isLong(pieceNs: number, taskNs: number): boolean {
 export function explainWaits(
   stays: StayLog,
   reasons: readonly string[],
+  places: LockPlaces,
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
   isRuntime: (goroutine: number) => boolean,
@@ -52,45 +58,73 @@ export function explainWaits(
   pieces.sort((x, y) => y.toNs - y.fromNs - (x.toNs - x.fromNs))
   const waits: LongWait[] = []
   const budget = { stays: MOST_RUNNER_STAYS }
+  const lockBudget = { stays: MOST_LOCK_STAYS }
   for (const { stay, fromNs, toNs, row } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
     if (stays.state[at] === GoState.runnable) {
       const runners = runnersOf(stays, stay, fromNs, toNs, taskIdOf, isRuntime, budget)
-      if (runners.length > 0) waits.push({ row, waker: null, wakerStack: NONE, runners })
+      if (runners.length > 0) waits.push({ row, waker: null, wakerStack: NONE, holders: [], runners })
+      continue
+    }
+    if (isHeld(places.kind(stays.stack[at]))) {
+      const all = byHolder(stays, holdersOf(stays, places, stay, fromNs, toNs, lockBudget))
+      const holders = all
+        .slice(0, MOST_HOLDERS)
+        .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))
+      const known = all.length > 0 && all[0].goroutine >= 0
+      const did = known ? doneMeanwhile(stays, reasons, all[0].holds) : { waker: null, wakerStack: NONE }
+      waits.push({ row, ...did, holders, runners: [] })
       continue
     }
     const waker = stays.waker[at]
-    if (stays.has(waker)) waits.push({ row, ...doneMeanwhile(stays, reasons, waker, fromNs, toNs), runners: [] })
+    if (stays.has(waker))
+      waits.push({ row, ...doneMeanwhile(stays, reasons, [{ stay: waker, fromNs, toNs }]), holders: [], runners: [] })
   }
   return waits.sort((x, y) => x.row - y.row)
 }
 
-/** What a goroutine did in a stretch that ended when it was in a stay, and where it waited longest. */
+/** The stretches of each holder, the one that held longest first; goroutine -1 where it is not known who held. */
+function byHolder(
+  stays: StayLog,
+  holds: readonly Hold[],
+): { goroutine: number; task: number; ns: number; holds: Hold[] }[] {
+  const holders: { goroutine: number; task: number; ns: number; holds: Hold[] }[] = []
+  for (const hold of holds) {
+    const goroutine = hold.stay < 0 ? -1 : stays.goroutine[hold.stay & stays.mask]
+    let holder = holders.find((one) => one.goroutine === goroutine && one.task === hold.task)
+    if (holder === undefined) holders.push((holder = { goroutine, task: hold.task, ns: 0, holds: [] }))
+    holder.ns += hold.toNs - hold.fromNs
+    holder.holds.push(hold)
+  }
+  return holders.sort((x, y) => y.ns - x.ns)
+}
+
+/** What a goroutine did in stretches, each of which ended when it was in a stay, and where it waited longest. */
 function doneMeanwhile(
   stays: StayLog,
   reasons: readonly string[],
-  from: number,
-  fromNs: number,
-  toNs: number,
+  stretches: readonly Pick<Hold, 'stay' | 'fromNs' | 'toNs'>[],
 ): { readonly waker: Breakdown; readonly wakerStack: number } {
   const waker = emptyBreakdown()
-  waker.totalNs = toNs - fromNs
   let covered = 0
   let longestNs = 0
   let wakerStack = NONE
-  let stay = from
-  for (let steps = 0; steps < MOST_WAKER_STAYS && stays.has(stay); steps++) {
-    const at = stay & stays.mask
-    if (stays.endNs[at] <= fromNs) break
-    const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
-    if (ns > 0 && addPart(waker, stays.state[at], reasons[stays.reason[at]], ns)) {
-      covered += ns
-      if (stays.state[at] !== GoState.running && stays.state[at] !== GoState.runnable && ns > longestNs) {
-        longestNs = ns
-        wakerStack = stays.stack[at]
+  for (const { stay: last, fromNs, toNs } of stretches) {
+    waker.totalNs += toNs - fromNs
+    let stay = last
+    for (let steps = 0; steps < MOST_WAKER_STAYS && stays.has(stay); steps++) {
+      const at = stay & stays.mask
+      if (stays.endNs[at] <= fromNs) break
+      const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
+      if (ns > 0 && addPart(waker, stays.state[at], reasons[stays.reason[at]], ns)) {
+        covered += ns
+        if (stays.state[at] !== GoState.running && stays.state[at] !== GoState.runnable && ns > longestNs) {
+          longestNs = ns
+          wakerStack = stays.stack[at]
+        }
       }
+      stay = stays.previous[at]
     }
-    stay = stays.previous[at]
   }
   waker.unknownNs = waker.totalNs - covered
   return { waker, wakerStack }

@@ -355,7 +355,8 @@ function fillTimeline(
     if (stateHere === GoState.waiting || stateHere === GoState.runnable) {
       const waker = stays.waker[at]
       if (stays.has(waker)) wakerGoroutine[row] = stays.goroutine[waker & stays.mask]
-      if (stays.wakerTask[at] > 0) wakerTask[row] = taskIdOf(stays.wakerTask[at])
+      // What came from elsewhere is no other task's doing.
+      if (stays.wakerTask[at] > 0 && via[row] === 0) wakerTask[row] = taskIdOf(stays.wakerTask[at])
     }
   }
 }

@@ -20,6 +20,8 @@ export class Causes {
   private sleepRow = -1
   private syscallRow = -1
   private readonly ofNobody: (boolean | undefined)[] = []
+  private readonly handsOver: (boolean | undefined)[] = []
+  private readonly inBetween: (boolean | undefined)[] = []
 
   constructor(
     private readonly reasonRow: (text: string) => number,
@@ -42,6 +44,16 @@ export class Causes {
     return reason === this.network || reason === this.sleep || reason === this.syscall
   }
 
+  /** Whether a wait of a reason ends when something is handed over; a lock is let go of instead, and whoever held it is to blame. */
+  isHandOver(reason: number): boolean {
+    return (this.handsOver[reason] ??= /^(chan |select|sync\.\(\*Cond\))/.test(this.reasons[reason]))
+  }
+
+  /** Whether a wait of a reason comes in between what a goroutine does anyway: the collector's, and locks. */
+  private isInBetween(reason: number): boolean {
+    return (this.inBetween[reason] ??= /^sync$|^GC |^wait until GC ends$|^preempted$/.test(this.reasons[reason]))
+  }
+
   /**
    * Cause of a wait that no goroutine ended: timers run on the scheduler's own stack, and besides them only the network poller ends waits
    * there, those of reason "network". 0 when the reason is none that a timer ends.
@@ -53,7 +65,8 @@ export class Causes {
 
   /**
    * What had woken a goroutine that now ends a wait: a reason row, `VIA_UNSETTLED`, or 0 for nothing that says more than the wait's own
-   * reason. Between two causes the one that took longer counts (a read from the network, say, and the system call that follows it).
+   * reason. Between two causes the one that took longer counts (a read from the network, say, and the system call that follows it); waits for
+   * the collector and for locks after it are passed over while they were shorter.
    *
    * @param waker its stay now
    * @param ownReason reason of the wait
@@ -63,6 +76,7 @@ export class Causes {
     let at = waker
     let callNs = 0
     let otherNs = 0
+    let betweenNs = 0
     for (let steps = 0; steps < MOST_BACK && stays.has(at); steps++) {
       const slot = at & stays.mask
       const state = stays.state[slot]
@@ -73,9 +87,15 @@ export class Causes {
         const via = stays.via[slot]
         const reason = via > 0 ? via : stays.reason[slot]
         const found = stays.waker[slot] === NONE && reason === 0 ? VIA_UNSETTLED : reason
-        if (found !== VIA_UNSETTLED && !this.isCause(found))
-          return callNs * 2 > otherNs ? this.other(this.syscall, ownReason) : 0
-        return this.other(callNs > ns ? this.syscall : found, ownReason)
+        if (found === VIA_UNSETTLED || this.isCause(found)) {
+          if (betweenNs > ns && betweenNs > callNs) return 0
+          return this.other(callNs > ns ? this.syscall : found, ownReason)
+        }
+        if (!this.isInBetween(found)) return callNs * 2 > otherNs ? this.other(this.syscall, ownReason) : 0
+        betweenNs += ns
+        at = stays.previous[slot]
+        if (at === NONE) return 0
+        continue
       }
       if (state === GoState.syscall || state === GoState.syscallBlocked) callNs += ns
       otherNs += ns

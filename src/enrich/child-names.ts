@@ -3,6 +3,7 @@
 import type { StackFrame } from '../breakdown/breakdown.ts'
 import type { Group, GroupedParts } from '../breakdown/groups.ts'
 import { GROUPS } from '../breakdown/groups.ts'
+import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
 
 /** Waits by group. `exec` and `unknown` are no waits. */
 const WAIT_NAMES: Readonly<Record<Group, string>> = {
@@ -18,16 +19,15 @@ const WAIT_NAMES: Readonly<Record<Group, string>> = {
   unknown: 'unknown',
 }
 
-/** What was locked or waited for, by the function of package sync nearest to the leaf. */
-const LOCK_NAMES: readonly (readonly [prefix: string, name: string])[] = [
-  ['sync.(*RWMutex).', 'RWMutex wait'],
-  ['sync.(*Mutex).', 'mutex wait'],
-  ['sync.(*WaitGroup).', 'WaitGroup wait'],
-  ['sync.(*Cond).', 'Cond wait'],
-]
-
-/** Frames from the leaf on in which the function of package sync is looked for. */
-const LEAF_FRAMES = 6
+/** Waits for locks, by the kind that the stack tells. */
+const LOCK_NAMES: Readonly<Record<LockKind, string>> = {
+  rwMutex: 'RWMutex wait',
+  mutex: 'mutex wait',
+  once: 'Once wait',
+  file: 'file lock wait',
+  waitGroup: 'WaitGroup wait',
+  cond: 'Cond wait',
+}
 
 /** Special ranges. */
 const RANGE_NAMES: readonly (readonly [prefix: string, name: string])[] = [
@@ -40,16 +40,8 @@ const MOSTLY: Readonly<Record<Group, string>> = { ...WAIT_NAMES, exec: 'on CPU',
 
 /** Name of a wait; waits for locks say which kind once the stack tells. */
 export function waitName(group: Group, stack: readonly StackFrame[] | null): string {
-  return (group === 'lock' ? lockName(stack) : null) ?? WAIT_NAMES[group]
-}
-
-/** Name of the wait for a kind of lock; null when the stack does not tell which. */
-export function lockName(stack: readonly StackFrame[] | null): string | null {
-  if (stack === null) return null
-  for (const frame of stack.slice(0, LEAF_FRAMES)) {
-    for (const [prefix, name] of LOCK_NAMES) if (frame.function.startsWith(prefix)) return name
-  }
-  return null
+  const kind = group === 'lock' && stack !== null ? lockKindOf(stack) : null
+  return kind === null ? WAIT_NAMES[group] : LOCK_NAMES[kind]
 }
 
 /** Name of a special range, by the name the tracer gives it. */

@@ -50,8 +50,10 @@ export interface ChildNode {
   toNs: number
   parent: ChildNode | null
   readonly attributes: readonly Attribute[]
-  /** Task that ended the wait; -1 when none is known. */
-  readonly wakerTask: number
+  /** Task to blame for the wait: of the one that held the lock longest, else of the one that ended it; -1 when none is known. */
+  readonly blamedTask: number
+  /** Whether that one held a lock; else it ended the wait. */
+  readonly held: boolean
 }
 
 export interface FoundChildren {
@@ -150,7 +152,8 @@ function addRegion(window: Window, region: RegionRecord, row: number, nodes: Chi
     toNs,
     parent: null,
     attributes,
-    wakerTask: -1,
+    blamedTask: -1,
+    held: false,
   })
 }
 
@@ -201,7 +204,8 @@ function addRanges(window: Window, nodes: ChildNode[]): void {
           { key: 'subspan.range', value: cutText(name) },
           { key: 'subspan.goroutine', value: { int: goroutine } },
         ],
-        wakerTask: -1,
+        blamedTask: -1,
+        held: false,
       })
     }
     row = last + 1
@@ -329,6 +333,7 @@ function addWait(window: Window, timeline: Timeline, waits: readonly Wait[], nod
     attributes.push({ key: 'subspan.merged_count', value: { int: waits.length } })
     attributes.push({ key: 'subspan.wait_us', value: microseconds(ns) })
   }
+  const holder = window.explained.get(row)?.holders[0]
   addExplanation(window, row, attributes)
   addStack(window, stack, attributes)
   nodes.push({
@@ -341,35 +346,48 @@ function addWait(window: Window, timeline: Timeline, waits: readonly Wait[], nod
     toNs: last.toNs,
     parent: null,
     attributes,
-    wakerTask: timeline.state[row] === GoState.waiting ? timeline.wakerTask[row] : -1,
+    blamedTask: holder?.taskId ?? (timeline.state[row] === GoState.waiting ? timeline.wakerTask[row] : -1),
+    held: holder !== undefined,
   })
 }
 
-/** What the one that ended the wait did meanwhile, or who ran. */
+/** Who held the lock, or ended the wait, and what that one did meanwhile; or who ran. */
 function addExplanation({ explained, tables, nameOfTask }: Window, row: number, attributes: Attribute[]): void {
   const wait = explained.get(row)
   if (wait === undefined) return
-  const { waker, wakerStack, runners } = wait
+  const { waker, wakerStack, holders, runners } = wait
+  const nameOf = (taskId: number): string => (taskId > 0 ? nameOfTask(taskId) : null) ?? 'no known span'
+  if (holders.length > 0) {
+    if (holders[0].goroutine >= 0) {
+      attributes.push({ key: 'subspan.held_by_goroutine', value: { int: holders[0].goroutine } })
+      attributes.push({ key: 'subspan.held_us', value: microseconds(holders[0].ns) })
+    }
+    const shares = sharesOf(
+      holders.map(({ goroutine, taskId, ns }) => ({ name: goroutine < 0 ? 'not known' : nameOf(taskId), ns })),
+    )
+    if (shares.length > 1) attributes.push({ key: 'subspan.held_meanwhile', value: shares })
+  }
   if (waker !== null) {
+    const prefix = holders.length > 0 ? 'subspan.holder.' : 'subspan.waker.'
     const parts = groupParts(waker)
     for (const group of GROUPS) {
       if (parts[group] === 0 || group === 'unknown') continue
-      const key = PART_KEYS[group].replace('subspan.', 'subspan.waker.')
-      attributes.push({ key, value: microseconds(parts[group]) })
+      attributes.push({ key: PART_KEYS[group].replace('subspan.', prefix), value: microseconds(parts[group]) })
     }
-    if (wakerStack >= 0)
-      attributes.push({ key: 'subspan.waker.stacktrace', value: stackText(tables.stacks[wakerStack]) })
+    if (wakerStack >= 0) attributes.push({ key: `${prefix}stacktrace`, value: stackText(tables.stacks[wakerStack]) })
   }
   if (runners.length === 0) return
-  const ran = runners.reduce((sum, { ns }) => sum + ns, 0)
-  const texts = runners.map(({ taskId, runtime, ns }) => {
-    const name = runtime ? 'the runtime' : ((taskId > 0 ? nameOfTask(taskId) : null) ?? 'no known span')
-    return { name, ns }
-  })
+  const ran = runners.map(({ taskId, runtime, ns }) => ({ name: runtime ? 'the runtime' : nameOf(taskId), ns }))
+  attributes.push({ key: 'subspan.ran_meanwhile', value: sharesOf(ran) })
+}
+
+/** Times by name as texts such as "75 % report.Build", the first name first; what rounds to nothing is left out. */
+function sharesOf(times: readonly { readonly name: string; readonly ns: number }[]): string[] {
+  const total = times.reduce((sum, { ns }) => sum + ns, 0)
   const byName = new Map<string, number>()
-  for (const { name, ns } of texts) byName.set(name, (byName.get(name) ?? 0) + ns)
-  const shares = [...byName].map(([name, ns]) => cutText(`${Math.round((ns / ran) * 100)} % ${name}`, 128))
-  attributes.push({ key: 'subspan.ran_meanwhile', value: shares })
+  for (const { name, ns } of times) byName.set(name, (byName.get(name) ?? 0) + ns)
+  const shares = [...byName].map(([name, ns]) => ({ name, percent: Math.round((ns / total) * 100) }))
+  return shares.filter(({ percent }) => percent > 0).map(({ name, percent }) => cutText(`${percent} % ${name}`, 128))
 }
 
 /** Whether a task below this one, whose span shows its own waits, was at work on the goroutine all the while. */

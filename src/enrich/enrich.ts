@@ -187,7 +187,7 @@ function addChildren(
       continue
     }
     const startNs = trueStartNs === null ? -1n : originNs + BigInt(trueStartNs)
-    const blamed = node.wakerTask < 0 || node.wakerTask === task.id ? null : spanOfTask(node.wakerTask)
+    const blamed = node.blamedTask <= 0 || node.blamedTask === task.id ? null : spanOfTask(node.blamedTask)
     const child: NewSpan = {
       traceId: parent.traceId,
       spanId: childSpanId(parent.traceId, parent.spanId, kind, goroutine, startNs, ordinal),
@@ -199,7 +199,7 @@ function addChildren(
       startUnixNs: offsetNs + BigInt(node.fromNs),
       endUnixNs: offsetNs + BigInt(node.toNs),
       attributes: withTrueTimes(node, offsetNs, blamed),
-      links: blamed === null ? [] : linkTo(blamed),
+      links: blamed === null ? [] : linkTo(blamed, node.held),
     }
     if (!budget.take(span.traceId, sizeOf(child))) {
       cut++
@@ -216,7 +216,7 @@ function withTrueTimes(node: ChildNode, offsetNs: bigint, blamed: TaskSpan | nul
   const { trueStartNs, trueEndNs, fromNs, toNs } = node
   const attributes = [...node.attributes]
   if (blamed !== null && blamed.name !== '') {
-    attributes.push({ key: 'subspan.woken_by', value: cutText(blamed.name) })
+    attributes.push({ key: node.held ? 'subspan.held_by' : 'subspan.woken_by', value: cutText(blamed.name) })
   }
   const ends: string[] = []
   if (trueStartNs !== fromNs) ends.push('start')
@@ -232,11 +232,11 @@ function withTrueTimes(node: ChildNode, offsetNs: bigint, blamed: TaskSpan | nul
   return attributes
 }
 
-function linkTo(blamed: TaskSpan): readonly SpanLink[] {
+function linkTo(blamed: TaskSpan, held: boolean): readonly SpanLink[] {
   const traceId = bytesOfHex(blamed.traceId)
   const spanId = bytesOfHex(blamed.spanId)
   if (traceId?.length !== 16 || spanId?.length !== 8) return []
-  return [{ traceId, spanId, attributes: [{ key: 'subspan.link', value: 'ended the wait' }] }]
+  return [{ traceId, spanId, attributes: [{ key: 'subspan.link', value: held ? 'held the lock' : 'ended the wait' }] }]
 }
 
 /** Bytes of a span on the wire, its fixed fields and their lengths counted generously. */

@@ -11,7 +11,7 @@ import {
 } from '../breakdown/groups.ts'
 import type { Evidence } from '../join/match.ts'
 import type { Overlaps } from './attributes.ts'
-import { lockName } from './child-names.ts'
+import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
 
 /** What a verdict is given. All numbers in it are in the span's attributes too. */
 export interface VerdictInput {
@@ -27,12 +27,12 @@ export interface VerdictInput {
   readonly usual: boolean
 }
 
-/** Who ended most of the waits of a group; for waits for a processor, who ran meanwhile. */
+/** Who ended most of the waits of a group; for locks, who held them; for waits for a processor, who ran meanwhile. */
 export interface Blame {
-  /** Name of the span that did, when it ended more than half of that time; null when no one did. */
+  /** Name of the spans that did, when they did for more than half of that time; null when no one did. */
   readonly name: string | null
   /** Kind of lock that more than half of that time was spent on; null when no stack says. */
-  readonly lock: string | null
+  readonly lock: LockKind | null
   /** What that one did for more than half of that time; null when nothing stands out or it is not known. */
   readonly doing: Group | null
 }
@@ -167,13 +167,17 @@ function lockSentence(blame: Blame): string {
   const { name, lock } = blame
   const by = (words: string): string => (name === null ? '' : `${words} ${name}${doing(blame)}`)
   switch (lock) {
-    case 'mutex wait':
+    case 'mutex':
       return `waiting for a mutex${by(' held by')}`
-    case 'RWMutex wait':
+    case 'rwMutex':
       return `waiting for a read-write mutex${by(' held by')}`
-    case 'WaitGroup wait':
+    case 'once':
+      return `waiting for a sync.Once run by${name === null ? ' another goroutine' : by('')}`
+    case 'file':
+      return `waiting for a file lock${by(' held by')}`
+    case 'waitGroup':
       return `waiting for a WaitGroup${by(', last for')}`
-    case 'Cond wait':
+    case 'cond':
       return `waiting for a condition${by(' signalled by')}`
     default:
       return `waiting for a lock${by(' released by')}`
@@ -184,7 +188,7 @@ function lockSentence(blame: Blame): string {
 interface Sums {
   total: number
   readonly names: Map<string, number>
-  readonly locks: Map<string, number>
+  readonly locks: Map<LockKind, number>
   readonly doing: Map<Group, number>
 }
 
@@ -207,7 +211,7 @@ export function blameOf(
   const sums = new Map<Group, Sums>()
   if (timeline === null) return new Map()
   const explained = new Map(task.longWaits.map((wait) => [wait.row, wait]))
-  const lockOfStack = new Map<number, string | null>()
+  const lockOfStack = new Map<number, LockKind | null>()
   const add = <Key>(to: Map<Key, number>, key: Key, ns: number): void => void to.set(key, (to.get(key) ?? 0) + ns)
   const nameOf = (id: number): string | null => {
     const name = id <= 0 || id === task.id ? null : nameOfTask(id)
@@ -231,8 +235,14 @@ export function blameOf(
       }
       continue
     }
-    const name = nameOf(timeline.wakerTask[row])
-    if (name !== null) add(sum.names, name, ns)
+    const holders = wait?.holders ?? []
+    const heldNs = holders.reduce((all, holder) => all + holder.ns, 0)
+    for (const holder of holders) {
+      const name = nameOf(holder.taskId)
+      if (name !== null) add(sum.names, name, (ns * holder.ns) / heldNs)
+    }
+    const name = nameOf(holders.length > 0 ? holders[0].taskId : timeline.wakerTask[row])
+    if (name !== null && holders.length === 0) add(sum.names, name, ns)
     const did = wait?.waker ?? null
     if (did !== null && name !== null) {
       const parts = groupParts(did)
@@ -241,7 +251,7 @@ export function blameOf(
     const stack = timeline.stack[row]
     if (group !== 'lock' || stack < 0) continue
     let lock = lockOfStack.get(stack)
-    if (lock === undefined) lockOfStack.set(stack, (lock = lockName(tables.stacks[stack])))
+    if (lock === undefined) lockOfStack.set(stack, (lock = lockKindOf(tables.stacks[stack])))
     if (lock !== null) add(sum.locks, lock, ns)
   }
   const blame = new Map<Group, Blame>()

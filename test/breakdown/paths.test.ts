@@ -126,6 +126,76 @@ describe('the path of a task', () => {
     })
   })
 
+  /** Task 7 dials: goroutine 3 is created for it and reads from the network. Task 8 waits for 3. */
+  const dialled = (reason: string): CaptureStory => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+    story.at(100).taskBegin(7, 'dials').at(110).create(3).at(120).block('sleep').at(130).start(3)
+    story.at(140).block('network').at(150).start(2).at(160).taskBegin(8, 'client').at(200).block(reason)
+    story.at(900).unblock(3).at(910).start(3)
+    return story
+  }
+
+  test('a connection loop that another request had dialled is a loop all the same, and that request is not to blame', () => {
+    const story = dialled('select').at(950).unblock(2).at(960).block('select').at(970).start(2)
+    story.at(1000).taskEnd(8).at(1010).block('select').at(1020).unblock(1).start(1).at(1100).taskEnd(7).at(1200).stop()
+    const { task } = analysed(story)
+    expect(parts(task(8).path)).toMatchObject({ blockNs: { select: 750 }, viaNs: { network: 750 } })
+    const { timeline } = task(8)
+    expect(timeline?.wakerTask[timeline.startNs.indexOf(200)]).toBe(-1)
+    // The one that dialled goes on to have what the loop did for it.
+    expect(task(7).goroutines).toEqual([1, 3])
+  })
+
+  test('who holds a lock is to blame, wherever that one was waiting itself', () => {
+    const story = dialled('sync').at(950).unblock(2).at(960).block('select').at(970).start(2)
+    story.at(1000).taskEnd(8).at(1010).block('select').at(1020).unblock(1).start(1).at(1100).taskEnd(7).at(1200).stop()
+    const { task } = analysed(story)
+    expect(parts(task(8).path)).toMatchObject({ blockNs: { sync: 750 } })
+    expect(task(8).path?.viaNs).toEqual({})
+    const { timeline } = task(8)
+    expect(timeline?.wakerTask[timeline.startNs.indexOf(200)]).toBe(7)
+  })
+
+  test.each([
+    ['shorter', 50, { network: 750 + 50 }],
+    ['longer', 2000, {}],
+  ])('a wait for the collector after the network, the %s of the two, does not hide it', (_, ns, viaNs) => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'client').at(110).unblock(2).at(120).stop().at(130).start(2).at(140).block('network')
+    story.at(150).start(1).at(200).block('select').at(900).unblock(2).at(910).start(2)
+    story
+      .at(920)
+      .block('GC mark assist wait for work')
+      .at(920 + ns - 10)
+      .unblock(2)
+    story
+      .at(920 + ns)
+      .start(2)
+      .at(950 + ns)
+      .unblock(1)
+      .at(960 + ns)
+      .block('select')
+      .at(970 + ns)
+      .start(1)
+    story
+      .at(1000 + ns)
+      .taskEnd(7)
+      .at(1100 + ns)
+      .stop()
+    const { task } = analysed(story)
+    expect(task(7).path?.blockNs).toEqual({ select: 750 + ns })
+    expect(task(7).path?.viaNs).toEqual(viaNs)
+  })
+
+  test("a wait ended by the goroutine that runs an old runtime's timers was ended by a timer", () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(50).create(2, 'runtime.timerproc').at(100).taskBegin(7, 'times.out').at(200).block('select')
+    story.at(210).start(2).at(220).syscall().at(890).syscallEnd().at(900).unblock(1).at(905).block('select')
+    story.at(910).start(1).at(1000).taskEnd(7).at(1100).stop()
+    const { task } = analysed(story)
+    expect(task(7).path).toMatchObject({ blockNs: { select: 700 }, viaNs: { sleep: 700 } })
+  })
+
   test('a connection loop that had waited since before the capture is known by what it waits for next', () => {
     const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
     story.at(100).taskBegin(7, 'client').at(200).block('select')

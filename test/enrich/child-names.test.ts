@@ -25,6 +25,8 @@ describe('a wait for a lock says which kind the leaf frames show', () => {
     ['RWMutex wait', ['sync.(*RWMutex).RLock', 'main.work']],
     ['WaitGroup wait', ['sync.(*WaitGroup).Wait', 'main.work']],
     ['Cond wait', ['sync.(*Cond).Wait', 'net/http.(*connReader).abortPendingRead']],
+    ['Once wait', ['sync.(*Mutex).Lock', 'sync.(*Once).doSlow', 'sync.(*Once).Do', 'main.work']],
+    ['file lock wait', ['internal/poll.(*fdMutex).rwlock', 'internal/poll.(*FD).Write', 'os.(*File).Write']],
     ['lock wait', ['runtime.semacquire', 'main.work']],
     ['lock wait', ['main.a', 'main.b', 'main.c', 'main.d', 'main.e', 'main.f', 'sync.(*Mutex).Lock']],
   ])('%s', (name, functions) => {

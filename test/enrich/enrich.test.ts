@@ -142,7 +142,7 @@ describe('in place', () => {
     const { tables, task, span } = request()
     const row = task.timeline?.startNs.indexOf(101 * MS) ?? -1
     const waker = { ...emptyBreakdown(), totalNs: 7.5 * MS, execNs: 0.5 * MS, blockNs: { network: 7 * MS } }
-    const longWaits = [{ row, waker, wakerStack: 0, runners: [] }]
+    const longWaits = [{ row, waker, wakerStack: 0, holders: [], runners: [] }]
     const { children } = enrichSpan(inputFor({ ...task, longWaits }, tables, span))
     const wait = children.find(({ name }) => name === 'mutex wait')
     expect(byKey(wait?.attributes ?? [])).toMatchObject({
@@ -150,6 +150,43 @@ describe('in place', () => {
       'subspan.waker.network_us': 7000,
       'subspan.waker.stacktrace': expect.stringContaining('sync.(*Mutex).Lock') as unknown,
     })
+  })
+
+  test('a long wait for a lock tells who held it, links to the one that held it longest, and tells what that one did', () => {
+    const { tables, task, span } = request()
+    const row = task.timeline?.startNs.indexOf(101 * MS) ?? -1
+    const waker = { ...emptyBreakdown(), totalNs: 6 * MS, execNs: 0.5 * MS, blockNs: { network: 5.5 * MS } }
+    const holders = [
+      { goroutine: 21, taskId: 6, ns: 6 * MS },
+      { goroutine: 9, taskId: 5, ns: 1.49 * MS },
+      { goroutine: 12, taskId: 0, ns: 0.01 * MS },
+    ]
+    const longWaits = [{ row, waker, wakerStack: 0, holders, runners: [] }]
+    const spans: Readonly<Record<number, { traceId: string; spanId: string; name: string }>> = {
+      5: { traceId: TRACE, spanId: 'b7ad6b7169203331', name: 'auth.AccessToken' },
+      6: { traceId: TRACE, spanId: 'b7ad6b7169203332', name: 'auth.Refresh' },
+    }
+    const { children, attributes } = enrichSpan(
+      inputFor({ ...task, longWaits }, tables, span, { spanOfTask: (id) => spans[id] ?? null }),
+    )
+    const wait = children.find(({ name }) => name === 'mutex wait')
+    expect(byKey(wait?.attributes ?? [])).toMatchObject({
+      'subspan.woken_by_goroutine': 9,
+      'subspan.held_by': 'auth.Refresh',
+      'subspan.held_by_goroutine': 21,
+      'subspan.held_us': 6000,
+      'subspan.held_meanwhile': ['80 % auth.Refresh', '20 % auth.AccessToken'],
+      'subspan.holder.exec_us': 500,
+      'subspan.holder.network_us': 5500,
+      'subspan.holder.stacktrace': expect.stringContaining('sync.(*Mutex).Lock') as unknown,
+    })
+    expect(byKey(wait?.attributes ?? [])).not.toHaveProperty('subspan.woken_by')
+    expect(wait?.links.map((link) => [hex(link.spanId), byKey(link.attributes)['subspan.link']])).toEqual([
+      ['b7ad6b7169203332', 'held the lock'],
+    ])
+    expect(byKey(attributes)['subspan.verdict']).toBe(
+      '12.4 ms: 60 % waiting for a mutex held by auth.Refresh, which was waiting for the network; 19 % in system calls; 2.5 ms on CPU, 1.3 of it GC assist',
+    )
   })
 
   test('a long wait for a processor tells who ran, by share', () => {
@@ -160,7 +197,11 @@ describe('in place', () => {
       { taskId: 0, runtime: true, ns: 3 * MS },
       { taskId: 0, runtime: false, ns: MS },
     ]
-    const task = taskRecord({ endNs: 10 * MS, timeline, longWaits: [{ row: 1, waker: null, wakerStack: -1, runners }] })
+    const task = taskRecord({
+      endNs: 10 * MS,
+      timeline,
+      longWaits: [{ row: 1, waker: null, wakerStack: -1, holders: [], runners }],
+    })
     const report = { traceId: TRACE, spanId: SPAN, name: 'report.Build' }
     const { children, attributes } = enrichSpan(
       inputFor(task, tables, spanOver(0, 10 * MS), { spanOfTask: (id) => (id === 5 ? report : null) }),

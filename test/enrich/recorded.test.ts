@@ -1,17 +1,49 @@
 // recorded.test.ts: every joined span of the recorded captures, enriched both ways.
 
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { TraceBudget } from '../../src/enrich/budget.ts'
-import { DEFAULT_ENRICH_OPTIONS, DEFAULT_TRACE_LIMITS, enrichSpan, sizeOf } from '../../src/enrich/enrich.ts'
+import {
+  DEFAULT_ENRICH_OPTIONS,
+  DEFAULT_TRACE_LIMITS,
+  type Enrichment,
+  type EnrichInput,
+  enrichSpan,
+  sizeOf,
+  type SpanToEnrich,
+} from '../../src/enrich/enrich.ts'
 import { joinTasks } from '../../src/join/join.ts'
 import { encodeSpan } from '../../src/span/otlp/write.ts'
 import { spansOf } from '../join/spans-of.ts'
-import { analyse, captureFixtures } from '../support/fixtures.ts'
-import { byKey, checkChildren, sumOfParts } from './builders.ts'
+import { analyse, type CaptureFixture, captureFixtures } from '../support/fixtures.ts'
+import { byKey, checkChildren, hex, sumOfParts } from './builders.ts'
 
 const fixtures = [...captureFixtures('captures'), ...captureFixtures('demo')]
   .filter((fixture) => fixture.beside('.spans.otlp.jsonl') !== null)
   .map((fixture) => [fixture.name, fixture] as const)
+
+interface RecordedSpan {
+  readonly spanId: string
+  readonly links?: readonly { readonly spanId: string }[]
+}
+interface RecordedRequest {
+  readonly resourceSpans: readonly { readonly scopeSpans: readonly { readonly spans: readonly RecordedSpan[] }[] }[]
+}
+
+/** Spans that the recorded spans link to themselves, by the id of the one that links. */
+function linksOf(fixture: CaptureFixture): Map<string, string> {
+  const lines = readFileSync(fixture.beside('.spans.otlp.jsonl') ?? '', 'utf8')
+    .trim()
+    .split('\n')
+  const requests = lines.map((line) => JSON.parse(line) as RecordedRequest)
+  const spans = requests.flatMap(({ resourceSpans }) =>
+    resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)),
+  )
+  return new Map(spans.flatMap(({ spanId, links }) => (links ?? []).map((link) => [spanId, link.spanId] as const)))
+}
+
+/** Waits for the token that were told of, in all recordings. */
+let waitsTold = 0
 
 describe.each(fixtures)('%s', (_, fixture) => {
   const spans = spansOf(fixture.beside('.spans.otlp.jsonl') ?? '')
@@ -21,24 +53,56 @@ describe.each(fixtures)('%s', (_, fixture) => {
   const { matches } = joinTasks(spans, { tasks, clockSnapshots, durationNs })
   const rowOfTask = new Map(matches.map(({ span, task }) => [tasks[task].id, span]))
 
+  const spanOf = (row: number): SpanToEnrich => ({ ...spans[row], traceState: '', flags: 0x101 })
+  const enriched = (
+    { span: row, task, evidence, clock }: (typeof matches)[number],
+    more: Partial<EnrichInput> = {},
+  ): Enrichment =>
+    enrichSpan({
+      span: spanOf(row),
+      task: tasks[task],
+      capture: { id: 'c0ffee', tables, gcPhases, durationNs, originNs },
+      offsetNs: clock.offsetNs ?? 0n,
+      clockErrorNs: clock.errorNs,
+      evidence,
+      spanOfTask: (id) => spans[rowOfTask.get(id) ?? -1] ?? null,
+      options: DEFAULT_ENRICH_OPTIONS,
+      mode: 'in-place',
+      budget: new TraceBudget(DEFAULT_TRACE_LIMITS),
+      ...more,
+    })
+
+  test('a wait for the token links to the refresh that the program itself says it waited for', () => {
+    // Queued for the mutex of the token the program notes, once it has it, whose refresh it was that held it before.
+    const links = linksOf(fixture)
+    for (const match of matches) {
+      const refresh = links.get(spans[match.span].spanId)
+      // A refresh that began before the capture has no task in it.
+      if (refresh === undefined || !matches.some(({ span }) => spans[span].spanId === refresh)) continue
+      const { children } = enriched(match)
+      const waits = children.filter(
+        ({ name, startUnixNs, endUnixNs }) => name === 'mutex wait' && endUnixNs - startUnixNs > 1_000_000n,
+      )
+      for (const { links: found, attributes } of waits) {
+        // At the beginning of a capture it is not known what those waited for that were woken first.
+        if (byKey(attributes)['subspan.held_by_goroutine'] === undefined) {
+          expect(found).toEqual([])
+          continue
+        }
+        waitsTold++
+        expect(byKey(attributes)['subspan.held_by']).toBe('auth.Refresh')
+        expect(found.map(({ spanId }) => hex(spanId))).toEqual([refresh])
+      }
+    }
+  })
+
   test.each(['in-place', 'late'] as const)(
     '%s: parts sum to the duration, children nest, sizes are bounded',
     (mode) => {
       const budget = new TraceBudget(DEFAULT_TRACE_LIMITS)
-      for (const { span: row, task, evidence, clock } of matches) {
-        const span = { ...spans[row], traceState: '', flags: 0x101 }
-        const { attributes, children } = enrichSpan({
-          span,
-          task: tasks[task],
-          capture: { id: 'c0ffee', tables, gcPhases, durationNs, originNs },
-          offsetNs: clock.offsetNs ?? 0n,
-          clockErrorNs: clock.errorNs,
-          evidence,
-          spanOfTask: (id) => spans[rowOfTask.get(id) ?? -1] ?? null,
-          options: DEFAULT_ENRICH_OPTIONS,
-          mode,
-          budget,
-        })
+      for (const match of matches) {
+        const span = spanOf(match.span)
+        const { attributes, children } = enriched(match, { mode, budget })
         checkChildren(span, children)
         expect(children.length).toBeLessThanOrEqual(16)
         for (const child of children) expect(sizeOf(child)).toBeGreaterThanOrEqual(encodeSpan(child).length)
@@ -50,4 +114,8 @@ describe.each(fixtures)('%s', (_, fixture) => {
       }
     },
   )
+})
+
+test('most waits for the token are told of', () => {
+  expect(waitsTold).toBeGreaterThan(40)
 })

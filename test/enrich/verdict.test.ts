@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { format, resolveConfig } from 'prettier'
 import { describe, expect, test } from 'vitest'
-import { emptyBreakdown, type LongWait } from '../../src/breakdown/breakdown.ts'
+import { emptyBreakdown, type Holder, type LongWait } from '../../src/breakdown/breakdown.ts'
+import type { LockKind } from '../../src/breakdown/locks.ts'
 import { emptyParts, type Group, GROUPS } from '../../src/breakdown/groups.ts'
 import {
   type Blame,
@@ -41,7 +42,7 @@ function verdict(partsMs: Partial<Record<Group, number>>, given: Partial<Verdict
 const blame = (
   group: Group,
   name: string | null,
-  lock: string | null,
+  lock: LockKind | null,
   doing: Group | null = null,
 ): ReadonlyMap<Group, Blame> => new Map([[group, { name, lock, doing }]])
 
@@ -49,7 +50,7 @@ describe('the sentence', () => {
   test('is that of the design', () => {
     const said = verdict(
       { lock: 7.56, exec: 2.5, network: 0.8, chan: 0.84, sleep: 0.7 },
-      { blame: blame('lock', 'cache.Refresh', 'mutex wait'), overlaps: { ...overlaps, gcAssistNs: 2.1 * MS } },
+      { blame: blame('lock', 'cache.Refresh', 'mutex'), overlaps: { ...overlaps, gcAssistNs: 2.1 * MS } },
     )
     expect(said).toBe('12.4 ms: 61 % waiting for a mutex held by cache.Refresh; 2.5 ms on CPU, 2.1 of it GC assist')
   })
@@ -67,11 +68,15 @@ describe('the sentence', () => {
     expect(verdict(parts)).toBe(sentence)
   })
 
-  test.each<[Group, string | null, string | null, string]>([
-    ['lock', null, 'mutex wait', 'waiting for a mutex'],
-    ['lock', 'db.Write', 'RWMutex wait', 'waiting for a read-write mutex held by db.Write'],
-    ['lock', 'worker', 'WaitGroup wait', 'waiting for a WaitGroup, last for worker'],
-    ['lock', 'worker', 'Cond wait', 'waiting for a condition signalled by worker'],
+  test.each<[Group, string | null, LockKind | null, string]>([
+    ['lock', null, 'mutex', 'waiting for a mutex'],
+    ['lock', 'db.Write', 'rwMutex', 'waiting for a read-write mutex held by db.Write'],
+    ['lock', 'worker', 'waitGroup', 'waiting for a WaitGroup, last for worker'],
+    ['lock', 'worker', 'cond', 'waiting for a condition signalled by worker'],
+    ['lock', 'audit.Append', 'file', 'waiting for a file lock held by audit.Append'],
+    ['lock', null, 'file', 'waiting for a file lock'],
+    ['lock', 'config.Load', 'once', 'waiting for a sync.Once run by config.Load'],
+    ['lock', null, 'once', 'waiting for a sync.Once run by another goroutine'],
     ['lock', 'worker', null, 'waiting for a lock released by worker'],
     ['chan', 'worker', null, 'waiting on a channel served by worker'],
   ])('names who held it up: %s, %s, %s', (group, name, lock, words) => {
@@ -92,7 +97,7 @@ describe('the sentence', () => {
 
   test('says what the one to blame was doing', () => {
     const said = (doing: Group): string | null =>
-      verdict({ lock: 8, exec: 2 }, { blame: blame('lock', 'cache.Refresh', 'mutex wait', doing) })
+      verdict({ lock: 8, exec: 2 }, { blame: blame('lock', 'cache.Refresh', 'mutex', doing) })
     expect(said('network')).toBe(
       '10.0 ms: 80 % waiting for a mutex held by cache.Refresh, which was waiting for the network; 2.0 ms on CPU',
     )
@@ -183,12 +188,14 @@ describe('who is to blame', () => {
       row: 1,
       waker: { ...emptyBreakdown(), totalNs: 700, execNs: 100, blockNs: { network: 600 } },
       wakerStack: -1,
+      holders: [],
       runners: [],
     },
     {
       row: 2,
       waker: null,
       wakerStack: -1,
+      holders: [],
       runners: [
         { taskId: 9, runtime: false, ns: 30 },
         { taskId: 0, runtime: true, ns: 10 },
@@ -202,11 +209,26 @@ describe('who is to blame', () => {
   test('is who ended more than half of the waiting time, and never the span itself', () => {
     expect(of(0, 10_000)).toEqual(
       new Map([
-        ['lock', { name: 'cache.Refresh', lock: 'mutex wait', doing: 'network' }],
+        ['lock', { name: 'cache.Refresh', lock: 'mutex', doing: 'network' }],
         ['chan', { name: null, lock: null, doing: null }],
         ['schedWait', { name: 'report.Build', lock: null, doing: null }],
       ]),
     )
+  })
+
+  test('of locks is who held them, each for its time', () => {
+    const blamed = (holders: readonly Holder[]): Blame | undefined =>
+      blameOf(
+        taskRecord({ timeline, longWaits: [{ ...longWaits[0], holders }] }),
+        tables,
+        0,
+        800,
+        (id) => names[id] ?? null,
+      ).get('lock')
+    const held = (taskId: number, ns: number): Holder => ({ goroutine: taskId, taskId, ns })
+    expect(blamed([held(9, 400), held(5, 300)])).toEqual({ name: 'report.Build', lock: 'mutex', doing: 'network' })
+    // What one did is not what two did that held it in turn.
+    expect(blamed([held(9, 300), held(5, 200), held(6, 200)])).toEqual({ name: null, lock: 'mutex', doing: null })
   })
 
   test('counts the window alone', () => {
@@ -223,7 +245,7 @@ test('the rules are those of docs/verdicts.md', async () => {
   const share = (value: number): string => (value === 0 ? 'always, as a time' : `${value * 100} %`)
   const none = { name: null, lock: null, doing: null }
   const rows = VERDICT_RULES.map((rule) => {
-    const named = rule.say({ name: 'X', lock: rule.group === 'lock' ? 'mutex wait' : null, doing: 'network' })
+    const named = rule.say({ name: 'X', lock: rule.group === 'lock' ? 'mutex' : null, doing: 'network' })
     const blamed = named === rule.say(none) ? '' : named
     return `| ${rule.cause} | \`${PART_KEYS[rule.group]}\` | ${share(rule.leads)} | ${share(rule.follows)} | ${rule.say(none)} | ${blamed} |`
   })
@@ -236,8 +258,9 @@ test('the rules are those of docs/verdicts.md', async () => {
 ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
-- The blame is a span: the one that ended more than half of the waiting time (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). What it did is said when
-  one thing took more than half of the wait. Other kinds of lock are told by their stack: read-write mutex, WaitGroup, condition.
+- The blame is a span: the one that ended more than half of the waiting time (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
+  holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end. What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
+  lock are told by their stack: read-write mutex, sync.Once, file lock, WaitGroup, condition.
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and

@@ -80,8 +80,9 @@ export class CaptureStory {
     return this.add('GoBlock', this.string(reason), this.stack(functions))
   }
 
-  unblock(goroutine: number): this {
-    return this.add('GoUnblock', goroutine, this.next(goroutine), 0)
+  /** @param functions where the running one is, the leaf first */
+  unblock(goroutine: number, ...functions: string[]): this {
+    return this.add('GoUnblock', goroutine, this.next(goroutine), this.stack(functions))
   }
 
   /** @param entry the function it runs */

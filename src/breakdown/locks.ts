@@ -1,0 +1,265 @@
+// locks.ts: which lock a goroutine waited for, as far as stacks tell it, and who held that lock meanwhile.
+//
+// A capture does not name locks. What it shows is where a goroutine waited for one, and where the goroutine that woke it let go of it:
+// these two places in the program are about the same lock. Over a capture they make classes of places, and two waits are for one lock
+// when their places are in one class. The runtime's queue of a lock is first come, first served (Go 1.26, runtime/sema.go), so that a
+// goroutine which queued later cannot have had the lock earlier: two locks that one place of the program takes are told apart by it.
+
+import { GoState, type StackFrame } from './breakdown.ts'
+import { NONE, type StayLog } from './stay-log.ts'
+
+/** What is waited for under the runtime's reasons `sync…`. */
+export type LockKind = 'mutex' | 'rwMutex' | 'once' | 'file' | 'waitGroup' | 'cond'
+
+/** Functions by which a kind of lock is known. */
+const KINDS: readonly (readonly [prefix: string, kind: LockKind])[] = [
+  ['sync.(*RWMutex).', 'rwMutex'],
+  ['sync.(*Mutex).', 'mutex'],
+  ['sync.(*Once).', 'once'],
+  ['sync.(*WaitGroup).', 'waitGroup'],
+  ['sync.(*Cond).', 'cond'],
+  // Serializes the reads, and the writes, of one file or connection.
+  ['internal/poll.(*fdMutex).', 'file'],
+]
+
+/** Kinds that one holds and the others wait for; the others are ended by whoever is done last. */
+const HELD: ReadonlySet<LockKind> = new Set(['mutex', 'rwMutex', 'once', 'file'])
+
+/** Kinds that take a mutex inside: a wait for that one is a wait for them. */
+const MADE_OF_MUTEX: ReadonlySet<LockKind> = new Set(['rwMutex', 'once'])
+
+/** Waits since before the capture whose ends are remembered: one for each goroutine at most. */
+const MOST_RELEASES = 1 << 14
+
+/** Frames from the leaf on in which the kind is looked for. */
+const LEAF_FRAMES = 6
+/** Packages through which a program takes a lock. */
+const PLUMBING = /^(sync|internal\/sync|internal\/poll|runtime|os|net|io|bufio|syscall|crypto\/tls)\./
+
+/** What is locked or waited for, by the functions nearest to the leaf; null when they do not tell. */
+export function lockKindOf(stack: readonly StackFrame[]): LockKind | null {
+  let found: LockKind | null = null
+  for (const frame of stack.slice(0, LEAF_FRAMES)) {
+    if (!PLUMBING.test(frame.function)) break
+    for (const [prefix, kind] of KINDS) {
+      if (!frame.function.startsWith(prefix)) continue
+      if (found === null || (found === 'mutex' && MADE_OF_MUTEX.has(kind))) found = kind
+    }
+  }
+  return found
+}
+
+/** Whether a kind of lock has a holder. */
+export function isHeld(kind: LockKind | null): boolean {
+  return kind !== null && HELD.has(kind)
+}
+
+/** Places of a program that take or let go of locks, in classes: those of one class are about one lock. */
+export class LockPlaces {
+  private readonly placeOfKey = new Map<string, number>()
+  /** Function of each place, and the place it was found to be one with. */
+  private readonly functions: string[] = []
+  private readonly sameAs: number[] = []
+  private readonly releases = new Map<number, number>()
+  /** By stack row: its kind of lock and place; undefined when not asked for yet. */
+  private readonly known: ({ readonly kind: LockKind | null; readonly place: number } | undefined)[] = []
+
+  /** @param stacks `TaskTables.stacks` */
+  constructor(private readonly stacks: readonly (readonly StackFrame[])[]) {}
+
+  /** The kind of lock of a stack row. */
+  kind(stack: number): LockKind | null {
+    return stack < 0 ? null : this.of(stack).kind
+  }
+
+  /**
+   * A goroutine that waited at one stack was woken at another: both places are about one lock.
+   *
+   * @param earlier where the one that let go had waited for a lock before, -1 when it had not
+   */
+  released(waitStack: number, releaseStack: number, earlier: number): void {
+    if (waitStack < 0 || releaseStack < 0) return
+    const wait = this.of(waitStack)
+    const release = this.of(releaseStack)
+    if (!isHeld(wait.kind) || wait.kind !== release.kind) return
+    this.unite(wait.place, release.place)
+    // Readers and writers of a read-write mutex wake each other only: the place where it is taken and the one where it is let go of
+    // are of one lock when they are in one function.
+    if (wait.kind !== 'rwMutex' || earlier < 0) return
+    const taken = this.of(earlier)
+    if (taken.kind !== 'rwMutex' || taken.place < 0 || release.place < 0) return
+    if (this.functions[taken.place] === this.functions[release.place]) this.unite(taken.place, release.place)
+  }
+
+  /** Whether two waits are for one lock, as far as it is known. */
+  same(oneStack: number, otherStack: number): boolean {
+    if (oneStack < 0 || otherStack < 0) return false
+    const one = this.of(oneStack)
+    const other = this.of(otherStack)
+    if (!isHeld(one.kind) || one.kind !== other.kind) return false
+    return oneStack === otherStack || (one.place >= 0 && this.root(one.place) === this.root(other.place))
+  }
+
+  /** A goroutine whose wait nothing is known of was woken at a stack: the only thing that tells which lock it was for. */
+  noteRelease(wait: number, releaseStack: number): void {
+    if (this.releases.size < MOST_RELEASES && isHeld(this.kind(releaseStack))) this.releases.set(wait, releaseStack)
+  }
+
+  /** Stack row at which a goroutine was woken from a wait that nothing else is known of; -1 when none. */
+  releaseOf(wait: number): number {
+    return this.releases.get(wait) ?? NONE
+  }
+
+  private of(stack: number): { readonly kind: LockKind | null; readonly place: number } {
+    return (this.known[stack] ??= this.find(this.stacks[stack]))
+  }
+
+  private find(stack: readonly StackFrame[]): { readonly kind: LockKind | null; readonly place: number } {
+    const kind = lockKindOf(stack)
+    const frame = isHeld(kind) ? stack.find((one) => !PLUMBING.test(one.function)) : undefined
+    if (frame === undefined) return { kind, place: NONE }
+    const key = `${frame.function}:${frame.line}`
+    let place = this.placeOfKey.get(key)
+    if (place === undefined) {
+      place = this.functions.length
+      this.functions.push(frame.function)
+      this.sameAs.push(place)
+      this.placeOfKey.set(key, place)
+    }
+    return { kind, place }
+  }
+
+  private unite(one: number, other: number): void {
+    if (one >= 0 && other >= 0) this.sameAs[this.root(one)] = this.root(other)
+  }
+
+  private root(place: number): number {
+    let at = place
+    while (this.sameAs[at] !== at) {
+      this.sameAs[at] = this.sameAs[this.sameAs[at]]
+      at = this.sameAs[at]
+    }
+    return at
+  }
+}
+
+/** One stretch in which a goroutine held a lock. */
+export interface Hold {
+  /** Stay of the goroutine at the end of the stretch; -1 when it is not known who held the lock. */
+  readonly stay: number
+  /** Serial of the task that it worked for when it let go, else of the one that it worked for longest in the stretch; 0 none. */
+  readonly task: number
+  readonly fromNs: number
+  readonly toNs: number
+}
+
+/** Holders of one lock looked back over. */
+const MOST_HOLDERS = 256
+/** Stays of one holder looked back over for its own wait for the lock. */
+const MOST_HOLDER_STAYS = 1_024
+/** Waits in a row of a goroutine that was woken, found the lock taken and queued again. */
+const MOST_QUEUED_AGAIN = 8
+/** Stays between two such waits: it became runnable, ran, and may have been preempted once or twice. */
+const MOST_STAYS_BETWEEN = 8
+/** The event of a wait comes a little after the place in the queue was taken. */
+const QUEUE_SLACK_NS = 10_000
+
+/**
+ * Who held a lock while a goroutine waited for it, latest first. The goroutine that ended the wait held it to its end: from when its own
+ * wait for the same lock ended, else from the beginning. Before that its own waker held it, and so on back. The stretches tile the wait;
+ * the last is nobody's where it is not known who woke one of them, or what that one waited for since before the capture.
+ *
+ * Who took the lock without having to wait is not seen until it wakes somebody: its time counts to the one after it.
+ *
+ * @param wait the stay that waits
+ * @param budget stays that may be looked through, counted down
+ */
+export function holdersOf(
+  stays: StayLog,
+  places: LockPlaces,
+  wait: number,
+  fromNs: number,
+  toNs: number,
+  budget: { stays: number },
+): Hold[] {
+  const holds: Hold[] = []
+  const first = wait & stays.mask
+  const sameLock = (stay: number): boolean => {
+    const at = stay & stays.mask
+    if (stays.state[at] !== GoState.waiting) return false
+    const stack = stays.stack[at] < 0 ? places.releaseOf(stay) : stays.stack[at]
+    return places.same(stack, stays.stack[first])
+  }
+  /** The wait of a goroutine for the lock, as it queued first: it may have been woken for nothing in between. */
+  const queuedNs = (stay: number): number => {
+    let startNs = stays.startNs[stay & stays.mask]
+    for (let again = queuedBefore(stays, stay, sameLock), n = 0; again !== NONE && n < MOST_QUEUED_AGAIN; n++) {
+      startNs = stays.startNs[again & stays.mask]
+      again = queuedBefore(stays, again, sameLock)
+    }
+    return startNs
+  }
+  let unknown = false
+  /** The latest wait of a holder for the lock; or one of which nothing is known, which may have been for it. */
+  const ownWait = (holder: number): number => {
+    let stay = holder
+    for (let n = 0; n < MOST_HOLDER_STAYS && budget.stays > 0 && stays.has(stay); n++, budget.stays--) {
+      const at = stay & stays.mask
+      if (stays.endNs[at] <= fromNs) return NONE
+      if (sameLock(stay)) return queuedNs(stay) <= stays.startNs[first] + QUEUE_SLACK_NS ? stay : NONE
+      unknown = stays.state[at] === GoState.unknown || (stays.state[at] === GoState.waiting && stays.reason[at] === 0)
+      if (unknown) return stay
+      stay = stays.previous[at]
+    }
+    unknown = !stays.has(stay)
+    return NONE
+  }
+  let waiting = wait
+  let hiNs = toNs
+  for (let hops = 0; hops < MOST_HOLDERS && hiNs > fromNs; hops++) {
+    const at = waiting & stays.mask
+    const holder = stays.waker[at]
+    if (!stays.has(holder)) break
+    const own = ownWait(holder)
+    const before = waiting === wait ? NONE : queuedBefore(stays, waiting, sameLock)
+    const ownNs = own === NONE ? fromNs : stays.endNs[own & stays.mask]
+    const beforeNs = before === NONE ? fromNs : stays.endNs[before & stays.mask]
+    const loNs = Math.max(fromNs, Math.min(hiNs, Math.max(ownNs, beforeNs)))
+    if (loNs < hiNs) {
+      const task = stays.wakerTask[at] || taskDuring(stays, holder, loNs, hiNs)
+      holds.push({ stay: holder, task, fromNs: loNs, toNs: hiNs })
+    }
+    hiNs = loNs
+    waiting = ownNs >= beforeNs ? own : before
+    if (waiting === NONE || (waiting === own && unknown)) break
+  }
+  if (hiNs > fromNs) holds.push({ stay: NONE, task: 0, fromNs, toNs: hiNs })
+  return holds
+}
+
+/** Serial of the task that a goroutine worked for most of a stretch that ended in a stay: its span may be over before it lets go of a lock. */
+function taskDuring(stays: StayLog, last: number, fromNs: number, toNs: number): number {
+  const sums = new Map<number, number>()
+  let stay = last
+  for (let n = 0; n < MOST_HOLDER_STAYS && stays.has(stay); n++) {
+    const at = stay & stays.mask
+    if (stays.endNs[at] <= fromNs) break
+    const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
+    sums.set(stays.task[at], (sums.get(stays.task[at]) ?? 0) + ns)
+    stay = stays.previous[at]
+  }
+  for (const [task, ns] of sums) if (ns * 2 > toNs - fromNs) return task
+  return 0
+}
+
+/** The wait for the same lock from which a goroutine had been woken for nothing before it queued again; none when it had not. */
+function queuedBefore(stays: StayLog, wait: number, sameLock: (stay: number) => boolean): number {
+  let stay = stays.previous[wait & stays.mask]
+  for (let n = 0; n < MOST_STAYS_BETWEEN && stays.has(stay); n++) {
+    const at = stay & stays.mask
+    if (stays.state[at] === GoState.waiting) return sameLock(stay) ? stay : NONE
+    if (stays.state[at] !== GoState.running && stays.state[at] !== GoState.runnable) return NONE
+    stay = stays.previous[at]
+  }
+  return NONE
+}

@@ -1,0 +1,359 @@
+// locks.test.ts: which lock a goroutine waited for, and who held it meanwhile.
+
+import { describe, expect, test } from 'vitest'
+import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import type { LongWait, TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { isHeld, lockKindOf } from '../../src/breakdown/locks.ts'
+import { CaptureStory } from '../support/capture-story.ts'
+
+const US = 1_000
+const lock = (place: string): string[] => ['sync.(*Mutex).Lock', place]
+const unlock = (place: string): string[] => ['sync.(*Mutex).Unlock', place]
+const GET = 'main.(*cache).get'
+
+/** Goroutines on one processor, each with a task of its own number. Times in microseconds. */
+class Story {
+  private readonly story = new CaptureStory()
+  private running: number
+
+  /** @param goroutines the first runs, the others are ready to */
+  constructor(...goroutines: number[]) {
+    this.running = goroutines[0]
+    for (const one of goroutines) this.story.found(one, one === this.running ? 'running' : 'runnable')
+  }
+
+  at(us: number): this {
+    this.story.at(us * US)
+    return this
+  }
+
+  /** The running goroutine's task begins, or ends. */
+  begin(): this {
+    this.story.taskBegin(this.running, `task.${this.running}`)
+    return this
+  }
+
+  end(): this {
+    this.story.taskEnd(this.running)
+    return this
+  }
+
+  run(next: number): this {
+    this.story.start(next)
+    this.running = next
+    return this
+  }
+
+  wait(reason: string, ...stack: string[]): this {
+    this.story.block(reason, ...stack)
+    return this
+  }
+
+  wake(goroutine: number, ...stack: string[]): this {
+    this.story.unblock(goroutine, ...stack)
+    return this
+  }
+
+  /** What is told of the last long wait of a task that somebody ended. */
+  explained(id: number): LongWait {
+    const tasks: TaskRecord[] = []
+    const analysis = new CaptureAnalysis({ timelines: true, stacks: true }, { task: (task) => tasks.push(task) })
+    analysis.push(this.story.bytes())
+    expect(analysis.end().problems).toEqual([])
+    const wait = tasks.find((task) => task.id === id)?.longWaits.findLast(({ waker }) => waker !== null)
+    if (wait === undefined) throw new Error(`nobody explains a wait of task ${id}`)
+    return wait
+  }
+
+  /** Tasks that held the lock during that wait, and for how many microseconds. */
+  holders(id: number): (readonly [task: number, us: number])[] {
+    return this.explained(id).holders.map(({ taskId, ns }) => [taskId, ns / US])
+  }
+}
+
+describe('where several queue for one mutex', () => {
+  /** 1 holds it until 1,000 us, and then 2, 3 and 4 one after the other, who queue from 210, 310 and 410 us on. */
+  const queue = (): Story => {
+    const story = new Story(1, 2, 3, 4)
+    story.at(100).begin().at(110).wait('sleep').run(2)
+    story
+      .at(200)
+      .begin()
+      .at(210)
+      .wait('sync', ...lock(GET))
+      .run(3)
+    story
+      .at(300)
+      .begin()
+      .at(310)
+      .wait('sync', ...lock(GET))
+      .run(4)
+    story
+      .at(400)
+      .begin()
+      .at(410)
+      .wait('sync', ...lock(GET))
+    story.at(990).wake(1).run(1)
+    story
+      .at(1000)
+      .wake(2, ...unlock(GET))
+      .at(1010)
+      .end()
+      .wait('sleep')
+      .run(2)
+    story
+      .at(1200)
+      .wake(3, ...unlock(GET))
+      .at(1210)
+      .end()
+      .wait('sleep')
+      .run(3)
+    story
+      .at(1500)
+      .wake(4, ...unlock(GET))
+      .at(1510)
+      .end()
+      .wait('sleep')
+      .run(4)
+    return story.at(1600).end()
+  }
+
+  test('each of them held it from when its own wait ended', () => {
+    expect(queue().holders(2)).toEqual([[1, 1000 - 210]])
+    expect(queue().holders(3)).toEqual([
+      [1, 1000 - 310],
+      [2, 200],
+    ])
+    expect(queue().holders(4)).toEqual([
+      [1, 1000 - 410],
+      [3, 300],
+      [2, 200],
+    ])
+  })
+
+  test('what is told is what the one that held it longest did while it did', () => {
+    const { waker } = queue().explained(4)
+    expect(waker).toMatchObject({ totalNs: 590 * US, execNs: 10 * US, blockNs: { sleep: 580 * US }, unknownNs: 0 })
+  })
+})
+
+/** 2 holds a lock that 3 waits for, and waits for a lock at a place itself, which 1 holds. */
+function holderThatWaits(place: string, waitsFromUs: number): Story {
+  const story = new Story(1, 2, 3)
+  story.at(100).begin().at(110).wait('sleep').run(2).at(120).begin()
+  const waits = (): Story => story.at(waitsFromUs).wait('sync', ...lock(place))
+  if (waitsFromUs > 310) story.at(130).wait('sleep').run(3)
+  else waits().run(3)
+  story
+    .at(300)
+    .begin()
+    .at(310)
+    .wait('sync', ...lock(GET))
+  if (waitsFromUs > 310) {
+    story.at(320).wake(2).run(2)
+    waits()
+  }
+  story
+    .at(990)
+    .wake(1)
+    .run(1)
+    .at(1000)
+    .wake(2, ...unlock('main.(*index).add'))
+    .at(1010)
+    .end()
+    .wait('sleep')
+    .run(2)
+  story
+    .at(1200)
+    .wake(3, ...unlock(GET))
+    .at(1210)
+    .end()
+    .wait('sleep')
+    .run(3)
+  return story.at(1300).end()
+}
+
+describe('who waits for a lock itself while it holds this one held it all along', () => {
+  test('when that lock is taken at another place', () => {
+    expect(holderThatWaits('main.(*index).find', 200).holders(3)).toEqual([[2, 1200 - 310]])
+  })
+
+  test('when it queued later, though at the same place', () => {
+    expect(holderThatWaits(GET, 400).holders(3)).toEqual([[2, 1200 - 310]])
+  })
+})
+
+test('two places are of one lock when one that waited at the first was woken at the second', () => {
+  const story = new Story(1, 2, 3)
+  story.at(100).begin().at(110).wait('sleep').run(2)
+  story
+    .at(200)
+    .begin()
+    .at(210)
+    .wait('sync', ...lock('main.(*index).find'))
+    .run(3)
+  story
+    .at(300)
+    .begin()
+    .at(310)
+    .wait('sync', ...lock(GET))
+  story
+    .at(990)
+    .wake(1)
+    .run(1)
+    .at(1000)
+    .wake(2, ...unlock(GET))
+    .at(1010)
+    .end()
+    .wait('sleep')
+    .run(2)
+  story
+    .at(1200)
+    .wake(3, ...unlock('main.(*index).add'))
+    .at(1210)
+    .end()
+    .wait('sleep')
+    .run(3)
+    .at(1300)
+    .end()
+  expect(story.holders(3)).toEqual([
+    [1, 1000 - 310],
+    [2, 200],
+  ])
+})
+
+test('one that was woken, found the lock taken and queued again, waited for it all along', () => {
+  const story = new Story(1, 2, 3, 4)
+  story.at(100).begin().at(110).wait('sleep').run(2)
+  story
+    .at(200)
+    .begin()
+    .at(210)
+    .wait('sync', ...lock(GET))
+    .run(3)
+  story
+    .at(300)
+    .begin()
+    .at(310)
+    .wait('sync', ...lock(GET))
+    .run(4)
+    .at(320)
+    .begin()
+    .at(330)
+    .wait('sleep')
+  // 1 lets go, but 4 is quicker than 2.
+  story
+    .at(990)
+    .wake(1)
+    .run(1)
+    .at(1000)
+    .wake(2, ...unlock(GET))
+    .at(1010)
+    .end()
+    .wait('sleep')
+  story
+    .at(1015)
+    .wake(4)
+    .run(4)
+    .at(1020)
+    .wait('sleep')
+    .run(2)
+    .at(1030)
+    .wait('sync', ...lock(GET))
+  story
+    .at(1390)
+    .wake(4)
+    .run(4)
+    .at(1400)
+    .wake(2, ...unlock(GET))
+    .at(1410)
+    .end()
+    .wait('sleep')
+    .run(2)
+  story
+    .at(1500)
+    .wake(3, ...unlock(GET))
+    .at(1510)
+    .end()
+    .wait('sleep')
+    .run(3)
+    .at(1600)
+    .end()
+  expect(story.holders(3)).toEqual([
+    [1, 1000 - 310],
+    [4, 1400 - 1000],
+    [2, 100],
+  ])
+})
+
+test('readers that wait behind a writer blame the reader that the writer waits for', () => {
+  const story = new Story(1, 2, 3)
+  story.at(100).begin().at(110).wait('sleep').run(2)
+  story.at(200).begin().at(210).wait('sync', 'sync.(*RWMutex).Lock', 'main.(*cache).put').run(3)
+  story.at(300).begin().at(310).wait('sync', 'sync.(*RWMutex).RLock', GET)
+  story.at(990).wake(1).run(1).at(1000).wake(2, 'sync.(*RWMutex).RUnlock', 'main.report').at(1010).end().wait('sleep')
+  // The writer lets go on another line of the function that it took the lock in: frames of the story have their number as line.
+  story.run(2).at(1100).wake(3, 'sync.(*RWMutex).unlock', 'sync.(*RWMutex).Unlock', 'main.(*cache).put')
+  story.at(1110).end().wait('sleep').run(3).at(1200).end()
+  expect(story.holders(3)).toEqual([
+    [1, 1000 - 310],
+    [2, 100],
+  ])
+})
+
+test('one whose task ended before it let go of the lock held it for that task', () => {
+  const story = new Story(1, 2)
+  story
+    .at(100)
+    .begin()
+    .at(110)
+    .wait('sleep')
+    .run(2)
+    .at(200)
+    .begin()
+    .at(210)
+    .wait('sync', ...lock(GET))
+  story
+    .at(900)
+    .wake(1)
+    .run(1)
+    .at(990)
+    .end()
+    .at(1000)
+    .wake(2, ...unlock(GET))
+    .at(1010)
+    .wait('sleep')
+    .run(2)
+    .at(1100)
+    .end()
+  expect(story.holders(2)).toEqual([[1, 790]])
+})
+
+describe('the kind of lock', () => {
+  const kindOf = (...functions: string[]): ReturnType<typeof lockKindOf> =>
+    lockKindOf(functions.map((name) => ({ function: name, file: 'a.go', line: 1 })))
+
+  test.each([
+    ['mutex', ['sync.(*Mutex).Lock', 'main.work']],
+    ['mutex', ['internal/sync.(*Mutex).lockSlow', 'internal/sync.(*Mutex).Lock', 'sync.(*Mutex).Lock', 'main.work']],
+    ['rwMutex', ['sync.(*RWMutex).RLock', 'main.work']],
+    // A writer first takes the mutex that keeps writers apart.
+    ['rwMutex', ['sync.(*Mutex).Lock', 'sync.(*RWMutex).Lock', 'main.work']],
+    ['once', ['sync.(*Mutex).Lock', 'sync.(*Once).doSlow', 'sync.(*Once).Do', 'main.work']],
+    ['waitGroup', ['sync.(*WaitGroup).Wait', 'main.work']],
+    ['cond', ['sync.(*Cond).Wait', 'main.work']],
+    // Woken, it takes the mutex of the condition again.
+    ['mutex', ['sync.(*Mutex).Lock', 'sync.(*Cond).Wait', 'main.work']],
+    ['file', ['internal/poll.(*fdMutex).rwlock', 'internal/poll.(*FD).writeLock', 'os.(*File).Write', 'main.work']],
+    [null, ['runtime.gcMarkDone', 'runtime.gcAssistAlloc', 'main.work']],
+    [null, ['main.work', 'sync.(*Mutex).Lock']],
+    [null, []],
+  ] as const)('%s: %j', (kind, functions) => {
+    expect(kindOf(...functions)).toBe(kind)
+  })
+
+  test('has a holder, or is ended by whoever is done last', () => {
+    expect((['mutex', 'rwMutex', 'once', 'file'] as const).every(isHeld)).toBe(true)
+    expect((['waitGroup', 'cond', null] as const).some(isHeld)).toBe(false)
+  })
+})
