@@ -69,6 +69,11 @@ export interface SummarySink {
 
 /** A task is handed over when this much time has been decoded after its end, so that spans a little longer than it are covered. */
 const SETTLE_NS = 20_000_000
+/**
+ * Events after which is looked for tasks to hand over and for a past to let go of: as many as a block holds, but counted over the whole capture,
+ * so that what is told does not depend on where blocks end.
+ */
+const EVENTS_BETWEEN_LOOKS = 4_096
 /** Least time between two marks of how far the past reaches. */
 const MARK_NS = 1_000_000
 /** Stays kept for paths at most (about 50 bytes each); the past of tasks open for longer than they reach is unknown. */
@@ -141,6 +146,7 @@ export class CaptureAnalysis {
   /** Where the stay log stood at some times, for letting go of what is older. */
   private marks: { readonly timeNs: number; readonly top: number }[] = []
   private markedTop = 0
+  private eventsSinceLook = 0
   /** Stays in the log at which the past is let go of next. */
   private staysBeforeForgetting = MANY_STAYS
   /** Tasks that ended and wait for their surroundings, in the order of their ends. */
@@ -290,8 +296,19 @@ export class CaptureAnalysis {
       this.rowOfStack.clear()
       this.nameOfString.clear()
     }
-    this.consume(block)
-    if (block.length > 0) this.nowNs = Math.max(this.nowNs, block.timeNs[block.length - 1])
+    for (let from = 0; from < block.length;) {
+      const to = Math.min(block.length, from + EVENTS_BETWEEN_LOOKS - this.eventsSinceLook)
+      this.consume(block, from, to)
+      this.eventsSinceLook += to - from
+      if (this.eventsSinceLook === EVENTS_BETWEEN_LOOKS) this.lookRound(block.timeNs[to - 1])
+      from = to
+    }
+  }
+
+  /** Hands over what can be, and lets go of what nobody asks for again. */
+  private lookRound(timeNs: number): void {
+    this.eventsSinceLook = 0
+    this.nowNs = Math.max(this.nowNs, timeNs)
     const { stays } = this.states
     // Handed over as early as may be: what dies young costs the garbage collector nothing.
     this.settle(this.nowNs - SETTLE_NS)
@@ -304,16 +321,16 @@ export class CaptureAnalysis {
   }
 
   /**
-   * Goes through a block of events.
+   * Goes through a part of a block of events.
    *
    * Five events of six only bring a goroutine into another state, so the loop has one place where that happens, with what is special to a
    * kind before and after it: as a call from each kind it was inlined here seven times or, worse, not at all, and then each time that it was
    * handed became an object. About 40 ns an event, half of it the row in the log of stays.
    */
-  private consume(block: EventBlock): void {
+  private consume(block: EventBlock, from: number, to: number): void {
     const { kind, timeNs, goroutine, processor, a, stack } = block
     const { states } = this
-    for (let i = 0; i < block.length; i++) {
+    for (let i = from; i < to; i++) {
       const event = kind[i]
       let row = goroutine[i]
       let state: GoState

@@ -152,7 +152,7 @@ export class Ordering {
     this.lastNumber = generation.number
 
     const heads = new Heads(generation, this.goTimes, this.model, (units) => this.preciseNs(generation, units))
-    for (let cursor = 0; cursor < heads.count; cursor++) this.take(heads, cursor, -1, false)
+    for (let cursor = 0; cursor < heads.count; cursor++) this.take(heads, cursor, -1, false, Infinity)
     this.merge(generation, heads)
     this.handOn(this.block.length)
     if (!generation.complete) {
@@ -184,7 +184,7 @@ export class Ordering {
       const top = heap.top
       if (next < samples.length && (top < 0 || untilNs < heap.time[top])) this.tellSample(samples[next++])
       else if (top < 0) return
-      else if (!this.take(heads, top, 0, false, untilNs)) this.unstick(generation, heads)
+      else if (!this.take(heads, top, 0, false, untilNs)) this.unstick(generation, heads, untilNs)
       if (this.block.length > BLOCK_ROWS - ROOM_FOR_ONE) this.handOn(this.block.length)
     }
   }
@@ -214,14 +214,14 @@ export class Ordering {
    * The earliest head has to wait for another thread: tries the others in order of time. When none can go on, an event was lost, and
    * the earliest is taken all the same.
    */
-  private unstick(generation: Generation, heads: Heads): void {
+  private unstick(generation: Generation, heads: Heads, untilNs: number): void {
     const { heap } = heads
     // In a capture that is as broken as this, looking at thousands of threads for each event would take for ever and help nobody.
     if (this.tries < TRIES_PER_EVENT * (this.events + LEAST_EVENTS)) {
       this.tries += heap.length
       heap.sort()
       for (let index = 1; index < heap.length; index++) {
-        if (this.take(heads, heap.cursorAt(index), index, false)) return
+        if (this.take(heads, heap.cursorAt(index), index, false, untilNs)) return
       }
     }
     const cursor = heap.cursorAt(0)
@@ -231,7 +231,7 @@ export class Ordering {
       const time = (heap.time[cursor] / 1e6).toFixed(3)
       return `no thread of generation ${generation.number} can go on at ${time} ms: ${eventName(heads.kind[cursor])} waits for an event that never comes (lost batches, or the capture was cut). It is taken as it stands; times around it are right, what the goroutine did before may be missing.`
     })
-    this.take(heads, cursor, 0, true)
+    this.take(heads, cursor, 0, true, untilNs)
   }
 
   /**
@@ -247,7 +247,7 @@ export class Ordering {
    * @param untilNs stop before this time
    * @returns false when the head has to wait for another thread
    */
-  private take(heads: Heads, first: number, index: number, forcing: boolean, untilNs = Infinity): boolean {
+  private take(heads: Heads, first: number, index: number, forcing: boolean, untilNs: number): boolean {
     const { goTimes, model, block } = this
     const { bytes, nsPerUnit, wholeUnits, truncating } = heads
     const { goroutines, mG, mP } = model
