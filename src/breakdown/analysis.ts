@@ -4,7 +4,7 @@ import type { CaptureInfo } from '../capture/capture.ts'
 import { CaptureDecoder } from '../capture/decode.ts'
 import type { EventBlock } from '../capture/event-block.ts'
 import type { LostTime } from '../capture/lost-time.ts'
-import { Ev, GoStatus, ProcStatus } from '../capture/event-types.ts'
+import { Ev as kinds, GoStatus, ProcStatus } from '../capture/event-types.ts'
 import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
 import {
@@ -12,7 +12,7 @@ import {
   type CpuSample,
   emptyBreakdown,
   type GcPhases,
-  GoState,
+  GoState as goStates,
   type LogRecord,
   type RegionRecord,
   type TaskRecord,
@@ -31,11 +31,18 @@ import {
   walkPath,
   walkPieces,
 } from './path.ts'
-import { NONE } from './stay-log.ts'
-import { NO_REGION, RegionTable } from './regions.ts'
+import { NONE as none } from './stay-log.ts'
+import { NO_REGION as noRegion, RegionTable } from './regions.ts'
 import { groupPieces, TaskSummary } from './summary.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
 import { addPart, breakDownWindow } from './window.ts'
+
+// Constants of its own a module has folded into what is compiled; imported ones it loads each time (8 % of an analysis).
+const Ev = kinds
+const GoState = goStates
+type GoState = goStates
+const NONE = none
+const NO_REGION = noRegion
 
 /** What to compute. */
 export interface AnalysisOptions {
@@ -64,6 +71,8 @@ export interface TaskSink {
 export interface SummarySink {
   /** As `TaskSink.task`. The summary is filled again for the next task. */
   summary(task: TaskSummary): void
+  /** The kind under which tasks of a name are added up. Names come as UTF-8: with ids in them, each is a text of its own that nobody would read. */
+  kindOf(name: Uint8Array): string
   decodedUntil?(traceNs: number): void
 }
 
@@ -94,6 +103,8 @@ const MAX_OPEN_REGIONS = 1_000
 /** Stays that are looked back over when a worker takes a task up, and when it comes back to one. */
 const MOST_STAYS_TAKEN_UP = 16
 const MOST_STAYS_RETURNED = 256
+
+const NO_BYTES = new Uint8Array(0)
 
 /** Lost stretches that are told one by one. */
 const STRETCHES_TOLD = 8
@@ -529,6 +540,8 @@ export class CaptureAnalysis {
   }
 
   private generationEnd(timeNs: number): void {
+    // The generation's bytes are about to go: names that are still theirs become texts.
+    if (this.summarySink !== null) for (const task of this.tasks.all()) task.tellName()
     this.nowNs = Math.max(this.nowNs, timeNs)
     this.settle(timeNs - SETTLE_NS)
     this.forget()
@@ -793,7 +806,7 @@ export class CaptureAnalysis {
   private beginTask(row: number, t: number, id: number, parentId: number, name: number): void {
     const { states } = this
     const task = this.tasks.begin(id, t)
-    task.name = this.text(name, 'task name')
+    this.nameTask(task, name)
     task.startNs = t
     task.startGoroutine = states.id[row]
     task.startStay = states.stay[row]
@@ -804,6 +817,17 @@ export class CaptureAnalysis {
     if (task.members.length === 0) task.outer = this.currentTask(row)
     this.taskOfRow[row] = task
     this.join(task, row, t)
+  }
+
+  private nameTask(task: TaskState, name: number): void {
+    if (this.summarySink === null) {
+      task.name = this.text(name, 'task name')
+      return
+    }
+    const bytes = this.strings?.raw(name) ?? NO_BYTES
+    if (bytes === NO_BYTES && name !== 0) this.tellUnknown(name, 'task name')
+    task.kind = this.summarySink.kindOf(bytes)
+    task.nameUntold = bytes
   }
 
   private endTask(row: number, t: number, id: number): void {
@@ -1078,7 +1102,7 @@ export class CaptureAnalysis {
   private summarize(task: TaskState): void {
     const { states, summary, scratchPath, regions } = this
     const { startNs, endNs } = task
-    summary.begin(task.id, task.name, startNs, endNs)
+    summary.begin(task.id, task.kind, startNs, endNs)
     if (startNs !== null && endNs !== null) {
       this.walked = task
       walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratchPath)

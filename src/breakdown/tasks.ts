@@ -1,5 +1,6 @@
 // tasks.ts: user tasks, their regions and logs, as the annotations come by.
 
+import { textOf } from '../base/bytes.ts'
 import type { ProblemList } from '../capture/problems.ts'
 import { IdTable } from '../base/id-table.ts'
 import type { CpuSample, LogRecord } from './breakdown.ts'
@@ -27,7 +28,11 @@ export interface TaskMember {
 /** A task of which something was seen: begun, ended, logged to, with regions, or named as a parent. */
 export class TaskState {
   parentId: number | null = null
-  name = ''
+  /** What it is added up under; empty where records are made. */
+  kind = ''
+  /** Its name as UTF-8 while that did not become a text: of most tasks that are added up, none is ever asked for. */
+  nameUntold: Uint8Array | null = null
+  private text = ''
   startNs: number | null = null
   endNs: number | null = null
   startGoroutine: number | null = null
@@ -52,6 +57,22 @@ export class TaskState {
     /** Number of the task in this capture, from 1; ids may be used again, serials are not. */
     readonly serial: number,
   ) {}
+
+  get name(): string {
+    this.tellName()
+    return this.text
+  }
+
+  set name(text: string) {
+    this.text = text
+  }
+
+  /** Makes a text of the name, whose bytes hold only as long as their generation. */
+  tellName(): void {
+    if (this.nameUntold === null) return
+    this.text = textOf(this.nameUntold)
+    this.nameUntold = null
+  }
 
   get ended(): boolean {
     return this.endNs !== null

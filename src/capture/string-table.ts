@@ -54,6 +54,12 @@ export class StringTable {
     return id === 0 || this.rowOf(id) >= 0
   }
 
+  /** The raw bytes, which hold as long as the table does; null when the id is not in the table. */
+  raw(id: number): Uint8Array | null {
+    const row = id === 0 ? -1 : this.rowOf(id)
+    return row < 0 ? null : this.bytes.subarray(this.froms[row], this.tos[row])
+  }
+
   /** The raw bytes when they are not valid UTF-8, else null. */
   binary(id: number): Uint8Array | null {
     const row = id === 0 ? -1 : this.rowOf(id)

@@ -42,6 +42,11 @@ export class AnalysisText {
   private whole = 0
   private regionCount = 0
 
+  /** The type of a task by its name in UTF-8, under which it is added up. */
+  typeOf(name: Uint8Array): string {
+    return this.taskTypes.of(name)
+  }
+
   add(task: TaskSummary): void {
     if (task.id !== 0) this.tasks++
     for (let region = 0; region < task.regionCount; region++) {
@@ -52,7 +57,7 @@ export class AnalysisText {
     if (task.startNs === null || task.endNs === null) return
     this.whole++
     const durationNs = task.endNs - task.startNs
-    const name = this.taskTypes.of(task.name)
+    const { kind: name } = task
     addTo(kindOf(this.types, name), durationNs, task.parts, 0)
     if (this.slowest.length < SLOWEST_SHOWN || durationNs > (this.slowest.at(-1)?.durationNs ?? 0)) {
       this.slowest.push({ id: task.id, name, startNs: task.startNs, durationNs, parts: groupedParts(task.parts) })

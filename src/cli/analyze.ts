@@ -47,7 +47,8 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
     }
     tasks++
   }
-  const sink: AnalysisSink = text === null ? { task: write } : { summary: (task) => text.add(task) }
+  const sink: AnalysisSink =
+    text === null ? { task: write } : { summary: (task) => text.add(task), kindOf: (name) => text.typeOf(name) }
   const { goTimes, ticksPerSecond } = options
   const analysis = new CaptureAnalysis({ goTimes, ticksPerSecond }, sink)
   const failure = await feedCapture(analysis, path, terminal)

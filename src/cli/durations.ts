@@ -5,6 +5,8 @@ const MOST_EXACT = 4096
 /** Ranges of one doubling: the error of a percentile is below 1/4096 of it, less than the three digits that are shown. */
 const RANGES_BITS = 11
 const RANGES = 1 << RANGES_BITS
+/** Shorter durations are halved by a shift. */
+const MOST_BY_BITS = 2 ** 31
 
 /** Memory is bounded however many durations are added: at most 8 kB for each doubling between the shortest and the longest. */
 export class Durations {
@@ -54,10 +56,13 @@ export class Durations {
   private tally(ns: number): void {
     let doubling = 0
     let range = ns
-    while (range >= RANGES * 2) {
+    while (range >= MOST_BY_BITS) {
       range /= 2
       doubling++
     }
+    const halvings = Math.max(0, 31 - RANGES_BITS - Math.clz32(range))
+    range = Math.trunc(range) >>> halvings
+    doubling += halvings
     // Of every doubling but the first the lower half of the ranges is the one before.
     if (range >= RANGES) doubling++
     const counts = (this.counts[doubling] ??= new Uint32Array(RANGES))
