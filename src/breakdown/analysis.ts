@@ -184,6 +184,8 @@ export class CaptureAnalysis {
   private readonly systemOfStack = new Map<number, SystemKind>()
   private readonly rowOfStack = new Map<number, number>()
   private readonly nameOfString = new Map<number, string>()
+  /** As with reasons: names that recur are met early in a generation, and so have low numbers. */
+  private readonly nameOfLowString = new Array<string | null>(512).fill(null)
   private readonly taskOfRowBound: (row: number) => number
   /** Task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
   private walked: TaskState | null = null
@@ -306,6 +308,7 @@ export class CaptureAnalysis {
       this.systemOfStack.clear()
       this.rowOfStack.clear()
       this.nameOfString.clear()
+      this.nameOfLowString.fill(null)
     }
     for (let from = 0; from < block.length;) {
       const to = Math.min(block.length, from + EVENTS_BETWEEN_LOOKS - this.eventsSinceLook)
@@ -777,10 +780,13 @@ export class CaptureAnalysis {
 
   /** A string that recurs: region names, categories. */
   private sharedText(id: number, what: string): string {
+    const low = id < this.nameOfLowString.length ? this.nameOfLowString[id] : null
+    if (low !== null) return low
     let text = this.nameOfString.get(id)
     if (text === undefined) {
       text = this.text(id, what)
       this.nameOfString.set(id, text)
+      if (id < this.nameOfLowString.length) this.nameOfLowString[id] = text
     }
     return text
   }

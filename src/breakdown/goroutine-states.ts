@@ -231,8 +231,10 @@ export class GoroutineStates {
     this.assistRange[row] = this.sweepRange[row] = this.stwRange[row] = NONE
     this.lastRange[row] = NONE
     this.syscallProcessor[row] = NONE
-    const { sums, stride } = this
-    for (let at = row * stride; at < (row + 1) * stride; at++) sums[at] = 0
+    // Slots that were not given out were never written to, in no row.
+    const { sums, slots } = this
+    const from = row * this.stride
+    for (let slot = 0; slot < slots; slot++) sums[from + slot] = 0
     this.stay[row] = this.stays.open(id, NONE, state, atNs, reason, task, NONE)
   }
 
@@ -473,8 +475,6 @@ export class GoroutineStates {
     const from = row * stride
     const at = region * regions.stride
     for (let slot = 0; slot < slots; slot++) to[at + slot] = sums[from + slot]
-    // A loop: for so few numbers it takes less time than the call of `fill`.
-    for (let slot = slots; slot < regions.stride; slot++) to[at + slot] = 0
     this.addPending(row, timeNs, to, at)
   }
 

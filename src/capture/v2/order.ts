@@ -407,35 +407,85 @@ export class Ordering {
         const count = counts[kind]
         let sound = count !== NOT_TIMED
         if (sound) {
-          // The time since the previous event and up to four arguments. Seven numbers of ten are one byte, most others two.
+          // The time since the previous event and up to four arguments: seven numbers of ten are one byte, nearly all others two or three.
+          // The same lines for each, since a loop over them, or a call, makes the order of a capture a tenth dearer.
           let value = bytes[at++]
           if (value >= 0x80) {
-            const second = bytes[at]
-            if (second < 0x80) {
-              value = (value & 0x7f) | (second << 7)
-              at++
-            } else {
-              value = readLong(bytes, at, value)
-              at = longEnd
-            }
-          }
-          time += truncating ? Math.trunc(value * nsPerUnit) : value * nsPerUnit
-          for (let i = 0; i < count; i++) {
-            value = bytes[at++]
-            if (value >= 0x80) {
-              const second = bytes[at]
-              if (second < 0x80) {
-                value = (value & 0x7f) | (second << 7)
-                at++
-              } else {
-                value = readLong(bytes, at, value)
+            const second = bytes[at++]
+            value = (value & 0x7f) | ((second & 0x7f) << 7)
+            if (second >= 0x80) {
+              const third = bytes[at++]
+              value |= (third & 0x7f) << 14
+              if (third >= 0x80) {
+                value = readLong(bytes, at - 2, bytes[at - 3])
                 at = longEnd
               }
             }
-            if (i === 0) a0 = value
-            else if (i === 1) a1 = value
-            else if (i === 2) a2 = value
-            else a3 = value
+          }
+          time += truncating ? Math.trunc(value * nsPerUnit) : value * nsPerUnit
+          if (count > 0) {
+            value = bytes[at++]
+            if (value >= 0x80) {
+              const second = bytes[at++]
+              value = (value & 0x7f) | ((second & 0x7f) << 7)
+              if (second >= 0x80) {
+                const third = bytes[at++]
+                value |= (third & 0x7f) << 14
+                if (third >= 0x80) {
+                  value = readLong(bytes, at - 2, bytes[at - 3])
+                  at = longEnd
+                }
+              }
+            }
+            a0 = value
+            if (count > 1) {
+              value = bytes[at++]
+              if (value >= 0x80) {
+                const second = bytes[at++]
+                value = (value & 0x7f) | ((second & 0x7f) << 7)
+                if (second >= 0x80) {
+                  const third = bytes[at++]
+                  value |= (third & 0x7f) << 14
+                  if (third >= 0x80) {
+                    value = readLong(bytes, at - 2, bytes[at - 3])
+                    at = longEnd
+                  }
+                }
+              }
+              a1 = value
+              if (count > 2) {
+                value = bytes[at++]
+                if (value >= 0x80) {
+                  const second = bytes[at++]
+                  value = (value & 0x7f) | ((second & 0x7f) << 7)
+                  if (second >= 0x80) {
+                    const third = bytes[at++]
+                    value |= (third & 0x7f) << 14
+                    if (third >= 0x80) {
+                      value = readLong(bytes, at - 2, bytes[at - 3])
+                      at = longEnd
+                    }
+                  }
+                }
+                a2 = value
+                if (count > 3) {
+                  value = bytes[at++]
+                  if (value >= 0x80) {
+                    const second = bytes[at++]
+                    value = (value & 0x7f) | ((second & 0x7f) << 7)
+                    if (second >= 0x80) {
+                      const third = bytes[at++]
+                      value |= (third & 0x7f) << 14
+                      if (third >= 0x80) {
+                        value = readLong(bytes, at - 2, bytes[at - 3])
+                        at = longEnd
+                      }
+                    }
+                  }
+                  a3 = value
+                }
+              }
+            }
           }
           sound = at <= end && time <= maxTimeNs
         }
