@@ -8,12 +8,12 @@ import { Failure, messageOf } from '../base/failure.ts'
 import { TraceBudget } from '../enrich/budget.ts'
 import { selectSpans } from '../span/otlp/rewrite.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
-import { spanIdHex, traceIdHex, withOwnBytes } from '../span/otlp/rows.ts'
+import { spanIdHex, traceIdHex } from '../span/otlp/rows.ts'
 import type { ProcessIdentity, SpanTable } from '../span/span.ts'
 import type { Announcement } from './announcements.ts'
 import type { CaptureView } from './capture-view.ts'
 import { type AcceptedCapture, type CapturePorts, Captures, type SettledCapture } from './captures.ts'
-import { type HeldRequest, HeldRequests, latestEnd } from './held-requests.ts'
+import { type HeldRequest, HeldRequests } from './held-requests.ts'
 import { type GivenTask, type KnownCapture, mayBeOf, type Way } from './known-capture.ts'
 import { LateSpans } from './late.ts'
 import type { BridgeOptions } from './options.ts'
@@ -57,7 +57,7 @@ const RETRY_MS = 1_000
 /** The flow of one data folder. */
 export class Bridge implements Recorder {
   private readonly captures: Captures
-  private readonly held = new HeldRequests()
+  private readonly held: HeldRequests
   private readonly recent: RecentSpans
   private readonly requests = new Requests()
   private readonly budget: TraceBudget
@@ -74,6 +74,7 @@ export class Bridge implements Recorder {
     private readonly ports: CapturePorts,
     private readonly options: BridgeOptions,
   ) {
+    this.held = new HeldRequests(options.holdMaxBytes)
     this.budget = new TraceBudget(options.traceLimits)
     this.recent = new RecentSpans(options.recentMaxBytes, options.late ? options.lateMaxAgeMs : 0)
     this.late = new LateSpans(ports, options, this.recent, this.budget, (joined, way) => this.own(joined, way))
@@ -131,7 +132,7 @@ export class Bridge implements Recorder {
         if (rows === undefined) rowsOf.set(process, (rows = new Uint8Array(table.length)))
         rows[row] = 1
       }
-      for (const rows of rowsOf.values()) parts.push(ownPart(table, rows))
+      for (const rows of rowsOf.values()) parts.push(part(table, rows))
       out = outRows.includes(1) ? part(table, outRows) : null
     }
     this.makeRoom(parts)
@@ -249,8 +250,7 @@ export class Bridge implements Recorder {
   // ------------------------------------------------------------------------------------------------ spans that wait
 
   private hold(table: SpanTable, sequence: number, deadlineMs: number, always: boolean): HeldRequest {
-    const request = { sequence, table, deadlineMs, endUnixNs: latestEnd(table), always, leaving: false }
-    this.held.add(request)
+    const request = this.held.add(table, sequence, deadlineMs, always)
     if (this.cancelDeadline === null) this.armDeadline()
     return request
   }
@@ -269,8 +269,7 @@ export class Bridge implements Recorder {
       if (outlook === undefined) outlooks.set(process.key, (outlook = this.outlookOf(process)))
       return outlook
     }
-    const mustWait = (request: HeldRequest): boolean =>
-      isAwaited(request, outlookOf(request.table.resources[0].process))
+    const mustWait = (request: HeldRequest): boolean => isAwaited(request, outlookOf(request.kept.process))
     this.letGo(
       requests.filter(({ deadlineMs }) => deadlineMs <= nowMs),
       'deadline',
@@ -307,7 +306,7 @@ export class Bridge implements Recorder {
     if (parts.length === 0) return
     const { holdMaxBytes } = this.options
     const coming = parts.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    if (this.held.bytes + coming > 2 * holdMaxBytes) {
+    if (this.held.bytes + this.held.unusedBytes + coming > 2 * holdMaxBytes) {
       throw new Failure(
         'OVERLOADED',
         `spans that wait for captures hold ${this.held.bytes.toLocaleString('en-US')} bytes and do not leave fast enough, at most ${(2 * holdMaxBytes).toLocaleString('en-US')} are kept: try again in a second, or raise hold.maxBytes.`,
@@ -315,26 +314,27 @@ export class Bridge implements Recorder {
       )
     }
     for (let oldest = this.held.oldest(); oldest !== null; oldest = this.held.oldest()) {
-      if (this.held.waitingBytes + coming <= holdMaxBytes) return
+      if (this.held.waitingBytes + this.held.unusedBytes + coming <= holdMaxBytes) return
       this.letGo([oldest], 'crowded')
     }
   }
 
   /** Requests that waited leave, with what is known now. */
   private letGo(requests: readonly HeldRequest[], reason: 'decided' | 'deadline' | 'crowded' | 'shutdown'): void {
-    const joins = joinRequestRows(requests.map(({ table }) => ({ table, capturesOf: this.capturesOf(table) })))
-    const leaving = requests.map((request, i) => ({ request, joins: joins[i] }))
+    const tables = requests.map(({ kept }) => kept.table())
+    const joins = joinRequestRows(tables.map((table) => ({ table, capturesOf: this.capturesOf(table) })))
+    const leaving = requests.map((request, i) => ({ request, table: tables[i], joins: joins[i] }))
     // Spans that leave together may name each other: who held a lock that another waited for.
     for (const { joins } of leaving) for (const { span, found } of joins.joined) found.capture.expect(found.task, span)
-    for (const { request, joins } of leaving) {
+    for (const { request, table, joins } of leaving) {
       this.held.leave(request)
       this.ports.counters.add('subspan_holds_ended_total', 1, { reason })
-      this.run(this.writeRelease(request, joins))
+      this.run(this.writeRelease(request, table, joins))
     }
   }
 
-  private async writeRelease(request: HeldRequest, joins: JoinedRows): Promise<void> {
-    const { table, sequence } = request
+  private async writeRelease(request: HeldRequest, table: SpanTable, joins: JoinedRows): Promise<void> {
+    const { sequence } = request
     const { journal, clock, log } = this.ports
     try {
       const decidedAfter = this.endedCount
@@ -344,8 +344,8 @@ export class Bridge implements Recorder {
       const body = leaves.body === table.bytes ? NO_BYTES : leaves.body
       const meta = { way: 'hold', spans: table.length, ...decided(joined) }
       const [written] = await journal.append([{ kind: EntryKind.released, meta, body, settles: sequence }])
-      this.held.remove(request)
       this.left(table, body.length === 0 ? sequence : written, joins, 'hold', decidedAfter, leaves.children)
+      this.held.remove(request)
     } catch (thrown) {
       // Its bytes are on disk and in memory: nothing is lost by trying again.
       log.warn({ error: messageOf(thrown), spans: table.length }, 'spans that waited could not leave yet; trying again')
@@ -409,7 +409,7 @@ export class Bridge implements Recorder {
   private learnClock(capture: KnownCapture): void {
     if (capture.clock.offsetNs !== null) return
     const waiting = [...this.held.byProcess((process) => mayBeOf(capture.name, process))].flat()
-    joinRequestRows(waiting.map(({ table }) => ({ table, capturesOf: () => [capture] })))
+    joinRequestRows(waiting.map(({ kept }) => ({ table: kept.table(), capturesOf: () => [capture] })))
   }
 
   // ------------------------------------------------------------------------------------------------ start and end
@@ -565,11 +565,11 @@ interface Outlook {
   readonly joinable: readonly KnownCapture[]
 }
 
-function isAwaited({ table, endUnixNs, always }: HeldRequest, { unfinished, announced, joinable }: Outlook): boolean {
+function isAwaited({ kept, endUnixNs, always }: HeldRequest, { unfinished, announced, joinable }: Outlook): boolean {
   if (unfinished.some((capture) => !capture.hasPassed(endUnixNs))) return true
   if (!always && !announced) return false
   // What was waited for may have come, under its own name or without one.
-  return !joinable.some((capture) => capture.covers(endUnixNs) && (capture.isNamed || namesAny(capture, table)))
+  return !joinable.some((capture) => capture.covers(endUnixNs) && (capture.isNamed || namesAny(capture, kept.table())))
 }
 
 /** Whether a task of the capture names one of the spans: it is a capture of their process. */
@@ -581,12 +581,6 @@ function namesAny(capture: KnownCapture, table: SpanTable): boolean {
 function part(table: SpanTable, rows: Uint8Array): SpanTable {
   const bytes = selectSpans(table, rows)
   return bytes === table.bytes ? table : scanTraceRequest(bytes)
-}
-
-/** The same, on bytes of its own: the sender's are given back when they are on disk. */
-function ownPart(table: SpanTable, rows: Uint8Array): SpanTable {
-  const own = part(table, rows)
-  return own === table ? withOwnBytes(table) : own
 }
 
 /** The decision, where there is one. */

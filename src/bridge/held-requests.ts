@@ -1,12 +1,17 @@
 // held-requests.ts: the requests that wait for a capture of their process, in the order in which they must leave.
 
 import type { ProcessIdentity, SpanTable } from '../span/span.ts'
+import { HeldPages, type KeptRequest } from './held-pages.ts'
+
+/** What a request takes beside its bytes and columns. */
+const REQUEST_BYTES = 500
 
 /** A request of one process that waits. */
 export interface HeldRequest {
   /** Its entry in the journal. */
   readonly sequence: number
-  readonly table: SpanTable
+  /** Its process, its spans and their number. */
+  readonly kept: KeptRequest
   readonly deadlineMs: number
   /** Latest end of its spans, Unix nanoseconds. */
   readonly endUnixNs: bigint
@@ -23,6 +28,7 @@ export class HeldRequests {
   private readonly waitingOnes = new Map<number, HeldRequest>()
   /** The same, by process. */
   private readonly processes = new Map<string, Map<number, HeldRequest>>()
+  private readonly pages: HeldPages
   /** Bytes of all of them, those included that are leaving. */
   bytes = 0
   /** Bytes of those that are not leaving. */
@@ -30,11 +36,29 @@ export class HeldRequests {
   /** Their spans. */
   spans = 0
 
-  add(request: HeldRequest): void {
-    this.requests.set(request.sequence, request)
+  /** @param maxBytes what may wait at a time */
+  constructor(maxBytes: number) {
+    this.pages = new HeldPages(maxBytes)
+  }
+
+  /** Bytes of memory in which nothing lies any more, or not yet, but which requests next to it keep. */
+  get unusedBytes(): number {
+    return this.pages.bytes - this.bytes + this.size * REQUEST_BYTES
+  }
+
+  /**
+   * A request of one process waits from now on; its bytes are copied.
+   *
+   * @param always it waits to its deadline unless a capture covers it
+   */
+  add(table: SpanTable, sequence: number, deadlineMs: number, always: boolean): HeldRequest {
+    const kept = this.pages.keep(table)
+    const request = { sequence, kept, deadlineMs, endUnixNs: latestEnd(table), always, leaving: false }
+    this.requests.set(sequence, request)
     this.bytes += bytesOf(request)
-    this.spans += request.table.length
+    this.spans += kept.length
     this.wait(request)
+    return request
   }
 
   /** The request's release is being written: it waits no longer, but is still in memory. */
@@ -42,7 +66,7 @@ export class HeldRequests {
     request.leaving = true
     this.waitingBytes -= bytesOf(request)
     this.waitingOnes.delete(request.sequence)
-    const { key } = processOf(request)
+    const { key } = request.kept.process
     const siblings = this.processes.get(key)
     siblings?.delete(request.sequence)
     if (siblings?.size === 0) this.processes.delete(key)
@@ -58,7 +82,8 @@ export class HeldRequests {
   remove(request: HeldRequest): void {
     if (!this.requests.delete(request.sequence)) return
     this.bytes -= bytesOf(request)
-    this.spans -= request.table.length
+    this.spans -= request.kept.length
+    this.pages.letGo(request.kept)
   }
 
   get size(): number {
@@ -75,7 +100,7 @@ export class HeldRequests {
     const found: HeldRequest[][] = []
     for (const siblings of this.processes.values()) {
       const requests = [...siblings.values()]
-      if (only(processOf(requests[0]))) found.push(requests)
+      if (only(requests[0].kept.process)) found.push(requests)
     }
     return found
   }
@@ -99,20 +124,15 @@ export class HeldRequests {
   private wait(request: HeldRequest): void {
     this.waitingBytes += bytesOf(request)
     this.waitingOnes.set(request.sequence, request)
-    const { key } = processOf(request)
+    const { key } = request.kept.process
     const siblings = this.processes.get(key)
     if (siblings === undefined) this.processes.set(key, new Map([[request.sequence, request]]))
     else siblings.set(request.sequence, request)
   }
 }
 
-function processOf({ table }: HeldRequest): ProcessIdentity {
-  return table.resources[0].process
-}
-
-/** Request and columns. */
-function bytesOf({ table }: HeldRequest): number {
-  return table.bytes.length + 57 * table.length + 500
+function bytesOf({ kept }: HeldRequest): number {
+  return kept.bytes + REQUEST_BYTES
 }
 
 /** Latest end of a request's spans; where an end lies before its start, the start counts. */

@@ -302,7 +302,7 @@ export class SegmentedJournal implements Journal {
     let offset = start
     const sequences = groups.map(({ entries, metas }) =>
       entries.map((entry, at) => {
-        segment.add(sequence, offset)
+        segment.add(sequence, offset, goesOut(entry.kind))
         this.account(segment, sequence, entry.kind, entry.settles ?? 0, entry.body.length)
         counters.add('subspan_journal_entries_total', 1, { kind: KIND_NAMES.get(entry.kind) ?? '' })
         offset += HEADER_BYTES + metas[at].length + entry.body.length
@@ -625,7 +625,7 @@ export class SegmentedJournal implements Journal {
         for (const { at, header } of group) {
           if (segment.length === 0) segment.firstWrittenMs = header.writtenMs
           segment.lastWrittenMs = header.writtenMs
-          segment.add(header.sequence, at)
+          segment.add(header.sequence, at, goesOut(header.kind))
           this.account(segment, header.sequence, header.kind, header.settles, header.bodyBytes)
           wholeBytes += frameBytes(header)
         }
@@ -658,6 +658,11 @@ export class SegmentedJournal implements Journal {
       log.warn({ segment: segment.path, bytes, error: messageOf(thrown) }, 'the unfinished end of the journal stays')
     }
   }
+}
+
+/** Whether destinations get such an entry. */
+function goesOut(kind: number): boolean {
+  return kind === EntryKind.outgoing || kind === EntryKind.released
 }
 
 /** The frames of these groups, as parts to be written one after another. */

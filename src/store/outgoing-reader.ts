@@ -45,7 +45,7 @@ const FIRST_ROOM_BYTES = 256 << 10
 const MOST_KEPT_BYTES = 8 << 20
 /** Read beyond the bodies that are asked for, for the headers and metas around them. */
 const SLACK_BYTES = 64 << 10
-/** Held entries with no more than this between them are read in one go. */
+/** Entries with no more than this between them are read in one go. */
 const GAP_BYTES = 64 << 10
 const OPEN_FILES = 3
 
@@ -91,14 +91,18 @@ export class OutgoingReader {
         sequence = segment.first
         continue
       }
+      // Between what goes out lies what waits, which is most of a journal in which every span does.
+      sequence = segment.outgoingFrom(sequence)
+      if (sequence > Math.min(until, segment.last)) continue
       // What will not fit is not read only to be read again for the next batch.
       if (found.length > 0 && this.sizeOf(sequence) > maxBytes - bytes) {
         return { requests: await this.bodiesOf(found), through: sequence - 1, oldestMs }
       }
       const stretch = await this.read(segment, sequence, Math.min(until, segment.last), maxBytes - bytes)
       for (; sequence <= stretch.last; sequence++) {
+        if (segment.outgoingFrom(sequence) !== sequence) continue
         const entry = this.entryIn(stretch, segment, sequence)
-        if (entry === null || (entry.kind !== EntryKind.outgoing && entry.kind !== EntryKind.released)) continue
+        if (entry === null) continue
         const behind = entry.body.length === 0 ? this.bodyBehind(entry) : 0
         const size = entry.body.length + (behind === 0 ? 0 : this.sizeOf(behind))
         if (size === 0 || !accept(entry)) continue
@@ -127,12 +131,17 @@ export class OutgoingReader {
     for (const segment of this.files.keys()) if (segment.state === 'deleted') await this.letGo(segment)
   }
 
-  /** Reads the entries from `sequence` on: as many as fit, at least one. */
+  /** Reads the entries from `sequence` on: as many as fit and go out with little between them, at least one. */
   private async read(segment: Segment, sequence: number, last: number, room: number): Promise<Stretch> {
     const from = segment.offsetFrom(sequence)
     const most = Math.max(room, 0) + SLACK_BYTES
     let to = sequence
-    while (to < last && segment.offsetFrom(to + 2) - from <= most) to++
+    for (;;) {
+      const next = segment.outgoingFrom(to + 1)
+      if (next > last || segment.offsetFrom(next + 1) - from > most) break
+      if (segment.offsetFrom(next) - segment.offsetFrom(to + 1) > GAP_BYTES) break
+      to = next
+    }
     for (;;) {
       try {
         const bytes = await this.stretchOf(segment, from, segment.offsetFrom(to + 1))

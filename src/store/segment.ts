@@ -22,6 +22,8 @@ export class Segment {
    */
   readonly settlesIn = new Set<Segment>()
   private offsets = new Uint32Array(16)
+  /** 1: the entry goes to destinations. */
+  private outgoing = new Uint8Array(16)
 
   constructor(
     readonly path: string,
@@ -40,16 +42,20 @@ export class Segment {
     return this.first + this.length - 1
   }
 
-  /** Remembers where an entry begins. */
-  add(sequence: number, offset: number): void {
+  /** Remembers where an entry begins, and whether it goes to destinations. */
+  add(sequence: number, offset: number, outgoing: boolean): void {
     const row = sequence - this.first
     if (row >= this.offsets.length) {
       const grown = new Uint32Array(Math.max(row + 1, this.offsets.length * 2))
       grown.set(this.offsets.subarray(0, this.length))
       this.offsets = grown
+      const grownOutgoing = new Uint8Array(grown.length)
+      grownOutgoing.set(this.outgoing.subarray(0, this.length))
+      this.outgoing = grownOutgoing
     }
     this.offsets.fill(NOWHERE, this.length, row)
     this.offsets[row] = offset
+    this.outgoing[row] = outgoing ? 1 : 0
     this.length = row + 1
   }
 
@@ -59,6 +65,12 @@ export class Segment {
     if (row < 0 || row >= this.length) return -1
     const offset = this.offsets[row]
     return offset === NOWHERE ? -1 : offset
+  }
+
+  /** The first entry from this number on that goes to destinations; `last + 1` when there is none. */
+  outgoingFrom(sequence: number): number {
+    const row = this.outgoing.subarray(0, this.length).indexOf(1, Math.max(0, sequence - this.first))
+    return row < 0 ? this.last + 1 : this.first + row
   }
 
   /** Offset of the first entry from this number on; the end of the file when there is none. */

@@ -71,16 +71,3 @@ export function resourceSchemaUrl(table: SpanTable, resource: number): string {
   while (cursor.next()) if (cursor.field === 3) url = cursor.text()
   return url
 }
-
-/** The same table over a copy of its bytes. */
-export function withOwnBytes(table: SpanTable): SpanTable {
-  const bytes = Uint8Array.from(table.bytes)
-  const { buffer, byteOffset } = table.bytes
-  const resources = table.resources.map((row) => {
-    // A resource that was merged has bytes of its own.
-    if (row.resource.buffer !== buffer) return row
-    const from = row.resource.byteOffset - byteOffset
-    return { ...row, resource: bytes.subarray(from, from + row.resource.length) }
-  })
-  return { ...table, bytes, resources }
-}

@@ -7,6 +7,7 @@
 
 import { ByteWriter } from '../../base/bytes.ts'
 import { Failure } from '../../base/failure.ts'
+import { SPAN_ROW_BYTES, spanColumns } from '../columns.ts'
 import { processOf } from '../process.ts'
 import { FieldCursor } from '../protobuf.ts'
 import type { ResourceRow, SpanTable } from '../span.ts'
@@ -60,23 +61,9 @@ export function scanTraceRequest(bytes: Uint8Array): SpanTable {
         'taken: send smaller batches.',
     )
   }
-  // One piece of memory for all columns: a dozen small ones would each be work for the collector of garbage.
-  const columns = new ArrayBuffer(49 * count)
-  const whole = (column: number): Int32Array => new Int32Array(columns, column * 4 * count, count)
-  const half = (column: number): Uint32Array => new Uint32Array(columns, column * 4 * count, count)
-  const spanFrom = whole(0)
-  const spanTo = whole(1)
-  const traceIdAt = whole(2)
-  const spanIdAt = whole(3)
-  const parentIdAt = whole(4)
-  const nameFrom = whole(5)
-  const nameTo = whole(6)
-  const resource = whole(7)
-  const startLow = half(8)
-  const startHigh = half(9)
-  const endLow = half(10)
-  const endHigh = half(11)
-  const enriched = new Uint8Array(columns, 48 * count, count)
+  const columns = spanColumns(new ArrayBuffer(SPAN_ROW_BYTES * count), 0, count)
+  const { spanFrom, spanTo, traceIdAt, spanIdAt, parentIdAt, nameFrom, nameTo, resource, enriched } = columns
+  const { startLow, startHigh, endLow, endHigh } = columns
   const resources: ResourceRow[] = []
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let row = 0
@@ -257,24 +244,7 @@ export function scanTraceRequest(bytes: Uint8Array): SpanTable {
       resources.push({ from: request.from, to: request.to, resource: resourceBytes, process: processOf(resourceBytes) })
     }
   }
-  return {
-    bytes,
-    length: row,
-    spanFrom,
-    spanTo,
-    traceIdAt,
-    spanIdAt,
-    parentIdAt,
-    nameFrom,
-    nameTo,
-    startLow,
-    startHigh,
-    endLow,
-    endHigh,
-    resource,
-    enriched,
-    resources,
-  }
+  return { bytes, length: row, ...columns, resources }
 }
 
 /** Number of spans in the request; the messages around them are checked here already. */

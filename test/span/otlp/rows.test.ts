@@ -11,7 +11,6 @@ import {
   startUnixNs,
   traceIdHex,
   traceStateOf,
-  withOwnBytes,
 } from '../../../src/span/otlp/rows.ts'
 import { scanTraceRequest } from '../../../src/span/otlp/scan.ts'
 import { wireBytes } from '../../support/otlp-arbitrary.ts'
@@ -61,32 +60,4 @@ test('of a field that occurs twice the last counts', () => {
   )
   expect([traceStateOf(table, 0), spanName(table, 0)]).toEqual(['b=2', 'second'])
   expect([flagsOf(table, 0), startUnixNs(table, 0)]).toEqual([0x80000301, 6n])
-})
-
-test('a table with bytes of its own says the same when the bytes it was scanned from are overwritten', () => {
-  const resource: WireField = [
-    1,
-    'message',
-    [[1, 'message', [text(1, 'service.name'), [2, 'message', [text(1, 'shop')]]]]],
-  ]
-  const span: WireField = [2, 'message', [[2, 'message', [text(5, 'GET /'), [1, 'bytes', new Uint8Array(16).fill(7)]]]]]
-  for (const resources of [[resource], [resource, resource]]) {
-    // As in a pool: the request lies somewhere in larger memory.
-    const wire = wireBytes([[1, 'message', [...resources, span]]])
-    const memory = new Uint8Array(wire.length + 20)
-    memory.set(wire, 10)
-    const table = scanTraceRequest(memory.subarray(10, 10 + wire.length))
-    const own = withOwnBytes(table)
-    const said = (): unknown[] => [
-      spanName(own, 0),
-      traceIdHex(own, 0),
-      Buffer.from(own.resources[0].resource).toString('latin1'),
-      Buffer.from(own.bytes).toString('hex'),
-    ]
-    const before = said()
-    memory.fill(0xee)
-    expect(said()).toEqual(before)
-    expect(before[0]).toBe('GET /')
-    expect(before[2]).toContain('shop')
-  }
 })
