@@ -12,6 +12,10 @@ ENV NODE_ENV=production \
     SUBSPAN_DATA_DIR=/data \
     SUBSPAN_RECEIVERS_OTLP_GRPC_HOST=0.0.0.0 \
     SUBSPAN_RECEIVERS_OTLP_HTTP_HOST=0.0.0.0 \
+    SUBSPAN_RECEIVERS_OPENCENSUS_HOST=0.0.0.0 \
+    SUBSPAN_RECEIVERS_JAEGER_HTTP_HOST=0.0.0.0 \
+    SUBSPAN_RECEIVERS_JAEGER_GRPC_HOST=0.0.0.0 \
+    SUBSPAN_RECEIVERS_ZIPKIN_HOST=0.0.0.0 \
     SUBSPAN_API_HOST=0.0.0.0
 WORKDIR /app
 COPY --from=build /app/package.json ./
@@ -22,7 +26,7 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 # Inside the container every address; which of them the host's are reached by is said with -p.
-EXPOSE 4317 4318 6061
+EXPOSE 4317 4318 55678 14268 14250 9411 6061
 HEALTHCHECK --interval=5s --timeout=3s --retries=12 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:6061/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/cli/main.js"]

@@ -39,7 +39,7 @@ const plan: Readonly<Record<string, Room>> = {
   },
   server: {
     rooms: ['base', 'span', 'bridge'],
-    packages: ['node:', 'express', '@grpc/grpc-js'],
+    packages: ['node:', 'express', '@grpc/grpc-js', 'fzstd'],
     why: 'HTTP and gRPC doors; hands bytes to the flow',
   },
   pull: { rooms: ['base', 'bridge/ports.ts'], packages: ['node:'], why: 'asks programs for captures' },

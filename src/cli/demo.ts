@@ -52,6 +52,10 @@ export async function demo(terminal: Terminal, overrides: StartOverrides = {}): 
           ...DEFAULTS.receivers,
           otlpHttp: { ...DEFAULTS.receivers.otlpHttp, port: 0 },
           otlpGrpc: { ...DEFAULTS.receivers.otlpGrpc, enabled: false },
+          opencensus: { ...DEFAULTS.receivers.opencensus, enabled: 'false' },
+          jaegerHttp: { ...DEFAULTS.receivers.jaegerHttp, enabled: 'false' },
+          jaegerGrpc: { ...DEFAULTS.receivers.jaegerGrpc, enabled: 'false' },
+          zipkin: { ...DEFAULTS.receivers.zipkin, enabled: 'false' },
         },
         api: { ...DEFAULTS.api, port: 0 },
         destinations: [

@@ -14,25 +14,19 @@ import { openOtlpGrpc } from '../export/otlp-grpc.ts'
 import { openOtlpHttp } from '../export/otlp-http.ts'
 import { Pulls } from '../pull/pulls.ts'
 import { namedTargets } from '../pull/target.ts'
-import { api } from '../server/api.ts'
-import { BodyBudget } from '../server/body.ts'
-import { listen, type Listener } from '../server/listen.ts'
-import { listenOtlpGrpc } from '../server/otlp-grpc.ts'
-import { otlpHttp } from '../server/otlp-http.ts'
-import { openSecurity } from '../server/security.ts'
 import type { Disk } from '../store/disk.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
+import { type Doors, openDoors } from './doors.ts'
 import { joinOptionsOf } from './join-options.ts'
 import type { Terminal } from './terminal.ts'
 import { VERSION } from './version.ts'
 
 /** A running Subspan. */
 export interface Running {
+  readonly doors: Doors
   /** Base address of the OTLP/HTTP door; null when it is off. */
   readonly otlpUrl: string | null
-  /** Address of the OTLP/gRPC door; null when it is off. */
-  readonly otlpGrpcUrl: string | null
   /** Base address of the API. */
   readonly apiUrl: string
   /** The data folder's whole path. */
@@ -59,8 +53,6 @@ export interface ServeOptions {
   readonly flags: Readonly<Record<string, string>>
 }
 
-/** A large capture over a slow line takes minutes. */
-const API_TIMEOUT_MS = 30 * 60_000
 const DEAD_LETTER_BYTES = 64 << 20
 /** Timers longer than this would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -96,11 +88,15 @@ function firstSignal(terminal: Terminal): Promise<string> {
 }
 
 function tellWhatRuns(running: Running, terminal: Terminal): void {
-  const { otlpUrl, otlpGrpcUrl, apiUrl, dataDir, destinations } = running
+  const { doors, apiUrl, dataDir, destinations } = running
   terminal.tell(`Subspan ${VERSION}`)
-  if (otlpUrl !== null) terminal.tell(`  spans      ${otlpUrl}/v1/traces (OTLP/HTTP, protobuf and JSON)`)
-  if (otlpGrpcUrl !== null) terminal.tell(`  spans      ${otlpGrpcUrl} (OTLP/gRPC)`)
-  if (otlpUrl === null && otlpGrpcUrl === null) terminal.tell('  spans      no receiver is on')
+  for (const { told } of doors.spans) terminal.tell(`  spans      ${told}`)
+  if (doors.spans.length === 0) terminal.tell('  spans      no receiver is on')
+  for (const { name, port, option } of doors.missing) {
+    terminal.tell(
+      `             not ${name}: port ${port} is taken by another program. Set ${option}.port to another one, or ${option}.enabled to false.`,
+    )
+  }
   terminal.tell(`  captures   ${apiUrl}/api/v1/captures`)
   terminal.tell(`  health     ${apiUrl}/readyz, metrics ${apiUrl}/metrics`)
   terminal.tell(`  data       ${dataDir}`)
@@ -144,46 +140,9 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
 
   try {
     // The ports first: they say at once when another Subspan is running.
-    const budget = new BodyBudget(config.receivers.maxBytes, 'receivers.maxBytes')
-    const { otlpHttp: otlp, otlpGrpc: grpc } = config.receivers
-    const doors: Listener[] = []
-    opened.push(async () => void (await Promise.all(doors.map((door) => door.close(0)))))
-    const otlpDoor = !otlp.enabled
-      ? null
-      : await listen(
-          otlpHttp({
-            acceptSpans: (request) => ready().acceptSpans(request),
-            limits: { maxBytes: otlp.maxBodyBytes, option: 'receivers.otlpHttp.maxBodyBytes' },
-            budget,
-            counters,
-            log,
-          }),
-          {
-            host: otlp.host,
-            port: otlp.port,
-            name: 'OTLP/HTTP',
-            portOption: 'receivers.otlpHttp.port',
-            requestTimeoutMs: otlp.timeoutMs,
-            security: await openSecurity(otlp, 'receivers.otlpHttp'),
-          },
-        )
-    if (otlpDoor !== null) doors.push(otlpDoor)
-    const grpcDoor = !grpc.enabled
-      ? null
-      : await listenOtlpGrpc(
-          {
-            acceptSpans: (request) => ready().acceptSpans(request),
-            maxMessageBytes: grpc.maxMessageBytes,
-            budget,
-            counters,
-            log,
-          },
-          { host: grpc.host, port: grpc.port, name: 'OTLP/gRPC', portOption: 'receivers.otlpGrpc.port' },
-          await openSecurity(grpc, 'receivers.otlpGrpc'),
-        )
-    if (grpcDoor !== null) doors.push(grpcDoor)
-    const apiDoor = await listen(
-      api({
+    const doors = await openDoors(config, {
+      acceptSpans: (request) => ready().acceptSpans(request),
+      api: {
         acceptCapture: (name, origin, chunks) => ready().acceptCapture(name, origin, chunks),
         captures: () => ready().captureViews(),
         capture: (id) => ready().captureView(id),
@@ -192,28 +151,12 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
         pull: (target, seconds) => pulls.begin(target, seconds),
         notReady,
         metrics: () => telemetry.metrics(),
-        maxCaptureBytes: config.captures.maxBytes,
-        maxCaptureOption: 'captures.maxBytes',
-        idleTimeoutMs: config.captures.idleTimeoutMs,
-        allowedHosts: config.api.allowedHosts,
-        budget,
-        counters,
-        log,
-      }),
-      {
-        host: config.api.host,
-        port: config.api.port,
-        name: 'the API',
-        portOption: 'api.port',
-        requestTimeoutMs: API_TIMEOUT_MS,
-        security: await openSecurity(config.api, 'api'),
-        openPaths: ['/healthz', '/readyz'],
       },
-    )
-    doors.push(apiDoor)
-    const listening = [{ host: config.api.host, port: apiDoor.port }]
-    if (otlpDoor !== null) listening.push({ host: otlp.host, port: otlpDoor.port })
-    if (grpcDoor !== null) listening.push({ host: grpc.host, port: grpcDoor.port })
+      counters,
+      log,
+    })
+    opened.push(() => doors.close(0))
+    const { listening } = doors
     await refuseOwnListeners(destinations, listening)
     const { tracesEndpoint } = config.telemetry
     if (tracesEndpoint !== '' && (await isOwnListener(tracesEndpoint, listening))) {
@@ -270,16 +213,16 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     state = 'ready'
 
     return {
-      otlpUrl: otlpDoor?.url ?? null,
-      otlpGrpcUrl: grpcDoor?.url ?? null,
-      apiUrl: apiDoor.url,
+      doors,
+      otlpUrl: doors.spans.find(({ receiver }) => receiver === 'otlpHttp')?.url ?? null,
+      apiUrl: doors.apiUrl,
       dataDir: store.path,
       destinations,
       async stop(deadlineMs) {
         const endMs = Date.now() + deadlineMs
         const leftMs = (): number => Math.max(0, endMs - Date.now())
         state = 'stopping'
-        await Promise.all(doors.map((door) => door.close(leftMs() / 2)))
+        await doors.close(leftMs() / 2)
         await pulls.stop()
         await bridge.stop(leftMs() / 2)
         await decoder.stop()

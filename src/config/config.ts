@@ -14,26 +14,14 @@ export interface SubspanConfig {
   readonly receivers: {
     /** Bytes of request bodies in memory at a time, over all doors. */
     readonly maxBytes: number
-    readonly otlpHttp: {
-      readonly enabled: boolean
-      readonly host: string
-      readonly port: number
-      /** Bytes of one body, unpacked. */
-      readonly maxBodyBytes: number
-      /** A request must have come whole within it. */
-      readonly timeoutMs: number
-    } & DoorSecurityConfig
-    readonly otlpGrpc: {
-      readonly enabled: boolean
-      readonly host: string
-      readonly port: number
-      /** Bytes of one message, unpacked. */
-      readonly maxMessageBytes: number
-    } & DoorSecurityConfig
+    readonly otlpHttp: HttpReceiverConfig & { readonly enabled: boolean }
+    readonly otlpGrpc: GrpcReceiverConfig & { readonly enabled: boolean }
+    readonly opencensus: GrpcReceiverConfig & { readonly enabled: EnabledOrAuto }
+    readonly jaegerHttp: HttpReceiverConfig & { readonly enabled: EnabledOrAuto }
+    readonly jaegerGrpc: GrpcReceiverConfig & { readonly enabled: EnabledOrAuto }
+    readonly zipkin: HttpReceiverConfig & { readonly enabled: EnabledOrAuto }
   }
-  readonly api: DoorSecurityConfig & {
-    readonly host: string
-    readonly port: number
+  readonly api: DoorConfig & {
     /** Host names beside addresses, localhost and names without a dot. */
     readonly allowedHosts: readonly string[]
   }
@@ -111,6 +99,31 @@ export interface SubspanConfig {
     /** What is under way at SIGTERM ends within it. */
     readonly deadlineMs: number
   }
+}
+
+/** auto: on, unless the port is taken; then the others go on without it. */
+export type EnabledOrAuto = 'true' | 'false' | 'auto'
+
+/** Where a door listens, and who may use it. */
+export interface DoorConfig extends DoorSecurityConfig {
+  readonly host: string
+  readonly port: number
+  /** Connections at a time. */
+  readonly maxConnections: number
+}
+
+/** A door for spans over HTTP. */
+export interface HttpReceiverConfig extends DoorConfig {
+  /** Bytes of one body, unpacked. */
+  readonly maxBodyBytes: number
+  /** A request must have come whole within it. */
+  readonly timeoutMs: number
+}
+
+/** A door for spans over gRPC. */
+export interface GrpcReceiverConfig extends DoorConfig {
+  /** Bytes of one message, unpacked. */
+  readonly maxMessageBytes: number
 }
 
 /** Who may use a door. */

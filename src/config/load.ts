@@ -208,8 +208,13 @@ class Loading {
   /** What only shows when options are looked at together. */
   private checkTogether(): void {
     const { destinations, receivers, api } = this.config
-    const doors = { 'receivers.otlpHttp': receivers.otlpHttp, 'receivers.otlpGrpc': receivers.otlpGrpc, api }
-    for (const [name, { certFile, keyFile, clientCaFile }] of Object.entries(doors)) {
+    const { otlpHttp, otlpGrpc, opencensus, jaegerHttp, jaegerGrpc, zipkin } = receivers
+    const named = { otlpHttp, otlpGrpc, opencensus, jaegerHttp, jaegerGrpc, zipkin }
+    const doors = [
+      ...Object.entries(named).map(([name, door]) => [`receivers.${name}`, door] as const),
+      ['api', api] as const,
+    ]
+    for (const [name, { certFile, keyFile, clientCaFile }] of doors) {
       const told =
         ['certFile', 'keyFile', 'clientCaFile']
           .map((file) => this.originOf(`${name}.${file}`))

@@ -2,7 +2,7 @@
 
 import { parse } from 'yaml'
 import { z } from 'zod'
-import type { DestinationConfig, DoorSecurityConfig, PullTargetConfig, SubspanConfig } from './config.ts'
+import type { DestinationConfig, DoorConfig, PullTargetConfig, SubspanConfig } from './config.ts'
 
 /** One option. */
 export interface OptionRow {
@@ -95,6 +95,13 @@ const yesNo: Kind = {
   value: z
     .union([z.boolean(), z.enum([...YES, ...NO])], { error: 'neither true nor false' })
     .transform((value) => value === true || YES.includes(String(value))),
+  show: String,
+}
+const yesNoAuto: Kind = {
+  allowed: 'true, false or auto',
+  value: z
+    .union([z.boolean(), z.enum(['auto', ...YES, ...NO])], { error: 'neither true nor false nor auto' })
+    .transform((value) => (value === 'auto' ? value : String(value === true || YES.includes(String(value))))),
   show: String,
 }
 const address: Kind = {
@@ -261,7 +268,18 @@ export const PULL_TARGET_DEFAULTS: PullTargetConfig = {
   keyFile: '',
 }
 
-const OPEN_DOOR: DoorSecurityConfig = { certFile: '', keyFile: '', clientCaFile: '', tokens: [] }
+/** A door that listens for this machine and asks nobody who they are. */
+const OPEN_DOOR: Omit<DoorConfig, 'port'> = {
+  host: '127.0.0.1',
+  maxConnections: 1_000,
+  certFile: '',
+  keyFile: '',
+  clientCaFile: '',
+  tokens: [],
+}
+const HTTP_DOOR = { ...OPEN_DOOR, timeoutMs: 30 * MS.s }
+/** Clients of these protocols send small requests, which cost more memory while they are converted. */
+const CONVERTED_BYTES = 16 * BYTES.MiB
 
 /** What everything is unless it is told otherwise. */
 export const DEFAULTS: SubspanConfig = {
@@ -269,17 +287,14 @@ export const DEFAULTS: SubspanConfig = {
   data: { dir: './subspan-data' },
   receivers: {
     maxBytes: 256 * BYTES.MiB,
-    otlpHttp: {
-      enabled: true,
-      host: '127.0.0.1',
-      port: 4318,
-      maxBodyBytes: 64 * BYTES.MiB,
-      timeoutMs: 30 * MS.s,
-      ...OPEN_DOOR,
-    },
-    otlpGrpc: { enabled: true, host: '127.0.0.1', port: 4317, maxMessageBytes: 64 * BYTES.MiB, ...OPEN_DOOR },
+    otlpHttp: { enabled: true, port: 4318, maxBodyBytes: 64 * BYTES.MiB, ...HTTP_DOOR },
+    otlpGrpc: { enabled: true, port: 4317, maxMessageBytes: 64 * BYTES.MiB, ...OPEN_DOOR },
+    opencensus: { enabled: 'auto', port: 55678, maxMessageBytes: 4 * BYTES.MiB, ...OPEN_DOOR },
+    jaegerHttp: { enabled: 'auto', port: 14268, maxBodyBytes: CONVERTED_BYTES, ...HTTP_DOOR },
+    jaegerGrpc: { enabled: 'auto', port: 14250, maxMessageBytes: CONVERTED_BYTES, ...OPEN_DOOR },
+    zipkin: { enabled: 'auto', port: 9411, maxBodyBytes: CONVERTED_BYTES, ...HTTP_DOOR },
   },
-  api: { host: '127.0.0.1', port: 6061, allowedHosts: [], ...OPEN_DOOR },
+  api: { port: 6061, allowedHosts: [], ...OPEN_DOOR },
   hold: { mode: 'auto', maxMs: 8 * MS.s, maxBytes: 256 * BYTES.MiB },
   join: {
     keepMs: 10 * MS.m,
@@ -311,6 +326,37 @@ function row(field: string, kind: Kind, doc: string, secret = false): OptionRow 
   return { field, name, variable, allowed: kind.allowed, value: kind.value, show: kind.show, secret, doc }
 }
 
+const AUTO = 'auto: unless the port is taken by another program.'
+const CONNECTIONS = 'Connections at a time; more are closed as they come.'
+
+/** The options that say where a door listens. */
+function listenRows(door: string): OptionRow[] {
+  return [
+    row(`${door}.host`, name, 'Address it listens on; 0.0.0.0 for every one.'),
+    row(`${door}.port`, whole(0, 65_535), 'Port it listens on; 0 takes a free one.'),
+    row(`${door}.maxConnections`, whole(1, 100_000), CONNECTIONS),
+  ]
+}
+
+/** The options of a door for spans over HTTP, besides whether there is one. */
+function httpRows(door: string): OptionRow[] {
+  return [
+    ...listenRows(door),
+    row(`${door}.maxBodyBytes`, bytes, 'Largest body, unpacked; more is answered 413.'),
+    row(`${door}.timeoutMs`, duration, 'A request that is not there whole after this time is given up.'),
+    ...securityRows(door),
+  ]
+}
+
+/** The options of a door for spans over gRPC, besides whether there is one. */
+function grpcRows(door: string): OptionRow[] {
+  return [
+    ...listenRows(door),
+    row(`${door}.maxMessageBytes`, bytes, 'Largest message, unpacked; more is refused with RESOURCE_EXHAUSTED.'),
+    ...securityRows(door),
+  ]
+}
+
 /** The options that say who may use a door. */
 function securityRows(door: string): OptionRow[] {
   return [
@@ -340,22 +386,36 @@ export const OPTIONS: readonly OptionRow[] = [
     'Request bodies in memory at a time, over all doors; more is answered 429, try again.',
   ),
   row('receivers.otlpHttp.enabled', yesNo, 'Whether spans are taken as OTLP/HTTP (`/v1/traces`, protobuf and JSON).'),
-  row('receivers.otlpHttp.host', name, 'Address it listens on; 0.0.0.0 for every one.'),
-  row('receivers.otlpHttp.port', whole(0, 65_535), 'Port it listens on; 0 takes a free one.'),
-  row('receivers.otlpHttp.maxBodyBytes', bytes, 'Largest body, unpacked; more is answered 413.'),
-  row('receivers.otlpHttp.timeoutMs', duration, 'A request that is not there whole after this time is given up.'),
-  ...securityRows('receivers.otlpHttp'),
+  ...httpRows('receivers.otlpHttp'),
   row('receivers.otlpGrpc.enabled', yesNo, 'Whether spans are taken as OTLP/gRPC.'),
-  row('receivers.otlpGrpc.host', name, 'Address it listens on; 0.0.0.0 for every one.'),
-  row('receivers.otlpGrpc.port', whole(0, 65_535), 'Port it listens on; 0 takes a free one.'),
+  ...grpcRows('receivers.otlpGrpc'),
   row(
-    'receivers.otlpGrpc.maxMessageBytes',
-    bytes,
-    'Largest message, unpacked; more is refused with RESOURCE_EXHAUSTED.',
+    'receivers.opencensus.enabled',
+    yesNoAuto,
+    `Whether spans are taken from OpenCensus' agent exporters (gRPC). ${AUTO}`,
   ),
-  ...securityRows('receivers.otlpGrpc'),
+  ...grpcRows('receivers.opencensus'),
+  row(
+    'receivers.jaegerHttp.enabled',
+    yesNoAuto,
+    `Whether spans are taken as Jaeger's Thrift over HTTP (\`/api/traces\`). ${AUTO}`,
+  ),
+  ...httpRows('receivers.jaegerHttp'),
+  row(
+    'receivers.jaegerGrpc.enabled',
+    yesNoAuto,
+    `Whether spans are taken as Jaeger's protobuf over gRPC (PostSpans). ${AUTO}`,
+  ),
+  ...grpcRows('receivers.jaegerGrpc'),
+  row(
+    'receivers.zipkin.enabled',
+    yesNoAuto,
+    `Whether spans are taken as Zipkin's v2 JSON (\`/api/v2/spans\`). ${AUTO}`,
+  ),
+  ...httpRows('receivers.zipkin'),
   row('api.host', name, 'Address of the API, the health checks and the metrics.'),
   row('api.port', whole(0, 65_535), 'Port of the API; 0 takes a free one.'),
+  row('api.maxConnections', whole(1, 100_000), CONNECTIONS),
   row(
     'api.allowedHosts',
     list(z.string(), 'names between commas'),

@@ -252,7 +252,7 @@ export function sizeOf(span: NewSpan): number {
 
 function valueSize(value: AttributeValue): number {
   if (typeof value === 'string') return utf8Length(value)
-  return typeof value === 'object' && !('int' in value)
-    ? value.reduce((sum, text) => sum + utf8Length(text) + 4, 0)
-    : 10
+  if (typeof value !== 'object' || 'int' in value) return 10
+  if ('bytes' in value) return value.bytes.length + 4
+  return value.reduce((sum, text) => sum + utf8Length(text) + 4, 0)
 }

@@ -6,6 +6,7 @@ import { createGunzip, createInflate } from 'node:zlib'
 import { Failure, messageOf } from '../base/failure.ts'
 import { BodyPool } from './body-pool.ts'
 import { leaveBehind } from './young-garbage.ts'
+import { unpackZstd } from './zstd.ts'
 
 /** Limits of one body. */
 export interface BodyLimits {
@@ -53,7 +54,7 @@ export class BodyBudget {
 }
 
 /** Name of a stream's content encoding, once. */
-export type Encoding = 'identity' | 'gzip' | 'deflate'
+export type Encoding = 'identity' | 'gzip' | 'deflate' | 'zstd'
 
 /** @throws Failure MEDIA_TYPE for an encoding that cannot be unpacked */
 export function encodingOf(request: IncomingMessage): Encoding {
@@ -69,17 +70,19 @@ export function encodingOf(request: IncomingMessage): Encoding {
     case 'deflate':
     case 'zlib':
       return 'deflate'
+    case 'zstd':
+      return 'zstd'
     default:
       throw new Failure(
         'MEDIA_TYPE',
-        `Content-Encoding ${JSON.stringify(header.slice(0, 60))} cannot be unpacked here: gzip, deflate or none can. Set the sender's compression to gzip.`,
+        `Content-Encoding ${JSON.stringify(header.slice(0, 60))} cannot be unpacked here: gzip, deflate, zstd or none can. Set the sender's compression to gzip.`,
       )
   }
 }
 
-/** A stream that unpacks; null for none. */
+/** A stream that unpacks a capture; null where none is needed: those packed with zstd are known by their first bytes later. */
 export function unpackerOf(encoding: Encoding): Transform | null {
-  if (encoding === 'identity') return null
+  if (encoding === 'identity' || encoding === 'zstd') return null
   return encoding === 'gzip' ? createGunzip({ chunkSize: 1 << 17 }) : createInflate({ chunkSize: 1 << 17 })
 }
 
@@ -212,27 +215,32 @@ class Whole {
 
 async function unpackAll(
   sent: Uint8Array,
-  encoding: 'gzip' | 'deflate',
+  encoding: Exclude<Encoding, 'identity'>,
   limits: BodyLimits,
   take: (bytes: number) => void,
 ): Promise<Uint8Array> {
-  const unpacker = encoding === 'gzip' ? createGunzip({ chunkSize: 1 << 17 }) : createInflate({ chunkSize: 1 << 17 })
   const chunks: Uint8Array[] = []
   let length = 0
-  unpacker.end(sent)
+  const add = (chunk: Uint8Array): void => {
+    length += chunk.length
+    if (length > limits.maxBytes) throw tooLarge(`unpacks to more than ${number(limits.maxBytes)} bytes`, limits)
+    if (length > RATIO_FREE_BYTES && length > MAX_RATIO * sent.length) {
+      throw new Failure(
+        'BODY_COMPRESSION',
+        `the body's ${number(sent.length)} bytes unpack to more than ${number(length)}, over ${MAX_RATIO} times as many: ` +
+          'no trace request packs that well. Send it unpacked if it is one.',
+      )
+    }
+    take(chunk.length)
+    chunks.push(chunk)
+  }
   try {
-    for await (const chunk of unpacker as AsyncIterable<Uint8Array>) {
-      length += chunk.length
-      if (length > limits.maxBytes) throw tooLarge(`unpacks to more than ${number(limits.maxBytes)} bytes`, limits)
-      if (length > RATIO_FREE_BYTES && length > MAX_RATIO * sent.length) {
-        throw new Failure(
-          'BODY_COMPRESSION',
-          `the body's ${number(sent.length)} bytes unpack to more than ${number(length)}, over ${MAX_RATIO} times as many: ` +
-            'no trace request packs that well. Send it unpacked if it is one.',
-        )
-      }
-      take(chunk.length)
-      chunks.push(chunk)
+    if (encoding === 'zstd') await unpackZstd(sent, add)
+    else {
+      const unpacker =
+        encoding === 'gzip' ? createGunzip({ chunkSize: 1 << 17 }) : createInflate({ chunkSize: 1 << 17 })
+      unpacker.end(sent)
+      for await (const chunk of unpacker as AsyncIterable<Uint8Array>) add(chunk)
     }
   } catch (thrown) {
     if (thrown instanceof Failure) throw thrown

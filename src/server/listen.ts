@@ -21,6 +21,10 @@ export interface ListenOptions {
   readonly requestTimeoutMs: number
   /** How often requests are looked at for having taken too long. */
   readonly checkEveryMs?: number
+  /** Connections at a time, 1,000 unless told otherwise; more are closed as they come. */
+  readonly maxConnections?: number
+  /** Told of each that is closed so. */
+  readonly onRefusedConnection?: () => void
   /** Who may use it; everybody unless told otherwise. */
   readonly security?: Security
   /** Paths that are answered without a token: health checks cannot bear one. */
@@ -41,6 +45,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 /** Longer than clients keep a connection idle, so that it is never closed under a request that is just being sent. */
 const KEEP_ALIVE_MS = 120_000
 const HEADERS_TIMEOUT_MS = 15_000
+export const MAX_CONNECTIONS = 1_000
 
 /** @throws Failure CONFIG when the port cannot be had, with the option that changes it */
 export async function listen(handle: Handler, options: ListenOptions): Promise<Listener> {
@@ -74,6 +79,8 @@ export async function listen(handle: Handler, options: ListenOptions): Promise<L
     })
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(error, socket, options))
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS
+  server.on('drop', () => options.onRefusedConnection?.())
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, options)))
     server.listen({ host, port }, () => {
@@ -110,6 +117,9 @@ function guarded(handle: Handler, { tokens }: Security, openPaths: readonly stri
   }
 }
 
+/** A port that another program has. */
+export class PortTaken extends Failure {}
+
 /** Why a port cannot be had, with the option that changes it. */
 export function cannotListen(
   error: NodeJS.ErrnoException,
@@ -118,7 +128,7 @@ export function cannotListen(
   const where = `${name} cannot listen on ${host}:${port}`
   switch (error.code) {
     case 'EADDRINUSE':
-      return new Failure(
+      return new PortTaken(
         'CONFIG',
         `${where}: port ${port} is taken by another program. Stop that program, or choose another port with ${portOption} (0 takes a free one).`,
       )

@@ -61,7 +61,7 @@ async function take(door: OtlpHttpDoor, request: IncomingMessage, response: Serv
     return plain(request, response, 405, sentence, { allow: 'POST' })
   }
   const contentType = request.headers['content-type'] ?? ''
-  const mediaType = contentType.split(';', 1)[0].trim().toLowerCase()
+  const mediaType = mediaTypeOf(request)
   if (mediaType !== PROTOBUF && mediaType !== JSON_TYPE) {
     const said = contentType === '' ? 'The request has no Content-Type' : `Content-Type ${printable(contentType)}`
     const sentence = `${said}, which is not taken at ${TRACES_PATH}: ${PROTOBUF} and ${JSON_TYPE} are.\n`
@@ -84,6 +84,11 @@ async function take(door: OtlpHttpDoor, request: IncomingMessage, response: Serv
   }
 }
 
+/** The Content-Type without its parameters; empty when there is none. */
+export function mediaTypeOf(request: IncomingMessage): string {
+  return (request.headers['content-type'] ?? '').split(';', 1)[0].trim().toLowerCase()
+}
+
 /** The header that says when to try again, where that helps. */
 export function retryAfter({ retryAfterSeconds }: Refusal): OutgoingHttpHeaders {
   return retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) }
@@ -101,10 +106,11 @@ function plain(
 }
 
 /** What a stranger sent, short and in quotation marks. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }
 
-function stackOf(thrown: unknown): string {
+/** Where something was thrown. */
+export function stackOf(thrown: unknown): string {
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
 }

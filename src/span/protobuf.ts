@@ -12,6 +12,19 @@ export interface MessageFields {
   readonly byNumber: readonly ({ readonly name: string; readonly wire: number } | undefined)[]
 }
 
+/** The message called `name` with the fields `[number, name, wire type]`. */
+export function fieldsOf(
+  name: string,
+  rows: readonly (readonly [number: number, name: string, wire: number])[],
+): MessageFields {
+  const byNumber: ({ readonly name: string; readonly wire: number } | undefined)[] = []
+  for (const [number, field, wire] of rows) {
+    while (byNumber.length <= number) byNumber.push(undefined)
+    byNumber[number] = { name: field, wire }
+  }
+  return { name, byNumber }
+}
+
 /** Messages may nest this deep, counted from the request: protobuf's own readers refuse deeper ones too. */
 export const MAX_DEPTH = 100
 
@@ -28,6 +41,8 @@ const WIRE_NAMES = [
 
 const ADVICE =
   'The bytes are cut, damaged or of another kind: check the Content-Type of the sender and what stands in between.'
+
+const doubleView = new DataView(new ArrayBuffer(8))
 
 /**
  * Walks over the fields of the message in `bytes[at, end)`. After `next()` gave true, the field's number, place and value
@@ -116,6 +131,18 @@ export class FieldCursor {
   /** A varint or fixed number of 64 bits, unsigned. */
   big(): bigint {
     return bigintOf(this.low, this.high)
+  }
+
+  /** A varint as the signed 64-bit number that int32 and int64 fields hold. */
+  signed(): bigint {
+    return BigInt.asIntN(64, this.big())
+  }
+
+  /** A fixed number of eight bytes as a double. */
+  double(): number {
+    doubleView.setUint32(0, this.low, true)
+    doubleView.setUint32(4, this.high, true)
+    return doubleView.getFloat64(0, true)
   }
 
   /** Text of a field with length and content. */

@@ -59,7 +59,8 @@ export interface SpanTable {
 }
 
 /** A value of an attribute that we write; `int` for whole numbers, a plain number for doubles. */
-export type AttributeValue = string | boolean | number | { readonly int: number | bigint } | readonly string[]
+export type AttributeValue =
+  string | boolean | number | { readonly int: number | bigint } | { readonly bytes: Uint8Array } | readonly string[]
 
 export interface Attribute {
   readonly key: string
@@ -87,4 +88,58 @@ export interface NewSpan {
   readonly endUnixNs: bigint
   readonly attributes: readonly Attribute[]
   readonly links: readonly SpanLink[]
+}
+
+/** Attributes by key: setting a key again replaces its value. */
+export type AttributeMap = Map<string, AttributeValue>
+
+/** Something that happened during a span. */
+export interface SpanEvent {
+  readonly unixNs: bigint
+  readonly name: string
+  readonly attributes: AttributeMap
+  readonly droppedAttributes: number
+}
+
+/** A link of a span that came in another protocol. */
+export interface ConvertedLink {
+  readonly traceId: Uint8Array
+  readonly spanId: Uint8Array
+  readonly traceState: string
+  readonly attributes: AttributeMap
+  readonly droppedAttributes: number
+}
+
+/** A span that came in another protocol, in OTLP's terms. */
+export interface ConvertedSpan {
+  /** 16 and 8 bytes; the parent's has none for a root. */
+  readonly traceId: Uint8Array
+  readonly spanId: Uint8Array
+  readonly parentSpanId: Uint8Array
+  readonly traceState: string
+  readonly flags: number
+  readonly name: string
+  /** OTLP's number: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
+  readonly kind: number
+  readonly startUnixNs: bigint
+  readonly endUnixNs: bigint
+  readonly attributes: AttributeMap
+  readonly droppedAttributes: number
+  readonly events: readonly SpanEvent[]
+  readonly droppedEvents: number
+  readonly links: readonly ConvertedLink[]
+  readonly droppedLinks: number
+  /** OTLP's number: 0 unset, 1 ok, 2 error. */
+  readonly statusCode: number
+  readonly statusMessage: string
+}
+
+/** A request of another protocol as OTLP. */
+export interface ConvertedRequest {
+  /** An OTLP protobuf trace request; no bytes when there was no span in it. */
+  readonly otlp: Uint8Array
+  readonly spans: number
+  /** Spans that could not be converted and are not in it, and why the first of them could not; null where all could. */
+  readonly refusedSpans: number
+  readonly refusal: string | null
 }

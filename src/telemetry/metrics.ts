@@ -18,11 +18,21 @@ export const METRICS: readonly MetricRow[] = [
   // The doors
   counter(
     'subspan_receiver_requests_total',
-    'Requests answered, by door and status: of HTTP, or of gRPC for otlp_grpc.',
+    'Requests answered, by door and status: of HTTP, or of gRPC for otlp_grpc, jaeger_grpc and opencensus, where each message counts.',
     'receiver',
     'status',
   ),
   counter('subspan_receiver_bytes_total', 'Bytes of request bodies, unpacked, by door.', 'receiver'),
+  counter(
+    'subspan_receiver_refused_spans_total',
+    'Spans of other protocols than OTLP that could not be taken, by door: not understood in a request that was, or of a stream that ended.',
+    'receiver',
+  ),
+  counter(
+    'subspan_receiver_connections_refused_total',
+    'Connections closed for there were too many, by door.',
+    'receiver',
+  ),
   // The flow of spans
   counter('subspan_spans_accepted_total', 'Spans that are on disk and were acknowledged.'),
   counter('subspan_requests_repeated_total', 'Requests that had been accepted before and came again, bytes and all.'),

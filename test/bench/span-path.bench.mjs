@@ -81,6 +81,10 @@ function subspan({ IN_PORT, SINK_PORT, API_PORT, STORE_DIR }, more) {
     'api.port': API_PORT,
     'receivers.otlpHttp.port': IN_PORT,
     'receivers.otlpGrpc.enabled': 'false',
+    'receivers.opencensus.enabled': 'false',
+    'receivers.jaegerHttp.enabled': 'false',
+    'receivers.jaegerGrpc.enabled': 'false',
+    'receivers.zipkin.enabled': 'false',
     'log.level': 'warn',
   }
   const flags = Object.entries(settings).flatMap(([option, value]) => ['--set', `${option}=${value}`])

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
+import type { DoorConfig, SubspanConfig } from '../../src/config/config.ts'
 import { DEFAULTS, OPTIONS } from '../../src/config/options.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { destinationsOf } from '../../src/export/destination.ts'
@@ -27,6 +28,12 @@ const { services, volumes } = document.toJS() as {
   volumes: Record<string, null>
 }
 const { subspan, messages, collector, jaeger, prometheus } = services
+
+/** Where Subspan listens, spans first. */
+function doorsOf({ receivers, api }: SubspanConfig): DoorConfig[] {
+  const { otlpGrpc, otlpHttp, opencensus, jaegerHttp, jaegerGrpc, zipkin } = receivers
+  return [otlpGrpc, otlpHttp, opencensus, jaegerHttp, jaegerGrpc, zipkin, api]
+}
 
 /** Instructions of a Dockerfile, a line each, of its last stage or of all. */
 function stepsOf(file: string, last = false): string[] {
@@ -71,10 +78,7 @@ describe('docker-compose.yml', () => {
   })
 
   test('publishes ports on loopback only, those of Subspan as they are', () => {
-    const { otlpGrpc, otlpHttp } = DEFAULTS.receivers
-    expect(subspan.ports).toEqual(
-      [otlpGrpc.port, otlpHttp.port, DEFAULTS.api.port].map((port) => `127.0.0.1:${port}:${port}`),
-    )
+    expect(subspan.ports).toEqual(doorsOf(DEFAULTS).map(({ port }) => `127.0.0.1:${port}:${port}`))
     for (const { ports = [] } of Object.values(services)) {
       expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([])
     }
@@ -125,12 +129,12 @@ describe('the Dockerfile', () => {
     const known = OPTIONS.map(({ variable }) => variable)
     expect(ours.filter((name) => !known.includes(name))).toEqual([])
     const { config } = loadConfig({ file: null, environment, flags: {} })
-    expect(config.receivers.otlpGrpc.host).toBe('0.0.0.0')
-    expect(config.receivers.otlpHttp.host).toBe('0.0.0.0')
-    expect(config.api.host).toBe('0.0.0.0')
+    for (const { host } of doorsOf(config)) expect(host).toBe('0.0.0.0')
     expect(last).toContain(`VOLUME ${config.data.dir}`)
     expect(last).toContain(
-      `EXPOSE ${config.receivers.otlpGrpc.port} ${config.receivers.otlpHttp.port} ${config.api.port}`,
+      `EXPOSE ${doorsOf(config)
+        .map(({ port }) => port)
+        .join(' ')}`,
     )
   })
 

@@ -39,6 +39,12 @@ test('npm start runs the program that package.json names', () => {
   expect(scripts.start).toContain(`node ${bin.subspan} serve`)
 })
 
+/** The doors of other protocols would take the ports that programs have by convention. */
+const OTHERS_OFF = ['opencensus', 'jaegerHttp', 'jaegerGrpc', 'zipkin'].flatMap((receiver) => [
+  '--set',
+  `receivers.${receiver}.enabled=false`,
+])
+
 describe('the start', () => {
   test('says where it listens, where its data is, and that there is no default destination', async () => {
     const folder = temporaryFolder()
@@ -68,6 +74,7 @@ describe('the start', () => {
       'receivers.otlpHttp.port=0',
       '--set',
       'receivers.otlpGrpc.port=0',
+      ...OTHERS_OFF,
     ])
     taken.close()
     expect(code).toBe(2)
@@ -88,6 +95,7 @@ describe('the start', () => {
         ...['--set', 'api.port=0'],
         ...['--set', `receivers.otlpHttp.port=${port}`],
         ...['--set', 'receivers.otlpGrpc.port=0'],
+        ...OTHERS_OFF,
       ],
       { OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${port}` },
     )
@@ -109,6 +117,7 @@ describe('the start', () => {
       'receivers.otlpHttp.port=0',
       '--set',
       'receivers.otlpGrpc.port=0',
+      ...OTHERS_OFF,
     ])
     expect(code).not.toBe(0)
     expect(stderr).toContain(folder.path)

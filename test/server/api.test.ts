@@ -89,6 +89,12 @@ describe('uploading a capture', () => {
     expect(uploads[0].name).toEqual({ service: '', instance: '' })
   })
 
+  test('Content-Encoding zstd is left on: such a capture is known by its first bytes', async () => {
+    const { url, uploads } = await door()
+    await fetch(`${url}/api/v1/captures`, { method: 'POST', body: 'packed', headers: { 'content-encoding': 'zstd' } })
+    expect(uploads.map(({ bytes }) => bytes)).toEqual([Buffer.from('packed')])
+  })
+
   test('Content-Encoding gzip is taken off, a .gz file is stored as it is', async () => {
     const { url, uploads } = await door()
     const packed = gzipSync('go 1.26 trace')

@@ -7,7 +7,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
 import { BodyBudget } from '../../src/server/body.ts'
 import type { Listener } from '../../src/server/listen.ts'
-import { listenOtlpGrpc } from '../../src/server/otlp-grpc.ts'
+import { listenGrpc } from '../../src/server/grpc.ts'
+import { otlpGrpc } from '../../src/server/otlp-grpc.ts'
 import { OPEN, openSecurity, type Security, Tokens } from '../../src/server/security.ts'
 import { retryDelayMs } from '../../src/span/otlp/response.ts'
 import { scanTraceRequest } from '../../src/span/otlp/scan.ts'
@@ -39,18 +40,20 @@ async function door(options: DoorOptions = {}): Promise<{
   const taken: Uint8Array[] = []
   const counters = new MemoryCounters()
   const log = new MemoryLog()
-  const listener = await listenOtlpGrpc(
+  const method = otlpGrpc(async (bytes) => {
+    scanTraceRequest(bytes)
+    await options.accept?.()
+    taken.push(Uint8Array.from(bytes))
+  })
+  const listener = await listenGrpc(
     {
-      acceptSpans: async (bytes) => {
-        scanTraceRequest(bytes)
-        await options.accept?.()
-        taken.push(Uint8Array.from(bytes))
-      },
+      receiver: 'otlp_grpc',
       maxMessageBytes: options.maxMessageBytes ?? 1 << 20,
       budget: options.budget ?? new BodyBudget(1 << 24, 'receivers.maxBytes'),
       counters,
       log,
     },
+    { unary: [method], streams: [] },
     { host: '127.0.0.1', port: 0, name: 'OTLP/gRPC', portOption: 'receivers.otlpGrpc.port' },
     options.security ?? OPEN,
   )
@@ -187,8 +190,9 @@ describe('trouble', () => {
     const { port } = other.address() as AddressInfo
     const { counters, log } = await door()
     await expect(
-      listenOtlpGrpc(
-        { acceptSpans: () => Promise.resolve(), maxMessageBytes: 1, budget: new BodyBudget(1, ''), counters, log },
+      listenGrpc(
+        { receiver: 'otlp_grpc', maxMessageBytes: 1, budget: new BodyBudget(1, ''), counters, log },
+        { unary: [otlpGrpc(() => Promise.resolve())], streams: [] },
         { host: '127.0.0.1', port, name: 'OTLP/gRPC', portOption: 'receivers.otlpGrpc.port' },
         OPEN,
       ),

@@ -1,5 +1,6 @@
 // otlp-http.test.ts: what senders of spans are answered, over real connections.
 
+import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { deflateSync, gzipSync } from 'node:zlib'
@@ -120,6 +121,15 @@ describe('requests that are taken', () => {
     expect(Buffer.compare(taken[0], body)).toBe(0)
   })
 
+  test('Content-Encoding zstd is unpacked', async () => {
+    const { url, taken } = await door()
+    const packed = readFileSync(new URL('../../proto-fixtures/spans/otlp/go-sdk.bin.zst', import.meta.url))
+    const answer = await post(url, packed, { 'content-type': PROTOBUF, 'content-encoding': 'zstd' })
+    expect(answer.status).toBe(200)
+    const plain = readFileSync(new URL('../../proto-fixtures/spans/otlp/go-sdk.bin', import.meta.url))
+    expect(Buffer.compare(taken[0], plain)).toBe(0)
+  })
+
   test('a body of zero bytes is a request without spans', async () => {
     const { url } = await door()
     expect((await post(url, '', { 'content-type': PROTOBUF })).status).toBe(200)
@@ -189,9 +199,9 @@ describe('requests that are refused', () => {
 
   test('an encoding that cannot be unpacked: 415 naming those that can', async () => {
     const { url } = await door()
-    const answer = await post(url, body, { 'content-type': PROTOBUF, 'content-encoding': 'zstd' })
+    const answer = await post(url, body, { 'content-type': PROTOBUF, 'content-encoding': 'snappy' })
     expect(answer.status).toBe(415)
-    expect(sentenceOf(answer)).toMatch(/"zstd".*gzip, deflate or none/)
+    expect(sentenceOf(answer)).toMatch(/"snappy".*gzip, deflate, zstd or none/)
   })
 
   test('gzip that is none, and gzip that is cut: 400', async () => {

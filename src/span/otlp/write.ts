@@ -1,11 +1,13 @@
 // write.ts: spans and attributes of our own making to OTLP protobuf.
 
 import { ByteWriter, halvesOf } from '../../base/bytes.ts'
-import type { Attribute, AttributeValue, NewSpan } from '../span.ts'
+import type { Attribute, AttributeMap, AttributeValue, ConvertedSpan, NewSpan } from '../span.ts'
 
-/** Tags of the fields that hold attributes: in a Span, and in a Link. */
+/** Tags of the fields that hold attributes. */
 const SPAN_ATTRIBUTE = 0x4a
 const LINK_ATTRIBUTE = 0x22
+const EVENT_ATTRIBUTE = 0x1a
+const RESOURCE_ATTRIBUTE = 0x0a
 
 /**
  * Attributes as a Span message carries them (field 9, repeated KeyValue): to be appended to a span's bytes.
@@ -65,18 +67,51 @@ export function encodeResourceSpans(
   return out.take()
 }
 
-function writeSpan(out: ByteWriter, span: NewSpan): void {
-  writeBytes(out, 0x0a, span.traceId)
-  writeBytes(out, 0x12, span.spanId)
-  writeText(out, 0x1a, span.traceState)
-  writeBytes(out, 0x22, span.parentSpanId)
-  writeText(out, 0x2a, span.name)
-  if (span.kind !== 0) {
-    out.byte(0x30)
-    out.varint(span.kind)
+/** Content of one Resource message, without tag and length. */
+export function encodeResource(attributes: AttributeMap): Uint8Array {
+  const out = new ByteWriter(64 * attributes.size)
+  writeAttributeMap(out, RESOURCE_ATTRIBUTE, attributes)
+  return out.take()
+}
+
+/** Content of one Span message, without tag and length, of a span that came in another protocol. */
+export function writeConvertedSpan(out: ByteWriter, span: ConvertedSpan): void {
+  writeHead(out, span)
+  writeAttributeMap(out, SPAN_ATTRIBUTE, span.attributes)
+  writeNumber(out, 0x50, span.droppedAttributes)
+  for (const event of span.events) {
+    out.byte(0x5a)
+    const part = out.beginPart()
+    writeTime(out, 0x09, event.unixNs)
+    writeText(out, 0x12, event.name)
+    writeAttributeMap(out, EVENT_ATTRIBUTE, event.attributes)
+    writeNumber(out, 0x20, event.droppedAttributes)
+    out.endPart(part)
   }
-  writeTime(out, 0x39, span.startUnixNs)
-  writeTime(out, 0x41, span.endUnixNs)
+  writeNumber(out, 0x60, span.droppedEvents)
+  for (const link of span.links) {
+    out.byte(0x6a)
+    const part = out.beginPart()
+    writeBytes(out, 0x0a, link.traceId)
+    writeBytes(out, 0x12, link.spanId)
+    writeText(out, 0x1a, link.traceState)
+    writeAttributeMap(out, LINK_ATTRIBUTE, link.attributes)
+    writeNumber(out, 0x28, link.droppedAttributes)
+    out.endPart(part)
+  }
+  writeNumber(out, 0x70, span.droppedLinks)
+  if (span.statusCode !== 0 || span.statusMessage !== '') {
+    out.byte(0x7a)
+    const part = out.beginPart()
+    writeText(out, 0x12, span.statusMessage)
+    writeNumber(out, 0x18, span.statusCode)
+    out.endPart(part)
+  }
+  writeFlags(out, span.flags)
+}
+
+function writeSpan(out: ByteWriter, span: NewSpan): void {
+  writeHead(out, span)
   writeAttributes(out, SPAN_ATTRIBUTE, span.attributes)
   for (const link of span.links) {
     out.byte(0x6a)
@@ -86,24 +121,45 @@ function writeSpan(out: ByteWriter, span: NewSpan): void {
     writeAttributes(out, LINK_ATTRIBUTE, link.attributes)
     out.endPart(part)
   }
-  if (span.flags !== 0) {
-    out.byte(0x85)
-    out.byte(0x01)
-    out.fixed32(span.flags)
-  }
+  writeFlags(out, span.flags)
+}
+
+/** What stands before the attributes of a span. */
+function writeHead(out: ByteWriter, span: NewSpan | ConvertedSpan): void {
+  writeBytes(out, 0x0a, span.traceId)
+  writeBytes(out, 0x12, span.spanId)
+  writeText(out, 0x1a, span.traceState)
+  writeBytes(out, 0x22, span.parentSpanId)
+  writeText(out, 0x2a, span.name)
+  writeNumber(out, 0x30, span.kind)
+  writeTime(out, 0x39, span.startUnixNs)
+  writeTime(out, 0x41, span.endUnixNs)
+}
+
+function writeFlags(out: ByteWriter, flags: number): void {
+  if (flags === 0) return
+  out.byte(0x85)
+  out.byte(0x01)
+  out.fixed32(flags)
 }
 
 function writeAttributes(out: ByteWriter, tag: number, attributes: readonly Attribute[]): void {
-  for (const { key, value } of attributes) {
-    out.byte(tag)
-    const attribute = out.beginPart()
-    writeText(out, 0x0a, key)
-    out.byte(0x12)
-    const part = out.beginPart()
-    writeValue(out, value)
-    out.endPart(part)
-    out.endPart(attribute)
-  }
+  for (const { key, value } of attributes) writeAttribute(out, tag, key, value)
+}
+
+function writeAttributeMap(out: ByteWriter, tag: number, attributes: AttributeMap): void {
+  for (const [key, value] of attributes) writeAttribute(out, tag, key, value)
+}
+
+function writeAttribute(out: ByteWriter, tag: number, key: string, value: AttributeValue): void {
+  out.byte(tag)
+  const attribute = out.beginPart()
+  writeText(out, 0x0a, key)
+  out.byte(0x12)
+  const part = out.beginPart()
+  writeValue(out, value)
+  out.endPart(part)
+  out.endPart(attribute)
 }
 
 /** Content of an AnyValue: its one field is written even when it is empty, zero or false. */
@@ -129,6 +185,10 @@ function writeValue(out: ByteWriter, value: AttributeValue): void {
     const { low, high } = halvesOf(int)
     out.byte(0x18)
     out.varint64(low, high)
+  } else if ('bytes' in value) {
+    out.byte(0x3a)
+    out.varint(value.bytes.length)
+    out.raw(value.bytes)
   } else {
     out.byte(0x2a)
     const array = out.beginPart()
@@ -156,6 +216,13 @@ function writeBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void {
   out.byte(tag)
   out.varint(bytes.length)
   out.raw(bytes)
+}
+
+/** A whole number from 0 with its tag; nothing when it is 0. */
+function writeNumber(out: ByteWriter, tag: number, value: number): void {
+  if (value === 0) return
+  out.byte(tag)
+  out.varint(value)
 }
 
 function writeTime(out: ByteWriter, tag: number, unixNs: bigint): void {

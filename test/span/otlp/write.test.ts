@@ -47,6 +47,7 @@ function plainOf(value: AttributeValue): PlainValue {
   if (typeof value === 'boolean') return { bool: value }
   if (typeof value === 'number') return { double: value }
   if ('int' in value) return { int: String(value.int) }
+  if ('bytes' in value) return { bytes: hex(value.bytes) }
   return { list: value.map((text) => ({ string: text })) }
 }
 
