@@ -1,7 +1,7 @@
 #!/bin/sh
-# Records proto-fixtures anew: demo, captures, ground truth (among the captures), captures/text, damaged, joins.
+# Records proto-fixtures anew: demo, captures, ground truth (among the captures), accuracy, captures/text, damaged, joins.
 #
-# Usage: record.sh [demo|captures|ground|text|damaged|joins]...      all six when none is named, in this order
+# Usage: record.sh [demo|captures|ground|accuracy|text|damaged|joins]...      all when none is named, in this order
 #
 # Needs Go 1.26 in PATH, with its sources; other versions are fetched by Go itself (GOTOOLCHAIN), but for Go 1.19, which
 # is older than that: GO119_ROOT names the folder of one (Debian 12 has it as golang-1.19). Every recording differs a
@@ -141,6 +141,26 @@ ground() {
   mv "$scratch/states-grpc.ground.jsonl" "$fixtures/captures/go1.26/"
 }
 
+# The same programs again and again, for the figures of docs/accuracy.md: what is recorded is kept, whatever comes out.
+accuracy() {
+  mkdir -p "$fixtures/accuracy"
+  for version in 1.21 1.22 1.24 1.26 1.27; do
+    for run in 1 2 3; do run_of $version states $run -seed $((40 + run)); done
+  done
+  for run in 1 2; do run_of 1.26 statesgrpc $run -seed $((50 + run)) -rounds 1; done
+}
+
+# run_of VERSION PROGRAM RUN FLAGS...: records accuracy/goVERSION-PROGRAM-RUN.trace with what the program knows.
+run_of() {
+  version=$1 name=go$1-$2-$3
+  recorder=$(build "$1" "$2")
+  shift 3
+  "$recorder" -out "$scratch/$name" "$@"
+  keep_out_paths "$scratch/$name.trace" "$scratch/$name.ground.jsonl"
+  for part in trace ground.jsonl; do mv "$scratch/$name.$part" "$fixtures/accuracy/"; done
+  echo "$name: $(wc -c <"$fixtures/accuracy/$name.trace") bytes"
+}
+
 text() {
   folder=$fixtures/captures/text
   "$(reader texttests)" -sizes "$folder"/*.test
@@ -208,9 +228,9 @@ joins() {
   shop 1.26 otel-renamed -sdk otel $few -seed 37 -rename
 }
 
-for step in ${*:-demo captures ground text damaged joins}; do
+for step in ${*:-demo captures ground accuracy text damaged joins}; do
   case $step in
-  demo | captures | ground | text | damaged | joins) "$step" ;;
-  *) echo "record: unknown step $step: demo, captures, ground, text, damaged or joins" >&2 && exit 2 ;;
+  demo | captures | ground | accuracy | text | damaged | joins) "$step" ;;
+  *) echo "record: unknown step $step: demo, captures, ground, accuracy, text, damaged or joins" >&2 && exit 2 ;;
   esac
 done

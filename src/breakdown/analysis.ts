@@ -148,6 +148,8 @@ export class CaptureAnalysis {
   /** 1: the goroutine works for its task only because it was created for it: it has annotated none itself. */
   private onlyCreated = new Uint8Array(256)
   private readonly regions: RegionTable
+  /** Stops of the world by others in the regions that had any, until their tasks are handed over. */
+  private readonly stopsOfRegion = new Map<number, Record<string, number>>()
   /** Log written on the row with no other annotation after it. */
   private readonly logOfRow: (LogRecord | null)[] = []
   /** Task that a worker took up by an annotation, until it next waits after its last one. */
@@ -690,11 +692,18 @@ export class CaptureAnalysis {
     this.left[row] = null
   }
 
-  /** The task a goroutine works for now: the innermost that has not ended. */
+  /**
+   * The task a goroutine works for now: the innermost that has not ended. One that was created for a task goes on for those above it, not for
+   * what its creator did before.
+   */
   private currentTask(row: number): TaskState | null {
     let task = this.taskOfRow[row] ?? null
     if (task === null || !task.ended) return task
-    while (task !== null && task.ended) task = task.outer
+    while (task !== null && task.ended) {
+      const outer: TaskState | null = task.outer
+      if (outer !== null && this.onlyCreated[row] === 1 && !this.tasks.descends(task.serial, outer)) task = null
+      else task = outer
+    }
     this.taskOfRow[row] = task
     return task
   }
@@ -1064,9 +1073,35 @@ export class CaptureAnalysis {
     regions.endNs[region] = known ? end : NaN
     regions.totalNs[region] = end - start
     regions.gcOverlapNs[region] = states.gcOverlap(start, end)
+    if (states.stops.lastEndNs > start && this.summarySink === null) {
+      this.stopsOfRegion.set(region, this.stopsWhileRunnable(row, start, end))
+    }
     this.regionsOpen[row]--
     const task = this.tasks.ofSerial(regions.task[region])
     if (task !== undefined) task.openRegions--
+  }
+
+  /** For how long others had stopped the world while a goroutine waited for a processor in a stretch that ends now, by the names of the stops. */
+  private stopsWhileRunnable(row: number, fromNs: number, toNs: number): Record<string, number> {
+    const { stays, stops, tables, id } = this.states
+    const { pieces } = this.scratchPath
+    const sums: Record<string, number> = {}
+    let stay = this.states.stay[row]
+    let stop = stops.endNs.length - 1
+    while (stop >= 0 && stops.endNs[stop] > fromNs && stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
+      const at = stay & stays.mask
+      const startNs = Math.max(stays.startNs[at], fromNs)
+      if (stays.state[at] === GoState.runnable && stops.goroutine[stop] !== id[row]) {
+        const ns = Math.min(stays.endNs[at], stops.endNs[stop], toNs) - Math.max(startNs, stops.startNs[stop])
+        const name = tables.rangeNames[stops.name[stop]]
+        if (ns > 0) sums[name] = (sums[name] ?? 0) + ns
+      }
+      // Of the two the one that began later is done with.
+      if (stops.startNs[stop] >= startNs) stop--
+      else if (startNs === fromNs) break
+      else stay = stays.previous[at]
+    }
+    return sums
   }
 
   // ------------------------------------------------------------------------------------------------ handing over
@@ -1088,6 +1123,7 @@ export class CaptureAnalysis {
     for (let region = task.firstRegion; region !== NO_REGION;) {
       const next = this.regions.nextOfTask[region]
       this.regions.release(region)
+      this.stopsOfRegion.delete(region)
       region = next
     }
     this.tasks.forget(task)
@@ -1192,6 +1228,7 @@ export class CaptureAnalysis {
     for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
       const breakdown = states.breakdownOf(regions.sums, region * regions.stride, regions.totalNs[region])
       breakdown.gcOverlapNs = regions.gcOverlapNs[region]
+      breakdown.stwWaitNs = this.stopsOfRegion.get(region) ?? breakdown.stwWaitNs
       records.push({
         name: regions.name[region],
         goroutine: regions.goroutine[region],

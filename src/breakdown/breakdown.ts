@@ -87,6 +87,11 @@ export interface LongWait {
    * Null for a wait for a processor, and where it is not known who held the lock for longest.
    */
   readonly waker: Breakdown | null
+  /**
+   * Task that the goroutine that ended the wait worked for then, or, when that one was over, for most of the wait; 0 none, -1 when it is not
+   * known any more.
+   */
+  readonly wakerTask: number
   /** Row in `TaskTables.stacks` where that goroutine itself waited longest meanwhile; -1 when nowhere or not known. */
   readonly wakerStack: number
   /** Who held the lock that was waited for, most time first: together all of the wait, but for the shortest of very many; empty for other waits, and where the stack does not tell the kind of lock. */

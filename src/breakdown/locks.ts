@@ -237,8 +237,11 @@ export function holdersOf(
   return holds
 }
 
-/** Serial of the task that a goroutine worked for most of a stretch that ended in a stay: its span may be over before it lets go of a lock. */
-function taskDuring(stays: StayLog, last: number, fromNs: number, toNs: number): number {
+/**
+ * Serial of the task that a goroutine worked for during most of a stretch that ended in a stay; 0 none. Its span may be over before it lets go of
+ * a lock, or takes the next job.
+ */
+export function taskDuring(stays: StayLog, last: number, fromNs: number, toNs: number): number {
   const sums = new Map<number, number>()
   let stay = last
   for (let n = 0; n < MOST_HOLDER_STAYS && stays.has(stay); n++) {

@@ -4,7 +4,7 @@
 // The blame ends there. Who held up the one that held the task up is its own request's matter.
 
 import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
-import { type Hold, holdersOf, isHeld, type LockPlaces } from './locks.ts'
+import { type Hold, holdersOf, isHeld, type LockPlaces, taskDuring } from './locks.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import { addPart } from './window.ts'
 
@@ -34,6 +34,8 @@ export interface PathPiece {
   readonly toNs: number
   /** Row of the timeline. */
   readonly row: number
+  /** Row of the reason under which people see the wait; 0 when it is its own. */
+  readonly via: number
 }
 
 /** Whether a piece of a task that took so long is long enough to be explained. */
@@ -59,13 +61,17 @@ export function explainWaits(
   const waits: LongWait[] = []
   const budget = { stays: MOST_RUNNER_STAYS }
   const lockBudget = { stays: MOST_LOCK_STAYS }
-  for (const { stay, fromNs, toNs, row } of pieces.slice(0, MOST_WAITS)) {
+  for (const { stay, fromNs, toNs, row, via } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
     if (stays.state[at] === GoState.runnable) {
       const runners = runnersOf(stays, stay, fromNs, toNs, taskIdOf, isRuntime, budget)
-      if (runners.length > 0) waits.push({ row, waker: null, wakerStack: NONE, holders: [], runners })
+      if (runners.length > 0) waits.push({ row, waker: null, wakerTask: 0, wakerStack: NONE, holders: [], runners })
       continue
     }
+    const waker = stays.waker[at]
+    // What came from elsewhere is no task's doing.
+    const serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs)
+    const wakerTask = serial > 0 ? taskIdOf(serial) : 0
     if (isHeld(places.kind(stays.stack[at]))) {
       const all = byHolder(stays, holdersOf(stays, places, stay, fromNs, toNs, lockBudget))
       const holders = all
@@ -73,12 +79,12 @@ export function explainWaits(
         .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))
       const known = all.length > 0 && all[0].goroutine >= 0
       const did = known ? doneMeanwhile(stays, reasons, all[0].holds) : { waker: null, wakerStack: NONE }
-      waits.push({ row, ...did, holders, runners: [] })
+      waits.push({ row, ...did, wakerTask, holders, runners: [] })
       continue
     }
-    const waker = stays.waker[at]
-    if (stays.has(waker))
-      waits.push({ row, ...doneMeanwhile(stays, reasons, [{ stay: waker, fromNs, toNs }]), holders: [], runners: [] })
+    if (!stays.has(waker)) continue
+    const did = doneMeanwhile(stays, reasons, [{ stay: waker, fromNs, toNs }])
+    waits.push({ row, ...did, wakerTask, holders: [], runners: [] })
   }
   return waits.sort((x, y) => x.row - y.row)
 }

@@ -449,7 +449,7 @@ export function longPieces(scratch: PathScratch, stays: StayLog, fromNs: number,
     const state = timeline.state[row]
     if (!isLong(to - from, toNs - fromNs) || !stays.has(pieces.stay[i])) continue
     if (state === GoState.waiting || state === GoState.runnable)
-      long.push({ stay: pieces.stay[i], fromNs: from, toNs: to, row })
+      long.push({ stay: pieces.stay[i], fromNs: from, toNs: to, row, via: timeline.via[row] })
   }
   return long
 }

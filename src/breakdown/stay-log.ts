@@ -221,6 +221,11 @@ export class StopLog {
     this.goroutine.push(goroutine)
   }
 
+  /** End of the latest stop; -1 when none is known. */
+  get lastEndNs(): number {
+    return this.endNs.length === 0 ? -1 : this.endNs[this.endNs.length - 1]
+  }
+
   /** Calls `visit` with each stop that overlaps a stretch, the latest first, until it says to go no further. */
   within(fromNs: number, toNs: number, visit: (stop: number) => boolean): void {
     for (let stop = this.endNs.length - 1; stop >= 0 && this.endNs[stop] > fromNs; stop--) {

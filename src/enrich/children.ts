@@ -14,7 +14,7 @@ import {
 } from '../breakdown/breakdown.ts'
 import { firstPieceAfter, type Group, groupOfPiece, groupParts, GROUPS } from '../breakdown/groups.ts'
 import type { Attribute } from '../span/span.ts'
-import { cutText, microseconds, PART_KEYS } from './attributes.ts'
+import { cutText, microseconds, overlapAttributes, overlapsOf, PART_KEYS } from './attributes.ts'
 import { rangeName, regionName, waitName } from './child-names.ts'
 import { programFrame, stackText } from './stack-text.ts'
 
@@ -138,6 +138,7 @@ function addRegion(window: Window, region: RegionRecord, row: number, nodes: Chi
     for (const group of GROUPS) {
       if (parts[group] > 0) attributes.push({ key: PART_KEYS[group], value: microseconds(parts[group]) })
     }
+    attributes.push(...overlapAttributes(overlapsOf(region.breakdown)).filter(({ value }) => value !== 0))
   }
   const samples = window.task.samples.filter((sample) => sample.region === row).length
   if (samples > 0) attributes.push({ key: 'subspan.cpu_samples', value: { int: samples } })
@@ -319,21 +320,23 @@ function addWait(window: Window, timeline: Timeline, waits: readonly Wait[], nod
   const { row, group } = longest
   const stack = timeline.stack[row]
   const attributes: Attribute[] = [{ key: 'subspan.kind', value: 'wait' }]
-  if (timeline.state[row] === GoState.waiting) {
+  const waiting = timeline.state[row] === GoState.waiting
+  if (waiting) {
     attributes.push({ key: 'subspan.reason', value: cutText(tables.reasons[timeline.reason[row]]) })
     if (timeline.via[row] !== 0) {
       attributes.push({ key: 'subspan.via', value: cutText(tables.reasons[timeline.via[row]]) })
     }
   }
   attributes.push({ key: 'subspan.goroutine', value: { int: first.goroutine } })
-  if (timeline.state[row] === GoState.waiting && timeline.wakerGoroutine[row] >= 0) {
+  if (waiting && timeline.wakerGoroutine[row] >= 0) {
     attributes.push({ key: 'subspan.woken_by_goroutine', value: { int: timeline.wakerGoroutine[row] } })
   }
   if (waits.length > 1) {
     attributes.push({ key: 'subspan.merged_count', value: { int: waits.length } })
     attributes.push({ key: 'subspan.wait_us', value: microseconds(ns) })
   }
-  const holder = window.explained.get(row)?.holders[0]
+  const explained = window.explained.get(row)
+  const holder = explained?.holders.at(0)
   addExplanation(window, row, attributes)
   addStack(window, stack, attributes)
   nodes.push({
@@ -346,7 +349,7 @@ function addWait(window: Window, timeline: Timeline, waits: readonly Wait[], nod
     toNs: last.toNs,
     parent: null,
     attributes,
-    blamedTask: holder?.taskId ?? (timeline.state[row] === GoState.waiting ? timeline.wakerTask[row] : -1),
+    blamedTask: holder?.taskId ?? explained?.wakerTask ?? (waiting ? timeline.wakerTask[row] : -1),
     held: holder !== undefined,
   })
 }

@@ -241,7 +241,7 @@ export function blameOf(
       const name = nameOf(holder.taskId)
       if (name !== null) add(sum.names, name, (ns * holder.ns) / heldNs)
     }
-    const name = nameOf(holders.length > 0 ? holders[0].taskId : timeline.wakerTask[row])
+    const name = nameOf(holders.at(0)?.taskId ?? wait?.wakerTask ?? timeline.wakerTask[row])
     if (name !== null && holders.length === 0) add(sum.names, name, ns)
     const did = wait?.waker ?? null
     if (did !== null && name !== null) {

@@ -3,27 +3,31 @@
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { describe, expect, test } from 'vitest'
-import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { emptyBreakdown, type TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { firstPieceAfter, groupOfPiece, groupParts, GROUPS } from '../../src/breakdown/groups.ts'
+import { lockKindOf } from '../../src/breakdown/locks.ts'
 import { type Analysed, analyse, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
-import { type Claim, groundTruthOf, type KnownTask, measured, toleranceNs } from '../support/ground-truth.ts'
-
-/** One claim with what was measured. */
-interface Compared {
-  readonly claim: Claim
-  readonly ns: number
-  readonly task: TaskRecord
-}
+import {
+  type Claim,
+  errorNs,
+  type Format,
+  goalNs,
+  groundTruthOf,
+  type KnownTask,
+  measured,
+  toleranceNs,
+} from '../support/ground-truth.ts'
 
 interface Recorded extends Analysed {
   readonly name: string
+  readonly format: Format
   readonly known: readonly KnownTask[]
   readonly taskOf: (known: KnownTask) => TaskRecord
 }
 
-const recorded: readonly Recorded[] = captureFixtures()
-  .filter(isV2)
-  .flatMap((fixture) => {
+/** The recordings of a folder that know their own time. */
+function recordingsOf(folder: string): readonly Recorded[] {
+  return captureFixtures(folder).flatMap((fixture) => {
     const known = groundTruthOf(fixture)
     if (known === null) return []
     const analysed = analyse(fixture.bytes(), { timelines: true, stacks: true })
@@ -32,13 +36,36 @@ const recorded: readonly Recorded[] = captureFixtures()
       if (found === undefined) throw new Error(`${fixture.name}: no task ${task} (${name})`)
       return found
     }
-    return [{ ...analysed, name: fixture.name, known, taskOf }]
+    return [{ ...analysed, name: fixture.name, format: isV2(fixture) ? 'v2' : 'v1', known, taskOf }]
   })
+}
 
-function comparedOf({ known, taskOf, tables }: Recorded): Compared[] {
+/** The operating system took so little from the program meanwhile that its clock is as good as ours. */
+function isUndisturbed({ stolenNs }: KnownTask): boolean {
+  return (stolenNs ?? 0) < 50_000
+}
+
+/** What a program says of who did what most is sure while nothing that it does not know of took a millisecond. */
+const MOST_STOLEN_NS = 1_000_000
+
+/** Recorded again and again, and none left out: the figures of docs/accuracy.md. */
+const every = recordingsOf('accuracy')
+
+/** One claim with what was measured. */
+interface Compared {
+  readonly claim: Claim
+  readonly known: KnownTask
+  readonly task: TaskRecord
+  readonly errorNs: number
+}
+
+function comparedOf({ known, taskOf, tables, format }: Recorded): Compared[] {
   return known.flatMap((one) => {
     const task = taskOf(one)
-    return one.claims.map((claim) => ({ claim, task, ns: measured(claim, task, tables) }))
+    return one.claims.map((claim) => {
+      const ns = measured(claim, task, tables, format)
+      return { claim, known: one, task, errorNs: errorNs(claim, ns) }
+    })
   })
 }
 
@@ -54,17 +81,29 @@ function longest(task: TaskRecord, group: string, { tables }: Recorded): number 
   return best
 }
 
-describe.each(recorded)('$name', (capture) => {
+describe.each([...recordingsOf('captures'), ...every])('$name', (capture) => {
   const { known, taskOf, tables } = capture
 
-  test.each(known)('$name: every part is what the program knows of it', (one) => {
-    const task = taskOf(one)
-    for (const claim of one.claims) {
-      const ns = measured(claim, task, tables)
-      const what = `${claim.view} of task ${one.task}: ${claim.states.join(' + ')}`
-      if (claim.atLeast === true) expect(ns, what).toBeGreaterThanOrEqual(claim.ns - toleranceNs(task))
-      else
-        expect(Math.abs(ns - claim.ns), `${what}: ${ns} instead of ${claim.ns}`).toBeLessThanOrEqual(toleranceNs(task))
+  test('every part is what the program knows of it, as far as its clock can know it', () => {
+    for (const { claim, known: one, task, errorNs: off } of comparedOf(capture)) {
+      const what = `${one.name}: ${claim.view} of task ${one.task}, ${claim.states.join(' + ')}`
+      expect(off, `${what}: ${claim.ns} ns claimed, off by`).toBeLessThanOrEqual(toleranceNs(task, one))
+    }
+  })
+
+  test('who held a lock that a task waited for, and for how long, is what the program knows of it', () => {
+    const nameOf = new Map(known.map(({ task, name }) => [task, name]))
+    for (const one of known) {
+      if (one.holders === undefined) continue
+      const task = taskOf(one)
+      const wait = task.longWaits.find(({ row }) => row === longest(task, 'lock', capture))
+      const told = new Map((wait?.holders ?? []).map(({ taskId, ns }) => [nameOf.get(String(taskId)), ns]))
+      for (const { name, ns } of one.holders) {
+        const off = Math.abs((told.get(name) ?? 0) - ns)
+        expect(off, `${one.name} (${one.task}) waited for ${name}`).toBeLessThanOrEqual(toleranceNs(task, one))
+      }
+      const [most] = told.values()
+      expect(sumOf(wait?.waker ?? emptyBreakdown())).toBe(most)
     }
   })
 
@@ -76,20 +115,24 @@ describe.each(recorded)('$name', (capture) => {
 
   test('who held a task up is named', () => {
     const nameOf = new Map(known.map(({ task, name }) => [task, name]))
-    const blamed = known.filter(({ blames }) => blames !== undefined)
-    expect(blamed.length).toBeGreaterThan(0)
-    for (const one of blamed) {
+    for (const one of known) {
+      if ((one.stolenNs ?? 0) > MOST_STOLEN_NS) continue
       const task = taskOf(one)
-      for (const { state, name, meanwhile } of one.blames ?? []) {
+      for (const { state, name, meanwhile, lock } of one.blames ?? []) {
         const row = longest(task, state, capture)
-        const waker = task.timeline?.wakerTask[row]
-        expect(nameOf.get(String(waker)), `${one.name} waited for`).toBe(name)
-        const did = task.longWaits.find((wait) => wait.row === row)?.waker ?? null
+        const wait = task.longWaits.find((explained) => explained.row === row)
+        const blamed = wait?.holders.at(0)?.taskId ?? wait?.wakerTask
+        expect(nameOf.get(String(blamed)), `${one.name} (${one.task}) waited for`).toBe(name)
+        const did = wait?.waker ?? null
         if (did === null) throw new Error(`${one.name}: nobody says what ${name} did meanwhile`)
         const parts = groupParts(did)
         const most = GROUPS.reduce((best, group) => (parts[group] > parts[best] ? group : best))
-        expect(most, `what ${name} did meanwhile`).toBe(meanwhile)
+        // The old format shows a system call only where the processor was taken away from it.
+        const seen = capture.format === 'v1' && meanwhile === 'syscall' ? ['exec', 'syscall'] : [meanwhile]
+        expect(seen, `what ${name} did meanwhile`).toContain(most)
         expect(sumOf(did)).toBe(did.totalNs)
+        const stack = tables.stacks[task.timeline?.stack[row] ?? -1] ?? []
+        if (lock !== undefined) expect(lockKindOf(stack), `the lock of ${one.name}`).toBe(lock)
       }
     }
   })
@@ -134,33 +177,65 @@ test('the errors are those of docs/accuracy.md', async () => {
   await expect(text).toMatchFileSnapshot(page)
 })
 
+/** A value of sorted ones below which a share of them lies. */
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)]
+}
+
+const us = (ns: number): string => (ns / 1000).toFixed(1)
+
+/** One row of the table: a state and how far its claims are off. */
+function rowOf(title: string, compared: readonly Compared[]): string {
+  const errors = compared.map((one) => one.errorNs).sort((x, y) => x - y)
+  const shares = compared.map(({ errorNs: off, task }) => off / ((task.endNs ?? 0) - (task.startNs ?? 0)))
+  const reached = compared.filter(({ errorNs: off, task }) => off <= goalNs(task)).length
+  return `| ${title} | ${errors.length} | ${us(quantile(errors, 0.5))} | ${us(quantile(errors, 0.95))} | ${us(quantile(errors, 1))} | ${(Math.max(...shares) * 100).toFixed(2)} % | ${((reached / errors.length) * 100).toFixed(1)} % |`
+}
+
+function tableOf(compared: readonly Compared[], states: readonly string[]): string {
+  const exact = compared.filter(({ claim }) => claim.atLeast !== true)
+  const rows = states.map((state) =>
+    rowOf(
+      state,
+      exact.filter(({ claim }) => claim.state === state),
+    ),
+  )
+  const bounds = rowOf(
+    '*bounds*',
+    compared.filter(({ claim }) => claim.atLeast === true),
+  )
+  return `| state | claims | median error, us | 95 % below, us | largest, us | largest, of the task | within the goal |
+|---|---|---|---|---|---|---|
+${[...rows, bounds].join('\n')}`
+}
+
 /** The page with the error of each state over all recordings. */
 function accuracyPage(): string {
-  const exact = recorded.flatMap(comparedOf).filter(({ claim }) => claim.atLeast !== true)
-  const states = [...new Set(exact.map(({ claim }) => claim.state))]
-  const rows = states.map((state) => {
-    const errors = exact
-      .filter(({ claim }) => claim.state === state)
-      .map(({ claim, ns, task }) => {
-        const errorNs = Math.abs(ns - claim.ns)
-        return { errorNs, share: errorNs / ((task.endNs ?? 0) - (task.startNs ?? 0)) }
-      })
-    const sorted = errors.map(({ errorNs }) => errorNs).sort((x, y) => x - y)
-    const worstShare = Math.max(...errors.map(({ share }) => share))
-    const us = (ns: number): string => (ns / 1000).toFixed(1)
-    return `| ${state} | ${sorted.length} | ${us(sorted[sorted.length >> 1])} | ${us(sorted[sorted.length - 1])} | ${(worstShare * 100).toFixed(2)} % |`
-  })
+  const all = every.flatMap(comparedOf)
+  const states = [...new Set(all.filter(({ claim }) => claim.atLeast !== true).map(({ claim }) => claim.state))]
+  const tasks = every.flatMap(({ known }) => known)
+  const stolen = tasks.map(({ stolenNs }) => stolenNs ?? 0).sort((x, y) => x - y)
   return `# How exact the breakdown is
 
-Programs under \`proto-fixtures/generators/\` (\`states\`, \`statesgrpc\`) spend known time in each state and note it by their own clock; they were recorded with
-${recorded.map(({ name }) => `\`${name}\``).join(', ')}. \`test/breakdown/ground-truth.test.ts\` compares every part and writes this table.
+Programs under \`proto-fixtures/generators/\` (\`states\`, \`statesgrpc\`) spend known time in each state and note it by their own clock. They were recorded ${every.length} times, with Go 1.21 to 1.27, on a machine of
+two processors that had other work to do, and no recording and no claim was left out (\`proto-fixtures/accuracy\`). \`test/breakdown/ground-truth.test.ts\` compares every part and writes this page.
 
-| state | claims | median error, us | largest error, us | largest error, of the task |
-|---|---|---|---|---|
-${rows.join('\n')}
+${tableOf(all, states)}
 
-Bound, for every claim: 1 % of the task or 50 us, whichever is more. A part's error is the distance between the clock's reading and the scheduler's event next to it; on a
-machine with other work to do the operating system may take the processor away in between, which the runtime cannot see.
-Where the scheduler decides when a goroutine goes on (after a sleep, say), the claim is about the state and the wait for a processor together.
+The same for the ${tasks.filter(isUndisturbed).length} of ${tasks.length} tasks from which the operating system took less than 50 us:
+
+${tableOf(
+  all.filter(({ known }) => isUndisturbed(known)),
+  states,
+)}
+
+- The goal: 1 % of the task or 50 us, whichever is more. *bounds* are claims of "at least" or "at most": processor time by the clock of the thread itself, time slept, mark assist between the runtime's own account of
+  it and what allocating took beyond its quickest steps. Their error is the distance to the bound.
+- An error is the distance between the reading of the program's clock and the scheduler's event next to it. Where the operating system takes the processor away in between, the clock goes on and the runtime sees nothing
+  of it: both sides are right, and differ. How much that may be is on record for each task: for so long threads of the program were ready to run and others ran (median ${us(quantile(stolen, 0.5))} us, 95 % below ${us(quantile(stolen, 0.95))} us,
+  at most ${us(quantile(stolen, 1))} us). The tests allow the goal and that, for every claim.
+- Where the scheduler decides when a goroutine goes on (after a sleep, say), the claim is about the state and the wait for a processor together.
+- Who held a lock for how long, while several queued for it, is compared in the same way.
+- Go 1.21 and older: the format shows a system call only where the processor was taken away from it meanwhile; else its time is in \`exec\`. So are the claims about system calls read there.
 `
 }

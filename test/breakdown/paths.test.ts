@@ -319,6 +319,17 @@ describe('the path of a task', () => {
     expect(task(8).parentId).toBe(7)
   })
 
+  test('a goroutine that was created for a task does not work for what its creator did around that task', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'around').at(110).taskBegin(8, 'no child of it').at(150).create(2).at(200).taskEnd(8)
+    story.at(210).block('chan receive').at(220).start(2).at(400).unblock(1).at(410).destroy().at(420).start(1)
+    story.at(500).taskEnd(7).at(600).stop()
+    const { task } = analysed(story)
+    expect(task(8).goroutines).toEqual([1, 2])
+    expect(task(7).goroutines).toEqual([1])
+    expect(parts(task(7).path)).toMatchObject({ totalNs: 400, blockNs: { 'chan receive': 190 } })
+  })
+
   test('a child task that ended long before its parent still leads to its goroutines, and who ended a wait is still known', () => {
     const ms = 1_000_000
     const story = new CaptureStory().found(1, 'running').found(3, 'runnable')
@@ -405,6 +416,28 @@ describe('the path of a task', () => {
       gcOverlapNs: 150,
     })
   })
+})
+
+test('a stop of the world by another is told of the regions and tasks that waited for a processor meanwhile, as far as they did', () => {
+  const stop = 'stop-the-world (GC mark termination)'
+  const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+  story.at(100).taskBegin(7, 'held up').at(110).regionBegin(7, 'outer').at(120).stop().at(130).start(2)
+  story.at(135).taskBegin(8, 'stops the world').at(136).regionBegin(8, 'own')
+  story.at(140).stopTheWorld('GC mark termination').at(170).startTheWorld().at(175).regionEnd(8, 'own').taskEnd(8)
+  story.at(180).block('select').at(190).start(1).at(200).regionBegin(7, 'inner').at(210).stop().at(215).unblock(2)
+  story.start(2).at(220).stopTheWorld('GC mark termination').at(260).startTheWorld().at(270).block('select')
+  story.at(280).start(1).at(290).regionEnd(7, 'inner').at(300).regionEnd(7, 'outer')
+  story.at(310).regionBegin(7, 'after').at(320).stop().at(330).start(1).at(340).regionEnd(7, 'after')
+  story.at(400).taskEnd(7).at(500).stop()
+  const { task } = analysed(story)
+  const stops = (id: number): unknown[] => [
+    task(id).path?.stwWaitNs,
+    ...task(id).regions.map(({ name, breakdown }) => [name, breakdown.stwWaitNs]),
+  ]
+  expect(stops(7)).toEqual([{ [stop]: 70 }, ['outer', { [stop]: 70 }], ['inner', { [stop]: 40 }], ['after', {}]])
+  // The one that stops it has the range itself.
+  expect(stops(8)).toEqual([{}, ['own', {}]])
+  expect(task(8).regions[0].breakdown.rangeNs).toEqual({ [stop]: 30 })
 })
 
 describe('a capture that no runtime writes', () => {

@@ -187,6 +187,7 @@ describe('who is to blame', () => {
     {
       row: 1,
       waker: { ...emptyBreakdown(), totalNs: 700, execNs: 100, blockNs: { network: 600 } },
+      wakerTask: 5,
       wakerStack: -1,
       holders: [],
       runners: [],
@@ -194,6 +195,7 @@ describe('who is to blame', () => {
     {
       row: 2,
       waker: null,
+      wakerTask: 0,
       wakerStack: -1,
       holders: [],
       runners: [

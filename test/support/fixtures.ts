@@ -39,6 +39,25 @@ export function captureFixtures(folder = 'captures'): CaptureFixture[] {
     })
 }
 
+/** A corpus of further captures beside the project, each in a folder of its own with what belongs to it; most machines have none. */
+const corpus = fileURLToPath(new URL('../../../shared/corpus/', import.meta.url))
+
+/** Captures of the corpus beside the project; none where it is not there. */
+export function corpusFixtures(): CaptureFixture[] {
+  if (!existsSync(corpus)) return []
+  return readdirSync(corpus)
+    .sort()
+    .flatMap((folder) => {
+      const path = join(corpus, folder, 'trace.out')
+      if (!existsSync(path)) return []
+      const beside = (ending: string): string | null => {
+        const sibling = join(corpus, folder, ending.slice(1))
+        return existsSync(sibling) ? sibling : null
+      }
+      return [{ name: `corpus/${folder}`, path, bytes: () => new Uint8Array(readFileSync(path)), beside }]
+    })
+}
+
 /** Whether a capture's header is of Go 1.22 or newer. */
 export function isV2(fixture: CaptureFixture): boolean {
   const header = new TextDecoder().decode(fixture.bytes().subarray(0, 16))

@@ -13,13 +13,23 @@ export interface Claim {
   readonly ns: number
   /** So long or longer; else exactly so long. */
   readonly atLeast?: boolean
+  /** No longer than this, where `atLeast` says how long at least. */
+  readonly atMostNs?: number
 }
 
-/** Who ended the task's longest wait of a state, and what that one did most meanwhile. */
+/** Who held the task up in its longest wait of a state, and what that one did most meanwhile. */
 export interface KnownBlame {
   readonly state: string
   readonly name: string
   readonly meanwhile?: string
+  /** Kind of lock, as `lockKindOf` tells it. */
+  readonly lock?: string
+}
+
+/** How long a task held the lock that another waited for. */
+export interface KnownHolding {
+  readonly name: string
+  readonly ns: number
 }
 
 /** What the program knew of one task. */
@@ -28,10 +38,14 @@ export interface KnownTask {
   readonly name: string
   readonly claims: readonly Claim[]
   readonly blames?: readonly KnownBlame[]
+  /** Who held the lock of its longest wait for one. */
+  readonly holders?: readonly KnownHolding[]
   /** Tasks that ran while it waited for a processor. */
   readonly runners?: readonly string[]
   /** The goroutine that began it did all the work. */
   readonly alone?: boolean
+  /** For how long threads of the program were ready to run and others ran: no reading of its clock is surer than that. */
+  readonly stolenNs?: number
 }
 
 /** The ground truth beside a capture; null when there is none. */
@@ -42,17 +56,37 @@ export function groundTruthOf(fixture: CaptureFixture): readonly KnownTask[] | n
   return lines.map((line) => JSON.parse(line) as KnownTask)
 }
 
-/** What the analysis says of a claim, nanoseconds. */
-export function measured(claim: Claim, task: TaskRecord, tables: TaskTables): number {
+/** What the format of a capture shows of the states. */
+export type Format = 'v1' | 'v2'
+
+/**
+ * What the analysis says of a claim, nanoseconds.
+ *
+ * @param format the format of Go 1.21 and older shows a system call only where the processor was taken away meanwhile, else as execution
+ */
+export function measured(claim: Claim, task: TaskRecord, tables: TaskTables, format: Format): number {
   const { startNs, endNs, path, work } = task
   if (startNs === null || endNs === null || path === null || work === null)
     throw new Error(`task ${task.id} is not whole`)
   if (claim.view === 'range') return claim.states.reduce((sum, name) => sum + (path.rangeNs[name] ?? 0), 0)
   const parts = claim.view === 'path' ? groupWindow(task, tables, startNs, endNs) : groupParts(work)
-  return claim.states.reduce((sum, state) => sum + parts[state as keyof GroupedParts], 0)
+  const states = new Set(claim.states)
+  if (format === 'v1' && states.has('syscall')) states.add('exec')
+  return [...states].reduce((sum, state) => sum + parts[state as keyof GroupedParts], 0)
+}
+
+/** How far a measure is from what a claim says, nanoseconds; 0 within its bounds. */
+export function errorNs(claim: Claim, ns: number): number {
+  if (claim.atLeast !== true) return Math.abs(ns - claim.ns)
+  return Math.max(0, claim.ns - ns, ns - (claim.atMostNs ?? Infinity))
 }
 
 /** How far a measure may be off: one per cent of the task, or 50 us. */
-export function toleranceNs(task: TaskRecord): number {
+export function goalNs(task: TaskRecord): number {
   return Math.max(50_000, 0.01 * ((task.endNs ?? 0) - (task.startNs ?? 0)))
+}
+
+/** How far it may be off beside what the program's own clock may be. */
+export function toleranceNs(task: TaskRecord, known: KnownTask): number {
+  return goalNs(task) + (known.stolenNs ?? 0)
 }

@@ -34,13 +34,23 @@ type Claim struct {
 	Ns     int64    `json:"ns"`
 	// AtLeast tells that it was so long or longer, else it was exactly so long.
 	AtLeast bool `json:"atLeast,omitempty"`
+	// AtMostNs is the longest that it can have been, where AtLeast tells the shortest; 0 when that is not known.
+	AtMostNs int64 `json:"atMostNs,omitempty"`
 }
 
-// Blame is who held a task up: the span that ended its longest wait of a state, and what that one did most meanwhile.
+// Blame is who held a task up in its longest wait of a state: the span that held the lock longest, or else ended the wait, and what
+// that one did most meanwhile. Lock is the kind of lock.
 type Blame struct {
 	State     string `json:"state"`
 	Name      string `json:"name"`
 	Meanwhile string `json:"meanwhile,omitempty"`
+	Lock      string `json:"lock,omitempty"`
+}
+
+// Holding is how long a span held the lock that a task waited for.
+type Holding struct {
+	Name string `json:"name"`
+	Ns   int64  `json:"ns"`
 }
 
 // Truth is all that the program knows of one task.
@@ -49,10 +59,15 @@ type Truth struct {
 	Name   string  `json:"name"`
 	Claims []Claim `json:"claims"`
 	Blames []Blame `json:"blames,omitempty"`
+	// Holders are those that held the lock of its longest wait for one, in turn.
+	Holders []Holding `json:"holders,omitempty"`
 	// Runners are the spans that ran while the task waited for a processor.
 	Runners []string `json:"runners,omitempty"`
 	// Alone tells that the goroutine that began the task did all the work.
 	Alone bool `json:"alone,omitempty"`
+	// StolenNs is for how long threads of the program were ready to run and the operating system let others run, together: the
+	// program's clock goes on then, and the runtime sees nothing of it. No claim is surer than that.
+	StolenNs int64 `json:"stolenNs"`
 }
 
 // Scenario is one known piece of work, done in its round.
@@ -75,6 +90,8 @@ type Work struct {
 	state string
 	since time.Time
 	spent map[string]time.Duration
+	// What the operating system tells of each thread when the task begins.
+	delays map[string]int64
 }
 
 // Main runs the scenarios of this package and the given ones, and records them.
@@ -127,6 +144,7 @@ func (g *Ground) write(path string) error {
 // Begin starts a task of its own. From here to End its clock runs: what passes is spent running until To says otherwise.
 func (g *Ground) Begin(ctx context.Context, name string) *Work {
 	w := &Work{g: g, truth: &Truth{Name: name, Claims: []Claim{}}, state: "exec", spent: map[string]time.Duration{}}
+	w.delays = threadDelays()
 	w.Ctx, w.span = g.Spans.Start(ctx, name, tracer.Internal)
 	w.since = time.Now()
 	w.truth.Task = strconv.FormatUint(w.span.TaskID(), 10)
@@ -137,6 +155,9 @@ func (g *Ground) Begin(ctx context.Context, name string) *Work {
 func (w *Work) End() {
 	w.To("")
 	w.span.End()
+	for thread, ns := range threadDelays() {
+		w.truth.StolenNs += ns - w.delays[thread]
+	}
 	w.g.mu.Lock()
 	w.g.truths = append(w.g.truths, w.truth)
 	w.g.mu.Unlock()
@@ -173,8 +194,11 @@ func (w *Work) PathAtLeast(d time.Duration, state string) { w.claim("path", d, t
 // WorkAtLeast claims the time of all goroutines that worked for the task.
 func (w *Work) WorkAtLeast(d time.Duration, state string) { w.claim("work", d, true, state, nil) }
 
-// RangeAtLeast claims time within one of the collector's ranges.
-func (w *Work) RangeAtLeast(d time.Duration, name string) { w.claim("range", d, true, name, nil) }
+// RangeBetween claims time within one of the collector's ranges.
+func (w *Work) RangeBetween(least, most time.Duration, name string) {
+	w.claim("range", least, true, name, nil)
+	w.truth.Claims[len(w.truth.Claims)-1].AtMostNs = most.Nanoseconds()
+}
 
 func (w *Work) sum(state string, with []string) time.Duration {
 	sum := w.spent[state]
@@ -185,12 +209,12 @@ func (w *Work) sum(state string, with []string) time.Duration {
 }
 
 func (w *Work) claim(view string, d time.Duration, atLeast bool, state string, with []string) {
-	w.truth.Claims = append(w.truth.Claims, Claim{view, state, append([]string{state}, with...), d.Nanoseconds(), atLeast})
+	w.truth.Claims = append(w.truth.Claims, Claim{view, state, append([]string{state}, with...), d.Nanoseconds(), atLeast, 0})
 }
 
-// Blame says who ended the task's longest wait of a state.
-func (w *Work) Blame(state, name, meanwhile string) {
-	w.truth.Blames = append(w.truth.Blames, Blame{state, name, meanwhile})
+// Blame says who held the task up in its longest wait of a state; lock is "" where it was none.
+func (w *Work) Blame(state, name, meanwhile, lock string) {
+	w.truth.Blames = append(w.truth.Blames, Blame{state, name, meanwhile, lock})
 }
 
 // Runners says who ran while the task waited for a processor.
