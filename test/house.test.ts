@@ -43,6 +43,7 @@ const plan: Readonly<Record<string, Room>> = {
     why: 'HTTP and gRPC doors; hands bytes to the flow',
   },
   pull: { rooms: ['base', 'bridge/ports.ts'], packages: ['node:'], why: 'asks programs for captures' },
+  watch: { rooms: ['base', 'bridge/ports.ts'], packages: ['node:'], why: 'takes captures that fall into folders' },
   store: { rooms: ['base', 'span', 'bridge/ports.ts'], packages: ['node:'], why: 'keeps what was accepted' },
   export: {
     rooms: ['base', 'span', 'bridge/ports.ts'],
@@ -64,7 +65,7 @@ const plan: Readonly<Record<string, Room>> = {
   },
   config: { rooms: ['base'], packages: ['node:', 'yaml', 'zod'], why: 'file, environment and flags' },
   cli: {
-    rooms: [...ABOVE_THE_DOORS, 'decoding', 'server', 'pull', 'store', 'export', 'telemetry', 'config'],
+    rooms: [...ABOVE_THE_DOORS, 'decoding', 'server', 'pull', 'watch', 'store', 'export', 'telemetry', 'config'],
     packages: [
       'node:',
       'commander',

@@ -507,7 +507,7 @@ function asView(capture: KnownCapture | CaptureView): CaptureView {
 function originOf(value: unknown): CaptureOrigin {
   const { by, from, seconds } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
   return {
-    by: by === 'pull' ? by : 'upload',
+    by: by === 'pull' || by === 'watch' ? by : 'upload',
     from: textOf(from),
     seconds: typeof seconds === 'number' ? seconds : null,
   }

@@ -63,8 +63,8 @@ export interface CaptureName {
 
 /** How a capture came. */
 export interface CaptureOrigin {
-  readonly by: 'upload' | 'pull'
-  /** Address of the sender, or the address that was asked; empty where it is not known. */
+  readonly by: 'upload' | 'pull' | 'watch'
+  /** Address of the sender, address that was asked, or path of the file; empty where it is not known. */
   readonly from: string
   /** Length of the recording that was asked for; null where nobody asked. */
   readonly seconds: number | null

@@ -20,6 +20,7 @@ import { openTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
 import { type Doors, openDoors } from './doors.ts'
 import { joinOptionsOf } from './join-options.ts'
 import type { Terminal } from './terminal.ts'
+import { WatchedFolders } from '../watch/watched-folders.ts'
 import { VERSION } from './version.ts'
 
 /** A running Subspan. */
@@ -31,6 +32,8 @@ export interface Running {
   readonly apiUrl: string
   /** The data folder's whole path. */
   readonly dataDir: string
+  /** Folders from which captures are taken. */
+  readonly watched: readonly string[]
   readonly destinations: readonly Destination[]
   /** Takes nothing new, writes down what waits, delivers what it can by the deadline. */
   stop(deadlineMs: number): Promise<void>
@@ -88,7 +91,7 @@ function firstSignal(terminal: Terminal): Promise<string> {
 }
 
 function tellWhatRuns(running: Running, terminal: Terminal): void {
-  const { doors, apiUrl, dataDir, destinations } = running
+  const { doors, apiUrl, dataDir, watched, destinations } = running
   terminal.tell(`Subspan ${VERSION}`)
   for (const { told } of doors.spans) terminal.tell(`  spans      ${told}`)
   if (doors.spans.length === 0) terminal.tell('  spans      no receiver is on')
@@ -98,6 +101,7 @@ function tellWhatRuns(running: Running, terminal: Terminal): void {
     )
   }
   terminal.tell(`  captures   ${apiUrl}/api/v1/captures`)
+  for (const folder of watched) terminal.tell(`             files in ${folder}`)
   terminal.tell(`  health     ${apiUrl}/readyz, metrics ${apiUrl}/metrics`)
   terminal.tell(`  data       ${dataDir}`)
   for (const { name, url } of destinations) terminal.tell(`  goes to    ${url} (${name})`)
@@ -136,6 +140,15 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     maxAtATime: config.pull.maxAtATime,
     version: VERSION,
     counters,
+  })
+
+  const watched = new WatchedFolders({
+    folders: config.watch.folders,
+    acceptCapture: (name, origin, chunks) => ready().acceptCapture(name, origin, chunks),
+    maxAgeMs: config.late.maxAgeMs,
+    clock: systemClock,
+    counters,
+    log,
   })
 
   try {
@@ -197,7 +210,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       options,
     )
     opened.push(async () => {
-      await pulls.stop()
+      await Promise.all([pulls.stop(), watched.stop()])
       await bridge.stop(0)
       await decoder.stop()
     })
@@ -211,19 +224,21 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     }))
     flow = bridge
     state = 'ready'
+    watched.start()
 
     return {
       doors,
       otlpUrl: doors.spans.find(({ receiver }) => receiver === 'otlpHttp')?.url ?? null,
       apiUrl: doors.apiUrl,
       dataDir: store.path,
+      watched: config.watch.folders.map(({ folder }) => folder),
       destinations,
       async stop(deadlineMs) {
         const endMs = Date.now() + deadlineMs
         const leftMs = (): number => Math.max(0, endMs - Date.now())
         state = 'stopping'
         await doors.close(leftMs() / 2)
-        await pulls.stop()
+        await Promise.all([pulls.stop(), watched.stop()])
         await bridge.stop(leftMs() / 2)
         await decoder.stop()
         await Promise.all(deliveries.map((delivery) => delivery.stop(leftMs())))

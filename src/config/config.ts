@@ -71,6 +71,10 @@ export interface SubspanConfig {
     readonly timeoutMs: number
     readonly maxAtATime: number
   }
+  readonly watch: {
+    /** Folders into which captures fall. */
+    readonly folders: readonly WatchedFolderConfig[]
+  }
   readonly decode: {
     readonly workers: number
     readonly memoryBytes: number
@@ -172,4 +176,14 @@ export interface PullTargetConfig {
   readonly caFile: string
   readonly certFile: string
   readonly keyFile: string
+}
+
+/** A folder into which captures fall. */
+export interface WatchedFolderConfig {
+  readonly folder: string
+  /** `service.name` of their spans, and which instance of it; empty: not known. */
+  readonly service: string
+  readonly instance: string
+  /** Whether a capture is deleted once it is taken. */
+  readonly remove: boolean
 }

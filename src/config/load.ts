@@ -191,7 +191,7 @@ class Loading {
     this.origins.set(list.name, first?.origin ?? 'default')
     const where = this.originOf(`${list.name}.${at}`)
     if (!draft.has(list.address)) {
-      this.wrong.push(`${where}${list.name}.${at}.${list.address} is missing: write the address of ${list.of}.`)
+      this.wrong.push(`${where}${list.name}.${at}.${list.address} is missing: write ${list.of}.`)
     }
     if (draft.has('certFile') !== draft.has('keyFile')) {
       this.wrong.push(`${where}${list.name}.${at} has one of certFile and keyFile: it needs both, or neither.`)
@@ -292,7 +292,7 @@ class Loading {
     const itemsOf = (list: OptionList, node: unknown, origin: string): Draft[] => {
       if (!isSeq(node) || !node.items.every(isMap)) {
         this.wrong.push(
-          `${origin}: ${list.name} is no list of ${list.what}: write each as "- name: …" with its ${list.address} below.`,
+          `${origin}: ${list.name} is no list of ${list.what}: write each as "- ${list.rows[0].name}: …"${list.rows[0].name === list.address ? '' : ` with its ${list.address} below`}.`,
         )
         return []
       }

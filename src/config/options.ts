@@ -2,7 +2,7 @@
 
 import { parse } from 'yaml'
 import { z } from 'zod'
-import type { DestinationConfig, DoorConfig, PullTargetConfig, SubspanConfig } from './config.ts'
+import type { DestinationConfig, DoorConfig, PullTargetConfig, SubspanConfig, WatchedFolderConfig } from './config.ts'
 
 /** One option. */
 export interface OptionRow {
@@ -268,6 +268,9 @@ export const PULL_TARGET_DEFAULTS: PullTargetConfig = {
   keyFile: '',
 }
 
+/** What a watched folder is unless it is told otherwise. */
+export const WATCHED_FOLDER_DEFAULTS: WatchedFolderConfig = { folder: '', service: '', instance: '', remove: false }
+
 /** A door that listens for this machine and asks nobody who they are. */
 const OPEN_DOOR: Omit<DoorConfig, 'port'> = {
   host: '127.0.0.1',
@@ -309,6 +312,7 @@ export const DEFAULTS: SubspanConfig = {
   enrich: { mode: 'both', maxChildrenPerSpan: 16, maxChildrenPerTrace: 500, maxBytesPerTrace: 256 * BYTES.KiB },
   captures: { maxBytes: 512 * BYTES.MiB, keepBytes: 4 * BYTES.GiB, idleTimeoutMs: 60 * MS.s },
   pull: { targets: [], maxLengthMs: 1 * MS.m, timeoutMs: 30 * MS.s, maxAtATime: 4 },
+  watch: { folders: [] },
   decode: { workers: 1, memoryBytes: 1 * BYTES.GiB, deadlineMs: 5 * MS.m, ticksPerSecond: 0 },
   store: { maxBytes: 4 * BYTES.GiB, retainMs: 15 * MS.m, fsync: true, segmentBytes: 64 * BYTES.MiB },
   destinations: [],
@@ -482,6 +486,7 @@ export const OPTIONS: readonly OptionRow[] = [
   row('pull.maxLengthMs', duration, 'Longest recording that may be asked for.'),
   row('pull.timeoutMs', duration, 'For a recording to end beyond its length: large programs take seconds to stop.'),
   row('pull.maxAtATime', whole(1, 1_000), 'Recordings under way at a time, a decoding thread each.'),
+  row('watch.folders', items, 'Folders into which captures fall, such as those of flight recorders; each is taken.'),
   row('decode.workers', whole(1, 64), 'Captures decoded at a time, a thread each.'),
   row('decode.memoryBytes', bytes, 'Memory of one such thread; a capture that needs more is set aside.'),
   row(
@@ -549,6 +554,18 @@ export const PULL_TARGET_OPTIONS: readonly OptionRow[] = [
   row('keyFile', text, 'PEM file with the key of that certificate.'),
 ]
 
+/** The options of each of `watch.folders`. */
+export const WATCHED_FOLDER_OPTIONS: readonly OptionRow[] = [
+  row('folder', text, 'Its path; files in it and right below it are taken when they have not changed for two seconds.'),
+  row('service', text, '`service.name` of their spans; empty: the process is found by ids, or by the best fit.'),
+  row(
+    'instance',
+    text,
+    'Instance id, pod uid or name, host or host:pid; empty: the name of the folder right below, if any.',
+  ),
+  row('remove', yesNo, 'Whether a capture is deleted once it is taken; what is refused stays in any case.'),
+]
+
 /** An option that is a list of groups of options. */
 export interface OptionList {
   readonly name: string
@@ -558,7 +575,7 @@ export interface OptionList {
   readonly defaults: object
   /** Option that each item must have. */
   readonly address: string
-  /** Whose address it is, and what the items are, for messages. */
+  /** What that is, and what the items are, for messages. */
   readonly of: string
   readonly what: string
   readonly example: string
@@ -572,7 +589,7 @@ export const LISTS: readonly OptionList[] = [
     rows: DESTINATION_OPTIONS,
     defaults: DESTINATION_DEFAULTS,
     address: 'endpoint',
-    of: 'the backend',
+    of: 'the address of the backend',
     what: 'destinations',
     example: '[{name: tempo, endpoint: "http://tempo:4318"}]',
     most: 32,
@@ -583,9 +600,20 @@ export const LISTS: readonly OptionList[] = [
     rows: PULL_TARGET_OPTIONS,
     defaults: PULL_TARGET_DEFAULTS,
     address: 'url',
-    of: "the program's pprof",
+    of: "the address of the program's pprof",
     what: 'targets',
     example: '[{url: "http://auth:6060", service: auth}]',
     most: 1_000,
+  },
+  {
+    name: 'watch.folders',
+    variable: 'SUBSPAN_WATCH_FOLDERS',
+    rows: WATCHED_FOLDER_OPTIONS,
+    defaults: WATCHED_FOLDER_DEFAULTS,
+    address: 'folder',
+    of: 'the path of the folder',
+    what: 'folders',
+    example: '[{folder: /dumps, service: auth}]',
+    most: 100,
   },
 ]

@@ -59,6 +59,11 @@ export const METRICS: readonly MetricRow[] = [
   // Captures
   counter('subspan_captures_total', 'Captures that were decoded or given up, by state.', 'state'),
   counter('subspan_pulls_total', 'Recordings on demand that ended: whole, or the code of what ended them.', 'result'),
+  counter(
+    'subspan_watched_files_total',
+    'Files of watched folders: taken, or the code of what is wrong with them.',
+    'result',
+  ),
   counter('subspan_captures_crowded_out_total', 'Captures whose tasks left early because others needed the memory.'),
   gauge('subspan_captures_waiting', 'Captures that wait to be decoded or are being decoded.'),
   counter('subspan_capture_problems_total', 'Problems found in captures, by code.', 'code'),
