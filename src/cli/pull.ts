@@ -25,6 +25,8 @@ export interface PullCommand {
 }
 
 const LOOK_EVERY_MS = 250
+/** Codes of OpenSSL and Node for certificates of unknown authorities, or of other names. */
+const UNTRUSTED = /CERT|SIGNATURE|ISSUER/
 
 /**
  * Has one capture recorded.
@@ -148,7 +150,13 @@ async function ask<T>(address: string, token: string | undefined, body?: object)
     status = response.status
     answer = await response.json()
   } catch (thrown) {
-    const { cause } = thrown as { cause?: unknown }
+    const { cause } = thrown as { cause?: { code?: unknown } }
+    if (UNTRUSTED.test(String(cause?.code))) {
+      throw new Failure(
+        'TARGET',
+        `${new URL(address).origin} shows a certificate that is not trusted here (${messageOf(cause)}): name its authority with NODE_EXTRA_CA_CERTS=ca.pem, and the service by a name that its certificate has, with --api.`,
+      )
+    }
     throw new Failure(
       'TARGET',
       `no running Subspan answers at ${new URL(address).origin} (${messageOf(cause ?? thrown)}): start it with subspan serve, name it with --api, or record into a file with --out trace.out.`,

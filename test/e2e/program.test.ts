@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { idOf, recording } from '../support/flow.ts'
@@ -157,6 +158,28 @@ describe('the end', () => {
     await back.close()
     folder.remove()
   })
+})
+
+test('subspan pull reaches a service with TLS and a token of its own, and says what to do about its certificate', async () => {
+  const folder = temporaryFolder()
+  const file = (name: string): string => fileURLToPath(new URL(`../support/certificates/${name}`, import.meta.url))
+  const door = { 'api.certFile': file('server.pem'), 'api.keyFile': file('server.key'), 'api.tokens': 'a-long-secret' }
+  const subspan = await SubspanProcess.start(folder.path, null, door)
+  const pull = (environment: Record<string, string>): ReturnType<typeof run> =>
+    run(['pull', 'http://messages:6060', '--api', subspan.apiUrl], environment)
+
+  const distrusting = await pull({ SUBSPAN_API_TOKENS: 'a-long-secret' })
+  expect(distrusting.code).not.toBe(0)
+  expect(distrusting.stderr).toContain('NODE_EXTRA_CA_CERTS')
+  const unknown = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem') })
+  expect(unknown.stderr).toMatch(/token/)
+  // The service answers; it knows no such target.
+  const trusting = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem'), SUBSPAN_API_TOKENS: 'a-long-secret' })
+  expect(trusting.stderr).toContain('is no target that captures may be pulled from')
+  expect([distrusting, unknown, trusting].map(({ stderr }) => stderr).join('')).not.toContain('a-long-secret')
+  subspan.kill('SIGTERM')
+  expect((await subspan.ended).code).toBe(0)
+  folder.remove()
 })
 
 test('bad captures and bodies get their answers, and cost nothing else', async () => {

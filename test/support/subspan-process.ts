@@ -102,7 +102,7 @@ export class SubspanProcess extends Program {
     ])
     started.otlpUrl = /spans +(http:\S+)\/v1\/traces/.exec(started.stderr)?.[1] ?? ''
     started.otlpGrpcUrl = /spans +(http:\S+) \(OTLP\/gRPC\)/.exec(started.stderr)?.[1] ?? ''
-    started.apiUrl = /captures +(http:\S+)\/api\//.exec(started.stderr)?.[1] ?? ''
+    started.apiUrl = /captures +(https?:\S+)\/api\//.exec(started.stderr)?.[1] ?? ''
     return started
   }
 
