@@ -17,6 +17,8 @@ type Call = ServerDuplexStream<Buffer, Buffer>
 /** A message that does not fit is tried again so often, and for so long. */
 const AGAIN_MS = 200
 const PATIENCE_MS = 30_000
+/** Messages of one stream that wait; beyond it no more are read. */
+const QUEUE_BYTES = 1 << 20
 
 /** The methods of OpenCensus' agent, and the end of the streams. */
 export interface OpenCensusDoor {
@@ -38,16 +40,17 @@ export function opencensusGrpc(door: ConvertedDoor, patienceMs = PATIENCE_MS): O
     const stop = (): void => void (waiting && finish(call, status.UNAVAILABLE, STOPPING))
     open.add(stop)
     try {
-      for await (const message of call.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      const messages = new Messages(call)
+      for (let message = await messages.next(); message !== null; message = await messages.next()) {
         waiting = false
         await take(message)
-        if (stopping && call.readableLength === 0) break
+        if (stopping && messages.isEmpty) break
         waiting = true
       }
       finish(call, stopping ? status.UNAVAILABLE : status.OK, stopping ? STOPPING : '')
     } catch (thrown) {
-      // A sender that went away, or was told that we stop, needs no answer.
-      if (call.cancelled || waiting) return
+      // A sender that went away needs no answer.
+      if (call.cancelled) return
       const refusal = refusalFor(door, thrown)
       countCall(door, refusal.grpc)
       finish(call, refusal.grpc, refusal.message)
@@ -57,8 +60,7 @@ export function opencensusGrpc(door: ConvertedDoor, patienceMs = PATIENCE_MS): O
   }
   const takeSpans = (call: Call): void => {
     const stream = new OpenCensusStream()
-    const isOver = (): boolean => call.cancelled || stopping
-    void read(call, (message) => takeMessage(door, requests, stream, message, isOver, patienceMs))
+    void read(call, (message) => takeMessage(door, requests, stream, message, () => stopping, patienceMs))
   }
   return {
     methods: [
@@ -106,6 +108,44 @@ async function takeMessage(
       leaveBehind(taken)
     }
     await sleep(AGAIN_MS)
+  }
+}
+
+/** The messages of a stream. What has come is read also when its sender has gone away: it ends so without waiting for anybody. */
+class Messages {
+  private readonly queue: Buffer[] = []
+  private bytes = 0
+  private over = false
+  private wake: () => void = () => undefined
+
+  constructor(private readonly call: Call) {
+    const end = (): void => {
+      this.over = true
+      this.wake()
+    }
+    call.on('data', (message: Buffer) => {
+      this.queue.push(message)
+      this.bytes += message.length
+      if (this.bytes > QUEUE_BYTES) call.pause()
+      this.wake()
+    })
+    call.once('end', end).once('close', end).once('cancelled', end)
+  }
+
+  get isEmpty(): boolean {
+    return this.queue.length === 0
+  }
+
+  /** Null when there are no more. */
+  async next(): Promise<Buffer | null> {
+    while (this.queue.length === 0) {
+      if (this.over) return null
+      await new Promise<void>((resolve) => (this.wake = resolve))
+    }
+    const message = this.queue.shift() ?? Buffer.alloc(0)
+    this.bytes -= message.length
+    if (this.call.isPaused() && this.bytes <= QUEUE_BYTES) this.call.resume()
+    return message
   }
 }
 

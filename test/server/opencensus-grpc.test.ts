@@ -131,6 +131,24 @@ describe('a stream of spans', () => {
     expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'Subspan is stopping.' })
   })
 
+  test('whose sender goes away is read to the last message that came', async () => {
+    let open = (): void => undefined
+    const gate = new Promise<void>((resolve) => (open = resolve))
+    let came = 0
+    const { open: begin, taken } = await door(() => {
+      came++
+      return gate
+    })
+    const { call, ended } = begin('Export')
+    for (const message of [messages[0], messages[1], messages[1]]) call.write(message)
+    await until(() => came === 1)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    call.cancel()
+    expect(await ended).toMatchObject({ code: status.CANCELLED })
+    open()
+    await until(() => taken.length === 2)
+  })
+
   test('two at a time are each of their own sender', async () => {
     const { open, taken } = await door()
     const [one, other] = [open('Export'), open('Export')]

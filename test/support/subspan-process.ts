@@ -54,6 +54,8 @@ class Program {
 export class SubspanProcess extends Program {
   otlpUrl = ''
   otlpGrpcUrl = ''
+  /** Host and port, as OpenCensus' exporters want them. */
+  opencensus = ''
   apiUrl = ''
 
   private constructor(settings: Readonly<Record<string, string>>, environment: Record<string, string>) {
@@ -102,6 +104,7 @@ export class SubspanProcess extends Program {
     ])
     started.otlpUrl = /spans +(http:\S+)\/v1\/traces/.exec(started.stderr)?.[1] ?? ''
     started.otlpGrpcUrl = /spans +(http:\S+) \(OTLP\/gRPC\)/.exec(started.stderr)?.[1] ?? ''
+    started.opencensus = /spans +http:\/\/(\S+) \(OpenCensus\)/.exec(started.stderr)?.[1] ?? ''
     started.apiUrl = /captures +(https?:\S+)\/api\//.exec(started.stderr)?.[1] ?? ''
     return started
   }
