@@ -8,6 +8,8 @@ import type {
   SubspanConfig,
 } from '../config/config.ts'
 import type { Counters, Log } from '../bridge/ports.ts'
+import { Failure } from '../base/failure.ts'
+import { fieldOf } from '../config/load.ts'
 import { api, type ApiDoor } from '../server/api.ts'
 import { BodyBudget } from '../server/body.ts'
 import type { ConvertedDoor } from '../server/converted.ts'
@@ -17,7 +19,7 @@ import { listen, type Listener, type ListenOptions, PortTaken } from '../server/
 import { opencensusGrpc } from '../server/opencensus-grpc.ts'
 import { otlpGrpc } from '../server/otlp-grpc.ts'
 import { otlpHttp } from '../server/otlp-http.ts'
-import { openSecurity } from '../server/security.ts'
+import { openSecurity, type Security, type SecurityOptions, type Tokens, tokensOf } from '../server/security.ts'
 import { spansHttp } from '../server/spans-http.ts'
 import { type HttpSpanProtocol, JAEGER_THRIFT, ZIPKIN_JSON } from '../span/protocols.ts'
 
@@ -50,6 +52,13 @@ export interface Doors {
   readonly listening: readonly { readonly host: string; readonly port: number }[]
   /** Doors that are not open because another program has their port. */
   readonly missing: readonly { readonly name: string; readonly port: number; readonly option: string }[]
+  /**
+   * Reads the tokens of the doors that are open.
+   *
+   * @returns what has them known from then on
+   * @throws Failure CONFIG for files that cannot be used, and where a door would ask for none any more, or would begin to
+   */
+  readTokens(config: SubspanConfig): Promise<() => void>
   close(deadlineMs: number): Promise<void>
 }
 
@@ -84,6 +93,8 @@ class Opening {
   private readonly spans: SpanDoor[] = []
   private readonly missing: { readonly name: string; readonly port: number; readonly option: string }[] = []
   private readonly budget: BodyBudget
+  /** Of each door that is open, by its option. */
+  private readonly tokens = new Map<string, Tokens>()
 
   constructor(
     private readonly config: SubspanConfig,
@@ -116,8 +127,30 @@ class Opening {
       apiUrl,
       listening: this.open.map(({ host, listener }) => ({ host, port: listener.port })),
       missing: this.missing,
+      readTokens: (config) => this.readTokens(config),
       close: (deadlineMs) => this.close(deadlineMs),
     }
+  }
+
+  private async readTokens(config: SubspanConfig): Promise<() => void> {
+    const read: [Tokens, readonly string[]][] = []
+    for (const [option, known] of this.tokens) {
+      const tokens = await tokensOf(fieldOf(config, option) as SecurityOptions, option)
+      if (known.asked !== tokens.length > 0) {
+        const change = known.asked ? 'would ask for no token any more' : 'would begin to ask for tokens'
+        throw new Failure('CONFIG', `${option} ${change}: restart Subspan for that.`)
+      }
+      read.push([known, tokens])
+    }
+    return () => {
+      for (const [known, tokens] of read) known.replace(tokens)
+    }
+  }
+
+  private async security(option: string, door: SecurityOptions): Promise<Security> {
+    const security = await openSecurity(door, option)
+    this.tokens.set(option, security.tokens)
+    return security
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -158,7 +191,7 @@ class Opening {
         { ...options, budget: this.budget, counters, log },
         methods,
         this.listenOptions(NAMES[receiver][0], `receivers.${receiver}`, door),
-        await openSecurity(door, `receivers.${receiver}`),
+        await this.security(`receivers.${receiver}`, door),
       )
       this.add(receiver, door, listener, ` (${NAMES[receiver][0]})`, before)
     })
@@ -167,8 +200,11 @@ class Opening {
   private async api(): Promise<string> {
     const { api: door, captures } = this.config
     const { counters, log } = this.ports
+    const security = await this.security('api', door)
     const handle = api({
       ...this.ports.api,
+      // Whoever reaches the API may ask it; who changes where spans go must show who they are.
+      reload: security.tokens.asked ? this.ports.api.reload : null,
       maxCaptureBytes: captures.maxBytes,
       maxCaptureOption: 'captures.maxBytes',
       idleTimeoutMs: captures.idleTimeoutMs,
@@ -181,7 +217,7 @@ class Opening {
       ...this.listenOptions('the API', 'api', door),
       requestTimeoutMs: API_TIMEOUT_MS,
       onRefusedConnection: this.countRefused('api'),
-      security: await openSecurity(door, 'api'),
+      security,
       openPaths: ['/healthz', '/readyz'],
     })
     this.open.push({ host: door.host, listener })
@@ -225,7 +261,7 @@ class Opening {
       ...this.listenOptions(name, `receivers.${receiver}`, door),
       requestTimeoutMs: door.timeoutMs,
       onRefusedConnection: this.countRefused(label),
-      security: await openSecurity(door, `receivers.${receiver}`),
+      security: await this.security(`receivers.${receiver}`, door),
     }
   }
 

@@ -1,6 +1,6 @@
 // serve.ts: `subspan serve`: the one place that builds everything and connects it.
 
-import { Failure } from '../base/failure.ts'
+import { Failure, messageOf } from '../base/failure.ts'
 import { Bridge } from '../bridge/bridge.ts'
 import type { BridgeOptions } from '../bridge/options.ts'
 import type { Clock } from '../bridge/ports.ts'
@@ -8,10 +8,12 @@ import type { SubspanConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { WorkerDecoder } from '../decoding/decoder.ts'
 import { DEFAULT_ENRICH_OPTIONS } from '../enrich/enrich.ts'
+import { Deliveries } from '../export/deliveries.ts'
 import { Delivery } from '../export/delivery.ts'
 import { type Destination, destinationsOf, isOwnListener, refuseOwnListeners } from '../export/destination.ts'
 import { openOtlpGrpc } from '../export/otlp-grpc.ts'
 import { openOtlpHttp } from '../export/otlp-http.ts'
+import type { Sender } from '../export/sender.ts'
 import { Pulls } from '../pull/pulls.ts'
 import { namedTargets } from '../pull/target.ts'
 import type { Disk } from '../store/disk.ts'
@@ -19,6 +21,7 @@ import { openStore, type Store } from '../store/store.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
 import { type Doors, openDoors } from './doors.ts'
 import { joinOptionsOf } from './join-options.ts'
+import { type Reloaded, reloadedSentence, Reloading } from './reload.ts'
 import type { Terminal } from './terminal.ts'
 import { WatchedFolders } from '../watch/watched-folders.ts'
 import { VERSION } from './version.ts'
@@ -35,6 +38,8 @@ export interface Running {
   /** Folders from which captures are taken. */
   readonly watched: readonly string[]
   readonly destinations: readonly Destination[]
+  /** @throws Failure when the configuration cannot be used: then what was before holds */
+  reload(): Promise<Reloaded>
   /** Takes nothing new, writes down what waits, delivers what it can by the deadline. */
   stop(deadlineMs: number): Promise<void>
 }
@@ -47,6 +52,8 @@ export interface StartOverrides {
   readonly workerUrl?: URL
   /** A file system instead of this machine's. */
   readonly disk?: Disk
+  /** Reads the configuration again; the one of the start unless told otherwise. */
+  readonly read?: () => SubspanConfig
 }
 
 /** Where the configuration of `serve` comes from. */
@@ -62,10 +69,18 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** Runs the service until it is told to stop. @returns the exit code */
 export async function serve(options: ServeOptions, terminal: Terminal): Promise<number> {
-  const { config } = loadConfig({ file: options.configFile, environment: process.env, flags: options.flags })
+  const read = (): SubspanConfig =>
+    loadConfig({ file: options.configFile, environment: process.env, flags: options.flags }).config
+  const config = read()
   const signal = firstSignal(terminal)
-  const running = await startSubspan(config)
+  const running = await startSubspan(config, { read })
   tellWhatRuns(running, terminal)
+  process.on('SIGHUP', () => {
+    running.reload().then(
+      (reloaded) => terminal.tell(reloadedSentence(reloaded)),
+      (thrown: unknown) => terminal.tell(`${NOT_RELOADED}\n${messageOf(thrown)}`),
+    )
+  })
   terminal.tell(`${await signal}: stopping; what is under way ends within ${config.shutdown.deadlineMs / 1_000} s.`)
   await running.stop(config.shutdown.deadlineMs)
   return 0
@@ -118,7 +133,8 @@ function tellWhatRuns(running: Running, terminal: Terminal): void {
  * @throws Failure CONFIG, DESTINATION, STORE with what to change; nothing is left open then
  */
 export async function startSubspan(config: SubspanConfig, overrides: StartOverrides = {}): Promise<Running> {
-  const destinations = destinationsOf(config.destinations, overrides.environment ?? process.env)
+  const environment = overrides.environment ?? process.env
+  const destinations = destinationsOf(config.destinations, environment)
   const options = bridgeOptionsOf(config)
   const telemetry = openTelemetry(config, VERSION)
   const { counters, log } = telemetry
@@ -130,6 +146,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     if (flow === null || state === 'starting') throw new Failure('STORE', WHY_NOT.starting, 1)
     return flow
   }
+  let reload = (): Promise<Reloaded> => Promise.reject(new Failure('STORE', WHY_NOT.starting, 1))
   const notReady = (): string | null => (state === 'ready' ? null : WHY_NOT[state])
 
   const pulls = new Pulls({
@@ -162,6 +179,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
         announce: (name, seconds) => ready().announce(name, seconds),
         announcements: () => ready().announcements(),
         pull: (target, seconds) => pulls.begin(target, seconds),
+        reload: () => reload(),
         notReady,
         metrics: () => telemetry.metrics(),
       },
@@ -215,13 +233,28 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       await decoder.stop()
     })
     await bridge.recover()
-    const deliveries = await Promise.all(destinations.map((destination) => deliveryTo(destination, store, telemetry)))
-    for (const delivery of deliveries) delivery.start()
+    const deliveries = new Deliveries({
+      openSender: (destination) =>
+        (destination.protocol === 'grpc' ? openOtlpGrpc : openOtlpHttp)(destination, VERSION),
+      begin: (names) => store.cursors.begin(names, store.journal.lastSequence),
+      deliver: (destination, sender) => deliveryTo(destination, sender, store, telemetry),
+    })
+    await deliveries.change(destinations)
     telemetry.watch(() => ({
       ...bridge.gauges(),
       captureFilesBytes: store.captures.bytes,
-      backlogs: destinations.map(({ name }, i) => ({ destination: name, ...deliveries[i].backlog() })),
+      backlogs: deliveries.backlogs(),
     }))
+    const { read = () => config } = overrides
+    const reloading = new Reloading({ read, environment, doors, deliveries, pulls, counters, log }, config)
+    reload = async () => {
+      try {
+        return await reloading.reload()
+      } catch (thrown) {
+        log.error({ error: messageOf(thrown) }, NOT_RELOADED)
+        throw thrown
+      }
+    }
     flow = bridge
     state = 'ready'
     watched.start()
@@ -233,6 +266,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       dataDir: store.path,
       watched: config.watch.folders.map(({ folder }) => folder),
       destinations,
+      reload: () => reload(),
       async stop(deadlineMs) {
         const endMs = Date.now() + deadlineMs
         const leftMs = (): number => Math.max(0, endMs - Date.now())
@@ -241,7 +275,8 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
         await Promise.all([pulls.stop(), watched.stop()])
         await bridge.stop(leftMs() / 2)
         await decoder.stop()
-        await Promise.all(deliveries.map((delivery) => delivery.stop(leftMs())))
+        await reloading.settled()
+        await deliveries.stop(leftMs())
         await store.close()
         await telemetry.close()
       },
@@ -251,6 +286,8 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     throw thrown
   }
 }
+
+const NOT_RELOADED = 'The configuration was not taken; the one before holds.'
 
 const WHY_NOT = {
   starting: 'Subspan is starting: it reads what its journal holds. Try again in a moment.',
@@ -273,11 +310,11 @@ const systemClock: Clock = {
   },
 }
 
-async function deliveryTo(destination: Destination, store: Store, telemetry: Telemetry): Promise<Delivery> {
+function deliveryTo(destination: Destination, sender: Sender, store: Store, telemetry: Telemetry): Delivery {
   const { counters, log } = telemetry
   return new Delivery({
     destination,
-    sender: await (destination.protocol === 'grpc' ? openOtlpGrpc : openOtlpHttp)(destination, VERSION),
+    sender,
     source: store.journal.reader(),
     cursor: store.cursors.of(destination.name),
     deadLetters: store.deadLetters,

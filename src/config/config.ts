@@ -139,6 +139,8 @@ export interface DoorSecurityConfig {
   readonly clientCaFile: string
   /** Bearer tokens, one of which every request must have; empty: none is asked for. They are never printed. */
   readonly tokens: readonly string[]
+  /** File with more of them, one a line; empty: none. */
+  readonly tokensFile: string
 }
 
 /** One backend that spans are sent to. */

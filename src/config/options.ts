@@ -279,6 +279,7 @@ const OPEN_DOOR: Omit<DoorConfig, 'port'> = {
   keyFile: '',
   clientCaFile: '',
   tokens: [],
+  tokensFile: '',
 }
 const HTTP_DOOR = { ...OPEN_DOOR, timeoutMs: 30 * MS.s }
 /** Clients of these protocols send small requests, which cost more memory while they are converted. */
@@ -373,6 +374,7 @@ function securityRows(door: string): OptionRow[] {
       'Bearer tokens, one of which every request must have (`Authorization: Bearer …`); never shown.',
       true,
     ),
+    row(`${door}.tokensFile`, text, 'File with such tokens, one a line; read again at a reload.'),
   ]
 }
 

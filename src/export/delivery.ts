@@ -22,6 +22,8 @@ export interface OutgoingSource {
   /** Resolves when there is something after this sequence number, or at the signal. */
   appended(after: number, signal: AbortSignal): Promise<void>
   bytesAfter(sequence: number): number
+  /** It is not read any more. */
+  close(): Promise<void>
 }
 
 /** What the loop needs. */
@@ -66,6 +68,8 @@ export class Delivery {
   private readonly stopping = new AbortController()
   /** The deadline of the stop is over. */
   private readonly ended = new AbortController()
+  /** It ends after the request under way, whatever else there is. */
+  private leaving = false
   private oldestMs: number | null = null
   /** Since when it has failed without success between, and how often. */
   private failing: { readonly sinceMs: number; tries: number } | null = null
@@ -89,6 +93,18 @@ export class Delivery {
     this.setup.sender.close()
   }
 
+  /**
+   * Ends after the request that is under way, if there is one; the rest is another's who goes on at the cursor. What a request's answer
+   * would have been is waited for: sent again it would be there twice.
+   */
+  async leave(): Promise<void> {
+    this.leaving = true
+    this.stopping.abort()
+    await this.running
+    this.setup.sender.close()
+    await this.setup.source.close()
+  }
+
   /** What waits for this destination, for metrics and health. */
   backlog(): { readonly bytes: number; readonly oldestAgeMs: number; readonly failingForMs: number } {
     const { clock, source, cursor } = this.setup
@@ -102,7 +118,7 @@ export class Delivery {
 
   private async run(): Promise<void> {
     const { source, cursor, maxRequestBytes = MAX_REQUEST_BYTES } = this.setup
-    while (!this.ended.signal.aborted) {
+    while (!this.ended.signal.aborted && !this.leaving) {
       const { through } = cursor
       let batch: Awaited<ReturnType<OutgoingSource['readOutgoing']>>
       try {
@@ -136,6 +152,7 @@ export class Delivery {
     const { counters, destination } = this.setup
     const work = requests.length === 0 ? [] : [requests]
     for (let group = work.pop(); group !== undefined; group = work.pop()) {
+      if (this.leaving) return false
       const result = await this.send(group)
       if (result === null) return false
       if (result.kind === 'delivered') {
@@ -186,7 +203,7 @@ export class Delivery {
       }
       this.failing ??= { sinceMs: clock.nowMs(), tries: 0 }
       this.failing.tries++
-      if (triedWhileStopping || this.ended.signal.aborted) return null
+      if (triedWhileStopping || this.leaving || this.ended.signal.aborted) return null
       // Half to one and a half of it, so that many senders do not come back at one moment.
       if (!(await this.pause(Math.max(waitMs * (0.5 + random()), result.retryAfterMs ?? 0)))) return null
     }

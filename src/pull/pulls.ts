@@ -1,5 +1,6 @@
 // pulls.ts: recordings on demand: which targets may be asked, which are being recorded, and how many at a time.
 
+import { isDeepStrictEqual } from 'node:util'
 import { Failure, messageOf } from '../base/failure.ts'
 import type { Counters, LiveCapture, Recorder } from '../bridge/ports.ts'
 import { recordTrace, type RecordingLimits } from './pprof-trace.ts'
@@ -41,8 +42,17 @@ export class Pulls {
   /** Id of the capture, by the target that is being recorded. */
   private readonly running = new Map<PullTarget, LiveCapture>()
   private readonly stopping = new AbortController()
+  private targets: readonly PullTarget[]
 
-  constructor(private readonly setup: PullsSetup) {}
+  constructor(private readonly setup: PullsSetup) {
+    this.targets = setup.targets
+  }
+
+  /** Says which programs may be asked from now on; recordings under way go on. */
+  setTargets(targets: readonly PullTarget[]): void {
+    // One that is as it was stays the same object: it is known by that to be under way.
+    this.targets = targets.map((target) => this.targets.find((known) => isDeepStrictEqual(known, target)) ?? target)
+  }
 
   /**
    * Begins a recording; resolves when it is under way.
@@ -51,8 +61,8 @@ export class Pulls {
    * @throws Failure NOT_FOUND, REQUEST, OVERLOADED, TARGET, TARGET_BUSY
    */
   async begin(wanted: string, seconds: number): Promise<Pull> {
-    const { targets, recorder, limits, maxSeconds, maxAtATime, version } = this.setup
-    const target = findTarget(targets, wanted)
+    const { recorder, limits, maxSeconds, maxAtATime, version } = this.setup
+    const target = findTarget(this.targets, wanted)
     if (!(seconds > 0) || seconds > maxSeconds) {
       throw new Failure(
         'REQUEST',

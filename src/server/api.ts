@@ -32,6 +32,12 @@ export interface ApiDoor {
    * @throws Failure when the target may not be asked, or refuses
    */
   pull(target: string, seconds: number): Promise<{ readonly id: string }>
+  /**
+   * Has the configuration read again; resolves with what came of it. Null where nobody may.
+   *
+   * @throws Failure when it cannot be used
+   */
+  readonly reload: (() => Promise<object>) | null
   /** Null when ready, else why not, as a sentence. */
   notReady(): string | null
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
@@ -48,6 +54,7 @@ export interface ApiDoor {
 }
 
 const CAPTURES = '/api/v1/captures'
+const RELOAD = '/api/v1/reload'
 /** Seconds that may be announced at once. */
 const MAX_ANNOUNCED_SECONDS = 3_600
 const MAX_NAME = 512
@@ -95,6 +102,22 @@ export function api(door: ApiDoor): (request: IncomingMessage, response: ServerR
     const status = `${CAPTURES}/${pull.id}`
     send(request, response, 202, { ...pull, status }, { location: status })
   })
+  app.post(RELOAD, async (request, response) => {
+    if (door.reload === null) {
+      throw new Forbidden(
+        'the configuration is read again only for those who bear a token: set api.tokens or api.tokensFile, or send the process SIGHUP.',
+      )
+    }
+    let reloaded: object
+    try {
+      reloaded = await door.reload()
+    } catch (thrown) {
+      if (!(thrown instanceof Failure)) throw thrown
+      // It is what was written that cannot be used, whoever asked.
+      throw new Failure('REQUEST', `the configuration was not taken, the one before holds. ${thrown.message}`)
+    }
+    send(request, response, 200, reloaded)
+  })
   app.get(CAPTURES, (request, response) => {
     send(request, response, 200, { captures: door.captures(), announced: door.announcements() })
   })
@@ -108,7 +131,7 @@ export function api(door: ApiDoor): (request: IncomingMessage, response: ServerR
     }
     send(request, response, 200, view)
   })
-  for (const path of [CAPTURES, `${CAPTURES}/announce`, `${CAPTURES}/pull`]) app.all(path, refuseMethod)
+  for (const path of [CAPTURES, `${CAPTURES}/announce`, `${CAPTURES}/pull`, RELOAD]) app.all(path, refuseMethod)
   app.use((request) => {
     throw new Failure(
       'NOT_FOUND',

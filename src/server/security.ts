@@ -14,6 +14,8 @@ export interface SecurityOptions {
   readonly clientCaFile: string
   /** Tokens, one of which every request must bear; empty: none is asked for. */
   readonly tokens: readonly string[]
+  /** File with more of them, one a line; empty: none. */
+  readonly tokensFile: string
 }
 
 /** What a door needs for TLS. */
@@ -31,9 +33,14 @@ export interface Security {
 
 /** The tokens of a door. Only their hashes are kept and compared, in a time that tells nothing of them. */
 export class Tokens {
-  private readonly hashes: readonly Buffer[]
+  private hashes: readonly Buffer[]
 
   constructor(tokens: readonly string[]) {
+    this.hashes = tokens.map(hashOf)
+  }
+
+  /** Other ones are known from now on. Where some were asked for, some always are: a door does not open by a change of its tokens. */
+  replace(tokens: readonly string[]): void {
     this.hashes = tokens.map(hashOf)
   }
 
@@ -63,12 +70,12 @@ export const OPEN: Security = { tls: null, tokens: new Tokens([]) }
  */
 export async function openSecurity(options: SecurityOptions, option: string): Promise<Security> {
   const { certFile, keyFile, clientCaFile } = options
-  const tokens = new Tokens(options.tokens)
+  const tokens = new Tokens(await tokensOf(options, option))
   if (certFile === '') return { tls: null, tokens }
   const tls = {
-    cert: await pem(certFile, `${option}.certFile`),
-    key: await pem(keyFile, `${option}.keyFile`),
-    clientCa: clientCaFile === '' ? null : await pem(clientCaFile, `${option}.clientCaFile`),
+    cert: await contentOf(certFile, `${option}.certFile`),
+    key: await contentOf(keyFile, `${option}.keyFile`),
+    clientCa: clientCaFile === '' ? null : await contentOf(clientCaFile, `${option}.clientCaFile`),
   }
   try {
     createSecureContext({ cert: tls.cert, key: tls.key, ...(tls.clientCa === null ? {} : { ca: tls.clientCa }) })
@@ -81,7 +88,30 @@ export async function openSecurity(options: SecurityOptions, option: string): Pr
   return { tls, tokens }
 }
 
-async function pem(file: string, option: string): Promise<Buffer> {
+/**
+ * The tokens of a door, from its options and its file.
+ *
+ * @throws Failure CONFIG for a file that cannot be read, or has a line that is no token
+ */
+export async function tokensOf(
+  { tokens, tokensFile }: Pick<SecurityOptions, 'tokens' | 'tokensFile'>,
+  option: string,
+): Promise<readonly string[]> {
+  if (tokensFile === '') return tokens
+  const lines = (await contentOf(tokensFile, `${option}.tokensFile`)).toString('utf8').split(/\r?\n/)
+  const bad = lines.findIndex((line) => /[^\x21-\x7e]/.test(line.trim()))
+  if (bad >= 0) {
+    throw new Failure(
+      'CONFIG',
+      `${option}.tokensFile is ${tokensFile}, whose line ${bad + 1} is no token of visible characters without spaces.`,
+    )
+  }
+  const told = lines.map((line) => line.trim()).filter((line) => line !== '')
+  if (told.length === 0) throw new Failure('CONFIG', `${option}.tokensFile is ${tokensFile}, which holds no token.`)
+  return [...tokens, ...told]
+}
+
+async function contentOf(file: string, option: string): Promise<Buffer> {
   try {
     return await readFile(file)
   } catch (thrown) {

@@ -36,6 +36,7 @@ export async function openCursors(setup: CursorsSetup): Promise<Cursors> {
 /** The cursors of all destinations; made by `openCursors`. */
 export class Cursors {
   private readonly cursors = new Map<string, StoredCursor>()
+  private begun = false
   private cancelWrite: (() => void) | null = null
   private writing: Promise<void> = Promise.resolve()
 
@@ -50,24 +51,28 @@ export class Cursors {
   }
 
   /**
-   * Says which destinations there are. One that is new goes on where one left that is there no longer, for it likely has a new name;
+   * Says which destinations there are, at the start and whenever that changes. One that is new goes on where one left that is there no longer, for it likely has a new name;
    * else, beside others, it begins with what comes from now on, and alone with everything that is kept.
    *
    * @param lastSequence of the journal
    */
   begin(destinations: readonly string[], lastSequence: number): void {
-    const left = [...this.stored].filter(([name]) => !destinations.includes(name))
+    const before = this.begun ? new Map([...this.cursors].map(([name, { through }]) => [name, through])) : this.stored
+    const left = [...before].filter(([name]) => !destinations.includes(name))
     for (const [destination, through] of left) {
       const fields = { destination, through, lastSequence }
       this.setup.log.info(fields, 'a destination is configured no longer: nothing is kept for it')
     }
     const gone = left.map(([, through]) => through)
-    const fresh = gone.length > 0 ? Math.min(...gone) : this.stored.size > 0 ? lastSequence : 0
+    const fresh = gone.length > 0 ? Math.min(...gone) : before.size > 0 ? lastSequence : 0
+    this.begun = true
+    for (const [name] of left) this.cursors.delete(name)
     for (const name of destinations) {
-      const through = Math.min(this.stored.get(name) ?? fresh, lastSequence)
+      if (this.cursors.has(name)) continue
+      const through = Math.min(before.get(name) ?? fresh, lastSequence)
       this.cursors.set(name, new StoredCursor(name, through, () => this.scheduleWrite()))
     }
-    if (destinations.length > 0) this.scheduleWrite()
+    if (destinations.length > 0 || left.length > 0) this.scheduleWrite()
   }
 
   /** The cursor of a destination that `begin` was told. */

@@ -155,9 +155,9 @@ export class SegmentedJournal implements Journal {
     return null
   }
 
-  /** A reader of what goes out, for one destination. It is closed with the journal. */
+  /** A reader of what goes out, for one destination. It is closed with the journal, or before. */
   reader(): OutgoingReader {
-    const reader = new OutgoingReader(this)
+    const reader: OutgoingReader = new OutgoingReader(this, () => this.readers.delete(reader))
     this.readers.add(reader)
     return reader
   }

@@ -55,7 +55,10 @@ export class OutgoingReader {
   private filled = 0
   private readonly files = new Map<Segment, DiskFile>()
 
-  constructor(private readonly source: SegmentSource) {}
+  constructor(
+    private readonly source: SegmentSource,
+    private readonly closed: () => void,
+  ) {}
 
   /** Resolves as soon as there is an entry after this sequence number, or when the signal is aborted. */
   appended(after: number, signal: AbortSignal): Promise<void> {
@@ -117,8 +120,9 @@ export class OutgoingReader {
     return { requests: await this.bodiesOf(found), through: until, oldestMs }
   }
 
-  /** Closes its files. */
+  /** Closes its files; it is not read any more. */
   async close(): Promise<void> {
+    this.closed()
     const files = [...this.files.values()]
     this.files.clear()
     await Promise.all(files.map((file) => file.close()))

@@ -68,6 +68,8 @@ class MemorySource implements OutgoingSource {
       look()
     })
 
+  close = (): Promise<void> => Promise.resolve()
+
   bytesAfter = (sequence: number): number =>
     this.entries.slice(sequence).reduce((sum, { body }) => sum + body.length, 0)
 }

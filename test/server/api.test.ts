@@ -41,6 +41,7 @@ async function door(overrides: Partial<ApiDoor> = {}): Promise<TestDoor> {
       announce: (name, seconds) => ({ ...name, seconds, untilUnixNs: '1' }),
       announcements: () => [],
       pull: () => Promise.reject(new Failure('NOT_FOUND', 'no target')),
+      reload: null,
       notReady: () => null,
       metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', text: 'subspan_up 1\n' }),
       maxCaptureBytes: 1 << 20,
@@ -341,5 +342,29 @@ describe('pages of strangers', () => {
   ])('Origin %s: %i', async (origin, status) => {
     const { port } = await door()
     expect(await ask(port, { host: 'localhost:6061', origin })).toBe(status)
+  })
+})
+
+describe('reading the configuration again', () => {
+  test('is for those who bear a token only', async () => {
+    const { url } = await door()
+    const response = await fetch(`${url}/api/v1/reload`, { method: 'POST' })
+    expect(response.status).toBe(403)
+    expect((await errorOf(response)).message).toMatch(/set api\.tokens or api\.tokensFile, or send the process SIGHUP/)
+  })
+
+  test('says what came of it', async () => {
+    const { url } = await door({ reload: () => Promise.resolve({ targets: 3 }) })
+    const response = await fetch(`${url}/api/v1/reload`, { method: 'POST' })
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual({ targets: 3 })
+  })
+
+  test('a configuration that cannot be used: 400 with what is wrong', async () => {
+    const wrong = new Failure('CONFIG', 'subspan.yaml:3:1: there is no option holt.')
+    const { url } = await door({ reload: () => Promise.reject(wrong) })
+    const response = await fetch(`${url}/api/v1/reload`, { method: 'POST' })
+    expect(response.status).toBe(400)
+    expect((await errorOf(response)).message).toMatch(/not taken, the one before holds\. subspan\.yaml:3:1/)
   })
 })

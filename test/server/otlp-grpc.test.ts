@@ -246,6 +246,7 @@ describe('guarded', () => {
         keyFile: certificate('server.key'),
         clientCaFile: certificate('ca.pem'),
         tokens: [],
+        tokensFile: '',
       },
       'receivers.otlpGrpc',
     )

@@ -11,6 +11,7 @@ const options: SecurityOptions = {
   keyFile: certificate('server.key'),
   clientCaFile: '',
   tokens: [],
+  tokensFile: '',
 }
 
 function doorWith(security: Security): Promise<Listener> {

@@ -118,3 +118,27 @@ test('a disk that refuses is told, and the cursors are written when it takes the
   await cursors.flush()
   expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ destinations: { jaeger: 7 } })
 })
+
+describe('destinations that change while it runs', () => {
+  test('stay where they are, begin with what comes, or go on where one left', async () => {
+    const path = await written()
+    const cursors = await cursorsAt(path)
+    cursors.begin(['jaeger', 'tempo'], 100)
+    const jaeger = cursors.of('jaeger')
+    jaeger.advance(50)
+
+    cursors.begin(['jaeger', 'tempo', 'vendor'], 120)
+    expect(cursors.of('jaeger')).toBe(jaeger)
+    expect(cursors.of('vendor').through).toBe(120)
+
+    cursors.begin(['jaeger', 'vendor', 'tempo-2'], 130)
+    expect(cursors.of('tempo-2').through).toBe(20)
+    expect(() => cursors.of('tempo')).toThrow(/no destination tempo/)
+    expect(cursors.lowest()).toBe(20)
+
+    cursors.begin([], 130)
+    expect(cursors.lowest()).toBe(Infinity)
+    await cursors.flush()
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ destinations: {} })
+  })
+})

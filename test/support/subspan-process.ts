@@ -58,9 +58,13 @@ export class SubspanProcess extends Program {
   opencensus = ''
   apiUrl = ''
 
-  private constructor(settings: Readonly<Record<string, string>>, environment: Record<string, string>) {
+  private constructor(
+    settings: Readonly<Record<string, string>>,
+    environment: Record<string, string>,
+    args: readonly string[],
+  ) {
     const flags = Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
-    super(['serve', ...flags], environment)
+    super(['serve', ...flags, ...args], environment)
   }
 
   /** Starts one and waits for nothing. */
@@ -68,6 +72,7 @@ export class SubspanProcess extends Program {
     dataDir: string,
     destination: string | null,
     settings: Readonly<Record<string, string>> = {},
+    args: readonly string[] = [],
   ): SubspanProcess {
     return new SubspanProcess(
       {
@@ -82,6 +87,7 @@ export class SubspanProcess extends Program {
         ...settings,
       },
       destination === null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: destination },
+      args,
     )
   }
 
@@ -94,8 +100,9 @@ export class SubspanProcess extends Program {
     dataDir: string,
     destination: string | null,
     settings: Readonly<Record<string, string>> = {},
+    args: readonly string[] = [],
   ): Promise<SubspanProcess> {
-    const started = SubspanProcess.spawn(dataDir, destination, settings)
+    const started = SubspanProcess.spawn(dataDir, destination, settings, args)
     await Promise.race([
       started.ended.then(({ code, stderr }) => {
         throw new Error(`subspan ended with ${code ?? 'a signal'} instead of serving: ${stderr}`)
