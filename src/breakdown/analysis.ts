@@ -407,6 +407,8 @@ export class CaptureAnalysis {
       } else if (event === Ev.GoSyscallBegin) {
         states.bindSyscall(row, processor[i])
         if (this.stacks) this.keepStack(row, stack[i])
+      } else if (event === Ev.GoStop) {
+        if (this.stacks) this.keepStack(row, stack[i])
       } else if (event === Ev.GoSyscallEnd || event === Ev.GoSyscallEndBlocked) {
         states.leaveSyscall(row)
       }

@@ -61,7 +61,7 @@ export interface Timeline {
   readonly wakerGoroutine: Float64Array
   /** Id of the task that `wakerGoroutine` worked for when it ended the wait; -1 when none. */
   readonly wakerTask: Float64Array
-  /** Row in `TaskSet.stacks` where the goroutine waited; -1 when none is known. */
+  /** Row in `TaskSet.stacks` where the goroutine waited; for a processor: where it was stopped or had waited before; -1 when none is known. */
   readonly stack: Int32Array
 }
 

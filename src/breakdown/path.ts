@@ -350,7 +350,7 @@ function fillTimeline(
     const stateHere = stays.state[at]
     state[row] = stateHere
     goroutine[row] = stays.goroutine[at]
-    stack[row] = stays.stack[at]
+    stack[row] = stackOf(stays, at)
     if (stateHere === GoState.waiting) {
       reason[row] = stays.reason[at]
       via[row] = causes.settled(stays, at)
@@ -362,6 +362,20 @@ function fillTimeline(
       if (stays.wakerTask[at] > 0 && via[row] === 0) wakerTask[row] = taskIdOf(stays.wakerTask[at])
     }
   }
+}
+
+/** Stays before one for a processor: the wait or system call that it follows, which may have lost its processor. */
+const MOST_BEFORE_READY = 2
+
+/** Row of the stack where a goroutine waited; for a processor: where it was stopped, or where the wait or system call was that went before. */
+function stackOf(stays: StayLog, slot: number): number {
+  let at = slot
+  for (let n = 0; n < MOST_BEFORE_READY && stays.stack[at] < 0; n++) {
+    const before = stays.previous[at]
+    if (stays.state[at] === GoState.running || stays.state[at] === GoState.waiting || !stays.has(before)) break
+    at = before & stays.mask
+  }
+  return stays.state[at] === GoState.running ? stays.stack[slot] : stays.stack[at]
 }
 
 /** Closed ranges looked at beyond the first that lies before the timeline: a range inside another ends before it. */

@@ -28,6 +28,8 @@ export interface Overlaps {
   readonly gcAssistWaitNs: number
   /** With the world stopped: by the span itself, or by others while it waited for a processor. */
   readonly gcStwNs: number
+  /** Of it by the span itself. */
+  readonly gcStwOwnNs: number
   readonly gcSweepNs: number
   /** Inside concurrent mark phases. */
   readonly gcOverlapNs: number
@@ -40,13 +42,14 @@ export function overlapsOf({
   gcOverlapNs,
   stwWaitNs,
 }: Pick<Breakdown, 'rangeNs' | 'blockNs' | 'gcOverlapNs' | 'stwWaitNs'>): Overlaps {
-  let gcStwNs = 0
-  for (const ns of Object.values(stwWaitNs)) gcStwNs += ns
-  for (const [name, ns] of Object.entries(rangeNs)) if (name.startsWith('stop-the-world')) gcStwNs += ns
+  let gcStwOwnNs = 0
+  for (const [name, ns] of Object.entries(rangeNs)) if (name.startsWith('stop-the-world')) gcStwOwnNs += ns
+  const gcStwNs = Object.values(stwWaitNs).reduce((sum, ns) => sum + ns, gcStwOwnNs)
   return {
     gcAssistNs: rangeNs['GC mark assist'] ?? 0,
     gcAssistWaitNs: blockNs['GC mark assist wait for work'] ?? 0,
     gcStwNs,
+    gcStwOwnNs,
     gcSweepNs: rangeNs['GC incremental sweep'] ?? 0,
     gcOverlapNs,
   }

@@ -1,6 +1,6 @@
 // verdict.ts: one sentence on where a span's time went, numbers first; or none, where the evidence is weak.
 
-import type { TaskRecord, TaskTables } from '../breakdown/breakdown.ts'
+import type { Holder, TaskRecord, TaskTables } from '../breakdown/breakdown.ts'
 import {
   firstPieceAfter,
   type Group,
@@ -132,17 +132,22 @@ export function verdictOf(input: VerdictInput): string | null {
   const [lead] = shares.filter(({ rule, share }) => share >= rule.leads).sort((x, y) => y.ns - x.ns)
   if (lead === undefined) return null
   const say = ({ rule }: typeof lead): string => rule.say(input.blame.get(rule.group) ?? NO_BLAME)
-  const onCpu = assistIsOnCpu(input) ? assistOfExec(input) : ''
+  const onCpu = (asTime: boolean): string => (assistIsOnCpu(input) ? assistOfExec(input, asTime) : '')
   const [second] = shares
     .filter((other) => other !== lead && other.rule.group !== 'exec' && other.share >= other.rule.follows)
     .sort((x, y) => y.ns - x.ns)
   const named = second === undefined ? [lead] : [lead, second].sort((x, y) => y.ns - x.ns)
-  const clauses = named.map((one) => `${percent(one.share)} ${say(one)}${one.rule.group === 'exec' ? onCpu : ''}`)
-  if (lead.rule.group !== 'exec' && parts.exec > 0) clauses.push(`${duration(parts.exec)} on CPU${onCpu}`)
-  if (mentioned(overlaps.gcAssistNs, totalNs) && onCpu === '') {
-    clauses.push(`${duration(overlaps.gcAssistNs)} in GC assist`)
+  const clauses = named.map(
+    (one) => `${percent(one.share)} ${say(one)}${one.rule.group === 'exec' ? onCpu(false) : ''}`,
+  )
+  if (lead.rule.group !== 'exec' && parts.exec > 0) clauses.push(`${duration(parts.exec)} on CPU${onCpu(true)}`)
+  if (mentioned(overlaps.gcAssistNs, totalNs) && !assistIsOnCpu(input)) {
+    clauses.push(`${duration(overlaps.gcAssistNs)} in GC assist, waits included`)
   }
-  if (mentioned(overlaps.gcStwNs, totalNs)) clauses.push(`${duration(overlaps.gcStwNs)} with the world stopped`)
+  if (mentioned(overlaps.gcStwNs, totalNs)) {
+    const own = overlaps.gcStwOwnNs * 2 > overlaps.gcStwNs
+    clauses.push(`${duration(overlaps.gcStwNs)} ${own ? 'stopping the world' : 'with the world stopped'}`)
+  }
   if (input.usual) clauses.push('usual for its kind')
   return `${duration(totalNs)}: ${clauses.join('; ')}`
 }
@@ -156,10 +161,10 @@ function assistIsOnCpu({ totalNs, parts, overlaps }: VerdictInput): boolean {
   return mentioned(overlaps.gcAssistNs, totalNs) && overlaps.gcAssistWaitNs === 0 && overlaps.gcAssistNs <= parts.exec
 }
 
-/** In the unit of the CPU time before it, which is left out when it is the same. */
-function assistOfExec({ parts, overlaps }: VerdictInput): string {
+/** After a time on CPU in its unit, which is left out when it is the same; after a share with its own. */
+function assistOfExec({ parts, overlaps }: VerdictInput, asTime: boolean): string {
   const unit = unitOf(overlaps.gcAssistNs)
-  const named = unit === unitOf(parts.exec) ? '' : ` ${unit.name}`
+  const named = asTime && unit === unitOf(parts.exec) ? '' : ` ${unit.name}`
   return `, ${figures(overlaps.gcAssistNs / unit.ns)}${named} of it GC assist`
 }
 
@@ -194,6 +199,8 @@ interface Sums {
 
 /** How the runtime's own goroutines are called where they kept the processors busy. */
 const RUNTIME_NAME = 'the garbage collector'
+/** How a holder of a lock is called that works for no task, or for one whose span is not known. */
+const NO_SPAN_NAME = 'a goroutine without a span'
 
 /**
  * Who ended the waits of a window, by group; who ran during those for a processor.
@@ -237,11 +244,13 @@ export function blameOf(
     }
     const holders = wait?.holders ?? []
     const heldNs = holders.reduce((all, holder) => all + holder.ns, 0)
+    const holderName = ({ goroutine, taskId }: Holder): string | null =>
+      goroutine < 0 || taskId === task.id ? null : (nameOf(taskId) ?? NO_SPAN_NAME)
     for (const holder of holders) {
-      const name = nameOf(holder.taskId)
+      const name = holderName(holder)
       if (name !== null) add(sum.names, name, (ns * holder.ns) / heldNs)
     }
-    const name = nameOf(holders.at(0)?.taskId ?? wait?.wakerTask ?? timeline.wakerTask[row])
+    const name = holders.length > 0 ? holderName(holders[0]) : nameOf(wait?.wakerTask ?? timeline.wakerTask[row])
     if (name !== null && holders.length === 0) add(sum.names, name, ns)
     const did = wait?.waker ?? null
     if (did !== null && name !== null) {

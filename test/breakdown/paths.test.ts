@@ -207,6 +207,24 @@ describe('the path of a task', () => {
     expect(task(7).work).toEqual(task(7).path)
   })
 
+  test('a wait for a processor tells where the goroutine was stopped, or had waited before', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'spins').at(200).stop('preempted', 'main.spin').at(300).start(1)
+    story.at(400).block('network', 'main.ask').at(500).unblock(1).at(600).start(1)
+    story.at(700).taskEnd(7).at(800).stop()
+    const { task, analysis } = analysed(story)
+    const { timeline } = task(7)
+    if (timeline === null) throw new Error('no timeline')
+    const places = [...timeline.stack].map((stack) => (stack < 0 ? '' : analysis.tables.stacks[stack][0].function))
+    const startsNs = [...timeline.startNs]
+    expect([200, 300, 400, 500].map((ns) => places[startsNs.indexOf(ns)])).toEqual([
+      'main.spin',
+      '',
+      'main.ask',
+      'main.ask',
+    ])
+  })
+
   test('a wait that no goroutine ended was ended by a timer', () => {
     const story = new CaptureStory().found(1, 'running')
     story.at(100).taskBegin(7, 'times.out').at(200).block('select').at(900).unblock(1).at(910).start(1)

@@ -41,7 +41,14 @@ test('stops of the world count together, whatever and whoever stopped it', () =>
     gcOverlapNs: 17,
     stwWaitNs: { 'stop-the-world (GC mark termination)': 5 },
   })
-  expect(overlaps).toEqual({ gcAssistNs: 5, gcAssistWaitNs: 2, gcStwNs: 29, gcSweepNs: 7, gcOverlapNs: 17 })
+  expect(overlaps).toEqual({
+    gcAssistNs: 5,
+    gcAssistWaitNs: 2,
+    gcStwNs: 29,
+    gcStwOwnNs: 24,
+    gcSweepNs: 7,
+    gcOverlapNs: 17,
+  })
 })
 
 describe('texts', () => {

@@ -19,7 +19,7 @@ import { LEAST_OF_KIND, USUAL_SHARE } from '../../src/enrich/kinds.ts'
 import { ready, run, Tables, taskRecord, wait } from './builders.ts'
 
 const MS = 1_000_000
-const overlaps = { gcAssistNs: 0, gcAssistWaitNs: 0, gcStwNs: 0, gcSweepNs: 0, gcOverlapNs: 0 }
+const overlaps = { gcAssistNs: 0, gcAssistWaitNs: 0, gcStwNs: 0, gcStwOwnNs: 0, gcSweepNs: 0, gcOverlapNs: 0 }
 
 /** The verdict over parts in milliseconds. */
 function verdict(partsMs: Partial<Record<Group, number>>, given: Partial<VerdictInput> = {}): string | null {
@@ -88,10 +88,14 @@ describe('the sentence', () => {
   test('tells GC assist apart from CPU time when the assistant waited itself', () => {
     const waited = { ...overlaps, gcAssistNs: 3 * MS, gcAssistWaitNs: 2 * MS }
     expect(verdict({ exec: 8, gcWait: 2 }, { overlaps: waited })).toBe(
-      '10.0 ms: 80 % on CPU; 20 % waiting for the garbage collector; 3.0 ms in GC assist',
+      '10.0 ms: 80 % on CPU; 20 % waiting for the garbage collector; 3.0 ms in GC assist, waits included',
     )
     expect(verdict({ exec: 10 }, { overlaps: { ...overlaps, gcAssistNs: 0.7 * MS } })).toBe(
       '10.0 ms: 100 % on CPU, 700 us of it GC assist',
+    )
+    // Figures after a share have a unit of their own.
+    expect(verdict({ exec: 10 }, { overlaps: { ...overlaps, gcAssistNs: 1.3 * MS } })).toBe(
+      '10.0 ms: 100 % on CPU, 1.3 ms of it GC assist',
     )
   })
 
@@ -120,6 +124,9 @@ describe('the sentence', () => {
   test('tells of stops of the world', () => {
     expect(verdict({ exec: 10 }, { overlaps: { ...overlaps, gcStwNs: MS } })).toBe(
       '10.0 ms: 100 % on CPU; 1.0 ms with the world stopped',
+    )
+    expect(verdict({ exec: 10 }, { overlaps: { ...overlaps, gcStwNs: MS, gcStwOwnNs: 0.6 * MS } })).toBe(
+      '10.0 ms: 100 % on CPU; 1.0 ms stopping the world',
     )
   })
 })
@@ -229,6 +236,9 @@ describe('who is to blame', () => {
       ).get('lock')
     const held = (taskId: number, ns: number): Holder => ({ goroutine: taskId, taskId, ns })
     expect(blamed([held(9, 400), held(5, 300)])).toEqual({ name: 'report.Build', lock: 'mutex', doing: 'network' })
+    expect(blamed([held(0, 400), held(5, 300)])?.name).toBe('a goroutine without a span')
+    expect(blamed([{ ...held(0, 400), goroutine: -1 }, held(5, 300)])?.name).toBeNull()
+    expect(blamed([held(1, 400), held(5, 300)])?.name).toBeNull()
     // What one did is not what two did that held it in turn.
     expect(blamed([held(9, 300), held(5, 200), held(6, 200)])).toEqual({ name: null, lock: 'mutex', doing: null })
   })
@@ -261,9 +271,9 @@ ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
 - The blame is a span: the one that ended more than half of the waiting time (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
-  holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end. What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
+  holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; "a goroutine without a span" where that one worked for no task, or for one whose span is not known. What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
   lock are told by their stack: read-write mutex, sync.Once, file lock, WaitGroup, condition.
-- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts.
+- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and
   where no part reaches its share. \`unknown_us\` is never named.

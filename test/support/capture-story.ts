@@ -72,8 +72,8 @@ export class CaptureStory {
     return this.add('GoSwitch', goroutine, this.next(goroutine))
   }
 
-  stop(reason = 'preempted'): this {
-    return this.add('GoStop', this.string(reason), 0)
+  stop(reason = 'preempted', ...functions: string[]): this {
+    return this.add('GoStop', this.string(reason), this.stack(functions))
   }
 
   block(reason: string, ...functions: string[]): this {
