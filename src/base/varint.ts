@@ -84,6 +84,21 @@ export let longEnd = 0
  * @param from position of the second byte
  */
 export function readLong(bytes: Uint8Array, from: number, first: number): number {
+  const second = bytes[from]
+  if (second < 0x80) {
+    longEnd = from + 1
+    return (first & 0x7f) | (second << 7)
+  }
+  const third = bytes[from + 1]
+  if (third < 0x80) {
+    longEnd = from + 2
+    return (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14)
+  }
+  return readLongest(bytes, from, first)
+}
+
+/** As `readLong`, by a loop: on its own, so that the rest is small enough to become part of its callers. */
+function readLongest(bytes: Uint8Array, from: number, first: number): number {
   let at = from
   let value = first & 0x7f
   let scale = 128

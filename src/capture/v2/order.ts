@@ -408,79 +408,39 @@ export class Ordering {
         let sound = count !== NOT_TIMED
         if (sound) {
           // The time since the previous event and up to four arguments: seven numbers of ten are one byte, nearly all others two or three.
-          // The same lines for each, since a loop over them, or a call, makes the order of a capture a tenth dearer.
+          // The same lines for each: a loop over them makes the order of a capture a tenth dearer.
           let value = bytes[at++]
           if (value >= 0x80) {
-            const second = bytes[at++]
-            value = (value & 0x7f) | ((second & 0x7f) << 7)
-            if (second >= 0x80) {
-              const third = bytes[at++]
-              value |= (third & 0x7f) << 14
-              if (third >= 0x80) {
-                value = readLong(bytes, at - 2, bytes[at - 3])
-                at = longEnd
-              }
-            }
+            value = readLong(bytes, at, value)
+            at = longEnd
           }
           time += truncating ? Math.trunc(value * nsPerUnit) : value * nsPerUnit
           if (count > 0) {
             value = bytes[at++]
             if (value >= 0x80) {
-              const second = bytes[at++]
-              value = (value & 0x7f) | ((second & 0x7f) << 7)
-              if (second >= 0x80) {
-                const third = bytes[at++]
-                value |= (third & 0x7f) << 14
-                if (third >= 0x80) {
-                  value = readLong(bytes, at - 2, bytes[at - 3])
-                  at = longEnd
-                }
-              }
+              value = readLong(bytes, at, value)
+              at = longEnd
             }
             a0 = value
             if (count > 1) {
               value = bytes[at++]
               if (value >= 0x80) {
-                const second = bytes[at++]
-                value = (value & 0x7f) | ((second & 0x7f) << 7)
-                if (second >= 0x80) {
-                  const third = bytes[at++]
-                  value |= (third & 0x7f) << 14
-                  if (third >= 0x80) {
-                    value = readLong(bytes, at - 2, bytes[at - 3])
-                    at = longEnd
-                  }
-                }
+                value = readLong(bytes, at, value)
+                at = longEnd
               }
               a1 = value
               if (count > 2) {
                 value = bytes[at++]
                 if (value >= 0x80) {
-                  const second = bytes[at++]
-                  value = (value & 0x7f) | ((second & 0x7f) << 7)
-                  if (second >= 0x80) {
-                    const third = bytes[at++]
-                    value |= (third & 0x7f) << 14
-                    if (third >= 0x80) {
-                      value = readLong(bytes, at - 2, bytes[at - 3])
-                      at = longEnd
-                    }
-                  }
+                  value = readLong(bytes, at, value)
+                  at = longEnd
                 }
                 a2 = value
                 if (count > 3) {
                   value = bytes[at++]
                   if (value >= 0x80) {
-                    const second = bytes[at++]
-                    value = (value & 0x7f) | ((second & 0x7f) << 7)
-                    if (second >= 0x80) {
-                      const third = bytes[at++]
-                      value |= (third & 0x7f) << 14
-                      if (third >= 0x80) {
-                        value = readLong(bytes, at - 2, bytes[at - 3])
-                        at = longEnd
-                      }
-                    }
+                    value = readLong(bytes, at, value)
+                    at = longEnd
                   }
                   a3 = value
                 }
