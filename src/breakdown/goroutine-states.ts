@@ -80,6 +80,8 @@ export class GoroutineStates {
   readonly backward: BackwardSteps = { count: 0, largestNs: 0 }
 
   // --- by goroutine row ---
+  /** Rows that there is room for: the length of the columns, as a small whole number. */
+  private rows = 256
   id = new Float64Array(256)
   state = new Uint8Array(256).fill(ABSENT)
   /** Start of the current state. */
@@ -104,7 +106,10 @@ export class GoroutineStates {
   private lastRange = new Int32Array(256)
   /** Processor it entered its system call with; -1 none. */
   private syscallProcessor = new Int32Array(256)
-  /** Sums, `stride` per row: the fixed slots, then one per reason or range name as they appear. */
+  /**
+   * Sums, `stride` per row: the fixed slots, then one per reason or range name as they appear. Places are computed by `Math.imul`: a product by
+   * `*` may be too large for a whole number, or -0, and is computed as a double.
+   */
   private sums: Float64Array
   stride = 32
 
@@ -233,14 +238,14 @@ export class GoroutineStates {
     this.syscallProcessor[row] = NONE
     // Slots that were not given out were never written to, in no row.
     const { sums, slots } = this
-    const from = row * this.stride
+    const from = Math.imul(row, this.stride)
     for (let slot = 0; slot < slots; slot++) sums[from + slot] = 0
     this.stay[row] = this.stays.open(id, NONE, state, atNs, reason, task, NONE)
   }
 
   /** Whether a goroutine row is in use. */
   has(row: number): boolean {
-    return row >= 0 && row < this.state.length && this.state[row] !== ABSENT
+    return row >= 0 && row < this.rows && this.state[row] !== ABSENT
   }
 
   /** A time for this goroutine that does not run backwards: held still where the clocks of two processors cross. */
@@ -278,7 +283,7 @@ export class GoroutineStates {
   private credit(row: number, timeNs: number): void {
     const dt = timeNs - this.sinceNs[row]
     if (dt === 0) return
-    this.sums[row * this.stride + this.slotOfState(row)] += dt
+    this.sums[Math.imul(row, this.stride) + this.slotOfState(row)] += dt
   }
 
   /** Slot that the time of the present state is summed in. */
@@ -472,8 +477,8 @@ export class GoroutineStates {
     this.makeSlots(row, regions)
     const { sums, stride, slots } = this
     const to = regions.sums
-    const from = row * stride
-    const at = region * regions.stride
+    const from = Math.imul(row, stride)
+    const at = Math.imul(region, regions.stride)
     for (let slot = 0; slot < slots; slot++) to[at + slot] = sums[from + slot]
     this.addPending(row, timeNs, to, at)
   }
@@ -483,8 +488,8 @@ export class GoroutineStates {
     this.makeSlots(row, regions)
     const { sums, stride, slots } = this
     const to = regions.sums
-    const from = row * stride
-    const at = region * regions.stride
+    const from = Math.imul(row, stride)
+    const at = Math.imul(region, regions.stride)
     for (let slot = 0; slot < slots; slot++) to[at + slot] = sums[from + slot] - to[at + slot]
     this.addPending(row, timeNs, to, at)
   }
@@ -610,6 +615,7 @@ export class GoroutineStates {
       grown.set(old)
       return grown
     }
+    this.rows = size
     const state = new Uint8Array(size).fill(ABSENT)
     state.set(this.state)
     const reason = new Uint16Array(size)

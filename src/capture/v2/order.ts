@@ -36,6 +36,7 @@ const ProcStatus = procStatuses
 const Advance = advances
 const BLOCK_ROWS = blockRows
 const NOT_TIMED = notTimed
+const ARGUMENT_COUNTS = timedArgumentCount
 
 /** Heads that may be tried for each event told, beyond a few. Recorded captures need less than one. */
 const TRIES_PER_EVENT = 32
@@ -52,6 +53,9 @@ const RUNS_PER_CALL = 16
 
 /** A block with fewer rows free than this is handed on: the most that one event takes, coroutine switches. */
 const ROOM_FOR_ONE = 3
+
+/** A position that no generation reaches. */
+const NOWHERE = 0x7fffffff
 
 /** Before all times. */
 const NEVER = -Infinity
@@ -263,14 +267,18 @@ export class Ordering {
    * @returns false when the head has to wait for another thread
    */
   private take(heads: Heads, first: number, index: number, forcing: boolean, untilNs: number): boolean {
-    const { goTimes, model, block } = this
-    const { bytes, nsPerUnit, wholeUnits, truncating } = heads
+    const { model, block } = this
+    const { bytes } = heads
+    // Compared and added to, a field is known to be a truth value or a double; else that is looked up for each event.
+    const goTimes = this.goTimes === true
+    const wholeUnits = heads.wholeUnits === true
+    const truncating = heads.truncating === true
+    const nsPerUnit = +heads.nsPerUnit
     const { goroutines, mG, mP } = model
     const { gStatus, gGeneration, gSequence, pStatus, pGeneration, pSequence } = model
     const { kind: outKind, timeNs: outTime, goroutine: outG, processor: outP, thread: outM } = block
     const { a: outA, b: outB, c: outC, stack: outStack } = block
     const { heap, maxTimeNs } = heads
-    const counts = timedArgumentCount
     const fullRows = BLOCK_ROWS - ROOM_FOR_ONE
     const ordinal = this.generations
 
@@ -306,7 +314,7 @@ export class Ordering {
           let plain = false
           switch (kind) {
             case Ev.GoStart: {
-              const row = goroutines.find(a0)
+              const row = goroutines.find(a0) | 0
               if (row < 0 || gStatus[row] !== GoStatus.runnable || gGeneration[row] !== ordinal) break
               if (gSequence[row] + 1 !== a1 || p < 0 || g >= 0) break
               gStatus[row] = GoStatus.running
@@ -325,7 +333,7 @@ export class Ordering {
               plain = true
               break
             case Ev.GoUnblock: {
-              const row = goroutines.find(a0)
+              const row = goroutines.find(a0) | 0
               if (row < 0 || gStatus[row] !== GoStatus.waiting || gGeneration[row] !== ordinal) break
               if (gSequence[row] + 1 !== a1) break
               gStatus[row] = GoStatus.runnable
@@ -404,43 +412,43 @@ export class Ordering {
         }
         const before = time
         kind = bytes[at++]
-        const count = counts[kind]
+        const count = ARGUMENT_COUNTS[kind]
         let sound = count !== NOT_TIMED
         if (sound) {
           // The time since the previous event and up to four arguments: seven numbers of ten are one byte, nearly all others two or three.
           // The same lines for each: a loop over them makes the order of a capture a tenth dearer.
           let value = bytes[at++]
           if (value >= 0x80) {
-            value = readLong(bytes, at, value)
-            at = longEnd
+            value = +readLong(bytes, at, value)
+            at = Math.min(longEnd, NOWHERE) | 0
           }
           time += truncating ? Math.trunc(value * nsPerUnit) : value * nsPerUnit
           if (count > 0) {
             value = bytes[at++]
             if (value >= 0x80) {
-              value = readLong(bytes, at, value)
-              at = longEnd
+              value = +readLong(bytes, at, value)
+              at = Math.min(longEnd, NOWHERE) | 0
             }
             a0 = value
             if (count > 1) {
               value = bytes[at++]
               if (value >= 0x80) {
-                value = readLong(bytes, at, value)
-                at = longEnd
+                value = +readLong(bytes, at, value)
+                at = Math.min(longEnd, NOWHERE) | 0
               }
               a1 = value
               if (count > 2) {
                 value = bytes[at++]
                 if (value >= 0x80) {
-                  value = readLong(bytes, at, value)
-                  at = longEnd
+                  value = +readLong(bytes, at, value)
+                  at = Math.min(longEnd, NOWHERE) | 0
                 }
                 a2 = value
                 if (count > 3) {
                   value = bytes[at++]
                   if (value >= 0x80) {
-                    value = readLong(bytes, at, value)
-                    at = longEnd
+                    value = +readLong(bytes, at, value)
+                    at = Math.min(longEnd, NOWHERE) | 0
                   }
                   a3 = value
                 }
