@@ -83,6 +83,8 @@ const SETTLE_NS = 20_000_000
  * so that what is told does not depend on where blocks end.
  */
 const EVENTS_BETWEEN_LOOKS = 4_096
+/** The past is let go of only after so many events for each task and goroutine that is looked at for it. */
+const EVENTS_PER_LOOK_AT_ONE = 1 / 8
 /** Least time between two marks of how far the past reaches. */
 const MARK_NS = 1_000_000
 /** Stays kept for paths at most (about 50 bytes each); the past of tasks open for longer than they reach is unknown. */
@@ -160,10 +162,14 @@ export class CaptureAnalysis {
   private marks: { readonly timeNs: number; readonly top: number }[] = []
   private markedTop = 0
   private eventsSinceLook = 0
+  /** Events since the past was let go of, those since the last look aside. */
+  private eventsSinceForgetting = 0
   /** Stays in the log at which the past is let go of next. */
   private staysBeforeForgetting = MANY_STAYS
   /** Tasks that ended and wait for their surroundings, in the order of their ends. */
   private ended: TaskState[] = []
+  /** The earliest of them, the first to be handed over last. */
+  private settling: TaskState[] = []
   // -0: the engine makes room for a double at once. A field that holds small whole numbers first and large ones later changes the shape of its
   // object, and all code that was compiled for the old shape is thrown away.
   private syncNs = -0
@@ -324,6 +330,7 @@ export class CaptureAnalysis {
   /** Hands over what can be, and lets go of what nobody asks for again. */
   private lookRound(timeNs: number): void {
     this.eventsSinceLook = 0
+    this.eventsSinceForgetting += EVENTS_BETWEEN_LOOKS
     this.nowNs = Math.max(this.nowNs, timeNs)
     const { stays } = this.states
     // Handed over as early as may be: what dies young costs the garbage collector nothing.
@@ -551,7 +558,7 @@ export class CaptureAnalysis {
 
   private generationEnd(timeNs: number): void {
     // The generation's bytes are about to go: names that are still theirs become texts.
-    if (this.summarySink !== null) for (const task of this.tasks.all()) task.tellName()
+    this.tasks.tellNames()
     this.nowNs = Math.max(this.nowNs, timeNs)
     this.settle(timeNs - SETTLE_NS)
     this.forget()
@@ -561,21 +568,31 @@ export class CaptureAnalysis {
     this.sink.decodedUntil?.(timeNs - SETTLE_NS)
   }
 
-  /** Hands over the tasks that ended before a time. Those with regions still open wait. */
+  /** Hands over the tasks that ended before a time. Those with regions still open wait for these. */
   private settle(beforeNs: number): void {
-    const { ended } = this
-    if (ended.length === 0 || (ended[0].endNs ?? 0) > beforeNs) return
-    const later: TaskState[] = []
-    for (const task of ended) {
-      if ((task.endNs ?? 0) <= beforeNs && task.openRegions === 0) this.handOver(task)
-      else later.push(task)
+    for (;;) {
+      if (this.settling.length === 0) {
+        if (this.ended.length === 0) return
+        this.settling = this.ended.reverse()
+        this.ended = []
+      }
+      const task = this.settling[this.settling.length - 1]
+      if ((task.endNs ?? 0) > beforeNs) return
+      this.settling.pop()
+      if (task.openRegions === 0) this.handOver(task)
+      else task.waitsForRegions = true
     }
-    this.ended = later
   }
 
-  /** Lets go of the past that no open task reaches into. */
+  /** Lets go of the past that no open task reaches into, when enough has happened since the last time to be worth the look at all tasks. */
   private forget(): void {
     const { stays, ranges } = this.states
+    if (
+      this.eventsSinceForgetting + this.eventsSinceLook <
+      (this.tasks.count + this.states.rowCount) * EVENTS_PER_LOOK_AT_ONE
+    )
+      return
+    this.eventsSinceForgetting = -this.eventsSinceLook
     let keep = stays.top
     let keepNs = this.nowNs
     for (const task of this.tasks.all()) {
@@ -847,7 +864,7 @@ export class CaptureAnalysis {
     const bytes = this.strings?.raw(name) ?? NO_BYTES
     if (bytes === NO_BYTES && name !== 0) this.tellUnknown(name, 'task name')
     task.kind = this.summarySink.kindOf(bytes)
-    task.nameUntold = bytes
+    this.tasks.name(task, bytes)
   }
 
   private endTask(row: number, t: number, id: number): void {
@@ -1083,7 +1100,10 @@ export class CaptureAnalysis {
     }
     this.regionsOpen[row]--
     const task = this.tasks.ofSerial(regions.task[region])
-    if (task !== undefined) task.openRegions--
+    if (task !== undefined && --task.openRegions === 0 && task.waitsForRegions) {
+      task.waitsForRegions = false
+      this.ended.push(task)
+    }
   }
 
   /** For how long others had stopped the world while a goroutine waited for a processor in a stretch that ends now, by the names of the stops. */

@@ -199,6 +199,8 @@ export interface TaskTables {
 export interface GcPhases {
   readonly startNs: number[]
   readonly endNs: number[]
+  /** By phase, the time of all phases before it: what they come to in a stretch need not be added up each time. */
+  readonly beforeNs: number[]
 }
 
 /** All that the later rooms need of a decoded capture. */

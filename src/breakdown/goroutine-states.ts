@@ -14,6 +14,7 @@ import {
   type StackFrame,
   type TaskTables,
 } from './breakdown.ts'
+import { beginPhase, endPhase, gcOverlap } from './gc-phases.ts'
 import type { RegionTable } from './regions.ts'
 import { columnOfReason, EXEC, SCHED_WAIT, SYSCALL, UNKNOWN } from './summary.ts'
 import { NONE as none, RangeLog, StayLog, StopLog } from './stay-log.ts'
@@ -142,7 +143,7 @@ export class GoroutineStates {
       reasons: [''],
       rangeNames: ['GC mark assist', 'GC incremental sweep'],
       stacks: [],
-      gcPhases: { startNs: [], endNs: [] },
+      gcPhases: { startNs: [], endNs: [], beforeNs: [] },
     }
     this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons)
     // Grown once at once, as `StayLog` is.
@@ -241,6 +242,11 @@ export class GoroutineStates {
     const from = Math.imul(row, this.stride)
     for (let slot = 0; slot < slots; slot++) sums[from + slot] = 0
     this.stay[row] = this.stays.open(id, NONE, state, atNs, reason, task, NONE)
+  }
+
+  /** Rows that are looked at to let go of the past. */
+  get rowCount(): number {
+    return this.state.length
   }
 
   /** Whether a goroutine row is in use. */
@@ -447,27 +453,16 @@ export class GoroutineStates {
   // ---- garbage collection ----
 
   gcBegin(timeNs: number): void {
-    const { startNs, endNs } = this.tables.gcPhases
-    if (startNs.length > endNs.length) return
-    // Phases do not overlap, whatever the clocks of the processors that told them say.
-    startNs.push(endNs.length === 0 ? timeNs : Math.max(timeNs, endNs[endNs.length - 1]))
+    beginPhase(this.tables.gcPhases, timeNs)
   }
 
   gcEnd(timeNs: number): void {
-    const { startNs, endNs } = this.tables.gcPhases
-    if (startNs.length > endNs.length) endNs.push(Math.max(timeNs, startNs[startNs.length - 1]))
+    endPhase(this.tables.gcPhases, timeNs)
   }
 
-  /** Time of concurrent mark phases within a stretch; an open phase lasts until `toNs`. */
+  /** Time of concurrent mark phases within a stretch. */
   gcOverlap(fromNs: number, toNs: number): number {
-    const { startNs, endNs } = this.tables.gcPhases
-    let overlap = 0
-    for (let i = startNs.length - 1; i >= 0; i--) {
-      const end = i < endNs.length ? endNs[i] : toNs
-      if (end <= fromNs) break
-      overlap += Math.max(0, Math.min(end, toNs) - Math.max(startNs[i], fromNs))
-    }
-    return overlap
+    return gcOverlap(this.tables.gcPhases, fromNs, toNs)
   }
 
   // ---- snapshots ----

@@ -10,6 +10,9 @@ import { NO_REGION } from './regions.ts'
 const HANDED_ON = 1 << 16
 /** Goroutines of a task beyond which a set is kept of them. */
 const MEMBERS_LOOKED_THROUGH = 8
+/** Goroutines of all tasks together, those that count for a task above as well, a fixed number and so many for each stay. */
+const LEAST_MEMBERS = 100_000
+const MEMBERS_PER_STAY = 8
 /** Generations of tasks that are followed up; a longer line of parents is a program's mistake or hostile. */
 const MOST_GENERATIONS = 256
 /** CPU samples kept of one task: at the usual hundred a second those of a processor for 40 seconds. */
@@ -46,6 +49,8 @@ export class TaskState {
   lastRegion = NO_REGION
   /** Regions begun and not ended. */
   openRegions = 0
+  /** It would have been handed over but for these. */
+  waitsForRegions = false
   readonly members: TaskMember[] = []
   /** Their regions are rows of the `RegionTable`. */
   readonly samples: CpuSample[] = []
@@ -81,18 +86,19 @@ export class TaskState {
   /** Goroutines of `members`, once these are too many to be looked through. */
   private memberIds: Set<number> | null = null
 
-  /** Notes that a goroutine works for the task. The background task is worked for by all, which says nothing. */
-  addMember(goroutine: number, stay: number, atNs: number): void {
-    if (this.id === 0) return
+  /** Notes that a goroutine works for the task; false when that was known. The background task is worked for by all, which says nothing. */
+  addMember(goroutine: number, stay: number, atNs: number): boolean {
+    if (this.id === 0) return false
     const { members } = this
     if (this.memberIds === null) {
-      for (const member of members) if (member.goroutine === goroutine) return
+      for (const member of members) if (member.goroutine === goroutine) return false
       if (members.length >= MEMBERS_LOOKED_THROUGH) this.memberIds = new Set(members.map((member) => member.goroutine))
     } else if (this.memberIds.has(goroutine)) {
-      return
+      return false
     }
     members.push({ goroutine, firstStay: stay, fromNs: atNs })
     this.memberIds?.add(goroutine)
+    return true
   }
 }
 
@@ -153,6 +159,10 @@ export class TaskTable {
   private readonly ofSerialRow: (TaskState | null)[] = []
   private readonly lineage = new Lineage()
   private lastSerial = 0
+  /** Names of tasks up to this serial are texts, or become so at once. */
+  private toldTo = 0
+  /** Goroutines of all tasks not handed on yet. */
+  private members = 0
   /** Ids handed on lately, each at its own number modulo the size: a parent named after its end makes no second record. */
   private readonly handedOn = new Float64Array(HANDED_ON).fill(-1)
 
@@ -229,6 +239,22 @@ export class TaskTable {
     return this.mention(id)
   }
 
+  /** The name of a task, as UTF-8 that holds until the next `tellNames`. */
+  name(task: TaskState, name: Uint8Array): void {
+    task.nameUntold = name
+    if (task.serial <= this.toldTo) task.tellName()
+  }
+
+  /** Makes texts of the names that are still bytes. */
+  tellNames(): void {
+    while (this.toldTo < this.lastSerial) this.ofSerial(++this.toldTo)?.tellName()
+  }
+
+  /** Tasks not handed on yet. */
+  get count(): number {
+    return this.serials.size
+  }
+
   /** Whether `serial` is `task` or descends from it. */
   descends(serial: number, task: TaskState): boolean {
     for (let at = serial, depth = 0; at !== 0 && depth < MOST_GENERATIONS; depth++) {
@@ -242,9 +268,19 @@ export class TaskTable {
   addMember(task: TaskState, goroutine: number, stay: number, atNs: number): void {
     let up: TaskState | undefined = task
     for (let depth = 0; up !== undefined && depth < MOST_GENERATIONS; depth++) {
-      up.addMember(goroutine, stay, atNs)
+      if (depth > 0 && this.members > LEAST_MEMBERS + MEMBERS_PER_STAY * stay) return this.tellLimit(up)
+      if (up.addMember(goroutine, stay, atNs)) this.members++
       up = up.parentId === null || up.parentId === 0 ? undefined : this.ofId(up.parentId)
     }
+  }
+
+  private tellLimit(task: TaskState): void {
+    this.problems.add(
+      'LIMIT',
+      null,
+      () =>
+        `tasks have ${this.members.toLocaleString('en-US')} goroutines, those of the tasks below them included, when task ${task.id} ("${task.name}") gets another: further ones count for the task itself only. Hundreds of tasks lie in each other.`,
+    )
   }
 
   /** Notes a sample of the CPU profiler for a task and for those above it. */
@@ -258,6 +294,7 @@ export class TaskTable {
 
   /** Forgets a task that was handed on. */
   forget(task: TaskState): void {
+    this.members -= task.members.length
     const row = this.serials.find(task.serial)
     if (row >= 0) {
       this.ofSerialRow[row] = null

@@ -8,6 +8,7 @@ import {
   type TaskRecord,
   type TaskTables,
 } from './breakdown.ts'
+import { gcOverlap } from './gc-phases.ts'
 import { firstPieceAfter } from './groups.ts'
 
 /**
@@ -85,15 +86,4 @@ export function addPart(parts: Breakdown, state: number, reason: string, ns: num
     default:
       return false
   }
-}
-
-/** Time of concurrent mark phases within a stretch. */
-export function gcOverlap(gc: GcPhases, fromNs: number, toNs: number): number {
-  let overlap = 0
-  for (let i = gc.startNs.length - 1; i >= 0; i--) {
-    const end = i < gc.endNs.length ? gc.endNs[i] : Infinity
-    if (end <= fromNs) break
-    overlap += Math.max(0, Math.min(end, toNs) - Math.max(gc.startNs[i], fromNs))
-  }
-  return overlap
 }

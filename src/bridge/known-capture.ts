@@ -208,6 +208,7 @@ export class KnownCapture {
     append(set.stacks, batch.newStacks)
     replace(set.gcPhases.startNs, batch.gcPhases.startNs)
     replace(set.gcPhases.endNs, batch.gcPhases.endNs)
+    replace(set.gcPhases.beforeNs, batch.gcPhases.beforeNs)
     replace(this.snapshots, batch.clockSnapshots)
     replace(this.lost, batch.lost)
     this.originNs = batch.originNs
@@ -492,7 +493,7 @@ function emptySet(): TaskSet & { readonly tasks: TaskRecord[] } {
 }
 
 function noPhases(): GcPhases {
-  return { startNs: [], endNs: [] }
+  return { startNs: [], endNs: [], beforeNs: [] }
 }
 
 function append<T>(list: T[], more: readonly T[]): void {

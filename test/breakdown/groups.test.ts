@@ -91,7 +91,7 @@ describe('a window of a timeline', () => {
           )
           const parts = groupWindow({ timeline }, tables, from, from + length)
           expect(GROUPS.reduce((sum, group) => sum + parts[group], 0)).toBe(length)
-          const gc = { startNs: [], endNs: [] }
+          const gc = { startNs: [], endNs: [], beforeNs: [] }
           const breakdown = breakDownWindow({ timeline, ranges: null }, tables, gc, from, from + length)
           expect(parts.exec).toBe(breakdown.execNs)
           expect(parts.schedWait).toBe(breakdown.schedWaitNs)

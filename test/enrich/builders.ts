@@ -155,7 +155,7 @@ export function inputFor(
   return {
     span,
     task,
-    capture: { id: 'c0ffee', tables, gcPhases: { startNs: [], endNs: [] }, durationNs: 10_000_000_000 },
+    capture: { id: 'c0ffee', tables, gcPhases: { startNs: [], endNs: [], beforeNs: [] }, durationNs: 10_000_000_000 },
     offsetNs: OFFSET,
     clockErrorNs: 300,
     evidence: 'task-name',

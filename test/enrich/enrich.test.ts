@@ -63,7 +63,12 @@ const parentOf = (child: NewSpan, children: readonly NewSpan[]): string | undefi
 describe('in place', () => {
   test('the span gets the attributes of the contract, over its own window', () => {
     const { tables, task, span } = request()
-    const capture = { id: 'c0ffee', tables, gcPhases: { startNs: [105 * MS], endNs: [106 * MS] }, durationNs: 1e9 }
+    const capture = {
+      id: 'c0ffee',
+      tables,
+      gcPhases: { startNs: [105 * MS], endNs: [106 * MS], beforeNs: [0] },
+      durationNs: 1e9,
+    }
     const refresh = { traceId: TRACE, spanId: 'b7ad6b7169203331', name: 'cache.Refresh' }
     const spanOfTask = (id: number): typeof refresh | null => (id === 5 ? refresh : null)
     const { attributes } = enrichSpan(inputFor(task, tables, span, { capture, spanOfTask }))

@@ -53,7 +53,7 @@ let waitsTold = 0
 describe.each(fixtures)('%s', (_, fixture) => {
   const spans = spansOf(fixture.beside('.spans.otlp.jsonl') ?? '')
   const { tasks, tables, info } = analyse(fixture.bytes(), { timelines: true, stacks: true })
-  const gcPhases = { startNs: [], endNs: [] }
+  const gcPhases = { startNs: [], endNs: [], beforeNs: [] }
   const { clockSnapshots, durationNs, originNs } = info
   const { matches } = joinTasks(spans, { tasks, clockSnapshots, durationNs })
   const rowOfTask = new Map(matches.map(({ span, task }) => [tasks[task].id, span]))

@@ -181,7 +181,7 @@ class BatchDecoder {
       newRangeNames: rangeNames.slice(posted.rangeNames),
       newStacks: stacks.slice(posted.stacks),
       decodedUntilNs: this.decodedUntilNs,
-      gcPhases: { startNs: [...gcPhases.startNs], endNs: [...gcPhases.endNs] },
+      gcPhases: structuredClone(gcPhases),
       clockSnapshots: [...analysis.clockSnapshots],
       originNs: analysis.originNs,
       lost: [...analysis.lost],

@@ -5,11 +5,16 @@ import type { ProblemList } from '../problems.ts'
 import { CursorHeap } from '../cursor-heap.ts'
 import type { BatchV1, ContentsV1 } from './contents.ts'
 import { EvV1 } from './event-types.ts'
+import { TimeQueue } from './time-queue.ts'
 
 /** A batch that begins so far from most others, or an event so far after them, is damage: a flipped bit of a time. */
 const MOST_SECONDS = 86_400
 /** A processor's next batch may begin so much before the last event of the one before: processors move between cores with clocks of their own. */
 const MOST_STEP_BACK_SECONDS = 10
+
+/** Waiting cursors that are tried again, over a whole capture: a fixed number and so many for each event that anything waits for. */
+const LEAST_WAKENED = 1 << 17
+const WAKENED_PER_EVENT = 8
 
 /** Heads of all processors, as columns by cursor; the earliest is the top of the heap, times are ticks. */
 export class CursorsV1 {
@@ -32,11 +37,21 @@ export class CursorsV1 {
   readonly args: Float64Array
   readonly heap: CursorHeap
   /** Cursors whose head waits for an event of another processor: they are not in the heap. */
-  readonly parked: number[] = []
-  /** Cursors taken out of `parked` and not yet back in the heap. */
+  parked = 0
+  /** Cursors that were parked and are not yet back in the heap. */
   readonly woken: number[] = []
-  /** Goroutine id that each of `parked` waits for; -1 for the collector. */
+  /** Goroutine id that a parked cursor waits for; -1 for the collector. */
   readonly parkedFor: Float64Array
+  /** Parked cursors in lists by a hash of the goroutine they wait for, the latest first; -1 ends one. */
+  private readonly lists: Int32Array
+  private readonly next: Int32Array
+  private readonly previous: Int32Array
+  /** Parked cursors by time, from when the earliest is first asked for: in whole captures nobody does. */
+  private byTime: TimeQueue | null = null
+  /** Cursors woken so far, and events that woke any that there were. */
+  private wakened = 0
+  private wakers = 0
+  private runningCount = -1
   /** Cursor by processor id. */
   readonly ofProcessor = new Map<number, number>()
   private readonly batches: BatchV1[][]
@@ -80,6 +95,11 @@ export class CursorsV1 {
     this.args = new Float64Array(this.count * 4)
     this.heap = new CursorHeap(this.count)
     this.parkedFor = new Float64Array(this.count)
+    let lists = 8
+    while (lists < this.count) lists *= 2
+    this.lists = new Int32Array(lists).fill(-1)
+    this.next = new Int32Array(this.count)
+    this.previous = new Int32Array(this.count)
     this.batch = new Int32Array(this.count).fill(-1)
   }
 
@@ -92,7 +112,12 @@ export class CursorsV1 {
 
   /** Processors with events. */
   get running(): number {
-    return this.batches.filter((batches, cursor) => batches.length > 0 && this.processor[cursor] >= 0).length
+    if (this.runningCount < 0) {
+      this.runningCount = this.batches.filter(
+        (batches, cursor) => batches.length > 0 && this.processor[cursor] >= 0,
+      ).length
+    }
+    return this.runningCount
   }
 
   /** The last batch of each processor. */
@@ -167,15 +192,31 @@ export class CursorsV1 {
   park(goroutine: number): void {
     const cursor = this.heap.top
     this.heap.remove(0)
-    this.parked.push(cursor)
+    this.parked++
     this.parkedFor[cursor] = goroutine
+    const list = this.listOf(goroutine)
+    const first = this.lists[list]
+    this.next[cursor] = first
+    this.previous[cursor] = -1
+    if (first >= 0) this.previous[first] = cursor
+    this.lists[list] = cursor
+    this.byTime?.add(cursor)
   }
 
-  /** Something happened to a goroutine: what waited for it goes to `woken`. */
+  /**
+   * Something happened to a goroutine: what waited for it goes to `woken`. Where thousands of processors wait for one goroutine all the time, which
+   * no program makes, only the latest does.
+   */
   wake(goroutine: number): void {
-    const { parked } = this
-    for (let i = parked.length - 1; i >= 0; i--) {
-      if (this.parkedFor[parked[i]] === goroutine) this.woken.push(...parked.splice(i, 1))
+    this.wakers++
+    for (let cursor = this.lists[this.listOf(goroutine)]; cursor >= 0;) {
+      const next = this.next[cursor]
+      if (this.parkedFor[cursor] === goroutine) {
+        this.unlink(cursor)
+        this.woken.push(cursor)
+        if (++this.wakened > LEAST_WAKENED + WAKENED_PER_EVENT * this.wakers) return
+      }
+      cursor = next
     }
   }
 
@@ -184,24 +225,35 @@ export class CursorsV1 {
     while (this.woken.length > 0) this.heap.push(this.woken.pop() ?? 0)
   }
 
-  /** Puts a cursor from `parked` back among the others. */
-  unpark(index: number): void {
-    const [cursor] = this.parked.splice(index, 1)
+  /** Puts a parked cursor back among the others. */
+  unpark(cursor: number): void {
+    this.unlink(cursor)
     this.heap.push(cursor)
   }
 
-  /** Index in `parked` of the cursor with the earliest head; -1 when none is parked. */
+  /** The parked cursor with the earliest head; -1 when none is parked. */
   earliestParked(): number {
-    let earliest = -1
-    let least = Infinity
-    for (let i = 0; i < this.parked.length; i++) {
-      const time = this.heap.time[this.parked[i]]
-      if (time < least) {
-        least = time
-        earliest = i
+    if (this.byTime === null) {
+      this.byTime = new TimeQueue(this.count, this.heap.time)
+      for (const first of this.lists) {
+        for (let cursor = first; cursor >= 0; cursor = this.next[cursor]) this.byTime.add(cursor)
       }
     }
-    return earliest
+    return this.byTime.first
+  }
+
+  private listOf(goroutine: number): number {
+    return Math.imul(goroutine | 0, 0x9e3779b1) & (this.lists.length - 1)
+  }
+
+  private unlink(cursor: number): void {
+    const next = this.next[cursor]
+    const previous = this.previous[cursor]
+    if (previous >= 0) this.next[previous] = next
+    else this.lists[this.listOf(this.parkedFor[cursor])] = next
+    if (next >= 0) this.previous[next] = previous
+    this.byTime?.remove(cursor)
+    this.parked--
   }
 }
 

@@ -36,6 +36,9 @@ const GENERATION_SECONDS = 1
 const PATIENCE_SECONDS = 0.01
 /** Rows that one event may take at most, those that are told before it aside. */
 const MAX_EVENT_ROWS = 2
+/** Processors looked at when events are taken by force, over a whole capture: a fixed number and so many for each. */
+const LEAST_LOOKS = 1 << 24
+const LOOKS_PER_FORCING = 256
 /** First byte of a GoSysBlock. */
 const SYS_BLOCK = EvV1.GoSysBlock
 
@@ -75,6 +78,9 @@ export class OrderingV1 {
   private readonly patienceTicks: number
   /** Whether events are known to be missing. */
   private incomplete: boolean
+  /** Events taken by force, and processors looked at for what they contradict. */
+  private forced = 0
+  private looked = 0
   private nextReturn = 0
   private nextSample = 0
   /** Time of the next CPU sample or return from a system call. */
@@ -122,10 +128,10 @@ export class OrderingV1 {
    */
   step(): boolean {
     const { cursors, sink } = this
-    const { heap, parked } = cursors
+    const { heap } = cursors
     for (this.rowsOfStep = 0; this.rowsOfStep < STEP_ROWS;) {
       if (heap.length === 0) {
-        if (parked.length === 0) {
+        if (cursors.parked === 0) {
           this.finish()
           return false
         }
@@ -139,9 +145,8 @@ export class OrderingV1 {
         this.tell(Ev.Sync, this.lossTicks, -1, -1, -1, 0, 0, 0, 0)
         this.lossTicks = Infinity
       }
-      if (this.incomplete && parked.length > 0) {
-        const earliest = parked[cursors.earliestParked()]
-        if (heap.time[earliest] < ticks - this.patienceTicks) {
+      if (this.incomplete && cursors.parked > 0) {
+        if (heap.time[cursors.earliestParked()] < ticks - this.patienceTicks) {
           this.force()
           continue
         }
@@ -189,7 +194,7 @@ export class OrderingV1 {
     let events = this.events
     let asideTicks = this.asideTicks
     let limit = begins ? -Infinity : Math.min(heap.secondTime(), this.markTicks + this.generationTicks)
-    if (this.incomplete && cursors.parked.length > 0) limit = Math.min(limit, ticks + this.patienceTicks)
+    if (this.incomplete && cursors.parked > 0) limit = Math.min(limit, ticks + this.patienceTicks)
     let inHand = !begins
     const rowsBefore = rows
     let flushed = 0
@@ -399,7 +404,7 @@ export class OrderingV1 {
           }
         }
         if (kind === EvV1.ProcStop) thread = -1
-        if (cursors.parked.length > 0) {
+        if (cursors.parked > 0) {
           // What waited for this goroutine may go on.
           cursors.wake(a0)
           if (gBefore >= 0) cursors.wake(model.gId[gBefore])
@@ -629,8 +634,7 @@ export class OrderingV1 {
   /** The event of the earliest parked cursor waits for what never comes: it is taken as it stands. */
   private force(): void {
     const { cursors, model, bytes } = this
-    const index = cursors.earliestParked()
-    const cursor = cursors.parked[index]
+    const cursor = cursors.earliestParked()
     const kind = cursors.kind[cursor]
     const goroutine = cursors.parkedFor[cursor]
     const ticks = cursors.heap.time[cursor]
@@ -639,7 +643,10 @@ export class OrderingV1 {
       return `${eventNameV1(kind)} before byte ${cursors.at[cursor].toLocaleString('en-US')} of ${bytes.length.toLocaleString('en-US')}, at ${time.toFixed(3)} ms, waits for an event of ${goroutine === COLLECTOR ? 'the garbage collector' : `goroutine ${goroutine}`} that never comes (lost batches, or the capture was cut). It is taken as it stands; what the goroutine did before may be missing.`
     })
     const row = model.force(kind, cursors.args[cursor * 4], cursors.args[cursor * 4 + 1])
-    if (row >= 0) {
+    this.forced++
+    this.looked += cursors.count
+    // With thousands of processors, which no machine has, not all are looked at each time.
+    if (row >= 0 && this.looked <= LEAST_LOOKS + LOOKS_PER_FORCING * this.forced) {
       for (let other = 0; other < cursors.count; other++) {
         if (cursors.goroutine[other] === row) cursors.goroutine[other] = -1
       }
@@ -649,7 +656,7 @@ export class OrderingV1 {
     // What is told of the time around it rests on this one event's word.
     const ns = Math.max(0, Math.trunc((ticks - this.originTicks) * this.nsPerTick))
     this.lost.add(ns, ns + 1)
-    cursors.unpark(index)
+    cursors.unpark(cursor)
   }
 
   /** A processor's batch begins before the last event of the one before: its clock, or that of the core it runs on now, was set back. */

@@ -33,6 +33,10 @@ const Gc = { undetermined: 0, notRunning: 1, running: 2 } as const
 const OPEN_ASSIST = 1
 const OPEN_STW = 2
 
+/** Threads looked at for contradictions, over a whole capture: a fixed number and so many for each. */
+const LEAST_LOOKS = 1 << 24
+const LOOKS_PER_UNBINDING = 256
+
 /** Columns of one event told before the one that told it (a coroutine switch is three events, an abandoned processor two). */
 export interface ExtraRow {
   readonly kind: number
@@ -64,6 +68,9 @@ export class SchedulerModel {
   mG: Int32Array = new Int32Array(64).fill(-1)
   mP: Int32Array = new Int32Array(64).fill(-1)
 
+  /** How often something was taken off all threads, and how many of these were looked at for it. */
+  private unbound = 0
+  private looked = 0
   private gcState: number = Gc.undetermined
   private gcSequence = 0
 
@@ -402,9 +409,21 @@ export class SchedulerModel {
     return row
   }
 
+  /**
+   * Takes a row off all threads that hold it. In a capture of thousands of threads and as many contradictions, which no program makes, some may
+   * keep it; what they do next contradicts that in turn.
+   */
+  private unbind(held: Int32Array, row: number): void {
+    const { rowCount } = this.threads
+    this.unbound++
+    this.looked += rowCount
+    if (this.looked > LEAST_LOOKS + LOOKS_PER_UNBINDING * this.unbound) return
+    for (let thread = 0; thread < rowCount; thread++) if (held[thread] === row) held[thread] = -1
+  }
+
   /** Takes a processor off whatever thread holds it. */
   private unbindProcessor(row: number): void {
-    for (let thread = 0; thread < this.threads.rowCount; thread++) if (this.mP[thread] === row) this.mP[thread] = -1
+    this.unbind(this.mP, row)
   }
 
   // ---- goroutines ----
@@ -577,7 +596,7 @@ export class SchedulerModel {
 
   /** Takes a goroutine off whatever thread holds it. */
   private unbindGoroutine(row: number): void {
-    for (let thread = 0; thread < this.threads.rowCount; thread++) if (this.mG[thread] === row) this.mG[thread] = -1
+    this.unbind(this.mG, row)
   }
 
   /** Whether the thread runs a goroutine on a processor; notes when not. False when there is no goroutine to speak of. */
