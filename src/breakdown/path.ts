@@ -7,6 +7,7 @@
 // What the capture does not show is unknown. The pieces touch and tile the stretch exactly.
 
 import { GoState as goStates, type RangeTable, type Timeline } from './breakdown.ts'
+import { ColumnRoom } from './column-room.ts'
 import { firstPieceAfter } from './groups.ts'
 import { isLong, type PathPiece } from './long-waits.ts'
 import type { RangeLog, StayLog, StopLog } from './stay-log.ts'
@@ -74,6 +75,8 @@ export class PathScratch {
   ranges: MutableRanges = newRanges(64)
   /** The earliest range of each goroutine that was looked at. */
   readonly walkedTo = new Map<number, number>()
+  /** Where what tasks keep of it lies. */
+  readonly kept = new ColumnRoom()
 }
 
 /** A timeline whose columns may be longer than its rows. */
@@ -105,32 +108,35 @@ function newRanges(rows: number): MutableRanges {
   }
 }
 
-/** A copy of a timeline in the scratch that is as long as its rows. */
-export function keepTimeline(scratch: Timeline): Timeline {
-  const { length } = scratch
+/** A copy of the timeline in the scratch that is as long as its rows. */
+export function keepTimeline({ timeline, kept }: PathScratch): Timeline {
+  const { length } = timeline
   return {
     length,
-    startNs: scratch.startNs.slice(0, length),
-    endNs: scratch.endNs.slice(0, length),
-    state: scratch.state.slice(0, length),
-    reason: scratch.reason.slice(0, length),
-    via: scratch.via.slice(0, length),
-    goroutine: scratch.goroutine.slice(0, length),
-    wakerGoroutine: scratch.wakerGoroutine.slice(0, length),
-    wakerTask: scratch.wakerTask.slice(0, length),
-    stack: scratch.stack.slice(0, length),
+    startNs: kept.f64(timeline.startNs, length),
+    endNs: kept.f64(timeline.endNs, length),
+    state: kept.u8(timeline.state, length),
+    reason: kept.u16(timeline.reason, length),
+    via: kept.u16(timeline.via, length),
+    goroutine: kept.f64(timeline.goroutine, length),
+    wakerGoroutine: kept.f64(timeline.wakerGoroutine, length),
+    wakerTask: kept.f64(timeline.wakerTask, length),
+    stack: kept.i32(timeline.stack, length),
   }
 }
 
-/** A copy of ranges in the scratch that is as long as its rows. */
-export function keepRanges(scratch: RangeTable): RangeTable {
-  const { length } = scratch
+const NO_RANGES: RangeTable = newRanges(0)
+
+/** A copy of the ranges in the scratch that is as long as its rows. */
+export function keepRanges({ ranges, kept }: PathScratch): RangeTable {
+  const { length } = ranges
+  if (length === 0) return NO_RANGES
   return {
     length,
-    startNs: scratch.startNs.slice(0, length),
-    endNs: scratch.endNs.slice(0, length),
-    name: scratch.name.slice(0, length),
-    goroutine: scratch.goroutine.slice(0, length),
+    startNs: kept.f64(ranges.startNs, length),
+    endNs: kept.f64(ranges.endNs, length),
+    name: kept.u16(ranges.name, length),
+    goroutine: kept.f64(ranges.goroutine, length),
   }
 }
 
