@@ -1213,6 +1213,7 @@ export class CaptureAnalysis {
             states.stays,
             states.tables.reasons,
             this.lockPlaces,
+            states.causes,
             longPieces(scratchPath, states.stays, startNs, endNs ?? this.nowNs),
             this.idOfSerial,
             (goroutine) => this.runtimeGoroutines.has(goroutine),

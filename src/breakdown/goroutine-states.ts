@@ -583,7 +583,7 @@ export class GoroutineStates {
     stays.waker[at] = by
     stays.wakerTask[at] = wakerTask
     if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
-    else if (wakerTask === 0 || (servesOthers && this.causes.isHandOver(stays.reason[at])))
+    else if ((wakerTask === 0 || servesOthers) && this.causes.isHandOver(stays.reason[at]))
       stays.via[at] = this.causes.ofWaker(stays, by, stays.reason[at], stays.startNs[at])
   }
 

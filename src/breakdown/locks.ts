@@ -199,20 +199,26 @@ export function holdersOf(
     }
     return startNs
   }
-  let unknown = false
-  /** The latest wait of a holder for the lock; or one of which nothing is known, which may have been for it. */
-  const ownWait = (holder: number): number => {
+  /** Since when a holder held the lock: from the end of its own wait for it, if there was one; what was before is not always known. */
+  const heldSince = (holder: number): { readonly ns: number; readonly own: number; readonly known: boolean } => {
     let stay = holder
+    let ns = toNs
     for (let n = 0; n < MOST_HOLDER_STAYS && budget.stays > 0 && stays.has(stay); n++, budget.stays--) {
       const at = stay & stays.mask
-      if (stays.endNs[at] <= fromNs) return NONE
-      if (sameLock(stay)) return queuedNs(stay) <= stays.startNs[first] + QUEUE_SLACK_NS ? stay : NONE
-      unknown = stays.state[at] === GoState.unknown || (stays.state[at] === GoState.waiting && stays.reason[at] === 0)
-      if (unknown) return stay
+      const startNs = stays.startNs[at]
+      if (sameLock(stay)) {
+        const isEarlier = queuedNs(stay) <= stays.startNs[first] + QUEUE_SLACK_NS
+        return isEarlier ? { ns: stays.endNs[at], own: stay, known: true } : { ns: fromNs, own: NONE, known: true }
+      }
+      // A wait since before the capture, which may have been for this lock, and events that were lost.
+      const waits = stays.state[at] === GoState.waiting && stays.reason[at] === 0
+      if (waits || stays.state[at] === GoState.unknown) return { ns: stays.endNs[at], own: NONE, known: false }
+      if (startNs <= fromNs) return { ns: fromNs, own: NONE, known: true }
+      ns = startNs
       stay = stays.previous[at]
     }
-    unknown = !stays.has(stay)
-    return NONE
+    // It was created meanwhile: a lock can be let go of by another goroutine than took it.
+    return { ns, own: NONE, known: false }
   }
   let waiting = wait
   let hiNs = toNs
@@ -220,18 +226,17 @@ export function holdersOf(
     const at = waiting & stays.mask
     const holder = stays.waker[at]
     if (!stays.has(holder)) break
-    const own = ownWait(holder)
+    const since = heldSince(holder)
     const before = waiting === wait ? NONE : queuedBefore(stays, waiting, sameLock)
-    const ownNs = own === NONE ? fromNs : stays.endNs[own & stays.mask]
     const beforeNs = before === NONE ? fromNs : stays.endNs[before & stays.mask]
-    const loNs = Math.max(fromNs, Math.min(hiNs, Math.max(ownNs, beforeNs)))
+    const loNs = Math.max(fromNs, Math.min(hiNs, Math.max(since.ns, beforeNs)))
     if (loNs < hiNs) {
       const task = stays.wakerTask[at] || taskDuring(stays, holder, loNs, hiNs)
       holds.push({ stay: holder, task, fromNs: loNs, toNs: hiNs })
     }
     hiNs = loNs
-    waiting = ownNs >= beforeNs ? own : before
-    if (waiting === NONE || (waiting === own && unknown)) break
+    waiting = since.ns >= beforeNs ? since.own : before
+    if (waiting === NONE) break
   }
   if (hiNs > fromNs) holds.push({ stay: NONE, task: 0, fromNs, toNs: hiNs })
   return holds

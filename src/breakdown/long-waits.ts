@@ -6,6 +6,7 @@
 import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
 import { type Hold, holdersOf, isHeld, type LockPlaces, taskDuring } from './locks.ts'
 import { NONE, type StayLog } from './stay-log.ts'
+import type { Causes } from './via.ts'
 import { addPart } from './window.ts'
 
 /** A wait is long from a hundredth of its task on, from a millisecond in any case, and never below 20 us: as children are shown by default. */
@@ -53,6 +54,7 @@ export function explainWaits(
   stays: StayLog,
   reasons: readonly string[],
   places: LockPlaces,
+  causes: Causes,
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
   isRuntime: (goroutine: number) => boolean,
@@ -78,12 +80,12 @@ export function explainWaits(
         .slice(0, MOST_HOLDERS)
         .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))
       const known = all.length > 0 && all[0].goroutine >= 0
-      const did = known ? doneMeanwhile(stays, reasons, all[0].holds) : { waker: null, wakerStack: NONE }
+      const did = known ? doneMeanwhile(stays, reasons, causes, all[0].holds) : { waker: null, wakerStack: NONE }
       waits.push({ row, ...did, wakerTask, holders, runners: [] })
       continue
     }
     if (!stays.has(waker)) continue
-    const did = doneMeanwhile(stays, reasons, [{ stay: waker, fromNs, toNs }])
+    const did = doneMeanwhile(stays, reasons, causes, [{ stay: waker, fromNs, toNs }])
     waits.push({ row, ...did, wakerTask, holders: [], runners: [] })
   }
   return waits.sort((x, y) => x.row - y.row)
@@ -105,10 +107,14 @@ function byHolder(
   return holders.sort((x, y) => y.ns - x.ns)
 }
 
-/** What a goroutine did in stretches, each of which ended when it was in a stay, and where it waited longest. */
+/**
+ * What a goroutine did in stretches, each of which ended when it was in a stay, and where it waited longest. Its waits are under the causes
+ * that people are shown them under.
+ */
 function doneMeanwhile(
   stays: StayLog,
   reasons: readonly string[],
+  causes: Causes,
   stretches: readonly Pick<Hold, 'stay' | 'fromNs' | 'toNs'>[],
 ): { readonly waker: Breakdown; readonly wakerStack: number } {
   const waker = emptyBreakdown()
@@ -122,7 +128,8 @@ function doneMeanwhile(
       const at = stay & stays.mask
       if (stays.endNs[at] <= fromNs) break
       const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
-      if (ns > 0 && addPart(waker, stays.state[at], reasons[stays.reason[at]], ns)) {
+      const reason = reasons[causes.settled(stays, at) || stays.reason[at]]
+      if (ns > 0 && addPart(waker, stays.state[at], reason, ns)) {
         covered += ns
         if (stays.state[at] !== GoState.running && stays.state[at] !== GoState.runnable && ns > longestNs) {
           longestNs = ns

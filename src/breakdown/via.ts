@@ -2,7 +2,7 @@
 //
 // The connection loops of net/http and gRPC read from the network and hand the answer to whoever waits for it in a select: to the
 // runtime the client waited for a channel, to its reader it waited for the network. So the one that ended the wait is asked why it had
-// been waiting itself. Timers end waits without any goroutine.
+// been waiting itself. Timers end waits without any goroutine. Waits for locks stay what they are.
 
 import { GoState as goStates } from './breakdown.ts'
 import { NONE as none, type StayLog } from './stay-log.ts'
@@ -48,9 +48,12 @@ export class Causes {
     return reason === this.network || reason === this.sleep || reason === this.syscall
   }
 
-  /** Whether a wait of a reason ends when something is handed over; a lock is let go of instead, and whoever held it is to blame. */
+  /**
+   * Whether a wait of a reason ends when something is handed over, or may: of waits since before the capture the reason is not known. A lock
+   * is let go of instead, and whoever held it is to blame, whatever that one did: it is shown under no other cause.
+   */
   isHandOver(reason: number): boolean {
-    return (this.handsOver[reason] ??= /^(chan |select|sync\.\(\*Cond\))/.test(this.reasons[reason]))
+    return (this.handsOver[reason] ??= /^(chan |select|sync\.\(\*Cond\)|$)/.test(this.reasons[reason]))
   }
 
   /** Whether a wait of a reason comes in between what a goroutine does anyway: the collector's, and locks. */

@@ -44,6 +44,12 @@ class Story {
     return this
   }
 
+  /** A goroutine that works for no task. */
+  create(goroutine: number): this {
+    this.story.create(goroutine)
+    return this
+  }
+
   wait(reason: string, ...stack: string[]): this {
     this.story.block(reason, ...stack)
     return this
@@ -327,6 +333,32 @@ test('one whose task ended before it let go of the lock held it for that task', 
     .at(1100)
     .end()
   expect(story.holders(2)).toEqual([[1, 790]])
+})
+
+test('one that was created meanwhile did not hold the lock before that', () => {
+  const story = new Story(1, 2)
+  story
+    .at(100)
+    .begin()
+    .at(110)
+    .wait('sleep')
+    .run(2)
+    .at(200)
+    .begin()
+    .at(210)
+    .wait('sync', ...lock(GET))
+  story.at(400).wake(1).run(1).at(500).end().at(510).create(3).wait('sleep').run(3)
+  story
+    .at(1000)
+    .wake(2, ...unlock(GET))
+    .at(1010)
+    .wait('sleep')
+    .run(2)
+    .at(1100)
+    .end()
+  const [known, unknown] = story.explained(2).holders
+  expect([known.goroutine, known.ns / US]).toEqual([3, 490])
+  expect([unknown.goroutine, unknown.ns / US]).toEqual([-1, 300])
 })
 
 describe('the kind of lock', () => {

@@ -156,6 +156,15 @@ describe('the path of a task', () => {
     expect(timeline?.wakerTask[timeline.startNs.indexOf(200)]).toBe(7)
   })
 
+  test('a lock held by a goroutine that works for no task is a lock, though that one had waited for the network', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'client').at(110).unblock(2).at(120).stop().at(130).start(2).at(140).block('network')
+    story.at(150).start(1).at(200).block('sync').at(900).unblock(2).at(910).start(2).at(950).unblock(1)
+    story.at(960).block('select').at(970).start(1).at(1000).taskEnd(7).at(1100).stop()
+    const { task } = analysed(story)
+    expect(task(7).path).toMatchObject({ blockNs: { sync: 750 }, viaNs: {} })
+  })
+
   test.each([
     ['shorter', 50, { network: 750 + 50 }],
     ['longer', 2000, {}],
