@@ -28,6 +28,8 @@ const EARLY_START_NS = 5_000_000
 const EARLY_START_SHARE = 0.1
 /** Times of a span and a task that are one may lie apart by this much more than the clock's error. */
 const APART_NS = 1_000_000
+/** Spans of one id, each of its own, that are told apart by their times; so many have no id in earnest. */
+const MOST_OF_ONE_ID = 64
 /** Of two tasks that name one span, one must fit its times better by this and twice the clock's error. */
 const BETTER_NS = 20_000
 
@@ -244,9 +246,16 @@ class SpanClaims {
     for (const [spanId, rows] of bySpanId) {
       // A span id alone says which span is meant only where one trace has it.
       const oneTrace = rows.every((row) => spans[row].traceId === spans[rows[0]].traceId)
+      const claimsOfTrace = new Map<string, readonly TaskClaim[]>()
       for (const row of rows) {
-        const claims = index.find(spans[row].traceId, spanId)
+        const { traceId } = spans[row]
+        let claims = claimsOfTrace.get(traceId)
+        if (claims === undefined) claimsOfTrace.set(traceId, (claims = index.find(traceId, spanId)))
         if (claims.length === 0) continue
+        if (rows.length > MOST_OF_ONE_ID) {
+          this.ambiguous.add(row)
+          continue
+        }
         const decisive = oneTrace ? claims : claims.filter(({ ids }) => ids.traceId !== null)
         if (decisive.length > 0) this.claims.set(row, decisive)
         else this.ambiguous.add(row)

@@ -31,6 +31,8 @@ const TIMES_BETTER = 3
 const FEWEST_SPANS = 5
 /** Of a process without an instance so many of the capture's tasks must find a span, or else of its spans a task. */
 const SHARED_SHARE = 0.9
+/** For the latter so many spans at least: so many do not all find a task of another replica by chance. */
+const FEWEST_SHARED_SPANS = 20
 
 /**
  * Joins the spans of the process that the capture is of: the one that tasks name, else the only one, else the one that fits best by a
@@ -71,7 +73,7 @@ function joinOne({ processKey, rows, input }: ProcessSpans): ProcessJoin {
   if (!('clock' in result)) return { ...nothing, report: result }
   const { report } = result
   if (input.spans[0].processShared && !isWholeProcess(result, input)) {
-    const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other: at least 90 % of either is needed, for replicas cannot be told apart. Give each process a service.instance.id.`
+    const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other: at least 90 % of the tasks are needed, or 90 % of ${FEWEST_SHARED_SPANS} spans or more, for replicas cannot be told apart. Give each process a service.instance.id.`
     return { ...nothing, report: { ...report, joined: 0, refused } }
   }
   if (report.joined === 0) return { ...nothing, report }
@@ -80,9 +82,11 @@ function joinOne({ processKey, rows, input }: ProcessSpans): ProcessJoin {
 }
 
 /**
- * Whether spans that replicas may share are those of the captured one: nearly each task has its span, or nearly each span its task.
- * Spans of other replicas would be left without a task, and those of unsampled tasks are left out of the second.
+ * Whether spans that replicas may share are those of the captured one: nearly each task has its span, or, where traces are sampled, nearly
+ * each of a number of spans its task. Spans of other replicas would be left without one.
  */
 function isWholeProcess({ report }: NameTimePairs, { tasks }: NameTimeInput): boolean {
-  return report.joined >= SHARED_SHARE * tasks.whole || report.joined >= SHARED_SHARE * report.eligible
+  const { joined, eligible } = report
+  if (joined >= SHARED_SHARE * tasks.whole) return true
+  return joined >= FEWEST_SHARED_SPANS && joined >= SHARED_SHARE * eligible
 }

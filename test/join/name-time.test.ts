@@ -154,6 +154,17 @@ describe('spans of others', () => {
     expect(matches).toEqual([])
     expect(nameTime?.refused).toContain('instance')
   })
+
+  test('without an instance id, a few spans that all find a task are not enough: twenty are', () => {
+    const clockSnapshots = [snapshot(0)]
+    const shared = process.spans.slice(400, 460).map((span) => ({ ...span, processShared: true }))
+    const few = joinTasks(shared.slice(0, 19), captureOf(process, { clockSnapshots }))
+    expect(few.matches).toEqual([])
+    expect(few.nameTime?.refused).toContain('90 % of 20 spans or more')
+    const enough = joinTasks(shared, captureOf(process, { clockSnapshots }))
+    expect(enough.matches.length).toBeGreaterThanOrEqual(54)
+    expect(judged(enough, shared, process).wrong).toBe(0)
+  })
 })
 
 describe('names', () => {
