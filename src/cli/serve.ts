@@ -257,6 +257,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     }
     flow = bridge
     state = 'ready'
+    decoder.warm()
     watched.start()
 
     return {

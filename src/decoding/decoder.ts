@@ -25,9 +25,28 @@ export interface DecoderOptions {
 /** A head of this many bytes packs more than a thousand times better than any capture. */
 const MAX_HEAD_BYTES = 1 << 27
 
-/** Decodes each capture in a thread of its own. */
+/** A worker that holds more than this after a capture is not used for another. */
+const KEEP_BYTES = 64 << 20
+/** Nor is one that has decoded so many. */
+const MAX_CAPTURES = 100
+
+/** A worker that waits for its next capture. */
+interface Spare {
+  readonly worker: Worker
+  /** That it has decoded. */
+  readonly captures: number
+  /** Listens for its end. */
+  readonly gone: () => void
+}
+
+/**
+ * Decodes each capture in a thread of its own. One thread is kept for the next capture: it has its program loaded and compiled, which takes as
+ * long as decoding a small capture does.
+ */
 export class WorkerDecoder implements Decoder {
   private readonly running = new Set<Worker>()
+  private spare: Spare | null = null
+  private stopped = false
 
   constructor(private readonly options: DecoderOptions) {}
 
@@ -50,15 +69,12 @@ export class WorkerDecoder implements Decoder {
       ticksPerSecond,
       growing,
     }
-    const worker = new Worker(this.options.workerUrl ?? new URL('./decode-worker.js', import.meta.url), {
-      workerData: task,
-      resourceLimits: { maxOldGenerationSizeMb: Math.max(64, Math.floor(workerMemoryBytes / (1 << 20))) },
-      stdout: false,
-      stderr: false,
-    })
+    const { worker, captures } = this.take()
     this.running.add(worker)
     return new Promise<CaptureInfo>((resolve, reject) => {
       const fail = (sentence: string): void => reject(new Failure('CAPTURE_WORKER', sentence))
+      let underWay = true
+      const isUnderWay = (): boolean => underWay
       let deadline: NodeJS.Timeout | undefined = undefined
       let grownTo = growing ? 0 : Infinity
       const begin = (): void => {
@@ -77,19 +93,24 @@ export class WorkerDecoder implements Decoder {
         deadline = undefined
       }
       const grow = (bytes: number): void => {
-        if (!this.running.has(worker)) return
+        if (!isUnderWay()) return
         if (bytes === Infinity) rest()
         grownTo = bytes
         begin()
       }
       if (growth === undefined) begin()
-      else void this.follow(growth, worker, grow).catch(reject)
-      const leave = (): void => {
+      else void this.follow(growth, worker, isUnderWay, grow).catch(reject)
+      const leave = (keep = false): void => {
+        if (!underWay) return
+        underWay = false
         rest()
         this.running.delete(worker)
-        void worker.terminate()
+        // One by one: among all listeners there are those of the thread's own.
+        worker.off('message', onMessage).off('error', onError).off('exit', onExit)
+        if (keep) this.keep(worker, captures + 1)
+        else end(worker)
       }
-      worker.on('message', (message: FromWorker) => {
+      const onMessage = (message: FromWorker): void => {
         switch (message.type) {
           case 'batch':
             try {
@@ -105,25 +126,63 @@ export class WorkerDecoder implements Decoder {
             return
           case 'done':
             resolve(message.info)
-            return leave()
+            return leave(message.keptBytes < Math.min(KEEP_BYTES, workerMemoryBytes / 2))
           case 'failed':
             reject(new Failure(message.code, message.message))
             return leave()
         }
-      })
-      worker.on('error', (error: NodeJS.ErrnoException) => {
+      }
+      const onError = (error: NodeJS.ErrnoException): void => {
         fail(
           error.code === 'ERR_WORKER_OUT_OF_MEMORY'
             ? `decoding ${name} took more than ${workerMemoryBytes.toLocaleString('en-US')} bytes of memory and was stopped: record for a shorter time, or raise decode.memoryBytes.`
             : `the worker that decoded ${name} died: ${messageOf(error)}`,
         )
         leave()
-      })
-      worker.on('exit', (code) => {
+      }
+      const onExit = (code: number): void => {
         fail(`the worker that decoded ${name} ended before it was done (exit code ${code}).`)
         leave()
-      })
+      }
+      worker.on('message', onMessage).on('error', onError).on('exit', onExit)
+      worker.postMessage({ type: 'decode', task } satisfies ToWorker)
     })
+  }
+
+  /** Starts a worker, if there is none that waits, so that the next capture need not wait for that. */
+  warm(): void {
+    if (this.spare === null) this.keep(this.start(), 0)
+  }
+
+  private take(): { readonly worker: Worker; readonly captures: number } {
+    const { spare } = this
+    if (spare === null) return { worker: this.start(), captures: 0 }
+    this.spare = null
+    spare.worker.off('error', spare.gone).off('exit', spare.gone).ref()
+    return spare
+  }
+
+  private start(): Worker {
+    const { workerUrl, workerMemoryBytes } = this.options
+    return new Worker(workerUrl ?? new URL('./decode-worker.js', import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: Math.max(64, Math.floor(workerMemoryBytes / (1 << 20))) },
+      stdout: false,
+      stderr: false,
+    })
+  }
+
+  /** Keeps a worker for the next capture, unless another one waits already. */
+  private keep(worker: Worker, captures: number): void {
+    if (this.stopped || this.spare !== null || captures >= MAX_CAPTURES) {
+      end(worker)
+      return
+    }
+    const gone = (): void => {
+      if (this.spare?.worker === worker) this.spare = null
+    }
+    this.spare = { worker, captures, gone }
+    // It alone does not keep the program alive.
+    worker.on('error', gone).on('exit', gone).unref()
   }
 
   /**
@@ -131,21 +190,36 @@ export class WorkerDecoder implements Decoder {
    *
    * @param grow called with each length, and with Infinity at the end
    */
-  private async follow(growth: AsyncIterable<number>, worker: Worker, grow: (bytes: number) => void): Promise<void> {
+  private async follow(
+    growth: AsyncIterable<number>,
+    worker: Worker,
+    isUnderWay: () => boolean,
+    grow: (bytes: number) => void,
+  ): Promise<void> {
     const tell = (message: ToWorker): void => worker.postMessage(message)
     for await (const bytes of growth) {
-      if (!this.running.has(worker)) return
+      if (!isUnderWay()) return
       tell({ type: 'grown', bytes })
       grow(bytes)
     }
+    if (!isUnderWay()) return
     tell({ type: 'whole' })
     grow(Infinity)
   }
 
   /** Stops every decoding; each fails with CAPTURE_WORKER. */
   async stop(): Promise<void> {
-    await Promise.all([...this.running].map((worker) => worker.terminate()))
+    this.stopped = true
+    const { spare } = this
+    const workers = spare === null ? [...this.running] : [...this.running, spare.worker]
+    await Promise.all(workers.map((worker) => worker.terminate()))
   }
+}
+
+/** Ends a worker, whatever it still says. */
+function end(worker: Worker): void {
+  worker.on('error', () => undefined)
+  void worker.terminate()
 }
 
 /**

@@ -4,7 +4,7 @@ import type { FailureCode } from '../base/failure.ts'
 import type { DecodedBatch } from '../bridge/ports.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 
-/** What a worker is started with. */
+/** A capture to decode. */
 export interface WorkerTask {
   /** The capture file. */
   readonly path: string
@@ -24,11 +24,14 @@ export type FromWorker =
   | { readonly type: 'batch'; readonly batch: DecodedBatch }
   /** All that the file had when it was last told, so many bytes, is decoded. */
   | { readonly type: 'waiting'; readonly bytes: number }
-  | { readonly type: 'done'; readonly info: CaptureInfo }
+  /** The capture is decoded; so many bytes of memory does the worker hold now. */
+  | { readonly type: 'done'; readonly info: CaptureInfo; readonly keptBytes: number }
   | { readonly type: 'failed'; readonly code: FailureCode; readonly message: string }
 
 /** To the worker. */
 export type ToWorker =
+  /** The next capture; the one before has ended. */
+  | { readonly type: 'decode'; readonly task: WorkerTask }
   /** A batch was taken. */
   | { readonly type: 'taken' }
   /** The file has grown to so many bytes. */

@@ -28,9 +28,16 @@ interface Decoded {
 
 async function decode(path: string, options: Partial<DecoderOptions> = {}): Promise<Decoded> {
   const batches: DecodedBatch[] = []
-  const info = await new WorkerDecoder({ ...LIMITS, ...options }).decode(path, 'the capture', {
-    tasks: (batch) => batches.push(batch),
-  })
+  const decoder = new WorkerDecoder({ ...LIMITS, ...options })
+  try {
+    const info = await decoder.decode(path, 'the capture', { tasks: (batch) => batches.push(batch) })
+    return decodedOf(info, batches)
+  } finally {
+    await decoder.stop()
+  }
+}
+
+function decodedOf(info: CaptureInfo, batches: DecodedBatch[]): Decoded {
   return { info, batches, tasks: batches.flatMap(({ tasks }) => tasks) }
 }
 
@@ -39,6 +46,73 @@ function file(name: string, bytes: Uint8Array): string {
   writeFileSync(path, bytes)
   return path
 }
+
+describe('captures one after another in one worker', () => {
+  test('come to the same as each in one of its own', async () => {
+    const decoder = new WorkerDecoder(LIMITS)
+    const fixtures = captureFixtures().filter((fixture) => fixture.name.startsWith('go'))
+    for (const fixture of [...fixtures, ...fixtures.slice(0, 3)]) {
+      const batches: DecodedBatch[] = []
+      const info = await decoder.decode(fixture.path, fixture.name, { tasks: (batch) => batches.push(batch) })
+      const here = analyse(fixture.bytes(), { timelines: true, stacks: true }, 1 << 20)
+      const { tasks } = decodedOf(info, batches)
+      expect(info, fixture.name).toEqual(here.info)
+      expect(tasks, fixture.name).toEqual(here.tasks)
+      expect(batches.flatMap(({ newStacks }) => newStacks)).toEqual(here.tables.stacks)
+    }
+    await decoder.stop()
+  })
+
+  test('use the worker that waits, and another one after a capture that failed', async () => {
+    const threads = file('threads', Buffer.alloc(0))
+    // A worker that notes its thread with each capture, and fails those that are called bad.
+    const program = `
+      import { appendFileSync } from 'node:fs'
+      import { parentPort, threadId } from 'node:worker_threads'
+      parentPort.on('message', ({ type, task }) => {
+        if (type !== 'decode') return
+        appendFileSync(${JSON.stringify(threads)}, threadId + ' ')
+        if (task.name === 'bad') parentPort.postMessage({ type: 'failed', code: 'CAPTURE_WORKER', message: 'bad' })
+        else parentPort.postMessage({ type: 'done', info: {}, keptBytes: task.name === 'big' ? 1e9 : 1 })
+      })`
+    const worker = file('noting.mjs', Buffer.from(program))
+    const decoder = new WorkerDecoder({ ...LIMITS, workerUrl: new URL(`file://${worker}`) })
+    decoder.warm()
+    const decoded = (name: string): Promise<unknown> => decoder.decode(capturePath, name, { tasks: () => undefined })
+    for (const name of ['one', 'two', 'big', 'three']) await decoded(name)
+    await expect(decoded('bad')).rejects.toMatchObject({ message: 'bad' })
+    await decoded('four')
+    await Promise.all([decoded('five'), decoded('six')])
+    await decoder.stop()
+    const used = readFileSync(threads, 'utf8').trim().split(' ')
+    const [one, two, big, three, bad, four] = used
+    expect([two, big]).toEqual([one, one])
+    expect(three).not.toBe(big)
+    expect(bad).toBe(three)
+    expect(four).not.toBe(bad)
+    expect(used.slice(6)).toContain(four)
+    expect(new Set(used.slice(6)).size).toBe(2)
+  })
+
+  test('a worker that dies while it waits is replaced', async () => {
+    const worker = file(
+      'leaving.mjs',
+      Buffer.from(`
+        import { parentPort } from 'node:worker_threads'
+        parentPort.on('message', ({ type }) => {
+          if (type !== 'decode') return
+          parentPort.postMessage({ type: 'done', info: {}, keptBytes: 1 })
+          setTimeout(() => process.exit(3), 20)
+        })`),
+    )
+    const decoder = new WorkerDecoder({ ...LIMITS, workerUrl: new URL(`file://${worker}`) })
+    for (let time = 0; time < 2; time++) {
+      await decoder.decode(capturePath, 'the capture', { tasks: () => undefined })
+      await new Promise((resolve) => setTimeout(resolve, 300))
+    }
+    await decoder.stop()
+  })
+})
 
 describe('a capture in a worker', () => {
   test.each(

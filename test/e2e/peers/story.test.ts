@@ -134,7 +134,7 @@ async function explainedIn(jaeger: Jaeger, capturedAt: number, what: string): Pr
 }
 
 /** All traces, once nothing more comes. */
-async function settled(jaeger: Jaeger, messages: Messages): Promise<JaegerTrace[]> {
+async function settled(jaeger: Jaeger, messages: Messages, tracing: string): Promise<JaegerTrace[]> {
   await messages.stop()
   const count = (traces: readonly JaegerTrace[]): number => traces.reduce((all, { spans }) => all + spans.length, 0)
   let traces: JaegerTrace[] = []
@@ -143,7 +143,20 @@ async function settled(jaeger: Jaeger, messages: Messages): Promise<JaegerTrace[
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     traces = await jaeger.find()
   }
-  return traces
+  return tracing === 'opencensus' ? withoutLost(traces) : traces
+}
+
+/**
+ * OpenCensus' exporter closes its connection without waiting for what it has just sent, which may be lost: of the last second of the program
+ * only traces that are whole are looked at.
+ */
+function withoutLost(traces: readonly JaegerTrace[]): JaegerTrace[] {
+  const startOf = ({ spans }: JaegerTrace): number => Math.min(...spans.map(({ startTime }) => startTime))
+  const lastUs = Math.max(...traces.map(startOf)) - 1_000_000
+  return traces.filter((trace) => {
+    const ids = new Set(trace.spans.map(({ spanID }) => spanID))
+    return startOf(trace) < lastUs || trace.spans.every((span) => ids.has(parentOf(span) ?? span.spanID))
+  })
 }
 
 const SDKS = [
@@ -167,7 +180,7 @@ describe.skipIf(peersFolder === null).each(SDKS)('$tracing', ({ tracing, evidenc
     await subspan.sendCapture(capture, service, instance)
     await explainedIn(jaeger, capturedAt, `${tracing}, held`)
 
-    const traces = await settled(jaeger, messages)
+    const traces = await settled(jaeger, messages, tracing)
     expectSound(traces, evidence)
     expectReadable(traces)
     const summaries = traces.flatMap(({ spans }) => spans).filter((span) => tag(span, 'subspan.kind') === 'summary')
@@ -186,7 +199,7 @@ describe.skipIf(peersFolder === null).each(SDKS)('$tracing', ({ tracing, evidenc
     await explainedIn(jaeger, endsAt, `${tracing}, pulled`)
     expect(await subspan.captureEnded(id)).toMatchObject({ state: 'done' })
 
-    const traces = await settled(jaeger, messages)
+    const traces = await settled(jaeger, messages, tracing)
     expectSound(traces, evidence)
     expectReadable(traces)
   })
@@ -203,7 +216,7 @@ describe.skipIf(peersFolder === null).each(SDKS)('$tracing', ({ tracing, evidenc
     await subspan.sendCapture(capture, service, instance)
     await explainedIn(jaeger, capturedAt, `${tracing}, late`)
 
-    const traces = await settled(jaeger, messages)
+    const traces = await settled(jaeger, messages, tracing)
     expectSound(traces, evidence)
     expectReadable(traces)
     for (const span of explained(traces)) expect(span.operationName).toBe('runtime: mostly lock wait')
@@ -224,7 +237,7 @@ describe.skipIf(peersFolder === null).each(ofCollectors)('$tracing', ({ tracing,
     await subspan.sendCapture(capture, service, instance)
     await explainedIn(jaeger, capturedAt, `${tracing}, between two Collectors`)
 
-    const traces = await settled(jaeger, messages)
+    const traces = await settled(jaeger, messages, tracing)
     expectSound(traces, evidence)
     expectReadable(traces)
     // The one behind counts the calls of the service, and no regions or waits.
@@ -244,7 +257,7 @@ describe.skipIf(peersFolder === null).each(ofCollectors)('$tracing', ({ tracing,
     await subspan.sendCapture(await messages.capture(2), service, instance)
     await until(async () => explained(await jaeger.find()).length > 0)
 
-    const traces = await settled(jaeger, messages)
+    const traces = await settled(jaeger, messages, tracing)
     expectSound(traces, evidence)
     expectReadable(traces, true)
     for (const { traceID, spans } of traces) {
