@@ -5,6 +5,8 @@ const MOST_EXACT = 4096
 /** Ranges of one doubling: the error of a percentile is below 1/4096 of it, less than the three digits that are shown. */
 const RANGES_BITS = 11
 const RANGES = 1 << RANGES_BITS
+/** Doublings up to the longest duration that is exact, 2^53 ns. */
+const DOUBLINGS = 64 - RANGES_BITS
 /** Shorter durations are halved by a shift. */
 const MOST_BY_BITS = 2 ** 31
 
@@ -16,7 +18,7 @@ export class Durations {
   maxNs = -0
   private exact = new Float64Array(16)
   /** Counts by doubling: the first holds durations below `RANGES`, each later one those of twice the length. */
-  private readonly counts: (Uint32Array | undefined)[] = []
+  private readonly counts = Array.from<Uint32Array | undefined>({ length: DOUBLINGS })
 
   /** @param ns whole nanoseconds, not negative */
   add(ns: number): void {
