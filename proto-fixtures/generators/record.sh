@@ -220,6 +220,7 @@ joins() {
     shop $version otel -sdk otel $few -seed 31
     shop $version opencensus -sdk opencensus $few -seed 32
   done
+  shop 1.26 otel-long -sdk otel -window 3200ms -around 60ms -clients 1 -pause 300ms -seed 38
   many='-window 120ms -around 20ms -clients 24 -pause 0'
   shop 1.24 otel-saturated -sdk otel $many -seed 33
   shop 1.26 otel-saturated -sdk otel $many -seed 34

@@ -4,12 +4,14 @@
 import { describe, expect, test } from 'vitest'
 import { decidedRows } from '../../src/bridge/release.ts'
 import { EntryKind } from '../../src/bridge/ports.ts'
+import { HEADER_BYTES } from '../../src/capture/header.ts'
 import { joinTasks } from '../../src/join/join.ts'
 import { spansOf } from '../join/spans-of.ts'
 import { settle } from '../support/fake-clock.ts'
 import { analyse, fixturePath } from '../support/fixtures.ts'
 import { Flow, idOf, recording, textAttribute } from '../support/flow.ts'
 import { spansOfProtobuf } from '../support/otlp.ts'
+import { joinBatches, splitBatches } from '../support/v2-wire.ts'
 
 const NAMES = ['go1.22-otel', 'go1.22-opencensus', 'go1.26-otel', 'go1.26-opencensus', 'go1.26-otel-saturated']
 
@@ -37,10 +39,10 @@ function decided({ journal }: Flow): Map<string, string> {
   return found
 }
 
-/** What `subspan join` says of all spans and the whole capture. */
-function offline(name: string): Map<string, string> {
+/** What `subspan join` says of all spans and a whole capture. */
+function offline(name: string, capture = recording(`joins/${name}`).capture): Map<string, string> {
   const spans = spansOf(fixturePath('joins', `${name}.spans.otlp.jsonl`))
-  const { tasks, info } = analyse(recording(`joins/${name}`).capture)
+  const { tasks, info } = analyse(capture)
   const { matches } = joinTasks(spans, { tasks, clockSnapshots: info.clockSnapshots, durationNs: info.durationNs })
   return new Map(matches.map(({ span, task }) => [idOf(spans[span]), String(tasks[task].id)]))
 }
@@ -132,6 +134,87 @@ describe.each(NAMES)('%s', (name) => {
     const found = decided(after)
     expect(wrong(found, name)).toEqual([])
     expect(new Set(found.values()).size).toBe(found.size)
+  })
+})
+
+describe('two captures that overlap', () => {
+  const name = 'go1.26-otel-long'
+  const { capture, requests, matches } = recording(`joins/${name}`)
+  const batches = splitBatches(capture)
+  const generations = [...new Set(batches.map(({ generation }) => generation))]
+  const part = (from: number, to: number): Uint8Array =>
+    joinBatches(
+      capture.subarray(0, HEADER_BYTES),
+      batches.filter(
+        ({ generation }) => generations.indexOf(generation) >= from && generations.indexOf(generation) < to,
+      ),
+    )
+  const first = part(0, 2)
+  const second = part(1, generations.length)
+  const ofFirst = offline(name, first)
+  const ofSecond = offline(name, second)
+  const together = new Map([...ofSecond, ...ofFirst])
+  const middle = Math.floor(requests.length / 2)
+
+  /** Each span has one task, the right one, and as many have as of both captures offline. */
+  async function expectAsOffline(flow: Flow): Promise<void> {
+    await flow.clock.advance(10_000)
+    expect(flow.defects()).toEqual([])
+    const found = decided(flow)
+    expect(wrong(found, name)).toEqual([])
+    const missing = [...together.keys()].filter((id) => !found.has(id))
+    expect(missing.length).toBeLessThanOrEqual(0.01 * together.size)
+    const summaries = flow.sentChildren().filter((span) => textAttribute(span, 'subspan.kind') === 'summary')
+    expect(new Set(summaries.map(({ parentSpanId }) => parentSpanId)).size).toBe(summaries.length)
+  }
+
+  test('they are two, and share a part of the spans', () => {
+    expect(generations.length).toBeGreaterThanOrEqual(3)
+    const both = [...ofFirst.keys()].filter((id) => ofSecond.has(id))
+    expect(both.length).toBeGreaterThan(20)
+    expect(together.size).toBeGreaterThan(0.98 * matches.size)
+  })
+
+  test('the spans come before them', async () => {
+    const flow = new Flow()
+    await flow.spans(...requests)
+    for (const bytes of [first, second]) await flow.capture(bytes, 'shop', 'shop-0')
+    await expectAsOffline(flow)
+  })
+
+  test('the spans come between them, and after', async () => {
+    const flow = new Flow()
+    await flow.capture(first, 'shop', 'shop-0')
+    await flow.spans(...requests.slice(0, middle))
+    await flow.capture(second, 'shop', 'shop-0')
+    await flow.spans(...requests.slice(middle))
+    await expectAsOffline(flow)
+  })
+
+  test('the spans come after them, whichever came first', async () => {
+    for (const captures of [
+      [first, second],
+      [second, first],
+      [capture, second],
+      [first, capture],
+    ]) {
+      const flow = new Flow()
+      for (const bytes of captures) await flow.capture(bytes, 'shop', 'shop-0')
+      await flow.spans(...requests)
+      await expectAsOffline(flow)
+    }
+  })
+
+  test('both are being decoded while the spans come', async () => {
+    const flow = new Flow()
+    flow.decoder.stepping = true
+    for (const bytes of [first, second]) await flow.capture(bytes, 'shop', 'shop-0')
+    for (const request of requests) {
+      await flow.spans(request)
+      await flow.decoder.step()
+    }
+    await flow.decoder.finish()
+    await expectAsOffline(flow)
   })
 })
 

@@ -42,7 +42,7 @@ export interface Judged {
 /** Recordings of stock SDKs. Formats that cannot be read yet are left out. */
 export function stockRecordings(): TrueRecording[] {
   return captureFixtures('joins').flatMap((fixture) => {
-    const [, goVersion, sdk] = /^(go1\.\d+)-(.*?)(?:-saturated)?$/.exec(fixture.name) ?? []
+    const [, goVersion, sdk] = /^(go1\.\d+)-(.*?)(?:-saturated|-long)?$/.exec(fixture.name) ?? []
     const pairs = readFileSync(fixture.beside('.pairs.jsonl') ?? '', 'utf8')
       .trim()
       .split('\n')
