@@ -1110,6 +1110,7 @@ export class CaptureAnalysis {
   private stopsWhileRunnable(row: number, fromNs: number, toNs: number): Record<string, number> {
     const { stays, stops, tables, id } = this.states
     const { pieces } = this.scratchPath
+    pieces.mostSteps = LEAST_STEPS + STEPS_PER_STAY * stays.top
     const sums: Record<string, number> = {}
     let stay = this.states.stay[row]
     let stop = stops.endNs.length - 1

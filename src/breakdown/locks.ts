@@ -154,7 +154,7 @@ export interface Hold {
 }
 
 /** Holders of one lock looked back over. */
-const MOST_HOLDERS = 256
+const MOST_HOLDERS = 64
 /** Stays of one holder looked back over for its own wait for the lock. */
 const MOST_HOLDER_STAYS = 1_024
 /** Waits in a row of a goroutine that was woken, found the lock taken and queued again. */
@@ -231,7 +231,7 @@ export function holdersOf(
     const beforeNs = before === NONE ? fromNs : stays.endNs[before & stays.mask]
     const loNs = Math.max(fromNs, Math.min(hiNs, Math.max(since.ns, beforeNs)))
     if (loNs < hiNs) {
-      const task = stays.wakerTask[at] || taskDuring(stays, holder, loNs, hiNs)
+      const task = stays.wakerTask[at] || taskDuring(stays, holder, loNs, hiNs, budget)
       holds.push({ stay: holder, task, fromNs: loNs, toNs: hiNs })
     }
     hiNs = loNs
@@ -246,10 +246,16 @@ export function holdersOf(
  * Serial of the task that a goroutine worked for during most of a stretch that ended in a stay; 0 none. Its span may be over before it lets go of
  * a lock, or takes the next job.
  */
-export function taskDuring(stays: StayLog, last: number, fromNs: number, toNs: number): number {
+export function taskDuring(
+  stays: StayLog,
+  last: number,
+  fromNs: number,
+  toNs: number,
+  budget: { stays: number },
+): number {
   const sums = new Map<number, number>()
   let stay = last
-  for (let n = 0; n < MOST_HOLDER_STAYS && stays.has(stay); n++) {
+  for (let n = 0; n < MOST_HOLDER_STAYS && budget.stays > 0 && stays.has(stay); n++, budget.stays--) {
     const at = stay & stays.mask
     if (stays.endNs[at] <= fromNs) break
     const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)

@@ -15,13 +15,13 @@ const LEAST_SHARE = 0.01
 const LONG_NS = 1_000_000
 /** Waits of one task, the longest first. */
 const MOST_WAITS = 16
-/** Stays of a waker looked back over. */
+/** Stays looked back over of the one to blame for a wait. */
 const MOST_WAKER_STAYS = 1_024
 /** Stays looked through for those that ran, for all waits of a task: what lies beyond is not counted. */
 const MOST_RUNNER_STAYS = 4_096
 /** Of them before the wait, for those that ran already. */
 const MOST_STAYS_BEFORE = 256
-/** Stays looked through for holders of locks, for all waits of a task. */
+/** Stays looked through for holders of locks, and for whom they worked, for all waits of a task. */
 const MOST_LOCK_STAYS = 8_192
 /** Runners told of one wait. */
 const MOST_RUNNERS = 4
@@ -72,7 +72,7 @@ export function explainWaits(
     }
     const waker = stays.waker[at]
     // What came from elsewhere is no task's doing.
-    const serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs)
+    const serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0
     if (isHeld(places.kind(stays.stack[at]))) {
       const all = byHolder(stays, holdersOf(stays, places, stay, fromNs, toNs, lockBudget))
@@ -121,10 +121,11 @@ function doneMeanwhile(
   let covered = 0
   let longestNs = 0
   let wakerStack = NONE
+  let steps = 0
   for (const { stay: last, fromNs, toNs } of stretches) {
     waker.totalNs += toNs - fromNs
     let stay = last
-    for (let steps = 0; steps < MOST_WAKER_STAYS && stays.has(stay); steps++) {
+    for (; steps < MOST_WAKER_STAYS && stays.has(stay); steps++) {
       const at = stay & stays.mask
       if (stays.endNs[at] <= fromNs) break
       const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
