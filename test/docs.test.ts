@@ -69,6 +69,23 @@ test('docs/configuration.md is what subspan config --format markdown prints; `np
   await expect(renderMarkdown()).toMatchFileSnapshot('../docs/configuration.md')
 })
 
+test('docs/metrics.md is the table of the metrics; `npx vitest run test/docs.test.ts -u` writes it anew', async () => {
+  const rows = METRICS.map(({ name, type, labels, help }) => {
+    const labelled = labels.map((label) => `\`${label}\``).join(', ')
+    return `| \`${name}\` | ${type} | ${labelled} | ${help.replaceAll('|', '\\|')} |`
+  })
+  const page = `# Metrics
+
+\`GET /metrics\` on the API's port gives these in Prometheus' form, with the process and event-loop metrics of prom-client besides. Names and labels stay as they are
+within a version. [prometheus/rules.yml](prometheus/rules.yml) has alerts made of them, [grafana/subspan.json](grafana/subspan.json) a dashboard.
+
+| metric | type | labels | |
+|---|---|---|---|
+${rows.join('\n')}
+`
+  await expect(page).toMatchFileSnapshot('../docs/metrics.md')
+})
+
 test('the sentences of the troubleshooting page are those that the program says', () => {
   const source = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))

@@ -37,6 +37,8 @@ export interface GrpcDoor {
   readonly receiver: string
   /** Bytes of one message, unpacked. */
   readonly maxMessageBytes: number
+  /** The one message of a call must have come whole within this time of its beginning; 30 s unless told otherwise. */
+  readonly messageTimeoutMs?: number
   readonly budget: BodyBudget
   readonly counters: Counters
   readonly log: Log
@@ -59,7 +61,6 @@ export interface StreamMethod {
 const MAX_STREAMS = 128
 /** A batch of some hundred kilobytes must not wait for permission after every 64 KiB. */
 const FLOW_WINDOW_BYTES = 1 << 20
-/** A message must have come whole within this time of its call; only a call of one message has that limit. */
 const MESSAGE_TIMEOUT_MS = 30_000
 /** A connection without a call is closed after this time; clients open another one without being told. */
 const IDLE_MS = 10 * 60_000
@@ -79,7 +80,7 @@ export async function listenGrpc(
   options: Pick<ListenOptions, 'host' | 'port' | 'name' | 'portOption' | 'maxConnections'>,
   { tls, tokens }: Security,
 ): Promise<Listener> {
-  const interceptors = [impatient(new Set(methods.unary.map(({ path }) => path)))]
+  const interceptors = [impatient(door, new Set(methods.unary.map(({ path }) => path)))]
   const server = new Server({
     'grpc.max_receive_message_length': door.maxMessageBytes,
     'grpc.max_concurrent_streams': MAX_STREAMS,
@@ -210,22 +211,20 @@ function guard(door: GrpcDoor, tokens: Security['tokens']): ServerInterceptor {
 }
 
 /** Ends calls whose one message does not come. */
-function impatient(paths: ReadonlySet<string>): ServerInterceptor {
+function impatient(door: GrpcDoor, paths: ReadonlySet<string>): ServerInterceptor {
+  const { messageTimeoutMs = MESSAGE_TIMEOUT_MS } = door
   return (method, call) => {
     if (!paths.has(method.path)) return new ServerInterceptingCall(call)
     let timer: NodeJS.Timeout | undefined
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         timer = setTimeout(() => {
-          const details = `the message did not come whole within ${MESSAGE_TIMEOUT_MS / 1_000} s: send it again.`
+          const details = `the message did not come whole within ${messageTimeoutMs / 1_000} s: send it again.`
+          countCall(door, status.DEADLINE_EXCEEDED)
           call.sendStatus({ code: status.DEADLINE_EXCEEDED, details })
-        }, MESSAGE_TIMEOUT_MS)
+        }, messageTimeoutMs)
         timer.unref()
         next(metadata)
-      })
-      .withOnReceiveMessage((message, next) => {
-        clearTimeout(timer)
-        next(message)
       })
       .withOnReceiveHalfClose((next) => {
         clearTimeout(timer)
