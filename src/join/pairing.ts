@@ -61,6 +61,11 @@ const STRANGE_PARENT_COST = 6
  * for this span too, so that it costs more to leave it without one.
  */
 const OWN_PARENT_GAIN = 4
+/**
+ * Cost of a pair whose task has a parent, while the span's parent, which would have that task, got none; and of one while all children of the
+ * span got none. So it is where a span of another process, or of another time, comes upon a task of an unsampled trace.
+ */
+const LONELY_COST = 4
 const NO_RIVAL_COST = 12
 const INTERNAL = 1
 const SERVER = 2
@@ -108,12 +113,19 @@ export function pairSpans(
 ): Pairing {
   const pairs = findPairs(spans, tasks, options)
   const children = childrenOf(relations)
+  const takesPart = Uint8Array.from(spans.startNs, (startNs, row) => {
+    const named = spans.name[row] >= 0 || (options.alias?.[row] ?? -1) >= 0
+    return named && startNs >= 0 && spans.endNs[row] <= tasks.durationNs ? 1 : 0
+  })
   let sure = relations.knownTask
   let result: Pairing = { task: new Int32Array(spans.length).fill(-1), ambiguous: new Uint8Array(spans.length) }
   for (let round = 0; round < 3; round++) {
     const cost = new Float64Array(pairs.length)
     for (let pair = 0; pair < pairs.length; pair++) {
-      cost[pair] = pairs.time[pair] + strangeness(pairs.span[pair], pairs.task[pair], tasks, relations, children, sure)
+      const span = pairs.span[pair]
+      const task = pairs.task[pair]
+      cost[pair] = pairs.time[pair] + strangeness(span, task, tasks, relations, children, sure)
+      if (round > 0 && isLonely(span, task, tasks, relations, children, sure, takesPart)) cost[pair] += LONELY_COST
     }
     result = assign(spans.length, tasks.length, pairs, cost, options)
     sure = relations.knownTask.map((known, span) => (known >= 0 ? known : result.task[span]))
@@ -212,6 +224,29 @@ export function strangeness(
     if (tasks.parentId[sure[child]] !== tasks.id[task]) return cost + STRANGE_PARENT_COST
   }
   return cost
+}
+
+/** Whether the spans around a span have no task, though they would if the task were the span's. */
+function isLonely(
+  span: number,
+  task: number,
+  tasks: TaskColumns,
+  { kind, root, parent }: SpanRelations,
+  { from, rows }: Children,
+  sure: Int32Array,
+  takesPart: Uint8Array,
+): boolean {
+  const above = parent[span]
+  const alone = root[span] === 1 || kind[span] === SERVER || kind[span] === CONSUMER
+  if (!alone && above >= 0 && takesPart[above] === 1 && sure[above] < 0 && tasks.parentId[task] !== 0) return true
+  let lonely = false
+  for (let at = from[span]; at < from[span + 1]; at++) {
+    const child = rows[at]
+    if (!belongsToParent(kind[child])) continue
+    if (sure[child] >= 0) return false
+    if (takesPart[child] === 1) lonely = true
+  }
+  return lonely
 }
 
 function belongsToParent(kind: number): boolean {

@@ -131,6 +131,23 @@ describe('spans of others', () => {
     expect([...reasons]).toEqual(['other-process'])
   })
 
+  test.each(['opentelemetry', 'opencensus'] as const)(
+    'of another run under the same process find hardly any task of an unsampled trace: %s',
+    (sdk) => {
+      const busy = { tasks: 30_000, perSecond: 11_000, sdk }
+      const own = generateProcess({ ...busy, seed: 11, sampled: 0.9 })
+      const foreign = generateProcess({ ...busy, seed: 111 })
+      const spans = [...own.spans, ...foreign.spans]
+      const { matches } = joinTasks(spans, captureOf(own))
+      const strangers = matches.filter(({ span }) => span >= own.spans.length)
+      const right = matches.filter(({ span, task }) => own.truth.get(spans[span].spanId) === own.tasks[task].id)
+      // Times alone let in four times as many.
+      expect(strangers.length).toBeLessThanOrEqual(right.length / 5_000)
+      expect(right.length).toBe(matches.length - strangers.length)
+      expect(right.length).toBeGreaterThan(0.99 * own.spans.length)
+    },
+  )
+
   test('two processes that fit equally: the capture is of neither', () => {
     const twin = process.spans.map((span) => ({
       ...span,
