@@ -248,6 +248,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     const { read = () => config } = overrides
     const reloading = new Reloading({ read, environment, doors, deliveries, pulls, counters, log }, config)
     reload = async () => {
+      if (state !== 'ready') throw new Failure('STORE', WHY_NOT[state], 1)
       try {
         return await reloading.reload()
       } catch (thrown) {

@@ -56,7 +56,8 @@ export function takeKind(attributes: AttributeMap): number {
   const kind = attributes.get('span.kind')
   if (kind === undefined) return 0
   attributes.delete('span.kind')
-  return KINDS[textOr(kind)] ?? 0
+  const name = textOr(kind)
+  return Object.hasOwn(KINDS, name) ? KINDS[name] : 0
 }
 
 /** Takes the name out of the fields of a log. */
