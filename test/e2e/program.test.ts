@@ -83,6 +83,29 @@ describe('the start', () => {
     folder.remove()
   })
 
+  test('a door that is on by itself gives way to a program that has its port; one that is asked for does not', async () => {
+    const folder = temporaryFolder()
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+    const { port } = taken.address() as AddressInfo
+    const subspan = await SubspanProcess.start(folder.path, null, { 'receivers.zipkin.port': String(port) })
+    expect(subspan.stderr).toMatch(
+      new RegExp(`not Zipkin: port ${port} is taken by another program\\. Set receivers\\.zipkin\\.port`),
+    )
+    expect(subspan.stderr).toMatch(/spans +http:\S+\/api\/traces \(Jaeger over HTTP\)/)
+    subspan.kill('SIGTERM')
+    expect((await subspan.ended).code).toBe(0)
+    const asked = SubspanProcess.spawn(folder.path, null, {
+      'receivers.zipkin.port': String(port),
+      'receivers.zipkin.enabled': 'true',
+    })
+    const { code, stderr } = await asked.ended
+    taken.close()
+    expect(code).toBe(2)
+    expect(stderr).toMatch(new RegExp(`port ${port} is taken.*receivers\\.zipkin\\.port`))
+    folder.remove()
+  })
+
   test('a destination that is Subspan itself is refused', async () => {
     const folder = temporaryFolder()
     const first = await SubspanProcess.start(folder.path, null)
