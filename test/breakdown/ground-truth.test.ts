@@ -194,7 +194,8 @@ function rowOf(title: string, compared: readonly Compared[]): string {
 
 function tableOf(compared: readonly Compared[], states: readonly string[]): string {
   const exact = compared.filter(({ claim }) => claim.atLeast !== true)
-  const rows = states.map((state) =>
+  const known = states.filter((state) => exact.some(({ claim }) => claim.state === state))
+  const rows = known.map((state) =>
     rowOf(
       state,
       exact.filter(({ claim }) => claim.state === state),
