@@ -20,7 +20,7 @@ import { columnOfReason, EXEC, SCHED_WAIT, SYSCALL, UNKNOWN } from './summary.ts
 import { NONE as none, RangeLog, StayLog, StopLog } from './stay-log.ts'
 import { Causes } from './via.ts'
 
-// Constants of its own a module has folded into what is compiled; imported ones it loads each time (8 % of an analysis).
+// Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
 const GoState = goStates
 const NONE = none
 
