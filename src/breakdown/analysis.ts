@@ -5,37 +5,14 @@ import { CaptureDecoder } from '../capture/decode.ts'
 import type { EventBlock } from '../capture/event-block.ts'
 import type { LostTime } from '../capture/lost-time.ts'
 import { Ev as kinds, GoStatus, ProcStatus } from '../capture/event-types.ts'
-import type { StackTable } from '../capture/stack-table.ts'
-import type { StringTable } from '../capture/string-table.ts'
-import {
-  type Breakdown,
-  type CpuSample,
-  emptyBreakdown,
-  type GcPhases,
-  GoState as goStates,
-  type LogRecord,
-  type RegionRecord,
-  type TaskRecord,
-  type TaskTables,
-} from './breakdown.ts'
+import { type GcPhases, GoState as goStates, type LogRecord, type TaskTables } from './breakdown.ts'
+import { GenerationNames } from './generation-names.ts'
 import { GoroutineStates, SystemKind } from './goroutine-states.ts'
 import { isHeld, LockPlaces } from './locks.ts'
-import { explainWaits } from './long-waits.ts'
-import {
-  forRangesOf,
-  keepRanges,
-  keepTimeline,
-  longPieces,
-  PathScratch,
-  type PathTask,
-  walkPath,
-  walkPieces,
-} from './path.ts'
-import { NONE as none } from './stay-log.ts'
 import { NO_REGION as noRegion, RegionTable } from './regions.ts'
-import { groupPieces, TaskSummary } from './summary.ts'
+import { NONE as none } from './stay-log.ts'
+import { type AnalysisSink, type SummarySink, TaskRecords } from './task-records.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
-import { addPart, breakDownWindow } from './window.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
 const Ev = kinds
@@ -54,26 +31,6 @@ export interface AnalysisOptions {
   readonly stacks?: boolean
   /** Ticks per second of captures of Go 1.21 and older that were cut before they say so; default: a guess, told as a problem. */
   readonly ticksPerSecond?: number | undefined
-}
-
-/** Takes what an analysis finds: tasks as records, or added up. */
-export type AnalysisSink = TaskSink | SummarySink
-
-/** Takes tasks as records. */
-export interface TaskSink {
-  /** A task, when it ended and its surroundings are decoded, or at the capture's end. Task 0 comes last. */
-  task(task: TaskRecord): void
-  /** Everything that ended a little before this time was handed over. */
-  decodedUntil?(traceNs: number): void
-}
-
-/** Takes tasks added up; no record is made, and no text decoded, that it does not need. */
-export interface SummarySink {
-  /** As `TaskSink.task`. The summary is filled again for the next task. */
-  summary(task: TaskSummary): void
-  /** The kind under which tasks of a name are added up. Names come as UTF-8: with ids in them, each is a text of its own that nobody would read. */
-  kindOf(name: Uint8Array): string
-  decodedUntil?(traceNs: number): void
 }
 
 /** A task is handed over when this much time has been decoded after its end, so that spans a little longer than it are covered. */
@@ -96,17 +53,12 @@ const MAX_STAYS = 3_000_000
 const MANY_STAYS = 1 << 17
 /** The past is let go of in steps of about so many stays. */
 const STAYS_PER_MARK = 1 << 13
-/** Steps that the paths of all tasks may take together, a fixed number and so many for each stay: a stay lies on the paths of a few tasks. */
-const LEAST_STEPS = 1_000_000
-const STEPS_PER_STAY = 100
 /** Regions open on one goroutine; more is a program's mistake or hostile. */
 const MAX_OPEN_REGIONS = 1_000
 
 /** Stays that are looked back over when a worker takes a task up, and when it comes back to one. */
 const MOST_STAYS_TAKEN_UP = 16
 const MOST_STAYS_RETURNED = 256
-
-const NO_BYTES = new Uint8Array(0)
 
 /** Lost stretches that are told one by one. */
 const STRETCHES_TOLD = 8
@@ -119,9 +71,6 @@ const Born = {
   /** Created inside a region of its creator: Go's Summarizer lets it end that one, unseen. */
   insideRegion: 2,
 } as const
-
-/** The goroutine that ran all timers up to Go 1.13: a wait that it ends was ended by a timer. */
-const TIMERS = 'runtime.timerproc'
 
 /** A task that a goroutine neither began nor was created for, but has regions or logs of. */
 interface TakenUp {
@@ -137,7 +86,6 @@ export class CaptureAnalysis {
   private readonly states: GoroutineStates
   private readonly tasks: TaskTable
   private readonly goTimes: boolean
-  private readonly timelines: boolean
   private readonly stacks: boolean
 
   /** Task that each goroutine row works for. */
@@ -150,8 +98,6 @@ export class CaptureAnalysis {
   /** 1: the goroutine works for its task only because it was created for it: it has annotated none itself. */
   private onlyCreated = new Uint8Array(256)
   private readonly regions: RegionTable
-  /** Stops of the world by others in the regions that had any, until their tasks are handed over. */
-  private readonly stopsOfRegion = new Map<number, Record<string, number>>()
   /** Log written on the row with no other annotation after it. */
   private readonly logOfRow: (LogRecord | null)[] = []
   /** Task that a worker took up by an annotation, until it next waits after its last one. */
@@ -174,44 +120,18 @@ export class CaptureAnalysis {
   // object, and all code that was compiled for the old shape is thrown away.
   private syncNs = -0
   private nowNs = -0
-  /** Number of the generation in hand. */
-  private generation = 0
-  /** Tasks handed over, task 0 aside, and those of them that lie in lost stretches. */
-  private handedOver = 0
-  private partialTasks = 0
-
-  private readonly scratchPath = new PathScratch()
+  private readonly names: GenerationNames
+  private readonly records: TaskRecords
   private readonly lockPlaces: LockPlaces
-
-  // Caches over the tables of the generation in hand.
-  private strings: StringTable | null = null
-  private stackTable: StackTable | null = null
-  private readonly reasonOfString = new Map<number, number>()
-  /** Reasons are the first strings of a generation: those below this many are looked up without the map. */
-  private readonly reasonOfLowString = new Int16Array(256).fill(NONE)
-  private readonly systemOfStack = new Map<number, SystemKind>()
-  private readonly rowOfStack = new Map<number, number>()
-  private readonly nameOfString = new Map<number, string>()
-  /** As with reasons: names that recur are met early in a generation, and so have low numbers. */
-  private readonly nameOfLowString = new Array<string | null>(512).fill(null)
-  private readonly taskOfRowBound: (row: number) => number
-  /** Task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
-  private walked: TaskState | null = null
-  private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false }
-  private readonly worksForWalked = (serial: number): boolean =>
-    this.walked !== null && this.tasks.descends(serial, this.walked)
-  private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
   private readonly summarySink: SummarySink | null
-  private readonly summary = new TaskSummary()
-  /** Ids of the runtime's own goroutines that were seen. */
-  private readonly runtimeGoroutines = new Set<number>()
+
+  private readonly taskOfRowBound: (row: number) => number
 
   constructor(
     options: AnalysisOptions,
     private readonly sink: AnalysisSink,
   ) {
     this.goTimes = options.goTimes ?? false
-    this.timelines = options.timelines ?? false
     this.stacks = options.stacks ?? false
     this.states = new GoroutineStates(this.goTimes)
     this.regions = new RegionTable(this.states.stride)
@@ -223,6 +143,9 @@ export class CaptureAnalysis {
     this.tasks = new TaskTable(this.decoder.problems)
     this.taskOfRowBound = (row) => this.serialOf(row)
     this.summarySink = 'summary' in sink ? sink : null
+    this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks)
+    const told = { timelines: options.timelines ?? false, stacks: this.stacks }
+    this.records = new TaskRecords(this.states, this.tasks, this.regions, this.lockPlaces, this.decoder, sink, told)
   }
 
   /** Tables that the rows of task records point into. */
@@ -276,8 +199,8 @@ export class CaptureAnalysis {
     this.nowNs = endNs
     for (let row = 0; row < this.regionOfRow.length; row++) this.closeRegions(row, endNs, false)
     const left = this.tasks.all()
-    for (const task of left) if (task.id !== 0) this.handOver(task)
-    for (const task of left) if (task.id === 0) this.handOver(task)
+    for (const task of left) if (task.id !== 0) this.records.handOver(task, this.nowNs)
+    for (const task of left) if (task.id === 0) this.records.handOver(task, this.nowNs)
     this.tellLost()
     const { backward } = this.states
     if (backward.count > 0) {
@@ -301,23 +224,14 @@ export class CaptureAnalysis {
         return `${(startNs / 1e6).toFixed(3)} to ${(end / 1e6).toFixed(3)} ms`
       })
       const more = lost.length > first.length ? ` and ${lost.length - first.length} more stretches` : ''
-      return `events are missing from ${first.join(', ')}${more} of ${(this.nowNs / 1e6).toFixed(3)} ms: ${this.partialTasks.toLocaleString('en-US')} of ${this.handedOver.toLocaleString('en-US')} tasks lie in them, wholly or in part, and are marked as partial; what others say is whole.`
+      return `events are missing from ${first.join(', ')}${more} of ${(this.nowNs / 1e6).toFixed(3)} ms: ${this.records.partialTasks.toLocaleString('en-US')} of ${this.records.handedOver.toLocaleString('en-US')} tasks lie in them, wholly or in part, and are marked as partial; what others say is whole.`
     })
   }
 
   // ------------------------------------------------------------------------------------------------ events
 
   private take(block: EventBlock): void {
-    if (block.strings !== this.strings) {
-      this.strings = block.strings
-      this.stackTable = block.stacks
-      this.reasonOfString.clear()
-      this.reasonOfLowString.fill(NONE)
-      this.systemOfStack.clear()
-      this.rowOfStack.clear()
-      this.nameOfString.clear()
-      this.nameOfLowString.fill(null)
-    }
+    this.names.use(block.strings, block.stacks)
     for (let from = 0; from < block.length;) {
       const to = Math.min(block.length, from + EVENTS_BETWEEN_LOOKS - this.eventsSinceLook)
       this.consume(block, from, to)
@@ -404,7 +318,7 @@ export class CaptureAnalysis {
       } else {
         if (states.system[row] === 0) this.name(row, stack[i])
         if (event === Ev.GoBlock) {
-          reason = this.reason(a[i]) | 0
+          reason = this.names.reason(a[i]) | 0
           this.letGo(row)
         }
       }
@@ -496,7 +410,7 @@ export class CaptureAnalysis {
         if (states.has(g)) states.endAssist(g, states.hold(g, t))
         break
       case Ev.STWBegin:
-        if (states.has(g)) states.beginStw(g, this.stwName(a[i]), states.hold(g, t))
+        if (states.has(g)) states.beginStw(g, this.names.stwName(a[i]), states.hold(g, t))
         break
       case Ev.STWEnd:
         if (states.has(g)) states.endStw(g, states.hold(g, t))
@@ -524,7 +438,7 @@ export class CaptureAnalysis {
         break
       case Ev.Sync:
         this.syncNs = t
-        this.generation = a[i]
+        this.names.sync(a[i], t)
         break
     }
   }
@@ -532,7 +446,7 @@ export class CaptureAnalysis {
   /** Remembers where a goroutine waits. */
   private keepStack(row: number, stack: number): void {
     const { stays, stay } = this.states
-    if (stack !== 0) stays.stack[stay[row] & stays.mask] = this.stackRow(stack)
+    if (stack !== 0) stays.stack[stay[row] & stays.mask] = this.names.stackRow(stack)
   }
 
   /** A goroutine that waited for a lock is woken: where it waited and where the other let go are places of one lock. */
@@ -542,7 +456,7 @@ export class CaptureAnalysis {
     const waited = stays.stack[wait]
     if (stack === 0) return
     if (waited < 0 && stays.reason[wait] === 0) {
-      this.lockPlaces.noteRelease(stay[row], this.stackRow(stack))
+      this.lockPlaces.noteRelease(stay[row], this.names.stackRow(stack))
       return
     }
     if (!isHeld(this.lockPlaces.kind(waited))) return
@@ -553,7 +467,7 @@ export class CaptureAnalysis {
       earlier = stays.previous[at]
     }
     const earlierStack = stays.has(earlier) ? stays.stack[earlier & stays.mask] : NONE
-    this.lockPlaces.released(waited, this.stackRow(stack), earlierStack)
+    this.lockPlaces.released(waited, this.names.stackRow(stack), earlierStack)
   }
 
   private generationEnd(timeNs: number): void {
@@ -579,7 +493,7 @@ export class CaptureAnalysis {
       const task = this.settling[this.settling.length - 1]
       if ((task.endNs ?? 0) > beforeNs) return
       this.settling.pop()
-      if (task.openRegions === 0) this.handOver(task)
+      if (task.openRegions === 0) this.records.handOver(task, this.nowNs)
       else task.waitsForRegions = true
     }
   }
@@ -628,12 +542,12 @@ export class CaptureAnalysis {
       t = states.hold(row, timeNs)
       this.finish(row, t)
     }
-    const kind = this.systemKind(entryStack)
+    const kind = this.names.systemKind(entryStack)
     const runtime = kind >= SystemKind.runtime
     const task = creator >= 0 && !runtime ? this.currentTask(creator) : null
     states.begin(row, id, state, t, 0, task === null ? 0 : task.serial)
     states.system[row] = kind
-    if (runtime) this.runtimeGoroutines.add(id)
+    if (runtime) this.records.runtimeGoroutines.add(id)
     this.resetRow(row)
     this.born[row] = creator >= 0 && this.regionOfRow[creator] !== NO_REGION ? Born.insideRegion : Born.here
     this.taskOfRow[row] = task
@@ -684,7 +598,7 @@ export class CaptureAnalysis {
     const t = states.hold(row, timeNs)
     this.closeRegions(row, t, true)
     states.finish(row, t)
-    if (states.system[row] >= SystemKind.runtime) this.runtimeGoroutines.delete(states.id[row])
+    if (states.system[row] >= SystemKind.runtime) this.records.runtimeGoroutines.delete(states.id[row])
     this.resetRow(row)
   }
 
@@ -750,92 +664,9 @@ export class CaptureAnalysis {
   /** Remembers from a stack whether the goroutine is one of the runtime's own. */
   private name(row: number, stack: number): void {
     if (stack === 0) return
-    const kind = this.systemKind(stack)
+    const kind = this.names.systemKind(stack)
     this.states.system[row] = kind
-    if (kind !== SystemKind.program) this.runtimeGoroutines.add(this.states.id[row])
-  }
-
-  /** Whose goroutine has a stack: told by its outermost function. */
-  private systemKind(stack: number): SystemKind {
-    if (stack === 0) return SystemKind.unnamed
-    const known = this.systemOfStack.get(stack)
-    if (known !== undefined) return known
-    this.checkStack(stack)
-    const root = this.stackTable?.rootFunction(stack) ?? ''
-    const runtime = root.startsWith('runtime.') && root !== 'runtime.main'
-    const kind = !runtime ? SystemKind.program : root === TIMERS ? SystemKind.timers : SystemKind.runtime
-    this.systemOfStack.set(stack, kind)
-    return kind
-  }
-
-  /** Tells of a stack that is in no table. */
-  private checkStack(stack: number): void {
-    if (this.stackTable?.has(stack) !== false) return
-    this.decoder.problems.add(
-      'UNKNOWN_STACK',
-      null,
-      () =>
-        `stack ${stack} is not in the table of ${(this.stackTable?.size ?? 0).toLocaleString('en-US')} stacks of generation ${this.generation}, which begins at ${(this.syncNs / 1e6).toFixed(3)} ms: what happened there is kept, where in the program is not known. Tables come last, a cut loses them first.`,
-    )
-  }
-
-  private stackRow(stack: number): number {
-    if (!this.stacks || stack === 0) return NONE
-    let row = this.rowOfStack.get(stack)
-    if (row === undefined) {
-      // Where it is the runtime's that is asked first, it was told there.
-      if (!this.systemOfStack.has(stack)) this.checkStack(stack)
-      row = this.states.stackRow(this.stackTable?.frames(stack) ?? [])
-      this.rowOfStack.set(stack, row)
-    }
-    return row
-  }
-
-  // ------------------------------------------------------------------------------------------------ names
-
-  private reason(id: number): number {
-    const low = id < this.reasonOfLowString.length ? this.reasonOfLowString[id] : NONE
-    if (low !== NONE) return low
-    let row = this.reasonOfString.get(id)
-    if (row === undefined) {
-      row = this.states.reasonRow(this.text(id, 'block reason'))
-      this.reasonOfString.set(id, row)
-      if (id < this.reasonOfLowString.length) this.reasonOfLowString[id] = row
-    }
-    return row
-  }
-
-  private stwName(id: number): number {
-    return this.states.rangeRow(`stop-the-world (${this.text(id, 'stop-the-world reason')})`)
-  }
-
-  /** A string that recurs: region names, categories. */
-  private sharedText(id: number, what: string): string {
-    const low = id < this.nameOfLowString.length ? this.nameOfLowString[id] : null
-    if (low !== null) return low
-    let text = this.nameOfString.get(id)
-    if (text === undefined) {
-      text = this.text(id, what)
-      this.nameOfString.set(id, text)
-      if (id < this.nameOfLowString.length) this.nameOfLowString[id] = text
-    }
-    return text
-  }
-
-  private text(id: number, what: string): string {
-    const text = this.strings?.get(id)
-    if (text !== undefined) return text
-    this.tellUnknown(id, what)
-    return ''
-  }
-
-  private tellUnknown(id: number, what: string): void {
-    this.decoder.problems.add(
-      'UNKNOWN_STRING',
-      null,
-      () =>
-        `string ${id} (a ${what}) is not in the table of ${(this.strings?.size ?? 0).toLocaleString('en-US')} strings of generation ${this.generation}, which begins at ${(this.syncNs / 1e6).toFixed(3)} ms: it is shown as empty. Tables come last, a cut loses them first.`,
-    )
+    if (kind !== SystemKind.program) this.records.runtimeGoroutines.add(this.states.id[row])
   }
 
   // ------------------------------------------------------------------------------------------------ annotations
@@ -858,11 +689,10 @@ export class CaptureAnalysis {
 
   private nameTask(task: TaskState, name: number): void {
     if (this.summarySink === null) {
-      task.name = this.text(name, 'task name')
+      task.name = this.names.text(name, 'task name')
       return
     }
-    const bytes = this.strings?.raw(name) ?? NO_BYTES
-    if (bytes === NO_BYTES && name !== 0) this.tellUnknown(name, 'task name')
+    const bytes = this.names.bytes(name, 'task name')
     task.kind = this.summarySink.kindOf(bytes)
     this.tasks.name(task, bytes)
   }
@@ -901,7 +731,7 @@ export class CaptureAnalysis {
       )
       return
     }
-    const region = this.addRegion(task, this.sharedText(name, 'region name'), row, t, this.stackRow(stack))
+    const region = this.addRegion(task, this.names.sharedText(name, 'region name'), row, t, this.names.stackRow(stack))
     states.snapshot(row, t, regions, region)
     this.regionOfRow[row] = region
     this.regionsOpen[row]++
@@ -922,7 +752,7 @@ export class CaptureAnalysis {
   private endRegion(row: number, t: number, taskId: number, name: number): void {
     const { states, regions } = this
     this.logOfRow[row] = null
-    const text = this.sharedText(name, 'region name')
+    const text = this.names.sharedText(name, 'region name')
     const innermost = this.regionOfRow[row]
     const task = this.tasks.mention(taskId)
     if (innermost === NO_REGION) {
@@ -975,7 +805,7 @@ export class CaptureAnalysis {
 
   /** A sample of the CPU profiler hit a goroutine: it belongs to the task that it works for, and to those above. */
   private sample(row: number, t: number, stack: number): void {
-    const at = { timeNs: t, goroutine: this.states.id[row], stack: this.stackRow(stack) }
+    const at = { timeNs: t, goroutine: this.states.id[row], stack: this.names.stackRow(stack) }
     this.tasks.addSample(this.currentTask(row), (task) => {
       let region = this.regionOfRow[row]
       while (region !== NO_REGION && this.regions.task[region] !== task.serial) region = this.regions.outer[region]
@@ -987,17 +817,17 @@ export class CaptureAnalysis {
     const { states } = this
     const task = this.tasks.mention(taskId)
     if (this.summarySink !== null) {
-      this.sharedText(category, 'log category')
-      if (this.strings?.has(message) === false) this.tellUnknown(message, 'log message')
+      this.names.sharedText(category, 'log category')
+      if (!this.names.has(message)) this.names.tellUnknown(message, 'log message')
       this.workFor(task, row, t, true)
       return
     }
     const record: LogRecord = {
       timeNs: t,
       goroutine: states.id[row],
-      category: this.sharedText(category, 'log category'),
-      message: this.text(message, 'log message'),
-      messageBytes: this.strings?.binary(message) ?? null,
+      category: this.names.sharedText(category, 'log category'),
+      message: this.names.text(message, 'log message'),
+      messageBytes: this.names.binary(message),
     }
     task.logs.push(record)
     this.workFor(task, row, t, true)
@@ -1096,7 +926,7 @@ export class CaptureAnalysis {
     regions.totalNs[region] = end - start
     regions.gcOverlapNs[region] = states.gcOverlap(start, end)
     if (states.stops.lastEndNs > start && this.summarySink === null) {
-      this.stopsOfRegion.set(region, this.stopsWhileRunnable(row, start, end))
+      this.records.stopsOfRegion.set(region, this.stopsWhileRunnable(row, start, end))
     }
     this.regionsOpen[row]--
     const task = this.tasks.ofSerial(regions.task[region])
@@ -1109,8 +939,7 @@ export class CaptureAnalysis {
   /** For how long others had stopped the world while a goroutine waited for a processor in a stretch that ends now, by the names of the stops. */
   private stopsWhileRunnable(row: number, fromNs: number, toNs: number): Record<string, number> {
     const { stays, stops, tables, id } = this.states
-    const { pieces } = this.scratchPath
-    pieces.mostSteps = LEAST_STEPS + STEPS_PER_STAY * stays.top
+    const pieces = this.records.allowSteps()
     const sums: Record<string, number> = {}
     let stay = this.states.stay[row]
     let stop = stops.endNs.length - 1
@@ -1129,219 +958,6 @@ export class CaptureAnalysis {
     }
     return sums
   }
-
-  // ------------------------------------------------------------------------------------------------ handing over
-
-  private handOver(task: TaskState): void {
-    const { pieces } = this.scratchPath
-    pieces.mostSteps = LEAST_STEPS + STEPS_PER_STAY * this.states.stays.top
-    if (task.id !== 0) {
-      this.handedOver++
-      if (this.isPartial(task.startNs, task.endNs)) this.partialTasks++
-    }
-    if (this.summarySink !== null) {
-      this.summarize(task)
-      this.summarySink.summary(this.summary)
-    } else if ('task' in this.sink) {
-      this.sink.task(this.recordOf(task))
-    }
-    if (pieces.steps > pieces.mostSteps) this.tellLimit(pieces.mostSteps, task)
-    for (let region = task.firstRegion; region !== NO_REGION;) {
-      const next = this.regions.nextOfTask[region]
-      this.regions.release(region)
-      this.stopsOfRegion.delete(region)
-      region = next
-    }
-    this.tasks.forget(task)
-  }
-
-  /** What the walk asks of a task; one that is open at the end of the capture is followed as far as the capture goes. */
-  private pathTask(task: TaskState, startNs: number): PathTask {
-    const { endNs } = task
-    const { asked } = this
-    asked.startNs = startNs
-    asked.endNs = endNs ?? this.nowNs
-    asked.startStay = task.startStay
-    asked.endStay = endNs === null ? this.latestStay(task.startStay) : task.endStay
-    asked.sameGoroutine = endNs === null || task.endGoroutine === task.startGoroutine
-    return asked
-  }
-
-  private summarize(task: TaskState): void {
-    const { states, summary, scratchPath, regions } = this
-    const { startNs, endNs } = task
-    summary.begin(task.id, task.kind, startNs, endNs)
-    if (startNs !== null && endNs !== null) {
-      this.walked = task
-      walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratchPath)
-      groupPieces(states.stays, scratchPath, states.groupOfReasonRow, states.causes, summary.parts)
-    }
-    for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
-      const totalNs = regions.totalNs[region]
-      const at = summary.addRegion(regions.name[region], totalNs)
-      states.addToGroups(regions.sums, Math.imul(region, regions.stride), totalNs, summary.regionParts, at)
-    }
-  }
-
-  private recordOf(task: TaskState): TaskRecord {
-    const { states, scratchPath } = this
-    const { startNs, endNs } = task
-    let path: Breakdown | null = null
-    let work: Breakdown | null = null
-    if (startNs !== null && (endNs !== null || this.timelines)) {
-      // Of a task open at the end of the capture only the timeline is told; its path stays unknown.
-      this.walked = task
-      walkPath(
-        states.stays,
-        states.ranges,
-        states.stops,
-        this.pathTask(task, startNs),
-        this.timelines,
-        this.worksForWalked,
-        this.idOfSerial,
-        states.causes,
-        scratchPath,
-      )
-      if (endNs !== null) {
-        path = breakDownWindow(scratchPath, states.tables, states.tables.gcPhases, startNs, endNs)
-        work = task.members.length === 1 ? path : this.workOf(task, path, startNs, endNs)
-      }
-    }
-    const keep = this.timelines && startNs !== null
-    const longWaits =
-      keep && this.stacks
-        ? explainWaits(
-            states.stays,
-            states.tables.reasons,
-            this.lockPlaces,
-            states.causes,
-            longPieces(scratchPath, states.stays, startNs, endNs ?? this.nowNs),
-            this.idOfSerial,
-            (goroutine) => this.runtimeGoroutines.has(goroutine),
-          )
-        : []
-    return {
-      id: task.id,
-      parentId: task.parentId,
-      name: task.name,
-      startNs,
-      endNs,
-      startGoroutine: task.startGoroutine,
-      goroutines: goroutinesOf(task),
-      logs: task.logs,
-      precedingLog: task.precedingLog,
-      regions: this.regionRecords(task),
-      path,
-      work,
-      timeline: keep ? keepTimeline(scratchPath) : null,
-      ranges: keep ? keepRanges(scratchPath) : null,
-      longWaits,
-      samples: this.samplesOf(task),
-      partial: this.isPartial(startNs, endNs),
-    }
-  }
-
-  /** Whether some of a time (null: open at that side) lies in a stretch of the capture that was lost. */
-  private isPartial(startNs: number | null, endNs: number | null): boolean {
-    for (const lost of this.decoder.lost) {
-      if (lost.startNs < (endNs ?? Infinity) && lost.endNs > (startNs ?? -Infinity)) return true
-    }
-    return false
-  }
-
-  private regionRecords(task: TaskState): RegionRecord[] {
-    const { regions, states } = this
-    const records: RegionRecord[] = []
-    for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
-      const breakdown = states.breakdownOf(regions.sums, region * regions.stride, regions.totalNs[region])
-      breakdown.gcOverlapNs = regions.gcOverlapNs[region]
-      breakdown.stwWaitNs = this.stopsOfRegion.get(region) ?? breakdown.stwWaitNs
-      records.push({
-        name: regions.name[region],
-        goroutine: regions.goroutine[region],
-        startNs: Number.isNaN(regions.startNs[region]) ? null : regions.startNs[region],
-        endNs: Number.isNaN(regions.endNs[region]) ? null : regions.endNs[region],
-        stack: regions.stack[region],
-        breakdown,
-      })
-    }
-    return records
-  }
-
-  /** The task's samples, their regions as rows of its own. */
-  private samplesOf(task: TaskState): CpuSample[] {
-    if (task.samples.length === 0) return []
-    const rows = new Map<number, number>()
-    for (let region = task.firstRegion; region !== NO_REGION; region = this.regions.nextOfTask[region]) {
-      rows.set(region, rows.size)
-    }
-    return task.samples.map((sample) => ({ ...sample, region: rows.get(sample.region) ?? NONE }))
-  }
-
-  /** Tasks that overlap without end would be walked over for ever: what lies beyond the bound is unknown. */
-  private tellLimit(steps: number, task: TaskState): void {
-    this.decoder.problems.add(
-      'LIMIT',
-      null,
-      () =>
-        `the tasks up to task ${task.id} ("${task.name}") took ${steps.toLocaleString('en-US')} steps over ${this.states.stays.top.toLocaleString('en-US')} changes of goroutines' states: thousands of tasks are open on one goroutine at a time. What further ones did is told as unknown.`,
-    )
-  }
-
-  /** The stay a goroutine is in at the end of what is known, from an earlier one. */
-  private latestStay(from: number): number {
-    const { stays } = this.states
-    const { pieces } = this.scratchPath
-    let stay = from
-    while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
-      const next = stays.next[stay & stays.mask]
-      if (next === NONE) break
-      stay = next
-    }
-    return stay
-  }
-
-  /** Goroutine time: the states of every goroutine while it worked for the task. */
-  private workOf(task: TaskState, path: Breakdown, startNs: number, endNs: number): Breakdown {
-    const { stays, ranges, tables, causes } = this.states
-    const { pieces } = this.scratchPath
-    const work = emptyBreakdown()
-    const addRange = (name: number, ns: number): void => {
-      const text = tables.rangeNames[name]
-      work.rangeNs[text] = (work.rangeNs[text] ?? 0) + ns
-    }
-    for (const member of task.members) {
-      const starter = member.goroutine === task.startGoroutine
-      let stay = member.firstStay
-      while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
-        const at = stay & stays.mask
-        const from = Math.max(stays.startNs[at], startNs)
-        if (stays.startNs[at] >= endNs) break
-        const to = Math.min(stays.endNs[at], endNs)
-        if (to > from && (starter || this.tasks.descends(stays.task[at], task))) {
-          work.totalNs += to - from
-          if (!addPart(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)) work.unknownNs += to - from
-          const cause = causes.settled(stays, at)
-          if (cause !== 0) {
-            const via = tables.reasons[cause]
-            work.viaNs[via] = (work.viaNs[via] ?? 0) + to - from
-          }
-          forRangesOf(stays, ranges, stay, from, to, addRange)
-        }
-        stay = stays.next[at]
-      }
-    }
-    // The collector marked while it marked, however many goroutines ran meanwhile.
-    work.gcOverlapNs = path.gcOverlapNs
-    return work
-  }
-}
-
-/** Goroutines that worked for a task, ascending; nearly always one. */
-function goroutinesOf(task: TaskState): number[] {
-  const { members } = task
-  if (members.length === 1) return [members[0].goroutine]
-  return members.map((member) => member.goroutine).sort((x, y) => x - y)
 }
 
 function goStateOf(status: number): GoState {

@@ -1,7 +1,8 @@
 // analyze.ts: `subspan analyze`: tasks, regions and breakdowns of captures, offline.
 
 import { Failure } from '../base/failure.ts'
-import { type AnalysisSink, CaptureAnalysis } from '../breakdown/analysis.ts'
+import { CaptureAnalysis } from '../breakdown/analysis.ts'
+import type { AnalysisSink } from '../breakdown/task-records.ts'
 import type { TaskRecord } from '../breakdown/breakdown.ts'
 import { AnalysisText } from './analysis-text.ts'
 import { captureJson, taskJson } from './analysis-json.ts'

@@ -1,0 +1,163 @@
+// generation-names.ts: what the ids of strings and stacks stand for in the generation in hand, looked up once each.
+
+import type { ProblemList } from '../capture/problems.ts'
+import type { StackTable } from '../capture/stack-table.ts'
+import type { StringTable } from '../capture/string-table.ts'
+import { type GoroutineStates, SystemKind as systemKinds } from './goroutine-states.ts'
+import { NONE as none } from './stay-log.ts'
+
+// Of its own, as in `analysis.ts`.
+const NONE = none
+const SystemKind = systemKinds
+type SystemKind = systemKinds
+
+const NO_BYTES = new Uint8Array(0)
+
+/** The goroutine that ran all timers up to Go 1.13: a wait that it ends was ended by a timer. */
+const TIMERS = 'runtime.timerproc'
+
+/** The names of one generation after another. */
+export class GenerationNames {
+  private strings: StringTable | null = null
+  private stackTable: StackTable | null = null
+  private readonly reasonOfString = new Map<number, number>()
+  /** Reasons are the first strings of a generation: those below this many are looked up without the map. */
+  private readonly reasonOfLowString = new Int16Array(256).fill(NONE)
+  private readonly systemOfStack = new Map<number, SystemKind>()
+  private readonly rowOfStack = new Map<number, number>()
+  private readonly nameOfString = new Map<number, string>()
+  /** As with reasons: names that recur are met early in a generation, and so have low numbers. */
+  private readonly nameOfLowString = new Array<string | null>(512).fill(null)
+  /** Number of the generation, and its begin. */
+  private generation = 0
+  private syncNs = -0
+
+  /** @param withStacks whether stacks are kept */
+  constructor(
+    private readonly states: GoroutineStates,
+    private readonly problems: ProblemList,
+    private readonly withStacks: boolean,
+  ) {}
+
+  /** Takes the tables of the events that come next. */
+  use(strings: StringTable, stacks: StackTable): void {
+    if (strings === this.strings) return
+    this.strings = strings
+    this.stackTable = stacks
+    this.reasonOfString.clear()
+    this.reasonOfLowString.fill(NONE)
+    this.systemOfStack.clear()
+    this.rowOfStack.clear()
+    this.nameOfString.clear()
+    this.nameOfLowString.fill(null)
+  }
+
+  /** A generation begins, for messages. */
+  sync(generation: number, timeNs: number): void {
+    this.generation = generation
+    this.syncNs = timeNs
+  }
+
+  /** Row of a block reason in `TaskTables.reasons`. */
+  reason(id: number): number {
+    const low = id < this.reasonOfLowString.length ? this.reasonOfLowString[id] : NONE
+    if (low !== NONE) return low
+    let row = this.reasonOfString.get(id)
+    if (row === undefined) {
+      row = this.states.reasonRow(this.text(id, 'block reason'))
+      this.reasonOfString.set(id, row)
+      if (id < this.reasonOfLowString.length) this.reasonOfLowString[id] = row
+    }
+    return row
+  }
+
+  /** Row of the stop of the world for a reason in `TaskTables.rangeNames`. */
+  stwName(id: number): number {
+    return this.states.rangeRow(`stop-the-world (${this.text(id, 'stop-the-world reason')})`)
+  }
+
+  /** A string that recurs: region names, categories. */
+  sharedText(id: number, what: string): string {
+    const low = id < this.nameOfLowString.length ? this.nameOfLowString[id] : null
+    if (low !== null) return low
+    let text = this.nameOfString.get(id)
+    if (text === undefined) {
+      text = this.text(id, what)
+      this.nameOfString.set(id, text)
+      if (id < this.nameOfLowString.length) this.nameOfLowString[id] = text
+    }
+    return text
+  }
+
+  /** A string of the generation; empty and told of when it is not in the table. @param what it is, for the message */
+  text(id: number, what: string): string {
+    const text = this.strings?.get(id)
+    if (text !== undefined) return text
+    this.tellUnknown(id, what)
+    return ''
+  }
+
+  /** Tells of a string that is in no table. */
+  tellUnknown(id: number, what: string): void {
+    this.problems.add(
+      'UNKNOWN_STRING',
+      null,
+      () =>
+        `string ${id} (a ${what}) is not in the table of ${(this.strings?.size ?? 0).toLocaleString('en-US')} strings of generation ${this.generation}, which begins at ${(this.syncNs / 1e6).toFixed(3)} ms: it is shown as empty. Tables come last, a cut loses them first.`,
+    )
+  }
+
+  /** Whether a string is in the table. */
+  has(id: number): boolean {
+    return this.strings?.has(id) !== false
+  }
+
+  /** The bytes of a string as they were written; none, and told of, when it is not in the table. @param what it is, for the message */
+  bytes(id: number, what: string): Uint8Array {
+    const bytes = this.strings?.raw(id) ?? null
+    if (bytes === null && id !== 0) this.tellUnknown(id, what)
+    return bytes ?? NO_BYTES
+  }
+
+  /** The bytes of a string that is no text; null when it is one. */
+  binary(id: number): Uint8Array | null {
+    return this.strings?.binary(id) ?? null
+  }
+
+  /** Whose goroutine has a stack: told by its outermost function. */
+  systemKind(stack: number): SystemKind {
+    if (stack === 0) return SystemKind.unnamed
+    const known = this.systemOfStack.get(stack)
+    if (known !== undefined) return known
+    this.checkStack(stack)
+    const root = this.stackTable?.rootFunction(stack) ?? ''
+    const runtime = root.startsWith('runtime.') && root !== 'runtime.main'
+    const kind = !runtime ? SystemKind.program : root === TIMERS ? SystemKind.timers : SystemKind.runtime
+    this.systemOfStack.set(stack, kind)
+    return kind
+  }
+
+  /** Tells of a stack that is in no table. */
+  private checkStack(stack: number): void {
+    if (this.stackTable?.has(stack) !== false) return
+    this.problems.add(
+      'UNKNOWN_STACK',
+      null,
+      () =>
+        `stack ${stack} is not in the table of ${(this.stackTable?.size ?? 0).toLocaleString('en-US')} stacks of generation ${this.generation}, which begins at ${(this.syncNs / 1e6).toFixed(3)} ms: what happened there is kept, where in the program is not known. Tables come last, a cut loses them first.`,
+    )
+  }
+
+  /** Row of a stack in `TaskTables.stacks`; none where stacks are not wanted. */
+  stackRow(stack: number): number {
+    if (!this.withStacks || stack === 0) return NONE
+    let row = this.rowOfStack.get(stack)
+    if (row === undefined) {
+      // Where it is the runtime's that is asked first, it was told there.
+      if (!this.systemOfStack.has(stack)) this.checkStack(stack)
+      row = this.states.stackRow(this.stackTable?.frames(stack) ?? [])
+      this.rowOfStack.set(stack, row)
+    }
+    return row
+  }
+}

@@ -1,0 +1,312 @@
+// task-records.ts: a task that is complete, as what is told of it: its path and work, its regions, its waits.
+
+import type { CaptureDecoder } from '../capture/decode.ts'
+import { type Breakdown, type CpuSample, emptyBreakdown, type RegionRecord, type TaskRecord } from './breakdown.ts'
+import type { GoroutineStates } from './goroutine-states.ts'
+import type { LockPlaces } from './locks.ts'
+import { explainWaits } from './long-waits.ts'
+import {
+  forRangesOf,
+  keepRanges,
+  keepTimeline,
+  longPieces,
+  PathScratch,
+  type PathTask,
+  walkPath,
+  walkPieces,
+} from './path.ts'
+import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
+import { NONE as none } from './stay-log.ts'
+import { groupPieces, TaskSummary } from './summary.ts'
+import type { TaskState, TaskTable } from './tasks.ts'
+import { addPart, breakDownWindow } from './window.ts'
+
+// Of its own, as in `analysis.ts`.
+const NONE = none
+const NO_REGION = noRegion
+
+/** Takes what an analysis finds: tasks as records, or added up. */
+export type AnalysisSink = TaskSink | SummarySink
+
+/** Takes tasks as records. */
+export interface TaskSink {
+  /** A task, when it ended and its surroundings are decoded, or at the capture's end. Task 0 comes last. */
+  task(task: TaskRecord): void
+  /** Everything that ended a little before this time was handed over. */
+  decodedUntil?(traceNs: number): void
+}
+
+/** Takes tasks added up; no record is made, and no text decoded, that it does not need. */
+export interface SummarySink {
+  /** As `TaskSink.task`. The summary is filled again for the next task. */
+  summary(task: TaskSummary): void
+  /** The kind under which tasks of a name are added up. Names come as UTF-8: with ids in them, each is a text of its own that nobody would read. */
+  kindOf(name: Uint8Array): string
+  decodedUntil?(traceNs: number): void
+}
+
+/** Steps that the paths of all tasks may take together, a fixed number and so many for each stay: a stay lies on the paths of a few tasks. */
+const LEAST_STEPS = 1_000_000
+const STEPS_PER_STAY = 100
+
+/** What is told of each task. */
+export interface RecordOptions {
+  readonly timelines: boolean
+  readonly stacks: boolean
+}
+
+/** Makes what is told of tasks from what is known of goroutines, and hands it over. */
+export class TaskRecords {
+  /** Stops of the world by others in the regions that had any, until their tasks are handed over. */
+  readonly stopsOfRegion = new Map<number, Record<string, number>>()
+  /** Ids of the runtime's own goroutines that were seen. */
+  readonly runtimeGoroutines = new Set<number>()
+  private readonly scratch = new PathScratch()
+  /** Tasks handed over, task 0 aside, and those of them that lie in lost stretches. */
+  handedOver = 0
+  partialTasks = 0
+  private nowNs = -0
+  /** Task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
+  private walked: TaskState | null = null
+  private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false }
+  private readonly worksForWalked = (serial: number): boolean =>
+    this.walked !== null && this.tasks.descends(serial, this.walked)
+  private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
+  private readonly summarySink: SummarySink | null
+  private readonly summary = new TaskSummary()
+
+  constructor(
+    private readonly states: GoroutineStates,
+    private readonly tasks: TaskTable,
+    private readonly regions: RegionTable,
+    private readonly lockPlaces: LockPlaces,
+    private readonly decoder: CaptureDecoder,
+    private readonly sink: AnalysisSink,
+    private readonly options: RecordOptions,
+  ) {
+    this.summarySink = 'summary' in sink ? sink : null
+  }
+
+  /** Pieces that count steps over the past, with as many allowed as go with what was told so far. */
+  allowSteps(): PathScratch['pieces'] {
+    const { pieces } = this.scratch
+    pieces.mostSteps = LEAST_STEPS + STEPS_PER_STAY * this.states.stays.top
+    return pieces
+  }
+
+  /**
+   * Hands a task over, with its regions, and forgets it.
+   *
+   * @param nowNs end of what is known
+   */
+  handOver(task: TaskState, nowNs: number): void {
+    this.nowNs = nowNs
+    const pieces = this.allowSteps()
+    if (task.id !== 0) {
+      this.handedOver++
+      if (this.isPartial(task.startNs, task.endNs)) this.partialTasks++
+    }
+    if (this.summarySink !== null) {
+      this.summarize(task)
+      this.summarySink.summary(this.summary)
+    } else if ('task' in this.sink) {
+      this.sink.task(this.recordOf(task))
+    }
+    if (pieces.steps > pieces.mostSteps) this.tellLimit(pieces.mostSteps, task)
+    for (let region = task.firstRegion; region !== NO_REGION;) {
+      const next = this.regions.nextOfTask[region]
+      this.regions.release(region)
+      this.stopsOfRegion.delete(region)
+      region = next
+    }
+    this.tasks.forget(task)
+  }
+
+  /** What the walk asks of a task; one that is open at the end of the capture is followed as far as the capture goes. */
+  private pathTask(task: TaskState, startNs: number): PathTask {
+    const { endNs } = task
+    const { asked } = this
+    asked.startNs = startNs
+    asked.endNs = endNs ?? this.nowNs
+    asked.startStay = task.startStay
+    asked.endStay = endNs === null ? this.latestStay(task.startStay) : task.endStay
+    asked.sameGoroutine = endNs === null || task.endGoroutine === task.startGoroutine
+    return asked
+  }
+
+  private summarize(task: TaskState): void {
+    const { states, summary, scratch, regions } = this
+    const { startNs, endNs } = task
+    summary.begin(task.id, task.kind, startNs, endNs)
+    if (startNs !== null && endNs !== null) {
+      this.walked = task
+      walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratch)
+      groupPieces(states.stays, scratch, states.groupOfReasonRow, states.causes, summary.parts)
+    }
+    for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
+      const totalNs = regions.totalNs[region]
+      const at = summary.addRegion(regions.name[region], totalNs)
+      states.addToGroups(regions.sums, Math.imul(region, regions.stride), totalNs, summary.regionParts, at)
+    }
+  }
+
+  private recordOf(task: TaskState): TaskRecord {
+    const { states, scratch } = this
+    const { startNs, endNs } = task
+    let path: Breakdown | null = null
+    let work: Breakdown | null = null
+    if (startNs !== null && (endNs !== null || this.options.timelines)) {
+      // Of a task open at the end of the capture only the timeline is told; its path stays unknown.
+      this.walked = task
+      walkPath(
+        states.stays,
+        states.ranges,
+        states.stops,
+        this.pathTask(task, startNs),
+        this.options.timelines,
+        this.worksForWalked,
+        this.idOfSerial,
+        states.causes,
+        scratch,
+      )
+      if (endNs !== null) {
+        path = breakDownWindow(scratch, states.tables, states.tables.gcPhases, startNs, endNs)
+        work = task.members.length === 1 ? path : this.workOf(task, path, startNs, endNs)
+      }
+    }
+    const keep = this.options.timelines && startNs !== null
+    const longWaits =
+      keep && this.options.stacks
+        ? explainWaits(
+            states.stays,
+            states.tables.reasons,
+            this.lockPlaces,
+            states.causes,
+            longPieces(scratch, states.stays, startNs, endNs ?? this.nowNs),
+            this.idOfSerial,
+            (goroutine) => this.runtimeGoroutines.has(goroutine),
+          )
+        : []
+    return {
+      id: task.id,
+      parentId: task.parentId,
+      name: task.name,
+      startNs,
+      endNs,
+      startGoroutine: task.startGoroutine,
+      goroutines: goroutinesOf(task),
+      logs: task.logs,
+      precedingLog: task.precedingLog,
+      regions: this.regionRecords(task),
+      path,
+      work,
+      timeline: keep ? keepTimeline(scratch) : null,
+      ranges: keep ? keepRanges(scratch) : null,
+      longWaits,
+      samples: this.samplesOf(task),
+      partial: this.isPartial(startNs, endNs),
+    }
+  }
+
+  /** Whether some of a time (null: open at that side) lies in a stretch of the capture that was lost. */
+  private isPartial(startNs: number | null, endNs: number | null): boolean {
+    for (const lost of this.decoder.lost) {
+      if (lost.startNs < (endNs ?? Infinity) && lost.endNs > (startNs ?? -Infinity)) return true
+    }
+    return false
+  }
+
+  private regionRecords(task: TaskState): RegionRecord[] {
+    const { regions, states } = this
+    const records: RegionRecord[] = []
+    for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
+      const breakdown = states.breakdownOf(regions.sums, region * regions.stride, regions.totalNs[region])
+      breakdown.gcOverlapNs = regions.gcOverlapNs[region]
+      breakdown.stwWaitNs = this.stopsOfRegion.get(region) ?? breakdown.stwWaitNs
+      records.push({
+        name: regions.name[region],
+        goroutine: regions.goroutine[region],
+        startNs: Number.isNaN(regions.startNs[region]) ? null : regions.startNs[region],
+        endNs: Number.isNaN(regions.endNs[region]) ? null : regions.endNs[region],
+        stack: regions.stack[region],
+        breakdown,
+      })
+    }
+    return records
+  }
+
+  /** The task's samples, their regions as rows of its own. */
+  private samplesOf(task: TaskState): CpuSample[] {
+    if (task.samples.length === 0) return []
+    const rows = new Map<number, number>()
+    for (let region = task.firstRegion; region !== NO_REGION; region = this.regions.nextOfTask[region]) {
+      rows.set(region, rows.size)
+    }
+    return task.samples.map((sample) => ({ ...sample, region: rows.get(sample.region) ?? NONE }))
+  }
+
+  /** Tasks that overlap without end would be walked over for ever: what lies beyond the bound is unknown. */
+  private tellLimit(steps: number, task: TaskState): void {
+    this.decoder.problems.add(
+      'LIMIT',
+      null,
+      () =>
+        `the tasks up to task ${task.id} ("${task.name}") took ${steps.toLocaleString('en-US')} steps over ${this.states.stays.top.toLocaleString('en-US')} changes of goroutines' states: thousands of tasks are open on one goroutine at a time. What further ones did is told as unknown.`,
+    )
+  }
+
+  /** The stay a goroutine is in at the end of what is known, from an earlier one. */
+  private latestStay(from: number): number {
+    const { stays } = this.states
+    const { pieces } = this.scratch
+    let stay = from
+    while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
+      const next = stays.next[stay & stays.mask]
+      if (next === NONE) break
+      stay = next
+    }
+    return stay
+  }
+
+  /** Goroutine time: the states of every goroutine while it worked for the task. */
+  private workOf(task: TaskState, path: Breakdown, startNs: number, endNs: number): Breakdown {
+    const { stays, ranges, tables, causes } = this.states
+    const { pieces } = this.scratch
+    const work = emptyBreakdown()
+    const addRange = (name: number, ns: number): void => {
+      const text = tables.rangeNames[name]
+      work.rangeNs[text] = (work.rangeNs[text] ?? 0) + ns
+    }
+    for (const member of task.members) {
+      const starter = member.goroutine === task.startGoroutine
+      let stay = member.firstStay
+      while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
+        const at = stay & stays.mask
+        const from = Math.max(stays.startNs[at], startNs)
+        if (stays.startNs[at] >= endNs) break
+        const to = Math.min(stays.endNs[at], endNs)
+        if (to > from && (starter || this.tasks.descends(stays.task[at], task))) {
+          work.totalNs += to - from
+          if (!addPart(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)) work.unknownNs += to - from
+          const cause = causes.settled(stays, at)
+          if (cause !== 0) {
+            const via = tables.reasons[cause]
+            work.viaNs[via] = (work.viaNs[via] ?? 0) + to - from
+          }
+          forRangesOf(stays, ranges, stay, from, to, addRange)
+        }
+        stay = stays.next[at]
+      }
+    }
+    // The collector marked while it marked, however many goroutines ran meanwhile.
+    work.gcOverlapNs = path.gcOverlapNs
+    return work
+  }
+}
+
+/** Goroutines that worked for a task, ascending; nearly always one. */
+function goroutinesOf(task: TaskState): number[] {
+  const { members } = task
+  if (members.length === 1) return [members[0].goroutine]
+  return members.map((member) => member.goroutine).sort((x, y) => x - y)
+}
