@@ -2,6 +2,8 @@
 
 import { loadConfig } from '../config/load.ts'
 import { renderMarkdown, renderReference } from '../config/reference.ts'
+import { destinationsOf } from '../export/destination.ts'
+import { joinOptionsOf } from './join-options.ts'
 import { escapeControls, type Terminal } from './terminal.ts'
 
 /** Options of the command. */
@@ -17,7 +19,7 @@ export interface ConfigCommand {
  * Shows every option with its value and where it comes from.
  *
  * @returns the exit code
- * @throws Failure CONFIG when something is wrong in it
+ * @throws Failure CONFIG, DESTINATION when something is wrong in it
  */
 export function config(options: ConfigCommand, terminal: Terminal): number {
   const loaded = loadConfig({ file: options.configFile, environment: process.env, flags: options.flags })
@@ -25,6 +27,9 @@ export function config(options: ConfigCommand, terminal: Terminal): number {
     terminal.write(renderMarkdown())
     return 0
   }
+  // What `serve` would refuse is told here as well.
+  destinationsOf(loaded.config.destinations, process.env)
+  joinOptionsOf(loaded.config)
   terminal.write(
     `File < environment < --set: later ones win. A file is YAML with these names, groups nested; --config names it.\n\n`,
   )

@@ -10,6 +10,7 @@ import { destinationsOf, refuseOwnListeners } from '../export/destination.ts'
 import type { Pulls } from '../pull/pulls.ts'
 import { namedTargets } from '../pull/target.ts'
 import type { Doors } from './doors.ts'
+import { counted } from './human.ts'
 
 /** What came of a reload. */
 export interface Reloaded {
@@ -92,5 +93,5 @@ export function reloadedSentence({ destinations, targets, afterRestart }: Reload
   const kinds = Object.entries(destinations) as [string, readonly string[]][]
   const told = kinds.filter(([, names]) => names.length > 0).map(([kind, names]) => `${names.join(', ')} ${kind}`)
   const restart = afterRestart.length === 0 ? '' : ` After a restart only: ${afterRestart.join(', ')}.`
-  return `The configuration was read again: destinations ${told.length === 0 ? 'as before' : told.join('; ')}; ${targets} targets of pulls.${restart}`
+  return `The configuration was read again: destinations ${told.length === 0 ? 'as before' : told.join('; ')}; ${counted(targets, 'target')} of pulls.${restart}`
 }

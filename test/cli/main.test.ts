@@ -86,4 +86,15 @@ describe('the command line', () => {
     expect(exitCode).toBe(0)
     expect(out).toMatch(/hold\.mode = auto {2}\(by default\)/)
   })
+
+  test('config refuses what serve would, without repeating a secret', () => {
+    const { exitCode, out, err } = subspan([
+      'config',
+      '--set',
+      'destinations=[{name: vendor, endpoint: "http://user:a-long-secret@127.0.0.1:4318"}]',
+    ])
+    expect(exitCode).toBe(1)
+    expect(err).toMatch(/destinations\.0\.endpoint has a user or password in it/)
+    expect(out + err).not.toContain('a-long-secret')
+  })
 })
