@@ -17,8 +17,6 @@ export interface HeldRequest {
   readonly endUnixNs: bigint
   /** Waits to its deadline unless a capture covers it, whether one is announced or not. */
   readonly always: boolean
-  /** Its release is being written. */
-  leaving: boolean
 }
 
 /** Requests that wait, by age and by process. */
@@ -53,7 +51,7 @@ export class HeldRequests {
    */
   add(table: SpanTable, sequence: number, deadlineMs: number, always: boolean): HeldRequest {
     const kept = this.pages.keep(table)
-    const request = { sequence, kept, deadlineMs, endUnixNs: latestEnd(table), always, leaving: false }
+    const request = { sequence, kept, deadlineMs, endUnixNs: latestEnd(table), always }
     this.requests.set(sequence, request)
     this.bytes += bytesOf(request)
     this.spans += kept.length
@@ -63,7 +61,6 @@ export class HeldRequests {
 
   /** The request's release is being written: it waits no longer, but is still in memory. */
   leave(request: HeldRequest): void {
-    request.leaving = true
     this.waitingBytes -= bytesOf(request)
     this.waitingOnes.delete(request.sequence)
     const { key } = request.kept.process
@@ -74,7 +71,6 @@ export class HeldRequests {
 
   /** The release could not be written. */
   stay(request: HeldRequest): void {
-    request.leaving = false
     this.wait(request)
   }
 

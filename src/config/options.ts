@@ -241,6 +241,8 @@ export function withoutSecrets(address: string): string {
   }
 }
 
+const NO_CERTIFICATES = { caFile: '', certFile: '', keyFile: '' }
+
 /** What a destination is unless it is told otherwise; there is no default endpoint. */
 export const DESTINATION_DEFAULTS: DestinationConfig = {
   name: 'default',
@@ -251,9 +253,7 @@ export const DESTINATION_DEFAULTS: DestinationConfig = {
   timeoutMs: 10 * MS.s,
   late: true,
   lateMaxAgeMs: 10 * MS.m,
-  caFile: '',
-  certFile: '',
-  keyFile: '',
+  ...NO_CERTIFICATES,
 }
 
 /** What a target of pulls is unless it is told otherwise. */
@@ -263,9 +263,7 @@ export const PULL_TARGET_DEFAULTS: PullTargetConfig = {
   service: '',
   instance: '',
   headers: {},
-  caFile: '',
-  certFile: '',
-  keyFile: '',
+  ...NO_CERTIFICATES,
 }
 
 /** What a watched folder is unless it is told otherwise. */
@@ -525,6 +523,13 @@ export const OPTIONS: readonly OptionRow[] = [
   row('shutdown.deadlineMs', duration, 'What is under way at SIGTERM ends within it.'),
 ]
 
+/** What whoever is asked over TLS shows, and is shown. */
+const CERTIFICATE_OPTIONS: readonly OptionRow[] = [
+  row('caFile', text, 'PEM file with the authorities that its certificate must be of; empty: those of Node.'),
+  row('certFile', text, 'PEM file with the certificate that we show; with keyFile.'),
+  row('keyFile', text, 'PEM file with the key of that certificate.'),
+]
+
 /** The options of each of `destinations`; the names are those below `destinations.0.`, `destinations.1.` and so on. */
 export const DESTINATION_OPTIONS: readonly OptionRow[] = [
   row('name', destinationName, 'Names it in metrics, and on disk how far it has come: it must stay the same.'),
@@ -535,9 +540,7 @@ export const DESTINATION_OPTIONS: readonly OptionRow[] = [
   row('timeoutMs', duration, 'For one request and its answer; then it is tried again.'),
   row('late', yesNo, 'Whether the breakdown of spans that have left is sent there; off behind a tail sampler.'),
   row('lateMaxAgeMs', duration, 'Age of these spans, since they left, up to which it is.'),
-  row('caFile', text, 'PEM file with the authorities that its certificate must be of; empty: those of Node.'),
-  row('certFile', text, 'PEM file with the certificate that we show; with keyFile.'),
-  row('keyFile', text, 'PEM file with the key of that certificate.'),
+  ...CERTIFICATE_OPTIONS,
 ]
 
 /** The options of each of `pull.targets`. */
@@ -551,9 +554,7 @@ export const PULL_TARGET_OPTIONS: readonly OptionRow[] = [
   row('service', text, '`service.name` of its spans, so that they wait while it is recorded.'),
   row('instance', text, 'Its instance id, pod uid or name, host or host:pid.'),
   row('headers', headers, 'Sent with every request, for authorization or another Host; never shown.', true),
-  row('caFile', text, 'PEM file with the authorities that its certificate must be of; empty: those of Node.'),
-  row('certFile', text, 'PEM file with the certificate that we show; with keyFile.'),
-  row('keyFile', text, 'PEM file with the key of that certificate.'),
+  ...CERTIFICATE_OPTIONS,
 ]
 
 /** The options of each of `watch.folders`. */

@@ -10,9 +10,8 @@ import type { Announcement } from '../bridge/announcements.ts'
 import type { CaptureView } from '../bridge/capture-view.ts'
 import type { AcceptedCapture } from '../bridge/captures.ts'
 import type { CaptureName, CaptureOrigin, Counters, Log } from '../bridge/ports.ts'
-import { answer } from './answer.ts'
+import { answer, retryAfter } from './answer.ts'
 import { type BodyBudget, encodingOf, unpackerOf, withBody } from './body.ts'
-import { retryAfter } from './otlp-http.ts'
 import { refusalOf } from './status.ts'
 
 /** What the API needs. */

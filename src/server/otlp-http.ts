@@ -5,18 +5,17 @@
 
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { utf8Of } from '../base/bytes.ts'
-import { Failure, messageOf } from '../base/failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Counters, Log } from '../bridge/ports.ts'
 import { traceRequestFromJson } from '../span/otlp/json.ts'
 import { encodeStatus, encodeTraceResponse } from '../span/otlp/response.ts'
-import { answer } from './answer.ts'
+import { answer, answering, mediaTypeOf, printable, retryAfter, stackOf, TEXT } from './answer.ts'
 import { type BodyBudget, type BodyLimits, withBody } from './body.ts'
-import { type Refusal, refusalOf } from './status.ts'
+import { refusalOf } from './status.ts'
 
 const TRACES_PATH = '/v1/traces'
 const PROTOBUF = 'application/x-protobuf'
 const JSON_TYPE = 'application/json'
-const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
 
 /** What the door needs. */
 export interface OtlpHttpDoor {
@@ -34,19 +33,11 @@ export interface OtlpHttpDoor {
 
 /** A handler of requests for `listen`. */
 export function otlpHttp(door: OtlpHttpDoor): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) => {
-    take(door, request, response).then(
-      (status) => door.counters.add('subspan_receiver_requests_total', 1, { receiver: 'otlp_http', status }),
-      (thrown: unknown) => {
-        door.log.error({ error: messageOf(thrown) }, 'answering a trace request failed')
-        response.destroy()
-      },
-    )
-  }
+  return answering('otlp_http', door, (request, response) => take(door, request, response))
 }
 
-/** @returns the HTTP status answered, as a metric's label */
-async function take(door: OtlpHttpDoor, request: IncomingMessage, response: ServerResponse): Promise<string> {
+/** @returns the HTTP status answered */
+async function take(door: OtlpHttpDoor, request: IncomingMessage, response: ServerResponse): Promise<number> {
   const path = (request.url ?? '').split('?', 1)[0]
   if (path !== TRACES_PATH) {
     const signal = /^\/v1\/(metrics|logs|profiles)$/.exec(path)?.[1] ?? /^\/v1development\/(profiles)$/.exec(path)?.[1]
@@ -74,24 +65,14 @@ async function take(door: OtlpHttpDoor, request: IncomingMessage, response: Serv
       await door.acceptSpans(json ? traceRequestFromJson(body) : body)
     })
     answer(request, response, 200, { 'content-type': mediaType }, encodeTraceResponse(json, null))
-    return '200'
+    return 200
   } catch (thrown) {
     if (!(thrown instanceof Failure)) door.log.error({ error: stackOf(thrown) }, 'a trace request met a defect')
     const refusal = refusalOf(thrown)
     const body = encodeStatus(json, { code: refusal.grpc, message: refusal.message })
     answer(request, response, refusal.http, { 'content-type': mediaType, ...retryAfter(refusal) }, body)
-    return String(refusal.http)
+    return refusal.http
   }
-}
-
-/** The Content-Type without its parameters; empty when there is none. */
-export function mediaTypeOf(request: IncomingMessage): string {
-  return (request.headers['content-type'] ?? '').split(';', 1)[0].trim().toLowerCase()
-}
-
-/** The header that says when to try again, where that helps. */
-export function retryAfter({ retryAfterSeconds }: Refusal): OutgoingHttpHeaders {
-  return retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) }
 }
 
 function plain(
@@ -100,17 +81,7 @@ function plain(
   status: number,
   sentence: string,
   headers: OutgoingHttpHeaders = {},
-): string {
+): number {
   answer(request, response, status, { ...TEXT, ...headers }, utf8Of(sentence))
-  return String(status)
-}
-
-/** What a stranger sent, short and in quotation marks. */
-export function printable(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
-}
-
-/** Where something was thrown. */
-export function stackOf(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+  return status
 }

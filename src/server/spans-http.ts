@@ -4,12 +4,11 @@
 
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { utf8Of } from '../base/bytes.ts'
-import { Failure, messageOf } from '../base/failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { HttpSpanProtocol } from '../span/protocols.ts'
-import { answer } from './answer.ts'
+import { answer, answering, mediaTypeOf, printable, retryAfter, stackOf, TEXT } from './answer.ts'
 import { type BodyLimits, withBody } from './body.ts'
 import { type ConvertedDoor, ConvertedRequests } from './converted.ts'
-import { mediaTypeOf, printable, retryAfter, stackOf } from './otlp-http.ts'
 import { refusalOf } from './status.ts'
 
 /** What such a door needs. */
@@ -18,22 +17,10 @@ export interface SpansHttpDoor extends ConvertedDoor {
   readonly limits: BodyLimits
 }
 
-const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
-
 /** A handler of requests for `listen`. */
 export function spansHttp(door: SpansHttpDoor): (request: IncomingMessage, response: ServerResponse) => void {
   const requests = new ConvertedRequests(door)
-  return (request, response) => {
-    take(door, requests, request, response).then(
-      (status) => {
-        door.counters.add('subspan_receiver_requests_total', 1, { receiver: door.receiver, status: String(status) })
-      },
-      (thrown: unknown) => {
-        door.log.error({ error: messageOf(thrown) }, 'answering a trace request failed')
-        response.destroy()
-      },
-    )
-  }
+  return answering(door.receiver, door, (request, response) => take(door, requests, request, response))
 }
 
 /** @returns the HTTP status answered */

@@ -74,18 +74,23 @@ export interface SpanLink {
   readonly attributes: readonly Attribute[]
 }
 
-/** A span of our own making. */
-export interface NewSpan {
+/** What every span that we write has. */
+export interface SpanHead {
+  /** 16 and 8 bytes; the parent's has none for a root. */
   readonly traceId: Uint8Array
   readonly spanId: Uint8Array
   readonly parentSpanId: Uint8Array
   readonly traceState: string
   readonly flags: number
   readonly name: string
-  /** OTLP's number: 1 is internal. */
+  /** OTLP's number: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   readonly kind: number
   readonly startUnixNs: bigint
   readonly endUnixNs: bigint
+}
+
+/** A span of our own making. */
+export interface NewSpan extends SpanHead {
   readonly attributes: readonly Attribute[]
   readonly links: readonly SpanLink[]
 }
@@ -111,18 +116,7 @@ export interface ConvertedLink {
 }
 
 /** A span that came in another protocol, in OTLP's terms. */
-export interface ConvertedSpan {
-  /** 16 and 8 bytes; the parent's has none for a root. */
-  readonly traceId: Uint8Array
-  readonly spanId: Uint8Array
-  readonly parentSpanId: Uint8Array
-  readonly traceState: string
-  readonly flags: number
-  readonly name: string
-  /** OTLP's number: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
-  readonly kind: number
-  readonly startUnixNs: bigint
-  readonly endUnixNs: bigint
+export interface ConvertedSpan extends SpanHead {
   readonly attributes: AttributeMap
   readonly droppedAttributes: number
   readonly events: readonly SpanEvent[]

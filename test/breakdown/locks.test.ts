@@ -7,8 +7,6 @@ import { isHeld, lockKindOf } from '../../src/breakdown/locks.ts'
 import { CaptureStory } from '../support/capture-story.ts'
 
 const US = 1_000
-const lock = (place: string): string[] => ['sync.(*Mutex).Lock', place]
-const unlock = (place: string): string[] => ['sync.(*Mutex).Unlock', place]
 const GET = 'main.(*cache).get'
 
 /** Goroutines on one processor, each with a task of its own number. Times in microseconds. */
@@ -55,6 +53,15 @@ class Story {
     return this
   }
 
+  waitForMutex(place: string): this {
+    return this.wait('sync', 'sync.(*Mutex).Lock', place)
+  }
+
+  /** Unlocks the mutex, which wakes a goroutine that waits for it. */
+  unlockFor(goroutine: number, place: string): this {
+    return this.wake(goroutine, 'sync.(*Mutex).Unlock', place)
+  }
+
   wake(goroutine: number, ...stack: string[]): this {
     this.story.unblock(goroutine, ...stack)
     return this
@@ -82,45 +89,13 @@ describe('where several queue for one mutex', () => {
   const queue = (): Story => {
     const story = new Story(1, 2, 3, 4)
     story.at(100).begin().at(110).wait('sleep').run(2)
-    story
-      .at(200)
-      .begin()
-      .at(210)
-      .wait('sync', ...lock(GET))
-      .run(3)
-    story
-      .at(300)
-      .begin()
-      .at(310)
-      .wait('sync', ...lock(GET))
-      .run(4)
-    story
-      .at(400)
-      .begin()
-      .at(410)
-      .wait('sync', ...lock(GET))
+    story.at(200).begin().at(210).waitForMutex(GET).run(3)
+    story.at(300).begin().at(310).waitForMutex(GET).run(4)
+    story.at(400).begin().at(410).waitForMutex(GET)
     story.at(990).wake(1).run(1)
-    story
-      .at(1000)
-      .wake(2, ...unlock(GET))
-      .at(1010)
-      .end()
-      .wait('sleep')
-      .run(2)
-    story
-      .at(1200)
-      .wake(3, ...unlock(GET))
-      .at(1210)
-      .end()
-      .wait('sleep')
-      .run(3)
-    story
-      .at(1500)
-      .wake(4, ...unlock(GET))
-      .at(1510)
-      .end()
-      .wait('sleep')
-      .run(4)
+    story.at(1000).unlockFor(2, GET).at(1010).end().wait('sleep').run(2)
+    story.at(1200).unlockFor(3, GET).at(1210).end().wait('sleep').run(3)
+    story.at(1500).unlockFor(4, GET).at(1510).end().wait('sleep').run(4)
     return story.at(1600).end()
   }
 
@@ -147,35 +122,16 @@ describe('where several queue for one mutex', () => {
 function holderThatWaits(place: string, waitsFromUs: number): Story {
   const story = new Story(1, 2, 3)
   story.at(100).begin().at(110).wait('sleep').run(2).at(120).begin()
-  const waits = (): Story => story.at(waitsFromUs).wait('sync', ...lock(place))
+  const waits = (): Story => story.at(waitsFromUs).waitForMutex(place)
   if (waitsFromUs > 310) story.at(130).wait('sleep').run(3)
   else waits().run(3)
-  story
-    .at(300)
-    .begin()
-    .at(310)
-    .wait('sync', ...lock(GET))
+  story.at(300).begin().at(310).waitForMutex(GET)
   if (waitsFromUs > 310) {
     story.at(320).wake(2).run(2)
     waits()
   }
-  story
-    .at(990)
-    .wake(1)
-    .run(1)
-    .at(1000)
-    .wake(2, ...unlock('main.(*index).add'))
-    .at(1010)
-    .end()
-    .wait('sleep')
-    .run(2)
-  story
-    .at(1200)
-    .wake(3, ...unlock(GET))
-    .at(1210)
-    .end()
-    .wait('sleep')
-    .run(3)
+  story.at(990).wake(1).run(1).at(1000).unlockFor(2, 'main.(*index).add').at(1010).end().wait('sleep').run(2)
+  story.at(1200).unlockFor(3, GET).at(1210).end().wait('sleep').run(3)
   return story.at(1300).end()
 }
 
@@ -192,36 +148,10 @@ describe('who waits for a lock itself while it holds this one held it all along'
 test('two places are of one lock when one that waited at the first was woken at the second', () => {
   const story = new Story(1, 2, 3)
   story.at(100).begin().at(110).wait('sleep').run(2)
-  story
-    .at(200)
-    .begin()
-    .at(210)
-    .wait('sync', ...lock('main.(*index).find'))
-    .run(3)
-  story
-    .at(300)
-    .begin()
-    .at(310)
-    .wait('sync', ...lock(GET))
-  story
-    .at(990)
-    .wake(1)
-    .run(1)
-    .at(1000)
-    .wake(2, ...unlock(GET))
-    .at(1010)
-    .end()
-    .wait('sleep')
-    .run(2)
-  story
-    .at(1200)
-    .wake(3, ...unlock('main.(*index).add'))
-    .at(1210)
-    .end()
-    .wait('sleep')
-    .run(3)
-    .at(1300)
-    .end()
+  story.at(200).begin().at(210).waitForMutex('main.(*index).find').run(3)
+  story.at(300).begin().at(310).waitForMutex(GET)
+  story.at(990).wake(1).run(1).at(1000).unlockFor(2, GET).at(1010).end().wait('sleep').run(2)
+  story.at(1200).unlockFor(3, 'main.(*index).add').at(1210).end().wait('sleep').run(3).at(1300).end()
   expect(story.holders(3)).toEqual([
     [1, 1000 - 310],
     [2, 200],
@@ -231,60 +161,13 @@ test('two places are of one lock when one that waited at the first was woken at 
 test('one that was woken, found the lock taken and queued again, waited for it all along', () => {
   const story = new Story(1, 2, 3, 4)
   story.at(100).begin().at(110).wait('sleep').run(2)
-  story
-    .at(200)
-    .begin()
-    .at(210)
-    .wait('sync', ...lock(GET))
-    .run(3)
-  story
-    .at(300)
-    .begin()
-    .at(310)
-    .wait('sync', ...lock(GET))
-    .run(4)
-    .at(320)
-    .begin()
-    .at(330)
-    .wait('sleep')
+  story.at(200).begin().at(210).waitForMutex(GET).run(3)
+  story.at(300).begin().at(310).waitForMutex(GET).run(4).at(320).begin().at(330).wait('sleep')
   // 1 lets go, but 4 is quicker than 2.
-  story
-    .at(990)
-    .wake(1)
-    .run(1)
-    .at(1000)
-    .wake(2, ...unlock(GET))
-    .at(1010)
-    .end()
-    .wait('sleep')
-  story
-    .at(1015)
-    .wake(4)
-    .run(4)
-    .at(1020)
-    .wait('sleep')
-    .run(2)
-    .at(1030)
-    .wait('sync', ...lock(GET))
-  story
-    .at(1390)
-    .wake(4)
-    .run(4)
-    .at(1400)
-    .wake(2, ...unlock(GET))
-    .at(1410)
-    .end()
-    .wait('sleep')
-    .run(2)
-  story
-    .at(1500)
-    .wake(3, ...unlock(GET))
-    .at(1510)
-    .end()
-    .wait('sleep')
-    .run(3)
-    .at(1600)
-    .end()
+  story.at(990).wake(1).run(1).at(1000).unlockFor(2, GET).at(1010).end().wait('sleep')
+  story.at(1015).wake(4).run(4).at(1020).wait('sleep').run(2).at(1030).waitForMutex(GET)
+  story.at(1390).wake(4).run(4).at(1400).unlockFor(2, GET).at(1410).end().wait('sleep').run(2)
+  story.at(1500).unlockFor(3, GET).at(1510).end().wait('sleep').run(3).at(1600).end()
   expect(story.holders(3)).toEqual([
     [1, 1000 - 310],
     [4, 1400 - 1000],
@@ -309,53 +192,16 @@ test('readers that wait behind a writer blame the reader that the writer waits f
 
 test('one whose task ended before it let go of the lock held it for that task', () => {
   const story = new Story(1, 2)
-  story
-    .at(100)
-    .begin()
-    .at(110)
-    .wait('sleep')
-    .run(2)
-    .at(200)
-    .begin()
-    .at(210)
-    .wait('sync', ...lock(GET))
-  story
-    .at(900)
-    .wake(1)
-    .run(1)
-    .at(990)
-    .end()
-    .at(1000)
-    .wake(2, ...unlock(GET))
-    .at(1010)
-    .wait('sleep')
-    .run(2)
-    .at(1100)
-    .end()
+  story.at(100).begin().at(110).wait('sleep').run(2).at(200).begin().at(210).waitForMutex(GET)
+  story.at(900).wake(1).run(1).at(990).end().at(1000).unlockFor(2, GET).at(1010).wait('sleep').run(2).at(1100).end()
   expect(story.holders(2)).toEqual([[1, 790]])
 })
 
 test('one that was created meanwhile did not hold the lock before that', () => {
   const story = new Story(1, 2)
-  story
-    .at(100)
-    .begin()
-    .at(110)
-    .wait('sleep')
-    .run(2)
-    .at(200)
-    .begin()
-    .at(210)
-    .wait('sync', ...lock(GET))
+  story.at(100).begin().at(110).wait('sleep').run(2).at(200).begin().at(210).waitForMutex(GET)
   story.at(400).wake(1).run(1).at(500).end().at(510).create(3).wait('sleep').run(3)
-  story
-    .at(1000)
-    .wake(2, ...unlock(GET))
-    .at(1010)
-    .wait('sleep')
-    .run(2)
-    .at(1100)
-    .end()
+  story.at(1000).unlockFor(2, GET).at(1010).wait('sleep').run(2).at(1100).end()
   const [known, unknown] = story.explained(2).holders
   expect([known.goroutine, known.ns / US]).toEqual([3, 490])
   expect([unknown.goroutine, unknown.ns / US]).toEqual([-1, 300])

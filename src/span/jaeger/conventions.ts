@@ -2,7 +2,7 @@
 //
 // The rules are those of the OpenTelemetry Collector's Jaeger translator (contrib 0.165).
 
-import type { AttributeMap, AttributeValue, ConvertedLink } from '../span.ts'
+import type { AttributeMap, AttributeValue, ConvertedLink, ConvertedSpan, SpanEvent, SpanHead } from '../span.ts'
 
 /** A reference of a span to another. */
 export interface Reference {
@@ -49,6 +49,31 @@ export function resourceOf(service: string, tags: AttributeMap): AttributeMap {
     attributes.set(EXPORTER_VERSION, `Jaeger-${textOr(version)}`)
   }
   return attributes
+}
+
+/** A span as Jaeger has it, in whatever form it came. */
+export interface JaegerSpan extends Omit<SpanHead, 'kind'> {
+  /** Kind and status among them. */
+  readonly attributes: AttributeMap
+  readonly events: readonly SpanEvent[]
+  readonly references: readonly Reference[]
+}
+
+/** The span in OTLP's terms; what OTLP has fields for is taken out of its attributes. */
+export function convertedSpan({ references, ...span }: JaegerSpan): ConvertedSpan {
+  const kind = takeKind(span.attributes)
+  const status = takeStatus(span.attributes, kind)
+  return {
+    ...span,
+    flags: span.flags & 1,
+    kind,
+    droppedAttributes: 0,
+    droppedEvents: 0,
+    links: linksOf(references, span.parentSpanId),
+    droppedLinks: 0,
+    statusCode: status.code,
+    statusMessage: status.message,
+  }
 }
 
 /** Takes the kind out of a span's attributes. */

@@ -8,14 +8,12 @@ import type { AttributeMap, AttributeValue, ConvertedRequest, ConvertedSpan, Spa
 import { RequestWriter, type ResourceGroup, type Scope } from '../otlp/request-writer.ts'
 import {
   addTag,
-  linksOf,
+  convertedSpan,
   NONE,
   parentOf,
   type Reference,
   resourceOf,
   takeEventName,
-  takeKind,
-  takeStatus,
   takeText,
   unknownType,
 } from './conventions.ts'
@@ -158,29 +156,19 @@ function readSpan(bytes: Uint8Array, from: number, to: number): SpanAndProcess {
     scopeName === null
       ? { name: '', version: '' }
       : { name: scopeName, version: takeText(attributes, 'otel.scope.version') ?? '' }
-  const parentSpanId = parentOf(references, traceId)
-  const kind = takeKind(attributes)
-  const status = takeStatus(attributes, kind)
-  const traceState = takeText(attributes, 'w3c.tracestate') ?? ''
-  const span: ConvertedSpan = {
+  const span = convertedSpan({
     traceId,
     spanId,
-    parentSpanId,
-    traceState,
-    flags: flags & 1,
+    parentSpanId: parentOf(references, traceId),
+    traceState: takeText(attributes, 'w3c.tracestate') ?? '',
+    flags,
     name,
-    kind,
     startUnixNs: startNs,
     endUnixNs: BigInt.asUintN(64, startNs + lengthNs),
     attributes,
-    droppedAttributes: 0,
     events,
-    droppedEvents: 0,
-    links: linksOf(references, parentSpanId),
-    droppedLinks: 0,
-    statusCode: status.code,
-    statusMessage: status.message,
-  }
+    references,
+  })
   return { span, scope, process }
 }
 

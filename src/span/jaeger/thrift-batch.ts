@@ -6,14 +6,12 @@ import type { AttributeMap, AttributeValue, ConvertedRequest, ConvertedSpan, Spa
 import { NO_SCOPE, RequestWriter } from '../otlp/request-writer.ts'
 import {
   addTag,
-  linksOf,
+  convertedSpan,
   NONE,
   parentOf,
   type Reference,
   resourceOf,
   takeEventName,
-  takeKind,
-  takeStatus,
   unknownType,
 } from './conventions.ts'
 import { BOOL, DOUBLE, I32, I64, LIST, STRING, STRUCT, ThriftCursor } from './thrift.ts'
@@ -106,28 +104,19 @@ function readSpan(cursor: ThriftCursor): ConvertedSpan | null {
     return null
   }
   const traceId = traceIdOf(traceHigh, traceLow)
-  const parentSpanId = parent !== 0n ? idOf(parent) : parentOf(references, traceId)
-  const kind = takeKind(attributes)
-  const status = takeStatus(attributes, kind)
-  return {
+  return convertedSpan({
     traceId,
     spanId: idOf(spanId),
-    parentSpanId,
+    parentSpanId: parent !== 0n ? idOf(parent) : parentOf(references, traceId),
     traceState: '',
-    flags: flags & 1,
+    flags,
     name,
-    kind,
     startUnixNs: nsOf(startUs),
     endUnixNs: nsOf(startUs + durationUs),
     attributes,
-    droppedAttributes: 0,
     events,
-    droppedEvents: 0,
-    links: linksOf(references, parentSpanId),
-    droppedLinks: 0,
-    statusCode: status.code,
-    statusMessage: status.message,
-  }
+    references,
+  })
 }
 
 function readReferences(cursor: ThriftCursor): Reference[] {

@@ -3,7 +3,7 @@
 import { ByteWriter } from '../../base/bytes.ts'
 import { Failure } from '../../base/failure.ts'
 import type { AttributeMap, ConvertedRequest, ConvertedSpan } from '../span.ts'
-import { encodeResource, writeConvertedSpan, writeText } from './write.ts'
+import { encodeResource, writeBytes, writeConvertedSpan, writeScope } from './write.ts'
 
 /** Name and version of what made a span; both empty where nothing is said. */
 export interface Scope {
@@ -81,21 +81,11 @@ export class RequestWriter {
       if (groups.size === 0) continue
       out.byte(0x0a)
       const resourceSpans = out.beginPart(3)
-      if (resource.length > 0) {
-        out.byte(0x0a)
-        out.varint(resource.length)
-        out.raw(resource)
-      }
+      writeBytes(out, 0x0a, resource)
       for (const { scope, spans } of groups.values()) {
         out.byte(0x12)
         const scopeSpans = out.beginPart(3)
-        if (scope.name !== '' || scope.version !== '') {
-          out.byte(0x0a)
-          const part = out.beginPart()
-          writeText(out, 0x0a, scope.name)
-          writeText(out, 0x12, scope.version)
-          out.endPart(part)
-        }
+        if (scope.name !== '' || scope.version !== '') writeScope(out, scope.name, scope.version)
         out.raw(spans.take())
         out.endPart(scopeSpans, 3)
       }

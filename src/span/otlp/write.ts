@@ -1,7 +1,7 @@
 // write.ts: spans and attributes of our own making to OTLP protobuf.
 
 import { ByteWriter, halvesOf } from '../../base/bytes.ts'
-import type { Attribute, AttributeMap, AttributeValue, ConvertedSpan, NewSpan } from '../span.ts'
+import type { Attribute, AttributeMap, AttributeValue, ConvertedSpan, NewSpan, SpanHead } from '../span.ts'
 
 /** Tags of the fields that hold attributes. */
 const SPAN_ATTRIBUTE = 0x4a
@@ -43,18 +43,10 @@ export function encodeResourceSpans(
   const out = new ByteWriter(resource.length + 512 * (spans.length + 1))
   out.byte(0x0a)
   const resourceSpans = out.beginPart(2)
-  if (resource.length > 0) {
-    out.byte(0x0a)
-    out.varint(resource.length)
-    out.raw(resource)
-  }
+  writeBytes(out, 0x0a, resource)
   out.byte(0x12)
   const scopeSpans = out.beginPart(2)
-  out.byte(0x0a)
-  const scope = out.beginPart()
-  writeText(out, 0x0a, scopeName)
-  writeText(out, 0x12, scopeVersion)
-  out.endPart(scope)
+  writeScope(out, scopeName, scopeVersion)
   for (const span of spans) {
     out.byte(0x12)
     const part = out.beginPart(2)
@@ -125,7 +117,7 @@ function writeSpan(out: ByteWriter, span: NewSpan): void {
 }
 
 /** What stands before the attributes of a span. */
-function writeHead(out: ByteWriter, span: NewSpan | ConvertedSpan): void {
+function writeHead(out: ByteWriter, span: SpanHead): void {
   writeBytes(out, 0x0a, span.traceId)
   writeBytes(out, 0x12, span.spanId)
   writeText(out, 0x1a, span.traceState)
@@ -202,6 +194,15 @@ function writeValue(out: ByteWriter, value: AttributeValue): void {
   }
 }
 
+/** The InstrumentationScope of a ScopeSpans message. */
+export function writeScope(out: ByteWriter, name: string, version: string): void {
+  out.byte(0x0a)
+  const part = out.beginPart()
+  writeText(out, 0x0a, name)
+  writeText(out, 0x12, version)
+  out.endPart(part)
+}
+
 /** A string field with its tag; nothing when it is empty. */
 export function writeText(out: ByteWriter, tag: number, text: string): void {
   if (text === '') return
@@ -211,7 +212,8 @@ export function writeText(out: ByteWriter, tag: number, text: string): void {
   out.endPart(part)
 }
 
-function writeBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void {
+/** A field of bytes with its tag; nothing when it is empty. */
+export function writeBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void {
   if (bytes.length === 0) return
   out.byte(tag)
   out.varint(bytes.length)
