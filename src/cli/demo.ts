@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { messageOf } from '../base/failure.ts'
-import { DEFAULTS } from '../config/options.ts'
+import { DEFAULTS, DESTINATION_DEFAULTS } from '../config/options.ts'
 import { BodyBudget } from '../server/body.ts'
 import { listen, type Listener } from '../server/listen.ts'
 import { otlpHttp } from '../server/otlp-http.ts'
@@ -58,21 +58,7 @@ export async function demo(terminal: Terminal, overrides: StartOverrides = {}): 
           zipkin: { ...DEFAULTS.receivers.zipkin, enabled: 'false' },
         },
         api: { ...DEFAULTS.api, port: 0 },
-        destinations: [
-          {
-            name: 'demo',
-            endpoint: backendUrl,
-            protocol: 'http/protobuf',
-            headers: {},
-            compression: 'none',
-            timeoutMs: 10_000,
-            late: true,
-            lateMaxAgeMs: 600_000,
-            caFile: '',
-            certFile: '',
-            keyFile: '',
-          },
-        ],
+        destinations: [{ ...DESTINATION_DEFAULTS, name: 'demo', endpoint: backendUrl }],
         log: { level: 'warn', format: 'auto' },
       },
       { ...overrides, environment: {} },

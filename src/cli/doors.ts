@@ -1,5 +1,6 @@
 // doors.ts: opens the doors that the configuration asks for: for spans in each protocol, and for the API.
 
+import { isDeepStrictEqual } from 'node:util'
 import type {
   DoorConfig,
   EnabledOrAuto,
@@ -19,7 +20,15 @@ import { listen, type Listener, type ListenOptions, PortTaken } from '../server/
 import { opencensusGrpc } from '../server/opencensus-grpc.ts'
 import { otlpGrpc } from '../server/otlp-grpc.ts'
 import { otlpHttp } from '../server/otlp-http.ts'
-import { openSecurity, type Security, type SecurityOptions, type Tokens, tokensOf } from '../server/security.ts'
+import {
+  openSecurity,
+  type Security,
+  type SecurityOptions,
+  tlsOf,
+  type TlsMaterial,
+  type Tokens,
+  tokensOf,
+} from '../server/security.ts'
 import { spansHttp } from '../server/spans-http.ts'
 import { type HttpSpanProtocol, JAEGER_THRIFT, ZIPKIN_JSON } from '../span/protocols.ts'
 
@@ -53,13 +62,20 @@ export interface Doors {
   /** Doors that are not open because another program has their port. */
   readonly missing: readonly { readonly name: string; readonly port: number; readonly option: string }[]
   /**
-   * Reads the tokens of the doors that are open.
+   * Reads the certificates and tokens of the doors that are open.
    *
-   * @returns what has them known from then on
-   * @throws Failure CONFIG for files that cannot be used, and where a door would ask for none any more, or would begin to
+   * @throws Failure CONFIG for files that cannot be used, and where a door would be guarded in another way than since its start
    */
-  readTokens(config: SubspanConfig): Promise<() => void>
+  readSecurity(config: SubspanConfig): Promise<RenewedSecurity>
   close(deadlineMs: number): Promise<void>
+}
+
+/** Certificates and tokens that were read and are not used yet. */
+export interface RenewedSecurity {
+  /** Options of the doors for which they are others than before: `receivers.otlpHttp`. */
+  readonly changed: readonly string[]
+  /** Has them used from now on; connections that are open go on as they are. */
+  use(): void
 }
 
 /** Name of each receiver, its label in metrics, and what it is for people. */
@@ -88,13 +104,23 @@ export async function openDoors(config: SubspanConfig, ports: DoorPorts): Promis
   }
 }
 
+/** A door that is open. */
+interface OpenDoor {
+  /** `receivers.otlpHttp`, `api`. */
+  readonly option: string
+  readonly host: string
+  readonly listener: Listener
+  readonly tokens: Tokens
+  tls: TlsMaterial | null
+  /** To be done before it is closed. */
+  readonly before?: () => void
+}
+
 class Opening {
-  private readonly open: { readonly host: string; readonly listener: Listener; readonly before?: () => void }[] = []
+  private readonly open: OpenDoor[] = []
   private readonly spans: SpanDoor[] = []
   private readonly missing: { readonly name: string; readonly port: number; readonly option: string }[] = []
   private readonly budget: BodyBudget
-  /** Of each door that is open, by its option. */
-  private readonly tokens = new Map<string, Tokens>()
 
   constructor(
     private readonly config: SubspanConfig,
@@ -127,30 +153,39 @@ class Opening {
       apiUrl,
       listening: this.open.map(({ host, listener }) => ({ host, port: listener.port })),
       missing: this.missing,
-      readTokens: (config) => this.readTokens(config),
+      readSecurity: (config) => this.readSecurity(config),
       close: (deadlineMs) => this.close(deadlineMs),
     }
   }
 
-  private async readTokens(config: SubspanConfig): Promise<() => void> {
-    const read: [Tokens, readonly string[]][] = []
-    for (const [option, known] of this.tokens) {
-      const tokens = await tokensOf(fieldOf(config, option) as SecurityOptions, option)
-      if (known.asked !== tokens.length > 0) {
-        const change = known.asked ? 'would ask for no token any more' : 'would begin to ask for tokens'
+  private async readSecurity(config: SubspanConfig): Promise<RenewedSecurity> {
+    const read: { readonly door: OpenDoor; readonly tls: TlsMaterial | null; readonly tokens: readonly string[] }[] = []
+    for (const door of this.open) {
+      const { option } = door
+      const configured = fieldOf(config, option) as SecurityOptions
+      const tokens = await tokensOf(configured, option)
+      const tls = await tlsOf(configured, option)
+      for (const [before, after, what] of [
+        [door.tokens.asked, tokens.length > 0, 'ask for tokens'],
+        [door.tls !== null, tls !== null, 'speak TLS'],
+        [(door.tls?.clientCa ?? null) !== null, (tls?.clientCa ?? null) !== null, 'ask for certificates of clients'],
+      ] as const) {
+        if (before === after) continue
+        const change = before ? `would not ${what} any more` : `would begin to ${what}`
         throw new Failure('CONFIG', `${option} ${change}: restart Subspan for that.`)
       }
-      read.push([known, tokens])
+      if (!door.tokens.same(tokens) || !isDeepStrictEqual(door.tls, tls)) read.push({ door, tls, tokens })
     }
-    return () => {
-      for (const [known, tokens] of read) known.replace(tokens)
+    return {
+      changed: read.map(({ door }) => door.option),
+      use() {
+        for (const { door, tls, tokens } of read) {
+          door.tokens.replace(tokens)
+          if (tls !== null) door.listener.renewTls(tls)
+          door.tls = tls
+        }
+      },
     }
-  }
-
-  private async security(option: string, door: SecurityOptions): Promise<Security> {
-    const security = await openSecurity(door, option)
-    this.tokens.set(option, security.tokens)
-    return security
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -163,8 +198,9 @@ class Opening {
     const { acceptSpans, counters, log } = this.ports
     const limits = { maxBytes: door.maxBodyBytes, option: 'receivers.otlpHttp.maxBodyBytes' }
     const handle = otlpHttp({ acceptSpans, limits, budget: this.budget, counters, log })
-    const listener = await listen(handle, await this.httpOptions('otlpHttp', door))
-    this.add('otlpHttp', door, listener, '/v1/traces (OTLP/HTTP, protobuf and JSON)')
+    const options = await this.httpOptions('otlpHttp', door)
+    const listener = await listen(handle, options)
+    this.add('otlpHttp', door, options.security, listener, '/v1/traces (OTLP/HTTP, protobuf and JSON)')
   }
 
   private async http(receiver: 'jaegerHttp' | 'zipkin', protocol: HttpSpanProtocol): Promise<void> {
@@ -172,8 +208,9 @@ class Opening {
     const limits = { maxBytes: door.maxBodyBytes, option: `receivers.${receiver}.maxBodyBytes` }
     const handle = spansHttp({ ...this.converted(receiver), protocol, limits })
     await this.unlessTaken(receiver, door.enabled, door.port, async () => {
-      const listener = await listen(handle, await this.httpOptions(receiver, door))
-      this.add(receiver, door, listener, `${protocol.path} (${NAMES[receiver][0]})`)
+      const options = await this.httpOptions(receiver, door)
+      const listener = await listen(handle, options)
+      this.add(receiver, door, options.security, listener, `${protocol.path} (${NAMES[receiver][0]})`)
     })
   }
 
@@ -187,20 +224,21 @@ class Opening {
     const { counters, log } = this.ports
     const options = { receiver: NAMES[receiver][1], maxMessageBytes: door.maxMessageBytes }
     await this.unlessTaken(receiver, enabled, door.port, async () => {
+      const security = await openSecurity(door, `receivers.${receiver}`)
       const listener = await listenGrpc(
         { ...options, budget: this.budget, counters, log },
         methods,
         this.listenOptions(NAMES[receiver][0], `receivers.${receiver}`, door),
-        await this.security(`receivers.${receiver}`, door),
+        security,
       )
-      this.add(receiver, door, listener, ` (${NAMES[receiver][0]})`, before)
+      this.add(receiver, door, security, listener, ` (${NAMES[receiver][0]})`, before)
     })
   }
 
   private async api(): Promise<string> {
     const { api: door, captures } = this.config
     const { counters, log } = this.ports
-    const security = await this.security('api', door)
+    const security = await openSecurity(door, 'api')
     const handle = api({
       ...this.ports.api,
       // Whoever reaches the API may ask it; who changes where spans go must show who they are.
@@ -220,7 +258,7 @@ class Opening {
       security,
       openPaths: ['/healthz', '/readyz'],
     })
-    this.open.push({ host: door.host, listener })
+    this.open.push({ option: 'api', host: door.host, listener, ...security })
     return listener.url
   }
 
@@ -240,8 +278,16 @@ class Opening {
     }
   }
 
-  private add(receiver: Receiver, { host }: DoorConfig, listener: Listener, told: string, before?: () => void): void {
-    this.open.push({ host, listener, ...(before === undefined ? {} : { before }) })
+  private add(
+    receiver: Receiver,
+    { host }: DoorConfig,
+    security: Security,
+    listener: Listener,
+    told: string,
+    before?: () => void,
+  ): void {
+    const option = `receivers.${receiver}`
+    this.open.push({ option, host, listener, ...security, ...(before === undefined ? {} : { before }) })
     this.spans.push({ receiver, told: listener.url + told, url: listener.url })
   }
 
@@ -255,13 +301,16 @@ class Opening {
     return { host, port, maxConnections, name, portOption: `${option}.port` }
   }
 
-  private async httpOptions(receiver: Receiver, door: HttpReceiverConfig): Promise<ListenOptions> {
+  private async httpOptions(
+    receiver: Receiver,
+    door: HttpReceiverConfig,
+  ): Promise<ListenOptions & { readonly security: Security }> {
     const [name, label] = NAMES[receiver]
     return {
       ...this.listenOptions(name, `receivers.${receiver}`, door),
       requestTimeoutMs: door.timeoutMs,
       onRefusedConnection: this.countRefused(label),
-      security: await this.security(`receivers.${receiver}`, door),
+      security: await openSecurity(door, `receivers.${receiver}`),
     }
   }
 

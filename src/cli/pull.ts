@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Failure, messageOf } from '../base/failure.ts'
 import type { CaptureView } from '../bridge/capture-view.ts'
 import { loadConfig } from '../config/load.ts'
+import { PULL_TARGET_DEFAULTS } from '../config/options.ts'
 import { recordTrace } from '../pull/pprof-trace.ts'
 import type { Pull } from '../pull/pulls.ts'
 import { counted, duration, size } from './human.ts'
@@ -52,7 +53,7 @@ async function intoFile(url: string, path: string, options: PullCommand, termina
     environment: process.env,
     flags: {},
   }).config
-  const target = { name: url, url, service: '', instance: '', headers: {}, caFile: '', certFile: '', keyFile: '' }
+  const target = { ...PULL_TARGET_DEFAULTS, name: url, url }
   const stopping = new AbortController()
   process.once('SIGINT', () => stopping.abort())
   const chunks = recordTrace(

@@ -11,6 +11,7 @@ import { DEFAULT_ENRICH_OPTIONS } from '../enrich/enrich.ts'
 import { Deliveries } from '../export/deliveries.ts'
 import { Delivery } from '../export/delivery.ts'
 import { type Destination, destinationsOf, isOwnListener, refuseOwnListeners } from '../export/destination.ts'
+import { readDestinationFiles } from '../export/destination-files.ts'
 import { openOtlpGrpc } from '../export/otlp-grpc.ts'
 import { openOtlpHttp } from '../export/otlp-http.ts'
 import type { Sender } from '../export/sender.ts'
@@ -234,8 +235,9 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
     })
     await bridge.recover()
     const deliveries = new Deliveries({
-      openSender: (destination) =>
-        (destination.protocol === 'grpc' ? openOtlpGrpc : openOtlpHttp)(destination, VERSION),
+      readFiles: readDestinationFiles,
+      openSender: (destination, files) =>
+        (destination.protocol === 'grpc' ? openOtlpGrpc : openOtlpHttp)(destination, files, VERSION),
       begin: (names) => store.cursors.begin(names, store.journal.lastSequence),
       deliver: (destination, sender) => deliveryTo(destination, sender, store, telemetry),
     })
@@ -246,7 +248,10 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       backlogs: deliveries.backlogs(),
     }))
     const { read = () => config } = overrides
-    const reloading = new Reloading({ read, environment, doors, deliveries, pulls, counters, log }, config)
+    const reloading = new Reloading(
+      { read, environment, doors, deliveries, pulls, clock: systemClock, counters, log },
+      config,
+    )
     reload = async () => {
       if (state !== 'ready') throw new Failure('STORE', WHY_NOT[state], 1)
       try {
@@ -277,7 +282,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
         await Promise.all([pulls.stop(), watched.stop()])
         await bridge.stop(leftMs() / 2)
         await decoder.stop()
-        await reloading.settled()
+        await reloading.stop()
         await deliveries.stop(leftMs())
         await store.close()
         await telemetry.close()

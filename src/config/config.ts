@@ -99,6 +99,10 @@ export interface SubspanConfig {
     readonly tracesEndpoint: string
     readonly serviceName: string
   }
+  readonly reload: {
+    /** How often files of certificates, tokens and headers are looked at for other contents; 0: at a reload only. */
+    readonly filesEveryMs: number
+  }
   readonly shutdown: {
     /** What is under way at SIGTERM ends within it. */
     readonly deadlineMs: number
@@ -157,6 +161,8 @@ export interface DestinationConfig {
   /** Whether children of spans that have left are sent there. */
   readonly late: boolean
   readonly lateMaxAgeMs: number
+  /** File with more headers, one a line; empty: none. */
+  readonly headersFile: string
   /** PEM files; empty: Node's own authorities, no client certificate. */
   readonly caFile: string
   readonly certFile: string
@@ -174,6 +180,8 @@ export interface PullTargetConfig {
   readonly instance: string
   /** Sent with every request; they may hold secrets and are never printed. */
   readonly headers: Readonly<Record<string, string>>
+  /** File with more headers, one a line; empty: none. */
+  readonly headersFile: string
   /** PEM files; empty: Node's own authorities, no client certificate. */
   readonly caFile: string
   readonly certFile: string

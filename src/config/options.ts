@@ -241,7 +241,7 @@ export function withoutSecrets(address: string): string {
   }
 }
 
-const NO_CERTIFICATES = { caFile: '', certFile: '', keyFile: '' }
+const NO_FILES = { headersFile: '', caFile: '', certFile: '', keyFile: '' }
 
 /** What a destination is unless it is told otherwise; there is no default endpoint. */
 export const DESTINATION_DEFAULTS: DestinationConfig = {
@@ -253,7 +253,7 @@ export const DESTINATION_DEFAULTS: DestinationConfig = {
   timeoutMs: 10 * MS.s,
   late: true,
   lateMaxAgeMs: 10 * MS.m,
-  ...NO_CERTIFICATES,
+  ...NO_FILES,
 }
 
 /** What a target of pulls is unless it is told otherwise. */
@@ -263,7 +263,7 @@ export const PULL_TARGET_DEFAULTS: PullTargetConfig = {
   service: '',
   instance: '',
   headers: {},
-  ...NO_CERTIFICATES,
+  ...NO_FILES,
 }
 
 /** What a watched folder is unless it is told otherwise. */
@@ -317,6 +317,7 @@ export const DEFAULTS: SubspanConfig = {
   destinations: [],
   log: { level: 'info', format: 'auto' },
   telemetry: { tracesEndpoint: '', serviceName: 'subspan' },
+  reload: { filesEveryMs: 30 * MS.s },
   shutdown: { deadlineMs: 10 * MS.s },
 }
 
@@ -372,7 +373,7 @@ function securityRows(door: string): OptionRow[] {
       'Bearer tokens, one of which every request must have (`Authorization: Bearer …`); never shown.',
       true,
     ),
-    row(`${door}.tokensFile`, text, 'File with such tokens, one a line; read again at a reload.'),
+    row(`${door}.tokensFile`, text, 'File with such tokens, one a line.'),
   ]
 }
 
@@ -520,11 +521,21 @@ export const OPTIONS: readonly OptionRow[] = [
   ),
   row('telemetry.tracesEndpoint', address, "OTLP/HTTP address for Subspan's own spans; empty: none are made."),
   row('telemetry.serviceName', name, '`service.name` of these.'),
+  row(
+    'reload.filesEveryMs',
+    duration,
+    'How often files of certificates, tokens and headers are looked at; what has changed there is used from then on. 0: only at a reload (SIGHUP, POST /api/v1/reload).',
+  ),
   row('shutdown.deadlineMs', duration, 'What is under way at SIGTERM ends within it.'),
 ]
 
-/** What whoever is asked over TLS shows, and is shown. */
-const CERTIFICATE_OPTIONS: readonly OptionRow[] = [
+/** Files for whoever is asked: more headers, and what is shown over TLS. */
+const FILE_OPTIONS: readonly OptionRow[] = [
+  row(
+    'headersFile',
+    text,
+    'File with more such headers, one a line, as in `authorization: Bearer …`, so that no secret stands in the configuration.',
+  ),
   row('caFile', text, 'PEM file with the authorities that its certificate must be of; empty: those of Node.'),
   row('certFile', text, 'PEM file with the certificate that we show; with keyFile.'),
   row('keyFile', text, 'PEM file with the key of that certificate.'),
@@ -540,7 +551,7 @@ export const DESTINATION_OPTIONS: readonly OptionRow[] = [
   row('timeoutMs', duration, 'For one request and its answer; then it is tried again.'),
   row('late', yesNo, 'Whether the breakdown of spans that have left is sent there; off behind a tail sampler.'),
   row('lateMaxAgeMs', duration, 'Age of these spans, since they left, up to which it is.'),
-  ...CERTIFICATE_OPTIONS,
+  ...FILE_OPTIONS,
 ]
 
 /** The options of each of `pull.targets`. */
@@ -554,7 +565,7 @@ export const PULL_TARGET_OPTIONS: readonly OptionRow[] = [
   row('service', text, '`service.name` of its spans, so that they wait while it is recorded.'),
   row('instance', text, 'Its instance id, pod uid or name, host or host:pid.'),
   row('headers', headers, 'Sent with every request, for authorization or another Host; never shown.', true),
-  ...CERTIFICATE_OPTIONS,
+  ...FILE_OPTIONS,
 ]
 
 /** The options of each of `watch.folders`. */

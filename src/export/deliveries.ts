@@ -3,12 +3,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Delivery } from './delivery.ts'
 import type { Destination } from './destination.ts'
+import type { DestinationFiles } from './destination-files.ts'
 import type { Sender } from './sender.ts'
 
 /** What they need. */
 export interface DeliveriesSetup {
-  /** @throws Failure DESTINATION, CONFIG, for a destination that cannot be used */
-  readonly openSender: (destination: Destination) => Promise<Sender>
+  /** @throws Failure DESTINATION for files that cannot be used */
+  readonly readFiles: (destination: Destination) => Promise<DestinationFiles>
+  /** @throws Failure DESTINATION for a destination that cannot be used */
+  readonly openSender: (destination: Destination, files: DestinationFiles) => Sender
   /** Says which destinations there are from now on, for their cursors. */
   readonly begin: (names: readonly string[]) => void
   /** A delivery that goes on at the destination's cursor; it has not been started. */
@@ -24,44 +27,55 @@ export interface DestinationsChange {
 
 interface Running {
   readonly destination: Destination
+  readonly files: DestinationFiles
   readonly delivery: Delivery
 }
 
 /** Delivers to each destination by itself. */
 export class Deliveries {
   private readonly running = new Map<string, Running>()
+  private begun = false
 
   constructor(private readonly setup: DeliveriesSetup) {}
 
   /**
-   * Delivers to these destinations from now on. One that stays as it was is not touched; one with other options goes on where it was when its
-   * request under way is answered; for one that is left out nothing is kept any more.
+   * Delivers to these destinations from now on. One that stays as it was, and whose files do, is not touched; one with other options or
+   * files goes on where it was when its request under way is answered; for one that is left out nothing is kept any more.
    *
    * @throws Failure when one of them cannot be used; then everything is as it was
    */
   async change(wanted: readonly Destination[]): Promise<DestinationsChange> {
-    const fresh = wanted.filter(
-      (destination) => !isDeepStrictEqual(this.running.get(destination.name)?.destination, destination),
+    const { readFiles, openSender, deliver, begin } = this.setup
+    const read = await Promise.all(
+      wanted.map(async (destination) => ({ destination, files: await readFiles(destination) })),
     )
-    const opened: [Destination, Sender][] = []
+    const fresh = read.filter(({ destination, files }) => {
+      const running = this.running.get(destination.name)
+      return !isDeepStrictEqual([running?.destination, running?.files], [destination, files])
+    })
+    const opened: (Omit<Running, 'delivery'> & { readonly sender: Sender })[] = []
     try {
-      for (const destination of fresh) opened.push([destination, await this.setup.openSender(destination)])
+      for (const { destination, files } of fresh) {
+        opened.push({ destination, files, sender: openSender(destination, files) })
+      }
     } catch (thrown) {
-      for (const [, sender] of opened) sender.close()
+      for (const { sender } of opened) sender.close()
       throw thrown
     }
     const names = wanted.map(({ name }) => name)
     const removed = [...this.running.keys()].filter((name) => !names.includes(name))
-    const changed = fresh.map(({ name }) => name).filter((name) => this.running.has(name))
+    const changed = fresh.map(({ destination }) => destination.name).filter((name) => this.running.has(name))
+    if (this.begun && fresh.length + removed.length === 0) return { added: [], changed, removed }
     await Promise.all([...removed, ...changed].map(async (name) => this.running.get(name)?.delivery.leave()))
     for (const name of removed) this.running.delete(name)
-    this.setup.begin(names)
-    for (const [destination, sender] of opened) {
-      const delivery = this.setup.deliver(destination, sender)
-      this.running.set(destination.name, { destination, delivery })
+    begin(names)
+    this.begun = true
+    for (const { destination, files, sender } of opened) {
+      const delivery = deliver(destination, sender)
+      this.running.set(destination.name, { destination, files, delivery })
       delivery.start()
     }
-    const added = fresh.map(({ name }) => name).filter((name) => !changed.includes(name))
+    const added = fresh.map(({ destination }) => destination.name).filter((name) => !changed.includes(name))
     return { added, changed, removed }
   }
 

@@ -3,6 +3,7 @@
 import { lookup } from 'node:dns/promises'
 import { networkInterfaces } from 'node:os'
 import { Failure } from '../base/failure.ts'
+import { isHeaderName, isHeaderValue } from '../base/header-lines.ts'
 
 /** A backend that takes OTLP. */
 export interface Destination {
@@ -24,6 +25,8 @@ export interface Destination {
   readonly caFile: string
   readonly certFile: string
   readonly keyFile: string
+  /** File with more headers; empty: none. */
+  readonly headersFile: string
 }
 
 /** How requests are written and sent. */
@@ -42,6 +45,7 @@ export interface ConfiguredDestination {
   readonly caFile: string
   readonly certFile: string
   readonly keyFile: string
+  readonly headersFile: string
 }
 
 const TRACES_PATH = '/v1/traces'
@@ -144,6 +148,7 @@ export function destinationFromEnvironment(env: Readonly<Record<string, string |
     caFile: named('CERTIFICATE').value,
     certFile: named('CLIENT_CERTIFICATE').value,
     keyFile: named('CLIENT_KEY').value,
+    headersFile: '',
   }
 }
 
@@ -189,11 +194,10 @@ function headersOf({ name, value }: { readonly name: string; readonly value: str
 
 function checkHeaders(headers: Readonly<Record<string, string>>, where: string): void {
   for (const [key, value] of Object.entries(headers)) {
-    // What HTTP allows: tokens as names; no control characters in values.
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(key)) {
+    if (!isHeaderName(key)) {
       throw new Failure('DESTINATION', `${where} has a name that is none of HTTP: ${JSON.stringify(key)}.`)
     }
-    if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+    if (!isHeaderValue(value)) {
       throw new Failure('DESTINATION', `${where}: the value of ${key} has characters that HTTP does not allow.`)
     }
   }

@@ -6,7 +6,8 @@ import { EXPORT_METHOD, STATUS_DETAILS } from '../span/otlp/grpc.ts'
 import { parseTraceResponse, retryDelayMs } from '../span/otlp/response.ts'
 import { joinRequests } from '../span/otlp/rewrite.ts'
 import type { Destination } from './destination.ts'
-import { MAX_RETRY_AFTER_MS, readPems, reasonOf, type Sender, type SendResult } from './sender.ts'
+import type { DestinationFiles } from './destination-files.ts'
+import { MAX_RETRY_AFTER_MS, reasonOf, type Sender, type SendResult } from './sender.ts'
 
 const MAX_ANSWER_BYTES = 4 << 20
 /** What OTLP says may be sent again; RESOURCE_EXHAUSTED only with RetryInfo. */
@@ -31,13 +32,13 @@ const HTTP_OF_CODE: ReadonlyMap<status, number> = new Map([
  * Prepares the sender of a destination.
  *
  * @param version of Subspan, for the User-Agent
- * @throws Failure DESTINATION when a certificate or key cannot be read or used
+ * @throws Failure DESTINATION for headers that gRPC does not allow
  */
-export async function openOtlpGrpc(destination: Destination, version: string): Promise<Sender> {
+export function openOtlpGrpc(destination: Destination, files: DestinationFiles, version: string): Sender {
   const { url, gzip, headers, name } = destination
   const { hostname, port, protocol } = new URL(url)
   const secure = protocol === 'https:'
-  const { ca, cert, key } = await readPems(destination)
+  const { ca, cert, key } = files
   try {
     const client = new Client(
       `${hostname}:${port === '' ? (secure ? 443 : 80) : port}`,
@@ -55,7 +56,7 @@ export async function openOtlpGrpc(destination: Destination, version: string): P
       },
     )
     const metadata = new Metadata()
-    for (const [header, value] of Object.entries(headers)) metadata.set(header, value)
+    for (const [header, value] of Object.entries({ ...headers, ...files.headers })) metadata.set(header, value)
     return new OtlpGrpcSender(client, metadata, destination.timeoutMs)
   } catch (thrown) {
     throw new Failure('DESTINATION', `destination ${JSON.stringify(name)} cannot be used: ${messageOf(thrown)}.`)

@@ -5,12 +5,13 @@ import https from 'node:https'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { textOf, utf8Of } from '../base/bytes.ts'
-import { Failure, messageOf } from '../base/failure.ts'
+import { messageOf } from '../base/failure.ts'
 import { traceRequestToJson } from '../span/otlp/json.ts'
 import { parseStatus, parseTraceResponse } from '../span/otlp/response.ts'
 import { joinRequests } from '../span/otlp/rewrite.ts'
 import type { Destination } from './destination.ts'
-import { bytesOf, MAX_RETRY_AFTER_MS, readPems, reasonOf, type Sender, type SendResult } from './sender.ts'
+import type { DestinationFiles } from './destination-files.ts'
+import { bytesOf, MAX_RETRY_AFTER_MS, reasonOf, type Sender, type SendResult } from './sender.ts'
 
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504])
 /** An answer is read up to this; what a destination has to say fits. */
@@ -21,29 +22,25 @@ const zip = promisify(gzip)
  * Prepares the sender of a destination.
  *
  * @param version of Subspan, for the User-Agent
- * @throws Failure DESTINATION when a certificate or key cannot be read
  */
-export async function openOtlpHttp(destination: Destination, version: string): Promise<Sender> {
-  const { url, name } = destination
+export function openOtlpHttp(destination: Destination, files: DestinationFiles, version: string): Sender {
+  const { ca, cert, key, headers } = files
   const keepAlive = { keepAlive: true, maxSockets: 4 }
-  const pems = await readPems(destination)
-  try {
-    const agent = url.startsWith('https:') ? new https.Agent({ ...keepAlive, ...pems }) : new http.Agent(keepAlive)
-    return new OtlpHttpSender(destination, agent, `subspan/${version}`)
-  } catch (thrown) {
-    throw new Failure('DESTINATION', `destination ${JSON.stringify(name)} cannot be used: ${messageOf(thrown)}.`)
-  }
+  const secure = destination.url.startsWith('https:')
+  const agent = secure ? new https.Agent({ ...keepAlive, ca, cert, key }) : new http.Agent(keepAlive)
+  const all = { 'user-agent': `subspan/${version}`, ...destination.headers, ...headers }
+  return new OtlpHttpSender(destination, agent, all)
 }
 
 class OtlpHttpSender implements Sender {
   constructor(
     private readonly destination: Destination,
     private readonly agent: http.Agent | https.Agent,
-    private readonly userAgent: string,
+    private readonly headers: Readonly<Record<string, string>>,
   ) {}
 
   async send(parts: readonly Uint8Array[], signal: AbortSignal): Promise<SendResult> {
-    const { protocol, gzip: packed, headers } = this.destination
+    const { protocol, gzip: packed } = this.destination
     const json = protocol === 'http/json'
     let body = parts
     try {
@@ -53,8 +50,7 @@ class OtlpHttpSender implements Sender {
       return { kind: 'refused', status: null, reason: `it could not be written: ${messageOf(thrown)}` }
     }
     const allHeaders = {
-      'user-agent': this.userAgent,
-      ...headers,
+      ...this.headers,
       'content-type': json ? 'application/json' : 'application/x-protobuf',
       'content-length': String(bytesOf(body)),
       ...(packed ? { 'content-encoding': 'gzip' } : {}),

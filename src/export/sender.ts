@@ -1,10 +1,7 @@
-// sender.ts: what every way of sending has in common: what may become of a request, and the files of TLS.
+// sender.ts: what every way of sending has in common: what may become of a request.
 
-import { readFile } from 'node:fs/promises'
-import { Failure, messageOf } from '../base/failure.ts'
 import { oneLine } from '../base/one-line.ts'
 import type { PartialSuccess } from '../span/otlp/response.ts'
-import type { Destination } from './destination.ts'
 
 /** What became of a request. */
 export type SendResult =
@@ -49,29 +46,4 @@ export function bytesOf(parts: readonly Uint8Array[]): number {
 /** What a stranger said, on one line and short. */
 export function reasonOf(text: string): string {
   return oneLine(text, MAX_REASON)
-}
-
-/**
- * The certificates and the key of a destination.
- *
- * @throws Failure DESTINATION when a file cannot be read
- */
-export async function readPems(destination: Pick<Destination, 'name' | 'caFile' | 'certFile' | 'keyFile'>): Promise<{
-  readonly ca: Buffer | undefined
-  readonly cert: Buffer | undefined
-  readonly key: Buffer | undefined
-}> {
-  const { name, caFile, certFile, keyFile } = destination
-  const pem = async (file: string): Promise<Buffer | undefined> => {
-    if (file === '') return undefined
-    try {
-      return await readFile(file)
-    } catch (thrown) {
-      throw new Failure(
-        'DESTINATION',
-        `destination ${JSON.stringify(name)}: ${file} cannot be read (${messageOf(thrown)}).`,
-      )
-    }
-  }
-  return { ca: await pem(caFile), cert: await pem(certFile), key: await pem(keyFile) }
 }

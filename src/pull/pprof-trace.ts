@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { Failure, messageOf } from '../base/failure.ts'
+import { readHeaderLines } from '../base/header-lines.ts'
 import { oneLine } from '../base/one-line.ts'
 import { type PullTarget, shownAddress, traceUrl } from './target.ts'
 
@@ -92,8 +93,15 @@ async function ask(
 ): Promise<IncomingMessage> {
   const url = traceUrl(target.url, seconds)
   const secure = url.protocol === 'https:'
-  const [ca, cert, key] = secure ? await Promise.all([target.caFile, target.certFile, target.keyFile].map(pem)) : []
-  const headers = { 'user-agent': `subspan/${version}`, 'accept-encoding': 'identity', ...target.headers }
+  const [ca, cert, key] = secure
+    ? await Promise.all([target.caFile, target.certFile, target.keyFile].map(contentOf))
+    : []
+  const headers = {
+    'user-agent': `subspan/${version}`,
+    'accept-encoding': 'identity',
+    ...target.headers,
+    ...(await headersOf(target.headersFile)),
+  }
   return new Promise((resolve, reject) => {
     const request = secure
       ? https.request(url, { agent: false, headers, signal, ca, cert, key })
@@ -111,7 +119,17 @@ async function ask(
   })
 }
 
-async function pem(file: string): Promise<Buffer | undefined> {
+/** @throws Failure TARGET for a file that cannot be read or used; what it holds is not told */
+async function headersOf(file: string): Promise<Readonly<Record<string, string>>> {
+  const headers = readHeaderLines((await contentOf(file))?.toString('latin1') ?? '')
+  if (typeof headers !== 'number') return headers
+  throw new Failure(
+    'TARGET',
+    `line ${headers} of headersFile ${file} of pull.targets is no header: write one a line, as in "name: value".`,
+  )
+}
+
+async function contentOf(file: string): Promise<Buffer | undefined> {
   if (file === '') return undefined
   try {
     return await readFile(file)
@@ -159,7 +177,7 @@ async function checkAnswer(response: IncomingMessage, where: string, seconds: nu
     )
   }
   if (status === 401 || status === 403) {
-    throw new Failure('TARGET', `${answered}: set what it asks for in the target's headers.`)
+    throw new Failure('TARGET', `${answered}: set what it asks for in the target's headers or headersFile.`)
   }
   if (status === 404 || status === 405) {
     throw new Failure(

@@ -11,6 +11,8 @@ export interface PullTarget extends CaptureName {
   readonly url: string
   /** Sent with every request; they may hold secrets. */
   readonly headers: Readonly<Record<string, string>>
+  /** File with more headers, one a line; empty: none. */
+  readonly headersFile: string
   /** PEM files; empty: Node's own authorities, no client certificate. */
   readonly caFile: string
   readonly certFile: string

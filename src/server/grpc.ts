@@ -3,7 +3,8 @@
 // A sender that should try again is told when, by RetryInfo among the status's details; without it senders drop what was refused with
 // RESOURCE_EXHAUSTED.
 
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer as createSecureServer } from 'node:tls'
 import {
   logVerbosity,
   Metadata,
@@ -27,7 +28,7 @@ import { STATUS_DETAILS } from '../span/otlp/grpc.ts'
 import { encodeRetryStatus } from '../span/otlp/response.ts'
 import type { BodyBudget } from './body.ts'
 import { cannotListen, type Listener, type ListenOptions, MAX_CONNECTIONS, urlOf } from './listen.ts'
-import type { Security } from './security.ts'
+import { secureContextOf, type Security, tlsServerOptions } from './security.ts'
 import { type Refusal, refusalOf } from './status.ts'
 import { leaveBehind } from './young-garbage.ts'
 
@@ -103,17 +104,11 @@ export async function listenGrpc(
     handlers[path] = serve
   }
   server.addService(service, handlers)
-  const credentials =
-    tls === null
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(
-          tls.clientCa,
-          [{ private_key: tls.key, cert_chain: tls.cert }],
-          tls.clientCa !== null,
-        )
-  // Connections are taken by a listener of our own, for the library cannot limit their number.
-  const injector = server.createConnectionInjector(credentials)
-  const listener = createServer((socket) => injector.injectConnection(socket.setNoDelay()))
+  // Connections are taken, and TLS is spoken, by a listener of our own: the library can neither limit their number nor change a certificate.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const take = (socket: Socket): void => injector.injectConnection(socket.setNoDelay())
+  const secure = tls === null ? null : createSecureServer({ ...tlsServerOptions(tls), ALPNProtocols: ['h2'] }, take)
+  const listener = secure ?? createServer(take)
   const { host, port: wanted, maxConnections = MAX_CONNECTIONS } = options
   listener.maxConnections = maxConnections
   listener.on('drop', () =>
@@ -130,6 +125,7 @@ export async function listenGrpc(
   return {
     url: urlOf(tls !== null, host, port),
     port,
+    renewTls: (renewed) => secure?.setSecureContext(secureContextOf(renewed)),
     async close(deadlineMs) {
       listener.close()
       const deadline = setTimeout(() => server.forceShutdown(), deadlineMs)

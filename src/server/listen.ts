@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { utf8Of } from '../base/bytes.ts'
 import { Failure, messageOf } from '../base/failure.ts'
 import { answer } from './answer.ts'
-import { OPEN, type Security } from './security.ts'
+import { OPEN, secureContextOf, type Security, type TlsMaterial, tlsServerOptions } from './security.ts'
 
 /** Where and how a door listens. */
 export interface ListenOptions {
@@ -36,6 +36,8 @@ export interface Listener {
   /** `http://host:port` or `https://host:port`, with the address a client on this machine can use. */
   readonly url: string
   readonly port: number
+  /** Shows this certificate to connections from now on; a door without TLS has no use for one. */
+  renewTls(tls: TlsMaterial): void
   /** Takes no new connections, lets requests in work finish, ends at the deadline what is left. */
   close(deadlineMs: number): Promise<void>
 }
@@ -58,19 +60,8 @@ export async function listen(handle: Handler, options: ListenOptions): Promise<L
     connectionsCheckingInterval: options.checkEveryMs ?? 1_000,
   }
   const handler = security.tokens.asked ? guarded(handle, security, options.openPaths ?? []) : handle
-  const server =
-    tls === null
-      ? createServer(limits, handler)
-      : createSecureServer(
-          {
-            ...limits,
-            cert: tls.cert,
-            key: tls.key,
-            handshakeTimeout: HEADERS_TIMEOUT_MS,
-            ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
-          },
-          handler,
-        )
+  const secure = tls === null ? null : createSecureServer({ ...limits, ...tlsServerOptions(tls) }, handler)
+  const server = secure ?? createServer(limits, handler)
   // The handler refuses what is too large before the client sends it, and asks for the rest.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     handler(request, response)
@@ -92,6 +83,7 @@ export async function listen(handle: Handler, options: ListenOptions): Promise<L
   return {
     url: urlOf(tls !== null, host, address.port),
     port: address.port,
+    renewTls: (renewed) => secure?.setSecureContext(secureContextOf(renewed)),
     close: (deadlineMs) => close(server, deadlineMs),
   }
 }

@@ -1,8 +1,8 @@
 // security.ts: who may use a door: TLS, certificates of clients, bearer tokens.
 
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { createSecureContext } from 'node:tls'
+import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
 import { Failure, messageOf } from '../base/failure.ts'
 
 /** What is configured for a door; all of it may be empty. */
@@ -18,10 +18,11 @@ export interface SecurityOptions {
   readonly tokensFile: string
 }
 
-/** What a door needs for TLS. */
+/** What a door needs for TLS, in PEM. */
 export interface TlsMaterial {
   readonly cert: Buffer
   readonly key: Buffer
+  /** Authorities of which clients must show a certificate; null: they need none. */
   readonly clientCa: Buffer | null
 }
 
@@ -30,6 +31,8 @@ export interface Security {
   readonly tls: TlsMaterial | null
   readonly tokens: Tokens
 }
+
+const HANDSHAKE_TIMEOUT_MS = 15_000
 
 /** The tokens of a door. Only their hashes are kept and compared, in a time that tells nothing of them. */
 export class Tokens {
@@ -42,6 +45,11 @@ export class Tokens {
   /** Other ones are known from now on. Where some were asked for, some always are: a door does not open by a change of its tokens. */
   replace(tokens: readonly string[]): void {
     this.hashes = tokens.map(hashOf)
+  }
+
+  /** Whether these are the ones that are known. */
+  same(tokens: readonly string[]): boolean {
+    return Buffer.concat(this.hashes).equals(Buffer.concat(tokens.map(hashOf)))
   }
 
   /** Whether tokens are asked for. */
@@ -69,23 +77,61 @@ export const OPEN: Security = { tls: null, tokens: new Tokens([]) }
  * @throws Failure CONFIG for files that cannot be read or used
  */
 export async function openSecurity(options: SecurityOptions, option: string): Promise<Security> {
-  const { certFile, keyFile, clientCaFile } = options
-  const tokens = new Tokens(await tokensOf(options, option))
-  if (certFile === '') return { tls: null, tokens }
+  return { tls: await tlsOf(options, option), tokens: new Tokens(await tokensOf(options, option)) }
+}
+
+/**
+ * The certificates of a door, from its files.
+ *
+ * @returns null when it speaks no TLS
+ * @throws Failure CONFIG for files that cannot be read or used
+ */
+export async function tlsOf(
+  { certFile, keyFile, clientCaFile }: Pick<SecurityOptions, 'certFile' | 'keyFile' | 'clientCaFile'>,
+  option: string,
+): Promise<TlsMaterial | null> {
+  if (certFile === '') return null
   const tls = {
     cert: await contentOf(certFile, `${option}.certFile`),
     key: await contentOf(keyFile, `${option}.keyFile`),
     clientCa: clientCaFile === '' ? null : await contentOf(clientCaFile, `${option}.clientCaFile`),
   }
   try {
-    createSecureContext({ cert: tls.cert, key: tls.key, ...(tls.clientCa === null ? {} : { ca: tls.clientCa }) })
+    // A file without a certificate would be taken without a word, and then no client be let in.
+    if (tls.clientCa !== null) void new X509Certificate(tls.clientCa)
+  } catch (thrown) {
+    throw new Failure(
+      'CONFIG',
+      `${option}.clientCaFile is ${clientCaFile}, which holds no certificate (${messageOf(thrown)}): give a PEM file.`,
+    )
+  }
+  try {
+    createSecureContext(secureContextOf(tls))
   } catch (thrown) {
     throw new Failure(
       'CONFIG',
       `the certificate ${certFile} and the key ${keyFile} of ${option} cannot be used together (${messageOf(thrown)}): give PEM files that belong to each other.`,
     )
   }
-  return { tls, tokens }
+  return tls
+}
+
+/** The same for Node. */
+export function secureContextOf({ cert, key, clientCa }: TlsMaterial): SecureContextOptions {
+  return { cert, key, ...(clientCa === null ? {} : { ca: clientCa }) }
+}
+
+/** What a server over TLS asks of clients. Whether certificates are asked for cannot be changed while it runs. */
+export function tlsServerOptions(
+  tls: TlsMaterial,
+): SecureContextOptions & Pick<TlsOptions, 'requestCert' | 'rejectUnauthorized' | 'handshakeTimeout'> {
+  const asked = tls.clientCa !== null
+  return {
+    ...secureContextOf(tls),
+    requestCert: asked,
+    rejectUnauthorized: asked,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  }
 }
 
 /**

@@ -123,7 +123,7 @@ test('what cannot be used is told with its place, and the configuration before h
   writeFileSync(file(), 'destinations: []\n')
   subspan.kill('SIGHUP')
   await until(() =>
-    /The configuration was not taken; the one before holds\.\n.*api would ask for no token any more/.test(
+    /The configuration was not taken; the one before holds\.\n.*api would not ask for tokens any more/.test(
       subspan.stderr,
     ),
   )

@@ -7,6 +7,7 @@ import { Failure } from '../../src/base/failure.ts'
 import { EntryKind } from '../../src/bridge/ports.ts'
 import { Delivery, type DeliverySetup, type OutgoingSource } from '../../src/export/delivery.ts'
 import { destinationFromEnvironment } from '../../src/export/destination.ts'
+import { readDestinationFiles } from '../../src/export/destination-files.ts'
 import { openOtlpHttp } from '../../src/export/otlp-http.ts'
 import type { SendResult } from '../../src/export/sender.ts'
 import { joinRequests } from '../../src/span/otlp/rewrite.ts'
@@ -397,7 +398,7 @@ test('from a journal on disk to a backend that fails, hangs up and refuses, ever
   })
   const delivery = new Delivery({
     destination,
-    sender: await openOtlpHttp(destination, '1.2.3'),
+    sender: openOtlpHttp(destination, await readDestinationFiles(destination), '1.2.3'),
     source: store.journal.reader(),
     cursor: store.cursors.of(destination.name),
     deadLetters: store.deadLetters,

@@ -21,6 +21,7 @@ const configured: ConfiguredDestination = {
   caFile: '',
   certFile: '',
   keyFile: '',
+  headersFile: '',
 }
 
 describe('a configured destination', () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { ServerCredentials, status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Destination } from '../../src/export/destination.ts'
+import { readDestinationFiles } from '../../src/export/destination-files.ts'
 import { openOtlpGrpc } from '../../src/export/otlp-grpc.ts'
 import type { SendResult } from '../../src/export/sender.ts'
 import { encodeRetryStatus, encodeTraceResponse } from '../../src/span/otlp/response.ts'
@@ -22,6 +23,7 @@ const destination: Destination = {
   caFile: '',
   certFile: '',
   keyFile: '',
+  headersFile: '',
 }
 
 /** Two requests without spans. */
@@ -32,7 +34,8 @@ async function send(
   changes: Partial<Destination> = {},
   signal = new AbortController().signal,
 ): Promise<SendResult> {
-  const sender = await openOtlpGrpc({ ...destination, url: `http://127.0.0.1:${port}/`, ...changes }, '1.2.3')
+  const changed = { ...destination, url: `http://127.0.0.1:${port}/`, ...changes }
+  const sender = openOtlpGrpc(changed, await readDestinationFiles(changed), '1.2.3')
   try {
     return await sender.send(parts, signal)
   } finally {

@@ -3,6 +3,7 @@
 import { createServer } from 'node:http'
 import { expect, test } from 'vitest'
 import type { Destination } from '../../src/export/destination.ts'
+import { readDestinationFiles } from '../../src/export/destination-files.ts'
 import { openOtlpHttp } from '../../src/export/otlp-http.ts'
 import type { SendResult } from '../../src/export/sender.ts'
 import { Sink } from '../support/sink.ts'
@@ -19,13 +20,15 @@ const destination: Destination = {
   caFile: '',
   certFile: '',
   keyFile: '',
+  headersFile: '',
 }
 
 /** A request without spans: `resource_spans` with nothing in it. */
 const request = Uint8Array.of(0x0a, 0)
 
 async function send(changes: Partial<Destination> = {}, signal = new AbortController().signal): Promise<SendResult> {
-  const sender = await openOtlpHttp({ ...destination, ...changes }, '1.2.3')
+  const changed = { ...destination, ...changes }
+  const sender = openOtlpHttp(changed, await readDestinationFiles(changed), '1.2.3')
   try {
     return await sender.send([request], signal)
   } finally {
@@ -35,7 +38,8 @@ async function send(changes: Partial<Destination> = {}, signal = new AbortContro
 
 test('connections are kept for the next request, and one that was closed idle costs no try', async () => {
   const sink = await Sink.open()
-  const sender = await openOtlpHttp({ ...destination, url: `${sink.endpoint}/v1/traces` }, '1.2.3')
+  const there = { ...destination, url: `${sink.endpoint}/v1/traces` }
+  const sender = openOtlpHttp(there, await readDestinationFiles(there), '1.2.3')
   const { signal } = new AbortController()
   const results = [await sender.send([request], signal), await sender.send([request], signal)]
   expect(sink.requests.map(({ headers }) => headers.connection)).toEqual(['keep-alive', 'keep-alive'])

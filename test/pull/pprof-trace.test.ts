@@ -1,12 +1,15 @@
 // pprof-trace.test.ts: what programs answer when they are asked for a recording, each with its sentence.
 
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
 import { recordTrace, type RecordingLimits } from '../../src/pull/pprof-trace.ts'
 import type { PullTarget } from '../../src/pull/target.ts'
 import { goError, Pprof, streamed } from '../support/pprof.ts'
+import { temporaryFolder } from '../support/subspan-process.ts'
 
 const LIMITS: RecordingLimits = { seconds: 0.2, timeoutMs: 2_000, maxBytes: 1 << 20 }
 const open: Pprof[] = []
@@ -42,6 +45,22 @@ async function record(
 }
 
 describe('a recording', () => {
+  test('bears the headers of a file as they are when it is asked for; a file that cannot be used is told, not what is in it', async () => {
+    const folder = temporaryFolder()
+    const headersFile = join(folder.path, 'headers')
+    const go = await program(streamed(Buffer.from('go 1.26 trace'), 1))
+    for (const token of ['one', 'two']) {
+      writeFileSync(headersFile, `authorization: Bearer ${token}\n`)
+      expect((await record({ ...go.target(), headers: { authorization: 'Bearer x' }, headersFile })).failure).toBeNull()
+    }
+    expect(go.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer one', 'Bearer two'])
+    writeFileSync(headersFile, 'hunter2')
+    const { failure } = await record({ ...go.target(), headersFile })
+    expect(failure?.message).toMatch(/^line 1 of headersFile \S+headers of pull\.targets is no header/)
+    expect(failure?.message).not.toContain('hunter2')
+    folder.remove()
+  })
+
   test('is what the program sent, asked for by its seconds, without compression', async () => {
     const capture = Buffer.alloc(100_000, 'go 1.26 trace')
     const go = await program(streamed(capture, 7))

@@ -5,7 +5,7 @@ import type { Failure } from '../../src/base/failure.ts'
 import { findTarget, namedTargets, type PullTarget, shownAddress, traceUrl } from '../../src/pull/target.ts'
 
 function target(url: string, name = ''): PullTarget {
-  return { name, url, service: '', instance: '', headers: {}, caFile: '', certFile: '', keyFile: '' }
+  return { name, url, service: '', instance: '', headers: {}, headersFile: '', caFile: '', certFile: '', keyFile: '' }
 }
 
 test.each([

@@ -31,7 +31,17 @@ export class Pprof {
 
   /** As a target of pulls. */
   target(service = '', instance = ''): PullTarget {
-    return { name: 'program', url: this.url, service, instance, headers: {}, caFile: '', certFile: '', keyFile: '' }
+    return {
+      name: 'program',
+      url: this.url,
+      service,
+      instance,
+      headers: {},
+      headersFile: '',
+      caFile: '',
+      certFile: '',
+      keyFile: '',
+    }
   }
 
   async close(): Promise<void> {
