@@ -1,8 +1,9 @@
 #!/bin/sh
 # Builds what the end-to-end suite runs Subspan with, from source, through the Go module proxy: Jaeger, the OpenTelemetry
-# Collector, the service of examples/go, and a sender with the SDK for Go. The first time takes 5 to 15 minutes on two processors; what is there is left alone.
+# Collector, the service of examples/go, a sender with the SDK for Go, Docker Compose (which reads its files without Docker), and checks made of
+# Prometheus' own code. The first time takes 7 to 20 minutes on two processors; what is there is left alone.
 #
-# Usage: build.sh FOLDER [jaeger|otelcol|messages|sdkspans]...      all of them when none is named
+# Usage: build.sh FOLDER [jaeger|otelcol|messages|sdkspans|compose|promrules]...      all of them when none is named
 #
 # Prints nothing to standard output; needs Go in PATH.
 set -eu
@@ -19,16 +20,22 @@ export GOFLAGS= GOWORK=off
 # no pages then, only its query API, which is what is asked.
 JAEGER=v1.76.0
 OTELCOL=v0.161.0
+COMPOSE=v5.1.2
 
 say() { echo "build: $*" >&2; }
+
+# Puts the source of a module into a folder of its own.
+from_within() {
+  source=$(cd "$scratch" && go mod download -json "$2" | sed -n 's/^.*"Dir": "\(.*\)".*$/\1/p')
+  cp -r "$source" "$scratch/$1"
+  chmod -R u+w "$scratch/$1"
+}
 
 jaeger() {
   program=$folder/jaeger-$JAEGER
   [ -x "$program" ] && return
   say "Jaeger $JAEGER"
-  source=$(cd "$scratch" && go mod download -json "github.com/jaegertracing/jaeger@$JAEGER" | sed -n 's/^.*"Dir": "\(.*\)".*$/\1/p')
-  cp -r "$source" "$scratch/jaeger"
-  chmod -R u+w "$scratch/jaeger"
+  from_within jaeger "github.com/jaegertracing/jaeger@$JAEGER"
   (cd "$scratch/jaeger" && go build -mod=mod -buildvcs=false -trimpath -ldflags '-s -w' -o "$program" ./cmd/jaeger)
 }
 
@@ -49,7 +56,19 @@ sdkspans() {
   (cd "$here/sdkspans" && go build -o "$folder/sdkspans" .)
 }
 
-[ $# -gt 0 ] || set -- jaeger otelcol messages sdkspans
+compose() {
+  program=$folder/docker-compose-$COMPOSE
+  [ -x "$program" ] && return
+  say "Docker Compose $COMPOSE"
+  from_within compose "github.com/docker/compose/v5@$COMPOSE"
+  (cd "$scratch/compose" && go build -mod=mod -buildvcs=false -trimpath -ldflags '-s -w' -o "$program" ./cmd)
+}
+
+promrules() {
+  (cd "$here/promrules" && go test -c -o "$folder/promrules" .)
+}
+
+[ $# -gt 0 ] || set -- jaeger otelcol messages sdkspans compose promrules
 for part in "$@"; do
   "$part"
 done

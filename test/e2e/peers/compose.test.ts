@@ -1,6 +1,9 @@
-// compose.test.ts: the services of docker-compose.yml, run by hand as it tells them, give an explained trace and what Prometheus asks for.
+// compose.test.ts: Docker Compose understands docker-compose.yml, and its services, run by hand as it tells them, give an explained trace and what
+// Prometheus asks for.
 
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
@@ -12,6 +15,43 @@ const text = readFileSync(fileURLToPath(new URL('docker-compose.yml', root)), 'u
 const { services } = parse(text) as {
   services: Record<string, { environment?: Record<string, string>; command?: string[] }>
 }
+
+/** What `docker compose config` makes of the file. */
+interface ComposeConfig {
+  readonly services: Readonly<
+    Record<
+      string,
+      {
+        readonly build?: { readonly context: string; readonly dockerfile: string }
+        readonly ports?: readonly { readonly host_ip: string; readonly published: string; readonly target: number }[]
+        readonly volumes?: readonly { readonly type: string; readonly source: string; readonly read_only?: boolean }[]
+      }
+    >
+  >
+}
+
+test.skipIf(peersFolder === null)('docker compose config takes the file without a warning', () => {
+  const folder = fileURLToPath(root)
+  const { status, stdout, stderr } = spawnSync(
+    join(peersFolder ?? '', 'docker-compose-v5.1.2'),
+    ['-f', join(folder, 'docker-compose.yml'), 'config', '--format', 'json'],
+    // Nothing of the machine's stands in for a variable.
+    { env: { PATH: process.env.PATH, HOME: folder }, encoding: 'utf8' },
+  )
+  expect([status, stderr]).toEqual([0, ''])
+  const { services: understood } = JSON.parse(stdout) as ComposeConfig
+  expect(Object.keys(understood).sort()).toEqual(Object.keys(services).sort())
+  const all = Object.values(understood)
+  for (const { host_ip, published, target } of all.flatMap(({ ports = [] }) => ports)) {
+    expect([host_ip, published]).toEqual(['127.0.0.1', String(target)])
+  }
+  const mounts = all.flatMap(({ volumes = [] }) => volumes).filter(({ type }) => type === 'bind')
+  expect(mounts).toHaveLength(2)
+  expect(mounts.filter(({ source, read_only }) => !existsSync(source) || read_only !== true)).toEqual([])
+  const builds = all.flatMap(({ build = null }) => (build === null ? [] : [join(build.context, build.dockerfile)]))
+  expect(builds.sort()).toEqual([join(folder, 'Dockerfile'), join(folder, 'examples/go/Dockerfile')])
+  expect(builds.every((file) => existsSync(file))).toBe(true)
+})
 
 test.skipIf(peersFolder === null)(
   'messages, subspan, collector and jaeger, wired as in docker-compose.yml',

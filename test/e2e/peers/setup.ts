@@ -19,7 +19,7 @@ const BUILD = fileURLToPath(new URL('build.sh', import.meta.url))
 export default function setup(project: TestProject): void {
   if (spawnSync('go', ['version']).status !== 0) {
     process.stderr.write(
-      'SKIPPED: the end-to-end suite with real Jaeger, Collector and Go services. Go is not in PATH, and builds them: install it from https://go.dev/dl and run again.\n',
+      'SKIPPED: the end-to-end suite with real Jaeger, Collector and Go services, Docker Compose and the checks of Prometheus. Go is not in PATH, and builds them: install it from https://go.dev/dl and run again.\n',
     )
     project.provide('peers', null)
     return
