@@ -25,7 +25,7 @@ import {
   type NewEntry,
   type Recorder,
 } from './ports.ts'
-import { RecentSpans, sentSpanId, sentTraceId, settle, type SentSpans } from './recent-spans.ts'
+import { RecentSpans, settle, type SentSpans } from './recent-spans.ts'
 import {
   type DecidedRow,
   decidedRows,
@@ -427,6 +427,9 @@ export class Bridge implements Recorder {
     const followed: (readonly [sequence: number, row: number])[] = []
     const blocks = new Map<number, SentSpans>()
     const given = new GivenTasks()
+    const takeGiven = (table: SpanTable, decision: unknown): void =>
+      given.add(decidedRows(decision), (row) => [traceIdHex(table, row), spanIdHex(table, row)])
+    const unpin = this.recent.pin()
     const oldestMs = clock.nowMs() - this.options.lateMaxAgeMs
     const sent = (
       table: SpanTable,
@@ -434,7 +437,7 @@ export class Bridge implements Recorder {
       writtenMs: number,
       meta: Readonly<Record<string, unknown>>,
     ): void => {
-      given.add(decidedRows(meta.decision), (row) => [traceIdHex(table, row), spanIdHex(table, row)])
+      takeGiven(table, meta.decision)
       if (!this.options.late || writtenMs < oldestMs) return
       // Children of ours stand behind the spans that came in.
       const length = Math.min(table.length, Number(meta.spans ?? table.length))
@@ -448,9 +451,8 @@ export class Bridge implements Recorder {
           if (meta.way === 'late') {
             const pairs = pairsOf(meta.followed)
             followed.push(...pairs)
-            const block = pairs.length === 0 ? undefined : blocks.get(pairs[0][0])
-            if (block !== undefined)
-              given.add(decidedRows(meta.decision), (row) => [sentTraceId(block, row), sentSpanId(block, row)])
+            const parents = pairs.length > 0 && blocks.has(pairs[0][0]) ? await journal.body(pairs[0][0]) : null
+            if (parents !== null) scanned(parents, (table) => takeGiven(table, meta.decision))
           } else if (meta.repeat !== true) {
             this.requests.restore(meta.request, meta.way === 'pass', writtenMs, clock.nowMs())
             if (writtenMs >= oldestMs) scanned(body, (table) => sent(table, sequence, writtenMs, meta))
@@ -483,6 +485,7 @@ export class Bridge implements Recorder {
       const block = blocks.get(sequence)
       if (block !== undefined && row < block.length) settle(block, row)
     }
+    unpin()
     for (const [sequence, { table, writtenMs }] of waiting) {
       counters.add('subspan_holds_recovered_total', 1)
       this.hold(table, sequence, writtenMs + this.options.holdMaxMs, true)

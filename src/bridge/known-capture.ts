@@ -12,6 +12,7 @@ import { TaskIndex } from '../join/task-index.ts'
 import { taskType } from '../join/task-name.ts'
 import type { ProcessIdentity } from '../span/span.ts'
 import type { CaptureName, CaptureOrigin, DecodedBatch } from './ports.ts'
+import { SpanIdSet, spanIdHashOfHex } from './span-id-set.ts'
 import { type TimedMatch, type TimedMiss, TimedTasks } from './timed-tasks.ts'
 
 export type CaptureState =
@@ -99,6 +100,9 @@ export class KnownCapture {
 
   private set: TaskSet & { readonly tasks: TaskRecord[] } = emptySet()
   private index: TaskIndex
+  /** The span ids that tasks name, those of so many tasks. */
+  private spanHashes = new SpanIdSet()
+  private hashed = 0
   private snapshots: ClockSnapshot[] = []
   /** Stretches whose events are lost. */
   private readonly lost: { readonly startNs: number; readonly endNs: number }[] = []
@@ -171,6 +175,8 @@ export class KnownCapture {
   dropTasks(): void {
     this.set = emptySet()
     this.index = new TaskIndex([], this.ids)
+    this.spanHashes = new SpanIdSet()
+    this.hashed = 0
     this.snapshots = []
     this.captureClock = new CaptureClock(this.snapshots, 0)
     this.earlyPairs = []
@@ -247,6 +253,15 @@ export class KnownCapture {
   /** Whether any task names the span. */
   names(traceId: string, spanId: string): boolean {
     return this.index.find(traceId, spanId).length > 0
+  }
+
+  /** Whether any task may name a span whose id has this hash: some that none names are among them, never the other way round. */
+  mayName(spanHash: number): boolean {
+    if (this.hashed !== this.index.length) {
+      for (const id of this.index.spanIds()) this.spanHashes.add(spanIdHashOfHex(id))
+      this.hashed = this.index.length
+    }
+    return this.spanHashes.has(spanHash)
   }
 
   /** Whether a span that no task names may find one by its name and times, which are Unix nanoseconds as exact as a double can be. */

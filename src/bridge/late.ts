@@ -13,11 +13,9 @@ import {
   isSettled,
   type RecentSpans,
   sentEndNs,
-  sentProcess,
+  sentSpanHash,
   type SentSpans,
-  sentSpanId,
   sentStartNs,
-  sentTraceId,
   settle,
 } from './recent-spans.ts'
 import { decisionOf, type JoinedSpan, joinSpanOf, release } from './release.ts'
@@ -61,6 +59,15 @@ export class LateSpans {
   /** Follows spans that have left. @returns whether all of it is in the journal */
   async follow(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<boolean> {
     if (!capture.joinable) return true
+    const unpin = this.recent.pin()
+    try {
+      return await this.followPinned(capture, blocks)
+    } finally {
+      unpin()
+    }
+  }
+
+  private async followPinned(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<boolean> {
     const { hits, misses } = await this.look(capture, blocks)
     const tables = new TableCache(this.ports)
     const joined = await this.join(capture, hits, tables)
@@ -95,13 +102,14 @@ export class LateSpans {
         looked = 0
         await this.pause(0)
       }
-      for (let row = 0; row < block.length; row++) {
-        if (isSettled(block, row) || !mayBe[sentProcess(block, row)]) continue
-        const named = capture.names(sentTraceId(block, row), sentSpanId(block, row))
-        if (named || capture.wants(sentStartNs(block, row), sentEndNs(block, row))) {
-          rowsOf(hits, block).push(row)
-        } else {
-          rowsOf(misses, block).push(row)
+      for (const [process, from] of block.processFrom.entries()) {
+        if (!mayBe[process]) continue
+        const to = Math.min(block.processFrom[process + 1] ?? block.length, block.length)
+        for (let row = from; row < to; row++) {
+          if (isSettled(block, row)) continue
+          const named = capture.mayName(sentSpanHash(block, row))
+          const hit = named || capture.wants(sentStartNs(block, row), sentEndNs(block, row))
+          rowsOf(hit ? hits : misses, block).push(row)
         }
       }
     }

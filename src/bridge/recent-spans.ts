@@ -1,13 +1,13 @@
 // recent-spans.ts: which spans have left lately and where their bytes lie, for captures that come after them.
 //
-// 45 bytes a span in typed arrays; everything else is read again from the journal when a capture asks for it. Bounded by age and
-// by bytes: the oldest go first, and a capture that comes for them finds nothing to add to.
+// Twelve bytes and a bit a span: enough to tell which spans a capture may have tasks for; whatever else is to be known of these is read
+// again from the journal. Bounded by age and by bytes: the oldest go first, and a capture that comes for them finds nothing to add to.
 //
-// Requests share pages of columns: arrays of their own for each would be so many objects that collecting garbage costs more than
-// all the rest.
+// Rows of all requests lie one after another in pages that are used again and again: fresh memory at the rate of the traffic would be
+// as much again, for the engine collects what is old only when much of it has come together.
 
 import type { ProcessIdentity, SpanTable } from '../span/span.ts'
-import { hexOf } from '../base/hex.ts'
+import { spanIdHash } from './span-id-set.ts'
 
 /** The spans of one entry of the journal that have left. */
 export interface SentSpans {
@@ -15,69 +15,71 @@ export interface SentSpans {
   readonly sequence: number
   readonly leftMs: number
   readonly length: number
-  readonly page: Page
-  /** Row of the first of them in the page. */
-  readonly first: number
   readonly processes: readonly ProcessIdentity[]
+  /** First row of each process; those of one lie together. */
+  readonly processFrom: readonly number[]
+  /** Pages with its rows, and the row of the first of them in the first. */
+  readonly pages: readonly Page[]
+  readonly first: number
+  /** Times are stored as so many of these units after the base, Unix nanoseconds. */
+  readonly baseNs: number
+  readonly unitNs: number
 }
 
 /** Rows of several entries, one after another. */
 interface Page {
-  readonly rows: number
-  /** Trace id (16) and span id (8) of each row; all zero where the span has none. */
-  readonly ids: Uint8Array
-  /** Start and end of each row, Unix nanoseconds: low and high half of each. */
-  readonly times: Uint32Array
-  /** Row in `processes`. */
-  readonly process: Uint32Array
-  /** 1: nothing will be added any more, for the span carries its breakdown, or children of it were sent. */
+  /** Hash of the span id (0: no ids), start and end of each row. */
+  readonly rows: Uint32Array
+  /** A bit a row: nothing will be added any more, for the span carries its breakdown, or children of it were sent. */
   readonly settled: Uint8Array
+  /** Itself, as the pages of an entry that lies in this one alone. */
+  readonly alone: readonly Page[]
+  /** Entries that have rows in it and are known. */
+  entries: number
 }
 
-const ID_BYTES = 24
-/** A block costs this much besides its rows. */
-const BLOCK_BYTES = 100
-const ROW_BYTES = ID_BYTES + 4 * 4 + 4 + 1
-/** Rows of a page; a larger request has one of its own. */
-const PAGE_ROWS = 16_384
+const COLUMNS = 3
+const PAGE_ROWS = 4_096
+const PAGE_BYTES = PAGE_ROWS * COLUMNS * 4 + PAGE_ROWS / 8
+/** An entry costs this much besides its rows, and as much again for each process where there are several. */
+const BLOCK_BYTES = 200
+const PROCESS_BYTES = 16
+/** Empty pages kept for the next entries. */
+const MOST_SPARE_PAGES = 64
+const MOST_UNITS = 0xffffffff
 
-/** Trace id of a row, 32 hex digits; all zero when it has none. */
-export function sentTraceId({ page, first }: SentSpans, row: number): string {
-  const at = (first + row) * ID_BYTES
-  return hexOf(page.ids, at, at + 16)
+/** Hash of the row's span id; 0 when the span has no ids. */
+export function sentSpanHash({ pages, first }: SentSpans, row: number): number {
+  const at = first + row
+  return pages[Math.floor(at / PAGE_ROWS)].rows[(at % PAGE_ROWS) * COLUMNS]
 }
 
-/** Span id of a row, 16 hex digits; all zero when it has none. */
-export function sentSpanId({ page, first }: SentSpans, row: number): string {
-  const at = (first + row) * ID_BYTES
-  return hexOf(page.ids, at + 16, at + ID_BYTES)
+/** Start of a row, Unix nanoseconds: up to 256 or a unit early. */
+export function sentStartNs({ pages, first, baseNs, unitNs }: SentSpans, row: number): number {
+  const at = first + row
+  return baseNs + pages[Math.floor(at / PAGE_ROWS)].rows[(at % PAGE_ROWS) * COLUMNS + 1] * unitNs
 }
 
-/** Start of a row, Unix nanoseconds, to within 256. */
-export function sentStartNs({ page, first }: SentSpans, row: number): number {
-  const at = (first + row) * 4
-  return page.times[at + 1] * 4294967296 + page.times[at]
-}
-
-/** End of a row, Unix nanoseconds, to within 256. */
-export function sentEndNs({ page, first }: SentSpans, row: number): number {
-  const at = (first + row) * 4 + 2
-  return page.times[at + 1] * 4294967296 + page.times[at]
-}
-
-/** Place of the row's process in `processes`. */
-export function sentProcess({ page, first }: SentSpans, row: number): number {
-  return page.process[first + row]
+/** End of a row, Unix nanoseconds: up to 256 or a unit late. */
+export function sentEndNs({ pages, first, baseNs, unitNs }: SentSpans, row: number): number {
+  const at = first + row
+  return baseNs + pages[Math.floor(at / PAGE_ROWS)].rows[(at % PAGE_ROWS) * COLUMNS + 2] * unitNs
 }
 
 /** Whether nothing will be added to the span any more. */
-export function isSettled({ page, first }: SentSpans, row: number): boolean {
-  return page.settled[first + row] === 1
+export function isSettled({ pages, first }: SentSpans, row: number): boolean {
+  const at = first + row
+  const inPage = at % PAGE_ROWS
+  return (pages[Math.floor(at / PAGE_ROWS)].settled[inPage >>> 3] & (1 << (inPage & 7))) !== 0
 }
 
 /** Says whether something may still be added to the span. */
-export function settle({ page, first }: SentSpans, row: number, settled = true): void {
-  page.settled[first + row] = settled ? 1 : 0
+export function settle({ pages, first }: SentSpans, row: number, settled = true): void {
+  const at = first + row
+  const inPage = at % PAGE_ROWS
+  const bits = pages[Math.floor(at / PAGE_ROWS)].settled
+  if (settled) bits[inPage >>> 3] |= 1 << (inPage & 7)
+  else bits[inPage >>> 3] &= ~(1 << (inPage & 7))
 }
 
 /** All that left lately, oldest first. */
@@ -89,15 +91,20 @@ export class RecentSpans {
   /** Spans let go of because of the bytes, before their age was up. */
   crowdedOut = 0
   /** The page that is being filled, and its rows that are. */
-  private page: Page = pageOf(0)
+  private page: Page | null = null
   private filled = 0
+  private readonly spare: Page[] = []
+  /** Those who look at blocks that may be let go of meanwhile. */
+  private readers = 0
+  /** The processes of the last block, which are mostly those of the next. */
+  private processes: readonly ProcessIdentity[] = []
 
   constructor(
     private readonly maxBytes: number,
     private readonly maxAgeMs: number,
   ) {}
 
-  /** Bytes that the columns take. */
+  /** Bytes of all pages in use, and of what is known of each entry. */
   get bytes(): number {
     return this.held
   }
@@ -112,42 +119,37 @@ export class RecentSpans {
   /**
    * Adds the spans of an entry, or the first of them.
    *
-   * @returns the block, for settling rows of it
+   * @returns the block, for settling rows of it at once; later only between `pin` and its end
    */
   add(table: SpanTable, sequence: number, leftMs: number, nowMs: number, length = table.length): SentSpans {
-    const block = this.write(table, sequence, leftMs, length)
+    const pages: Page[] = []
+    const first = this.filled % PAGE_ROWS
+    const { baseNs, unitNs } = scaleOf(table, length)
+    for (let row = 0; row < length;) {
+      const page = this.pageToFill()
+      const rows = Math.min(length - row, PAGE_ROWS - this.filled)
+      write(table, row, rows, page, this.filled, baseNs, unitNs)
+      page.entries++
+      pages.push(page)
+      row += rows
+      this.filled += rows
+    }
+    const block: SentSpans = {
+      sequence,
+      leftMs,
+      length,
+      processes: this.processesOf(table),
+      processFrom: processFrom(table),
+      pages: pages.length === 1 ? pages[0].alone : pages,
+      first,
+      baseNs,
+      unitNs,
+    }
     if (length === 0) return block
     this.blocks.push(block)
     this.held += bytesOf(block)
     this.forget(nowMs)
     return block
-  }
-
-  private write(table: SpanTable, sequence: number, leftMs: number, length: number): SentSpans {
-    if (this.filled + length > this.page.rows) {
-      this.page = pageOf(Math.max(length, PAGE_ROWS))
-      this.filled = 0
-    }
-    const { page, filled: first } = this
-    this.filled += length
-    const { ids, times, process, settled } = page
-    const { bytes, traceIdAt, spanIdAt } = table
-    for (let row = 0; row < length; row++) {
-      const to = first + row
-      times[to * 4] = table.startLow[row]
-      times[to * 4 + 1] = table.startHigh[row]
-      times[to * 4 + 2] = table.endLow[row]
-      times[to * 4 + 3] = table.endHigh[row]
-      process[to] = table.resource[row]
-      settled[to] = table.enriched[row]
-      const trace = traceIdAt[row]
-      const span = spanIdAt[row]
-      if (trace < 0 || span < 0) continue
-      const at = to * ID_BYTES
-      for (let i = 0; i < 16; i++) ids[at + i] = bytes[trace + i]
-      for (let i = 0; i < 8; i++) ids[at + 16 + i] = bytes[span + i]
-    }
-    return { sequence, leftMs, length, page, first, processes: table.resources.map(({ process }) => process) }
   }
 
   /** Lets go of what is too old or too much. */
@@ -158,7 +160,7 @@ export class RecentSpans {
       const old = nowMs - block.leftMs > this.maxAgeMs
       if (!old && this.held <= this.maxBytes) break
       if (!old) this.crowdedOut += block.length
-      this.held -= bytesOf(block)
+      this.letGo(block)
       this.first++
     }
     if (this.first > 1024 && this.first * 2 > blocks.length) {
@@ -167,22 +169,115 @@ export class RecentSpans {
     }
   }
 
-  /** What is known now, oldest first; blocks added later are not among them. */
+  /** What is known now, oldest first; blocks added later are not among them. To be used between `pin` and its end. */
   all(): readonly SentSpans[] {
     return this.blocks.slice(this.first)
   }
-}
 
-function pageOf(rows: number): Page {
-  return {
-    rows,
-    ids: new Uint8Array(rows * ID_BYTES),
-    times: new Uint32Array(rows * 4),
-    process: new Uint32Array(rows),
-    settled: new Uint8Array(rows),
+  /**
+   * From now on no page is used for other spans, so that blocks stay what they are, even those that are let go of.
+   *
+   * @returns ends it; to be called once
+   */
+  pin(): () => void {
+    this.readers++
+    return () => void this.readers--
+  }
+
+  private pageToFill(): Page {
+    if (this.page !== null && this.filled < PAGE_ROWS) return this.page
+    const page = this.spare.pop() ?? newPage()
+    this.held += PAGE_BYTES
+    this.page = page
+    this.filled = 0
+    return page
+  }
+
+  private letGo(block: SentSpans): void {
+    this.held -= bytesOf(block)
+    for (const page of block.pages) {
+      if (--page.entries > 0) continue
+      this.held -= PAGE_BYTES
+      if (page === this.page) {
+        this.page = null
+        this.filled = 0
+      }
+      if (this.readers === 0 && this.spare.length < MOST_SPARE_PAGES) this.spare.push(page)
+    }
+  }
+
+  private processesOf({ resources }: SpanTable): readonly ProcessIdentity[] {
+    const { processes } = this
+    const same = processes.length === resources.length && resources.every(({ process }, i) => process === processes[i])
+    if (!same) this.processes = resources.map(({ process }) => process)
+    return this.processes
   }
 }
 
-function bytesOf(block: SentSpans): number {
-  return BLOCK_BYTES + block.length * ROW_BYTES
+const FROM_ZERO: readonly number[] = [0]
+
+function processFrom({ resources, resource, length }: SpanTable): readonly number[] {
+  if (resources.length === 1) return FROM_ZERO
+  const from: number[] = []
+  for (let row = 0; row < length; row++) if (resource[row] === from.length) from.push(row)
+  return from
+}
+
+/** From the earliest to the latest time of the rows in as many steps as a column has values. */
+function scaleOf(
+  { startHigh, startLow, endHigh, endLow }: SpanTable,
+  length: number,
+): { readonly baseNs: number; readonly unitNs: number } {
+  let earliest = Infinity
+  let latest = -Infinity
+  for (let row = 0; row < length; row++) {
+    const start = startHigh[row] * 4294967296 + startLow[row]
+    const end = endHigh[row] * 4294967296 + endLow[row]
+    if (start < earliest) earliest = start
+    if (end < earliest) earliest = end
+    if (start > latest) latest = start
+    if (end > latest) latest = end
+  }
+  return { baseNs: earliest, unitNs: Math.max(1, Math.ceil((latest - earliest) / MOST_UNITS)) }
+}
+
+/** Writes rows of a table to a page. */
+function write(
+  table: SpanTable,
+  from: number,
+  count: number,
+  { rows, settled }: Page,
+  to: number,
+  baseNs: number,
+  unitNs: number,
+): void {
+  const { bytes, traceIdAt, spanIdAt, enriched, startHigh, startLow, endHigh, endLow } = table
+  for (let i = 0; i < count; i++) {
+    const row = from + i
+    const inPage = to + i
+    const at = inPage * COLUMNS
+    const span = spanIdAt[row]
+    rows[at] = traceIdAt[row] < 0 || span < 0 ? 0 : spanIdHash(bytes, span)
+    rows[at + 1] = Math.floor((startHigh[row] * 4294967296 + startLow[row] - baseNs) / unitNs)
+    rows[at + 2] = Math.ceil((endHigh[row] * 4294967296 + endLow[row] - baseNs) / unitNs)
+    const bit = 1 << (inPage & 7)
+    if (enriched[row] === 1) settled[inPage >>> 3] |= bit
+    else settled[inPage >>> 3] &= ~bit
+  }
+}
+
+function newPage(): Page {
+  const alone: Page[] = []
+  const page: Page = {
+    rows: new Uint32Array(PAGE_ROWS * COLUMNS),
+    settled: new Uint8Array(PAGE_ROWS / 8),
+    alone,
+    entries: 0,
+  }
+  alone.push(page)
+  return page
+}
+
+function bytesOf({ processes }: SentSpans): number {
+  return BLOCK_BYTES + (processes.length > 1 ? processes.length * PROCESS_BYTES : 0)
 }

@@ -94,6 +94,11 @@ export class TaskIndex {
     return fitting
   }
 
+  /** The span ids that tasks name, by whatever evidence: 16 hex digits each. */
+  spanIds(): Iterable<string> {
+    return this.bySpanId.keys()
+  }
+
   /** The span that the task at a row names by its strongest evidence; null when it names none. */
   idsOf(row: number): TaskIds | null {
     return this.ofTask[row].find((ids) => this.counts(ids)) ?? null
