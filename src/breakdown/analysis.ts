@@ -327,6 +327,7 @@ export class CaptureAnalysis {
         states.noteWaker(row, by, wakerTask)
       } else if (event === Ev.GoBlock) {
         if (this.stacks) this.keepStack(row, stack[i])
+        if (reason === states.syncReason || reason === 0) this.noteRuntimeWait(row, stack[i])
         if (reason === states.foreverReason) this.finish(row, timeNs[i])
       } else if (event === Ev.GoSyscallBegin) {
         states.bindSyscall(row, processor[i])
@@ -449,6 +450,14 @@ export class CaptureAnalysis {
     if (stack !== 0) stays.stack[stay[row] & stays.mask] = this.names.stackRow(stack)
   }
 
+  /** A wait that may be the runtime's own says so by where it is. */
+  private noteRuntimeWait(row: number, stack: number): void {
+    const cause = this.names.runtimeCause(stack)
+    if (cause === 0) return
+    const { stays, stay } = this.states
+    stays.via[stay[row] & stays.mask] = cause
+  }
+
   /** A goroutine that waited for a lock is woken: where it waited and where the other let go are places of one lock. */
   private noteRelease(row: number, by: number, stack: number): void {
     const { stays, stay } = this.states
@@ -544,7 +553,8 @@ export class CaptureAnalysis {
     }
     const kind = this.names.systemKind(entryStack)
     const runtime = kind >= SystemKind.runtime
-    const task = creator >= 0 && !runtime ? this.currentTask(creator) : null
+    let task = creator >= 0 && !runtime ? this.currentTask(creator) : null
+    if (task !== null && this.names.servesAll(entryStack)) task = null
     states.begin(row, id, state, t, 0, task === null ? 0 : task.serial)
     states.system[row] = kind
     if (runtime) this.records.runtimeGoroutines.add(id)

@@ -4,6 +4,7 @@ import type { ProblemList } from '../capture/problems.ts'
 import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
 import { type GoroutineStates, SystemKind as systemKinds } from './goroutine-states.ts'
+import { runtimeWaitOf, servesAll } from './runtime-names.ts'
 import { NONE as none } from './stay-log.ts'
 
 // Of its own, as in `analysis.ts`.
@@ -24,6 +25,8 @@ export class GenerationNames {
   /** Reasons are the first strings of a generation: those below this many are looked up without the map. */
   private readonly reasonOfLowString = new Int16Array(256).fill(NONE)
   private readonly systemOfStack = new Map<number, SystemKind>()
+  /** Row of the cause of a wait of the runtime's own, 0 where it is the program's. */
+  private readonly causeOfStack = new Map<number, number>()
   private readonly rowOfStack = new Map<number, number>()
   private readonly nameOfString = new Map<number, string>()
   /** As with reasons: names that recur are met early in a generation, and so have low numbers. */
@@ -47,6 +50,7 @@ export class GenerationNames {
     this.reasonOfString.clear()
     this.reasonOfLowString.fill(NONE)
     this.systemOfStack.clear()
+    this.causeOfStack.clear()
     this.rowOfStack.clear()
     this.nameOfString.clear()
     this.nameOfLowString.fill(null)
@@ -135,6 +139,23 @@ export class GenerationNames {
     const kind = !runtime ? SystemKind.program : root === TIMERS ? SystemKind.timers : SystemKind.runtime
     this.systemOfStack.set(stack, kind)
     return kind
+  }
+
+  /** Row of the cause under which people see a wait that the runtime has at a stack for itself (`runtime-names.ts`); 0 when it is the program's. */
+  runtimeCause(stack: number): number {
+    if (stack === 0) return 0
+    let row = this.causeOfStack.get(stack)
+    if (row === undefined) {
+      const wait = runtimeWaitOf(this.stackTable?.frames(stack) ?? [])
+      row = wait === null ? 0 : this.states.reasonRow(wait)
+      this.causeOfStack.set(stack, row)
+    }
+    return row
+  }
+
+  /** Whether a goroutine with an entry works for whoever comes, not for the task that it was created in. */
+  servesAll(entryStack: number): boolean {
+    return entryStack !== 0 && servesAll(this.stackTable?.rootFunction(entryStack) ?? '')
   }
 
   /** Tells of a stack that is in no table. */

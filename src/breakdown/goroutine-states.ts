@@ -135,6 +135,8 @@ export class GoroutineStates {
   private readonly stackRows = new Map<string, number>()
   /** Row of the reason "forever", which ends a goroutine for accounting. */
   foreverReason = -1
+  /** Row of the reason "sync", under which the runtime's own semaphores are too. */
+  syncReason = -1
   readonly causes: Causes
 
   constructor(private readonly goTimes: boolean) {
@@ -164,6 +166,7 @@ export class GoroutineStates {
     this.groupOfReasonRow.push(columnOfReason(reasons[row]))
     this.reasonRows.set(text, row)
     if (text === 'forever' && reasons[row] === text) this.foreverReason = row
+    if (text === 'sync' && reasons[row] === text) this.syncReason = row
     return row
   }
 
@@ -341,7 +344,10 @@ export class GoroutineStates {
         kept ? stays.task[at] : 0,
         this.lastRange[row],
       )
-      if (kept) stays.stack[copy & stays.mask] = stays.stack[old & stays.mask]
+      if (kept) {
+        stays.stack[copy & stays.mask] = stays.stack[old & stays.mask]
+        stays.via[copy & stays.mask] = stays.via[old & stays.mask]
+      }
       this.stay[row] = copy
     }
     stays.forgetBefore(index)
@@ -582,6 +588,8 @@ export class GoroutineStates {
     const at = wait & stays.mask
     stays.waker[at] = by
     stays.wakerTask[at] = wakerTask
+    // The runtime's own.
+    if (stays.via[at] !== 0) return
     if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
     else if ((wakerTask === 0 || servesOthers) && this.causes.isHandOver(stays.reason[at]))
       stays.via[at] = this.causes.ofWaker(stays, by, stays.reason[at], stays.startNs[at])

@@ -46,6 +46,7 @@ const GROUP_OF_REASON: Readonly<Record<string, Group>> = {
   select: 'chan',
   'GC mark assist wait for work': 'gcWait',
   'wait until GC ends': 'gcWait',
+  GC: 'gcWait',
   'GC weak to strong wait': 'gcWait',
   // As a reason to block (not to yield): the goroutine stands still while its stack is scanned.
   preempted: 'gcWait',

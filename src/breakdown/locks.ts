@@ -4,6 +4,9 @@
 // these two places in the program are about the same lock. Over a capture they make classes of places, and two waits are for one lock
 // when their places are in one class. The runtime's queue of a lock is first come, first served (Go 1.26, runtime/sema.go), so that a
 // goroutine which queued later cannot have had the lock earlier: two locks that one place of the program takes are told apart by it.
+//
+// Slots that are handed out by a channel (a semaphore, a pool of connections) are held and waited for likewise, and channels queue likewise.
+// There a slot is what goroutines wait for at one place of the program, one after the other.
 
 import { GoState, type StackFrame } from './breakdown.ts'
 import { NONE, type StayLog } from './stay-log.ts'
@@ -100,6 +103,14 @@ export class LockPlaces {
     return oneStack === otherStack || (one.place >= 0 && this.root(one.place) === this.root(other.place))
   }
 
+  /** Whether two waits for channels are at one place of the program. */
+  sameChannelPlace(oneStack: number, otherStack: number): boolean {
+    if (oneStack < 0 || otherStack < 0) return false
+    if (oneStack === otherStack) return true
+    const place = this.channelPlace(oneStack)
+    return place !== '' && place === this.channelPlace(otherStack)
+  }
+
   /** A goroutine whose wait nothing is known of was woken at a stack: the only thing that tells which lock it was for. */
   noteRelease(wait: number, releaseStack: number): void {
     if (this.releases.size < MOST_RELEASES && isHeld(this.kind(releaseStack))) this.releases.set(wait, releaseStack)
@@ -108,6 +119,11 @@ export class LockPlaces {
   /** Stack row at which a goroutine was woken from a wait that nothing else is known of; -1 when none. */
   releaseOf(wait: number): number {
     return this.releases.get(wait) ?? NONE
+  }
+
+  private channelPlace(stack: number): string {
+    const frame = this.stacks[stack].find((one) => !one.function.startsWith('runtime.'))
+    return frame === undefined ? '' : `${frame.function}:${frame.line}`
   }
 
   private of(stack: number): { readonly kind: LockKind | null; readonly place: number } {
@@ -182,20 +198,60 @@ export function holdersOf(
   toNs: number,
   budget: { stays: number },
 ): Hold[] {
-  const holds: Hold[] = []
   const first = wait & stays.mask
-  const sameLock = (stay: number): boolean => {
+  return chainOf(stays, wait, fromNs, toNs, budget, true, (stay) => {
     const at = stay & stays.mask
-    if (stays.state[at] !== GoState.waiting) return false
     const stack = stays.stack[at] < 0 ? places.releaseOf(stay) : stays.stack[at]
     return places.same(stack, stays.stack[first])
-  }
+  })
+}
+
+/**
+ * Who held the slot that a goroutine waited for and was given through a channel, as `holdersOf`: of several slots the one that it was given
+ * in the end. None where nobody else is seen to have waited for it: then it is a channel like any other, and who ended the wait says it all.
+ */
+export function slotHoldersOf(
+  stays: StayLog,
+  places: LockPlaces,
+  wait: number,
+  fromNs: number,
+  toNs: number,
+  budget: { stays: number },
+): Hold[] {
+  const first = wait & stays.mask
+  const holds = chainOf(stays, wait, fromNs, toNs, budget, false, (stay) => {
+    const at = stay & stays.mask
+    return stays.reason[at] === stays.reason[first] && places.sameChannelPlace(stays.stack[at], stays.stack[first])
+  })
+  return holds.length > 1 && holds[1].stay !== NONE ? holds : []
+}
+
+/**
+ * The chain of those that held something.
+ *
+ * @param wokenForNothing whether one that was woken may find that it has to queue again
+ * @param isForSame whether a wait is for the same thing
+ */
+function chainOf(
+  stays: StayLog,
+  wait: number,
+  fromNs: number,
+  toNs: number,
+  budget: { stays: number },
+  wokenForNothing: boolean,
+  isForSame: (stay: number) => boolean,
+): Hold[] {
+  const holds: Hold[] = []
+  const first = wait & stays.mask
+  const sameLock = (stay: number): boolean => stays.state[stay & stays.mask] === GoState.waiting && isForSame(stay)
+  /** The wait from which a goroutine had been woken for nothing before it queued again; none when it had not. */
+  const queuedBefore = (stay: number): number => (wokenForNothing ? waitBefore(stays, stay, sameLock) : NONE)
   /** The wait of a goroutine for the lock, as it queued first: it may have been woken for nothing in between. */
   const queuedNs = (stay: number): number => {
     let startNs = stays.startNs[stay & stays.mask]
-    for (let again = queuedBefore(stays, stay, sameLock), n = 0; again !== NONE && n < MOST_QUEUED_AGAIN; n++) {
+    for (let again = queuedBefore(stay), n = 0; again !== NONE && n < MOST_QUEUED_AGAIN; n++) {
       startNs = stays.startNs[again & stays.mask]
-      again = queuedBefore(stays, again, sameLock)
+      again = queuedBefore(again)
     }
     return startNs
   }
@@ -227,7 +283,7 @@ export function holdersOf(
     const holder = stays.waker[at]
     if (!stays.has(holder)) break
     const since = heldSince(holder)
-    const before = waiting === wait ? NONE : queuedBefore(stays, waiting, sameLock)
+    const before = waiting === wait ? NONE : queuedBefore(waiting)
     const beforeNs = before === NONE ? fromNs : stays.endNs[before & stays.mask]
     const loNs = Math.max(fromNs, Math.min(hiNs, Math.max(since.ns, beforeNs)))
     if (loNs < hiNs) {
@@ -266,8 +322,8 @@ export function taskDuring(
   return 0
 }
 
-/** The wait for the same lock from which a goroutine had been woken for nothing before it queued again; none when it had not. */
-function queuedBefore(stays: StayLog, wait: number, sameLock: (stay: number) => boolean): number {
+/** The wait for the same lock that a goroutine had just before another; none when it had not. */
+function waitBefore(stays: StayLog, wait: number, sameLock: (stay: number) => boolean): number {
   let stay = stays.previous[wait & stays.mask]
   for (let n = 0; n < MOST_STAYS_BETWEEN && stays.has(stay); n++) {
     const at = stay & stays.mask

@@ -4,7 +4,7 @@
 // The blame ends there. Who held up the one that held the task up is its own request's matter.
 
 import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
-import { type Hold, holdersOf, isHeld, type LockPlaces, taskDuring } from './locks.ts'
+import { type Hold, holdersOf, isHeld, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 import { addPart } from './window.ts'
@@ -74,8 +74,12 @@ export function explainWaits(
     // What came from elsewhere is no task's doing.
     const serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0
-    if (isHeld(places.kind(stays.stack[at]))) {
-      const all = byHolder(stays, holdersOf(stays, places, stay, fromNs, toNs, lockBudget))
+    let holds: Hold[] = []
+    if (isHeld(places.kind(stays.stack[at]))) holds = holdersOf(stays, places, stay, fromNs, toNs, lockBudget)
+    else if (via === 0 && causes.isChannel(stays.reason[at]))
+      holds = slotHoldersOf(stays, places, stay, fromNs, toNs, lockBudget)
+    if (holds.length > 0) {
+      const all = byHolder(stays, holds)
       const holders = all
         .slice(0, MOST_HOLDERS)
         .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))

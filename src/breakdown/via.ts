@@ -25,7 +25,9 @@ export class Causes {
   private syscallRow = -1
   private readonly ofNobody: (boolean | undefined)[] = []
   private readonly handsOver: (boolean | undefined)[] = []
+  private readonly channels: (boolean | undefined)[] = []
   private readonly inBetween: (boolean | undefined)[] = []
+  private readonly collectors: (boolean | undefined)[] = []
 
   constructor(
     private readonly reasonRow: (text: string) => number,
@@ -56,9 +58,21 @@ export class Causes {
     return (this.handsOver[reason] ??= /^(chan |select|sync\.\(\*Cond\)|$)/.test(this.reasons[reason]))
   }
 
+  /** Whether a wait of a reason is for a channel. */
+  isChannel(reason: number): boolean {
+    return (this.channels[reason] ??= /^(chan |select$)/.test(this.reasons[reason]))
+  }
+
   /** Whether a wait of a reason comes in between what a goroutine does anyway: the collector's, and locks. */
   private isInBetween(reason: number): boolean {
-    return (this.inBetween[reason] ??= /^sync$|^GC |^wait until GC ends$|^preempted$/.test(this.reasons[reason]))
+    return (this.inBetween[reason] ??= /^(sync|GC|runtime|wait until GC ends|preempted)$|^GC /.test(
+      this.reasons[reason],
+    ))
+  }
+
+  /** Whether a wait of a reason is for the collector. */
+  private isForCollector(reason: number): boolean {
+    return (this.collectors[reason] ??= /^GC( |$)|^wait until GC ends$|^preempted$/.test(this.reasons[reason]))
   }
 
   /**
@@ -73,7 +87,8 @@ export class Causes {
   /**
    * What had woken a goroutine that now ends a wait: a reason row, `VIA_UNSETTLED`, or 0 for nothing that says more than the wait's own
    * reason. Between two causes the one that took longer counts (a read from the network, say, and the system call that follows it); waits for
-   * the collector and for locks after it are passed over while they were shorter.
+   * the collector and for locks after it are passed over while they were shorter. Where they were longer, and mostly for the collector, that is
+   * the cause.
    *
    * @param waker its stay now
    * @param ownReason reason of the wait
@@ -84,6 +99,8 @@ export class Causes {
     let callNs = 0
     let otherNs = 0
     let betweenNs = 0
+    let collectorNs = 0
+    let collector = 0
     for (let steps = 0; steps < MOST_BACK && stays.has(at); steps++) {
       const slot = at & stays.mask
       const state = stays.state[slot]
@@ -95,11 +112,16 @@ export class Causes {
         const reason = via > 0 ? via : stays.reason[slot]
         const found = stays.waker[slot] === NONE && reason === 0 ? VIA_UNSETTLED : reason
         if (found === VIA_UNSETTLED || this.isCause(found)) {
-          if (betweenNs > ns && betweenNs > callNs) return 0
+          if (betweenNs > ns && betweenNs > callNs) return collectorNs * 2 > betweenNs ? collector : 0
           return this.other(callNs > ns ? this.syscall : found, ownReason)
         }
         if (!this.isInBetween(found)) return callNs * 2 > otherNs ? this.other(this.syscall, ownReason) : 0
         betweenNs += ns
+        if (this.isForCollector(found)) {
+          // Of several the earliest is told: they are of one group.
+          collectorNs += ns
+          collector = found
+        }
         at = stays.previous[slot]
         if (at === NONE) return 0
         continue

@@ -50,10 +50,10 @@ export interface ChildNode {
   toNs: number
   parent: ChildNode | null
   readonly attributes: readonly Attribute[]
-  /** Task to blame for the wait: of the one that held the lock longest, else of the one that ended it; -1 when none is known. */
+  /** Task to blame for the wait: of the one that held the lock or slot longest, else of the one that ended it; -1 when none is known. */
   readonly blamedTask: number
-  /** Whether that one held a lock; else it ended the wait. */
-  readonly held: boolean
+  /** What that one held; null where it ended the wait. */
+  readonly held: 'lock' | 'slot' | null
 }
 
 export interface FoundChildren {
@@ -154,7 +154,7 @@ function addRegion(window: Window, region: RegionRecord, row: number, nodes: Chi
     parent: null,
     attributes,
     blamedTask: -1,
-    held: false,
+    held: null,
   })
 }
 
@@ -206,7 +206,7 @@ function addRanges(window: Window, nodes: ChildNode[]): void {
           { key: 'subspan.goroutine', value: { int: goroutine } },
         ],
         blamedTask: -1,
-        held: false,
+        held: null,
       })
     }
     row = last + 1
@@ -350,11 +350,11 @@ function addWait(window: Window, timeline: Timeline, waits: readonly Wait[], nod
     parent: null,
     attributes,
     blamedTask: holder?.taskId ?? explained?.wakerTask ?? (waiting ? timeline.wakerTask[row] : -1),
-    held: holder !== undefined,
+    held: holder === undefined ? null : group === 'chan' ? 'slot' : 'lock',
   })
 }
 
-/** Who held the lock, or ended the wait, and what that one did meanwhile; or who ran. */
+/** Who held the lock or slot, or ended the wait, and what that one did meanwhile; or who ran. */
 function addExplanation({ explained, tables, nameOfTask }: Window, row: number, attributes: Attribute[]): void {
   const wait = explained.get(row)
   if (wait === undefined) return

@@ -216,7 +216,7 @@ function withTrueTimes(node: ChildNode, offsetNs: bigint, blamed: TaskSpan | nul
   const { trueStartNs, trueEndNs, fromNs, toNs } = node
   const attributes = [...node.attributes]
   if (blamed !== null && blamed.name !== '') {
-    attributes.push({ key: node.held ? 'subspan.held_by' : 'subspan.woken_by', value: cutText(blamed.name) })
+    attributes.push({ key: node.held !== null ? 'subspan.held_by' : 'subspan.woken_by', value: cutText(blamed.name) })
   }
   const ends: string[] = []
   if (trueStartNs !== fromNs) ends.push('start')
@@ -232,11 +232,17 @@ function withTrueTimes(node: ChildNode, offsetNs: bigint, blamed: TaskSpan | nul
   return attributes
 }
 
-function linkTo(blamed: TaskSpan, held: boolean): readonly SpanLink[] {
+function linkTo(blamed: TaskSpan, held: ChildNode['held']): readonly SpanLink[] {
   const traceId = bytesOfHex(blamed.traceId)
   const spanId = bytesOfHex(blamed.spanId)
   if (traceId?.length !== 16 || spanId?.length !== 8) return []
-  return [{ traceId, spanId, attributes: [{ key: 'subspan.link', value: held ? 'held the lock' : 'ended the wait' }] }]
+  return [
+    {
+      traceId,
+      spanId,
+      attributes: [{ key: 'subspan.link', value: held === null ? 'ended the wait' : `held the ${held}` }],
+    },
+  ]
 }
 
 /** Bytes of a span on the wire, its fixed fields and their lengths counted generously. */

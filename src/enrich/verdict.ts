@@ -31,8 +31,8 @@ export interface VerdictInput {
 export interface Blame {
   /** Name of the spans that did, when they did for more than half of that time; null when no one did. */
   readonly name: string | null
-  /** Kind of lock that more than half of that time was spent on; null when no stack says. */
-  readonly lock: LockKind | null
+  /** Kind of lock that more than half of that time was spent on, or a slot that a channel hands out; null when no stack says. */
+  readonly lock: LockKind | 'slot' | null
   /** What that one did for more than half of that time; null when nothing stands out or it is not known. */
   readonly doing: Group | null
 }
@@ -74,7 +74,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     cause: 'a channel or select',
     leads: 0.3,
     follows: 0.15,
-    say: (blame) => `waiting on a channel${blame.name === null ? '' : ` served by ${blame.name}${doing(blame)}`}`,
+    say: channelSentence,
   },
   {
     group: 'syscall',
@@ -168,6 +168,11 @@ function assistOfExec({ parts, overlaps }: VerdictInput, asTime: boolean): strin
   return `, ${figures(overlaps.gcAssistNs / unit.ns)}${named} of it GC assist`
 }
 
+function channelSentence(blame: Blame): string {
+  if (blame.name === null) return 'waiting on a channel'
+  return `waiting on a channel${blame.lock === 'slot' ? ', held up by' : ' served by'} ${blame.name}${doing(blame)}`
+}
+
 function lockSentence(blame: Blame): string {
   const { name, lock } = blame
   const by = (words: string): string => (name === null ? '' : `${words} ${name}${doing(blame)}`)
@@ -193,7 +198,7 @@ function lockSentence(blame: Blame): string {
 interface Sums {
   total: number
   readonly names: Map<string, number>
-  readonly locks: Map<LockKind, number>
+  readonly locks: Map<LockKind | 'slot', number>
   readonly doing: Map<Group, number>
 }
 
@@ -244,6 +249,7 @@ export function blameOf(
     }
     const holders = wait?.holders ?? []
     const heldNs = holders.reduce((all, holder) => all + holder.ns, 0)
+    if (group === 'chan' && heldNs > 0) add(sum.locks, 'slot', ns)
     const holderName = ({ goroutine, taskId }: Holder): string | null =>
       goroutine < 0 || taskId === task.id ? null : (nameOf(taskId) ?? NO_SPAN_NAME)
     for (const holder of holders) {

@@ -207,6 +207,45 @@ test('one that was created meanwhile did not hold the lock before that', () => {
   expect([unknown.goroutine, unknown.ns / US]).toEqual([-1, 300])
 })
 
+describe('where several wait for a slot that a channel hands out', () => {
+  const TAKE = 'main.(*pool).take'
+
+  /** As \`queue\` above; who comes fourth waits at \`last\`. */
+  const queue = (reason: string, last = TAKE): Story => {
+    const story = new Story(1, 2, 3)
+    story.at(100).begin().at(110).wait('sleep').run(2)
+    story.at(200).begin().at(210).wait(reason, 'runtime.chansend1', TAKE).run(3)
+    story.at(300).begin().at(310).wait(reason, 'runtime.chansend1', last)
+    story.at(990).wake(1).run(1).at(1000).wake(2, 'main.(*pool).giveBack').at(1010).end().wait('sleep').run(2)
+    story.at(1200).wake(3, 'main.(*pool).giveBack').at(1210).end().wait('sleep').run(3)
+    return story.at(1300).end()
+  }
+
+  test.each(['chan send', 'chan receive', 'select'])('by a %s, the one that held it longest is to blame', (reason) => {
+    expect(queue(reason).holders(3)).toEqual([
+      [1, 1000 - 310],
+      [2, 200],
+    ])
+    expect(queue(reason).explained(3).waker).toMatchObject({ totalNs: 690 * US, blockNs: { sleep: 680 * US } })
+  })
+
+  test('who waited elsewhere did not wait for that one: who ended the wait is told', () => {
+    const wait = queue('chan send', 'main.(*other).take').explained(3)
+    expect(wait.holders).toEqual([])
+    expect(wait.wakerTask).toBe(2)
+  })
+
+  test('who waits again and again at one place is handed one thing after the other', () => {
+    // 2 hands on what 1 gives it, at one place: what 3 waited for lately was not in 1's hands.
+    const story = new Story(1, 2, 3)
+    story.at(100).begin().at(110).wait('sleep').run(2).at(200).begin().at(210).wait('chan receive', TAKE).run(3)
+    story.at(300).begin().at(310).wait('chan receive', TAKE).at(390).wake(1).run(1).at(400).wake(2, 'main.give')
+    story.wait('sleep').run(2).at(500).wait('chan receive', TAKE).at(890).wake(1).run(1).at(900).wake(2, 'main.give')
+    story.at(910).end().wait('sleep').run(2).at(1000).wake(3, 'main.give').at(1010).end().wait('sleep').run(3)
+    expect(story.at(1100).end().explained(3).holders).toEqual([])
+  })
+})
+
 describe('the kind of lock', () => {
   const kindOf = (...functions: string[]): ReturnType<typeof lockKindOf> =>
     lockKindOf(functions.map((name) => ({ function: name, file: 'a.go', line: 1 })))

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { groupOfReason } from '../../src/breakdown/groups.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { CaptureStory } from '../support/capture-story.ts'
 
@@ -12,9 +13,9 @@ interface Analysed {
   readonly tasks: readonly TaskRecord[]
 }
 
-function analysed(story: CaptureStory): Analysed {
+function analysed(story: CaptureStory, { stacks = true } = {}): Analysed {
   const tasks: TaskRecord[] = []
-  const analysis = new CaptureAnalysis({ timelines: true, stacks: true }, { task: (task) => tasks.push(task) })
+  const analysis = new CaptureAnalysis({ timelines: true, stacks }, { task: (task) => tasks.push(task) })
   analysis.push(story.bytes())
   const info = analysis.end()
   const task = (id: number): TaskRecord => {
@@ -146,6 +147,48 @@ describe('the path of a task', () => {
     expect(task(7).goroutines).toEqual([1, 3])
   })
 
+  test.each(['net/http.(*persistConn).readLoop', 'google.golang.org/grpc/internal/transport.(*http2Client).reader'])(
+    '%s serves whoever comes: it never works for the task that dialled',
+    (entry) => {
+      const story = new CaptureStory().found(1, 'running')
+      story.at(100).taskBegin(7, 'dials').at(110).create(3, entry).at(200).block('select')
+      story.at(210).start(3).at(220).block('network').at(800).unblock(3).at(810).start(3).at(820).unblock(1)
+      story.at(830).block('network').at(840).start(1).at(900).taskEnd(7).at(1000).stop()
+      const { task } = analysed(story)
+      expect(task(7).goroutines).toEqual([1])
+      expect(parts(task(7).path)).toEqual({
+        totalNs: 800,
+        execNs: 160,
+        schedWaitNs: 20,
+        blockNs: { select: 620 },
+        viaNs: { network: 620 },
+      })
+      expect(task(7).work).toEqual(task(7).path)
+    },
+  )
+
+  test.each([
+    ['GC', 'runtime.gcStart', 'runtime.mallocgc'],
+    ['GC', 'runtime.gcMarkDone', 'runtime.gcAssistAlloc'],
+    ['GC', 'runtime.semacquire1', 'runtime.gcStart', 'runtime.GC'],
+    ['runtime', 'runtime.stopTheWorld', 'runtime.ReadMemStats'],
+  ])("a wait for a semaphore of the runtime's own is no lock of the program's: %s, at %s", (cause, ...functions) => {
+    for (const stacks of [true, false]) {
+      const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+      story
+        .at(100)
+        .taskBegin(7, 'allocates')
+        .at(200)
+        .block('sync', ...functions, 'main.work')
+        .at(210)
+        .start(2)
+      story.at(300).unblock(1).at(310).stop().at(320).start(1).at(400).taskEnd(7).at(500).stop()
+      const { task } = analysed(story, { stacks })
+      expect(task(7).path).toMatchObject({ blockNs: { sync: 100 }, viaNs: { [cause]: 100 } })
+      expect(groupOfReason(cause)).toBe(cause === 'GC' ? 'gcWait' : 'other')
+    }
+  })
+
   test('who holds a lock is to blame, wherever that one was waiting itself', () => {
     const story = dialled('sync').at(950).unblock(2).at(960).block('select').at(970).start(2)
     story.at(1000).taskEnd(8).at(1010).block('select').at(1020).unblock(1).start(1).at(1100).taskEnd(7).at(1200).stop()
@@ -166,35 +209,39 @@ describe('the path of a task', () => {
   })
 
   test.each([
-    ['shorter', 50, { network: 750 + 50 }],
-    ['longer', 2000, {}],
-  ])('a wait for the collector after the network, the %s of the two, does not hide it', (_, ns, viaNs) => {
-    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
-    story.at(100).taskBegin(7, 'client').at(110).unblock(2).at(120).stop().at(130).start(2).at(140).block('network')
-    story.at(150).start(1).at(200).block('select').at(900).unblock(2).at(910).start(2)
-    story
-      .at(920)
-      .block('GC mark assist wait for work')
-      .at(920 + ns - 10)
-      .unblock(2)
-    story
-      .at(920 + ns)
-      .start(2)
-      .at(950 + ns)
-      .unblock(1)
-      .at(960 + ns)
-      .block('select')
-      .at(970 + ns)
-      .start(1)
-    story
-      .at(1000 + ns)
-      .taskEnd(7)
-      .at(1100 + ns)
-      .stop()
-    const { task } = analysed(story)
-    expect(task(7).path?.blockNs).toEqual({ select: 750 + ns })
-    expect(task(7).path?.viaNs).toEqual(viaNs)
-  })
+    ['for the collector, the shorter of the two', 'GC mark assist wait for work', 50, { network: 750 + 50 }],
+    ['for the collector, the longer', 'GC mark assist wait for work', 2000, { 'GC mark assist wait for work': 2750 }],
+    ['for a lock, the longer', 'sync', 2000, {}],
+  ])(
+    'where a connection loop waited %s, after the network, the longer of the two is the cause',
+    (_, reason, ns, viaNs) => {
+      const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+      story.at(100).taskBegin(7, 'client').at(110).unblock(2).at(120).stop().at(130).start(2).at(140).block('network')
+      story.at(150).start(1).at(200).block('select').at(900).unblock(2).at(910).start(2)
+      story
+        .at(920)
+        .block(reason)
+        .at(920 + ns - 10)
+        .unblock(2)
+      story
+        .at(920 + ns)
+        .start(2)
+        .at(950 + ns)
+        .unblock(1)
+        .at(960 + ns)
+        .block('select')
+        .at(970 + ns)
+        .start(1)
+      story
+        .at(1000 + ns)
+        .taskEnd(7)
+        .at(1100 + ns)
+        .stop()
+      const { task } = analysed(story)
+      expect(task(7).path?.blockNs).toEqual({ select: 750 + ns })
+      expect(task(7).path?.viaNs).toEqual(viaNs)
+    },
+  )
 
   test("a wait ended by the goroutine that runs an old runtime's timers was ended by a timer", () => {
     const story = new CaptureStory().found(1, 'running')

@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { format, resolveConfig } from 'prettier'
 import { describe, expect, test } from 'vitest'
 import { emptyBreakdown, type Holder, type LongWait } from '../../src/breakdown/breakdown.ts'
-import type { LockKind } from '../../src/breakdown/locks.ts'
 import { emptyParts, type Group, GROUPS } from '../../src/breakdown/groups.ts'
 import {
   type Blame,
@@ -42,7 +41,7 @@ function verdict(partsMs: Partial<Record<Group, number>>, given: Partial<Verdict
 const blame = (
   group: Group,
   name: string | null,
-  lock: LockKind | null,
+  lock: Blame['lock'],
   doing: Group | null = null,
 ): ReadonlyMap<Group, Blame> => new Map([[group, { name, lock, doing }]])
 
@@ -68,7 +67,7 @@ describe('the sentence', () => {
     expect(verdict(parts)).toBe(sentence)
   })
 
-  test.each<[Group, string | null, LockKind | null, string]>([
+  test.each<[Group, string | null, Blame['lock'], string]>([
     ['lock', null, 'mutex', 'waiting for a mutex'],
     ['lock', 'db.Write', 'rwMutex', 'waiting for a read-write mutex held by db.Write'],
     ['lock', 'worker', 'waitGroup', 'waiting for a WaitGroup, last for worker'],
@@ -79,6 +78,7 @@ describe('the sentence', () => {
     ['lock', null, 'once', 'waiting for a sync.Once run by another goroutine'],
     ['lock', 'worker', null, 'waiting for a lock released by worker'],
     ['chan', 'worker', null, 'waiting on a channel served by worker'],
+    ['chan', 'report.Build', 'slot', 'waiting on a channel, held up by report.Build'],
   ])('names who held it up: %s, %s, %s', (group, name, lock, words) => {
     expect(verdict({ [group]: 8, exec: 2 }, { blame: blame(group, name, lock) })).toBe(
       `10.0 ms: 80 % ${words}; 2.0 ms on CPU`,
@@ -243,6 +243,25 @@ describe('who is to blame', () => {
     expect(blamed([held(9, 300), held(5, 200), held(6, 200)])).toEqual({ name: null, lock: 'mutex', doing: null })
   })
 
+  test('of slots that a channel hands out is who held them', () => {
+    const holders = [
+      { goroutine: 9, taskId: 9, ns: 380 },
+      { goroutine: 6, taskId: 6, ns: 20 },
+    ]
+    const blamed = blameOf(
+      taskRecord({ timeline, longWaits: [{ ...longWaits[0], row: 4, holders }] }),
+      tables,
+      0,
+      10_000,
+      (id) => names[id] ?? null,
+    ).get('chan')
+    // 380 of 400, and none of the 300 of the next wait.
+    expect(blamed).toMatchObject({ name: 'report.Build', lock: 'slot' })
+    expect(VERDICT_RULES.find(({ group }) => group === 'chan')?.say({ name: 'X', lock: 'slot', doing: 'sleep' })).toBe(
+      'waiting on a channel, held up by X, which was asleep',
+    )
+  })
+
   test('counts the window alone', () => {
     expect(of(850, 1050).get('lock')).toEqual({ name: 'worker', lock: null, doing: null })
   })
@@ -271,7 +290,7 @@ ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
 - The blame is a span: the one that ended more than half of the waiting time (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
-  holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; "a goroutine without a span" where that one worked for no task, or for one whose span is not known. What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
+  holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"); "a goroutine without a span" where that one worked for no task, or for one whose span is not known. What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
   lock are told by their stack: read-write mutex, sync.Once, file lock, WaitGroup, condition.
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.

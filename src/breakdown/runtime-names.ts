@@ -1,0 +1,37 @@
+// runtime-names.ts: what the names of functions tell that the tracer's events do not: waits within the runtime itself, and goroutines that
+// serve whoever comes.
+
+import type { StackFrame } from './breakdown.ts'
+
+/** Functions through which the runtime parks a goroutine: older versions leave them on top of the stack. */
+const PARKING = /^runtime\.(gopark|goparkunlock|semacquire1?)$/
+/** Functions of the collector. */
+const COLLECTOR = /^runtime\.(GC|gc[A-Z]\w*|stopTheWorldGC)$/
+
+/**
+ * What a wait is for that the runtime calls `sync`, or nothing at all up to Go 1.21, when it waits for a semaphore of its own: to begin or
+ * to end a cycle of the collector (`gcStart`, `gcMarkDone`: whoever allocates may have to), for a cycle's end, or to stop the world.
+ * Null when it is the program's lock.
+ */
+export function runtimeWaitOf(stack: readonly StackFrame[]): 'GC' | 'runtime' | null {
+  const leaf = stack.find((frame) => !PARKING.test(frame.function))?.function ?? ''
+  if (!leaf.startsWith('runtime.')) return null
+  return COLLECTOR.test(leaf) ? 'GC' : 'runtime'
+}
+
+/**
+ * Entries of goroutines that serve a connection or a pool as long as it is open, whoever asked for it first: HTTP/1 and HTTP/2 clients of
+ * Go's library (with the names of Go 1.27) and of golang.org/x/net, gRPC's client, database/sql.
+ */
+const SERVES_ALL: readonly RegExp[] = [
+  /^net\/http\.\(\*persistConn\)\.(readLoop|writeLoop)$/,
+  /^(net\/http\.\(\*http2ClientConn\)|(net\/http\/internal|golang\.org\/x\/net)\/http2\.\(\*ClientConn\))\.readLoop$/,
+  /^google\.golang\.org\/grpc\/internal\/transport\.(\(\*http2Client\)\.(reader|keepalive)|(New|new)HTTP2Client\.func\d+(\.\d+)*)$/,
+  /^google\.golang\.org\/grpc\/internal\/grpcsync\.\(\*CallbackSerializer\)\.run$/,
+  /^database\/sql\.\(\*DB\)\.connection(Opener|Cleaner)$/,
+]
+
+/** Whether a goroutine that begins with a function works for no task that it was created in. */
+export function servesAll(entryFunction: string): boolean {
+  return SERVES_ALL.some((entry) => entry.test(entryFunction))
+}
