@@ -1,9 +1,9 @@
 #!/bin/sh
 # Builds what the end-to-end suite runs Subspan with, from source, through the Go module proxy: Jaeger, the OpenTelemetry
 # Collector, the service of examples/go, a sender with the SDK for Go, Docker Compose (which reads its files without Docker), and checks made of
-# Prometheus' own code. The first time takes 7 to 20 minutes on two processors; what is there is left alone.
+# Prometheus' and BuildKit's own code. The first time takes 7 to 20 minutes on two processors; what is there is left alone.
 #
-# Usage: build.sh FOLDER [jaeger|otelcol|messages|sdkspans|compose|promrules]...      all of them when none is named
+# Usage: build.sh FOLDER [jaeger|otelcol|messages|sdkspans|compose|promrules|dockerlint]...      all of them when none is named
 #
 # Prints nothing to standard output; needs Go in PATH.
 set -eu
@@ -68,7 +68,11 @@ promrules() {
   (cd "$here/promrules" && go test -c -o "$folder/promrules" .)
 }
 
-[ $# -gt 0 ] || set -- jaeger otelcol messages sdkspans compose promrules
+dockerlint() {
+  (cd "$here/dockerlint" && go build -o "$folder/dockerlint" .)
+}
+
+[ $# -gt 0 ] || set -- jaeger otelcol messages sdkspans compose promrules dockerlint
 for part in "$@"; do
   "$part"
 done
