@@ -77,11 +77,17 @@ export class LateSpans {
         capture.miss(capture.whyUnmatched(sentStartNs(block, row), sentEndNs(block, row)))
       }
     }
+    // The next is made while the one before is being written.
+    let written = Promise.resolve(true)
     for (const [block, found] of joined) {
-      if (this.stopping) return false
-      if (!(await this.send(block, found, tables))) return false
+      if (this.stopping) break
+      const [before, next] = [written, this.send(block, found, tables)]
+      written = next
+      // What it meets is told by whoever waits for it, or has been told by the one before.
+      next.catch(() => undefined)
+      if (!(await before)) return (await next, false)
     }
-    return true
+    return (await written) && !this.stopping
   }
 
   /** The spans that tasks name, or may find theirs by name and time, and the others of the process, by block. */

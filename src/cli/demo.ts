@@ -12,13 +12,12 @@ import { BodyBudget } from '../server/body.ts'
 import { listen, type Listener } from '../server/listen.ts'
 import { otlpHttp } from '../server/otlp-http.ts'
 import { counted, size } from './human.ts'
+import { RECORDING } from './recording.ts'
 import { type RecordedRequest, sdkSpansOf } from './sdk-spans.ts'
 import { startSubspan, type Running, type StartOverrides } from './serve.ts'
 import type { Terminal } from './terminal.ts'
 import { traceTree, treeSpansOf, type TreeSpan } from './trace-tree.ts'
 
-/** The recording, beside `dist/` and `src/` alike. */
-const RECORDING = new URL('../../proto-fixtures/demo/', import.meta.url)
 /** Everything must have arrived within this time. */
 const DEADLINE_MS = 30_000
 

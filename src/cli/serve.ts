@@ -1,5 +1,6 @@
 // serve.ts: `subspan serve`: the one place that builds everything and connects it.
 
+import { fileURLToPath } from 'node:url'
 import { Failure, messageOf } from '../base/failure.ts'
 import { Bridge } from '../bridge/bridge.ts'
 import type { BridgeOptions } from '../bridge/options.ts'
@@ -22,6 +23,7 @@ import { openStore, type Store } from '../store/store.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
 import { type Doors, openDoors } from './doors.ts'
 import { joinOptionsOf } from './join-options.ts'
+import { RECORDING } from './recording.ts'
 import { type Reloaded, reloadedSentence, Reloading } from './reload.ts'
 import type { Terminal } from './terminal.ts'
 import { WatchedFolders } from '../watch/watched-folders.ts'
@@ -215,6 +217,7 @@ export async function startSubspan(config: SubspanConfig, overrides: StartOverri
       workerMemoryBytes: config.decode.memoryBytes,
       deadlineMs: config.decode.deadlineMs,
       ticksPerSecond: config.decode.ticksPerSecond === 0 ? null : config.decode.ticksPerSecond,
+      samplePath: fileURLToPath(new URL('messages.trace', RECORDING)),
       ...(overrides.workerUrl === undefined ? {} : { workerUrl: overrides.workerUrl }),
     })
     const bridge = new Bridge(

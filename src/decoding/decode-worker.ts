@@ -23,12 +23,18 @@ const MAX_UNTAKEN = 4
 if (parentPort === null) throw new Error('decode-worker.ts runs as a worker thread only')
 const port = parentPort
 
+/** Decodings of a sample after which one costs about a quarter of the first. */
+const WARM_UPS = 2
+
 let run: Run | null = null
 
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
+    case 'warm':
+      void warmUp(message.task)
+      return
     case 'decode':
-      run = new Run(message.task)
+      run = new Run(message.task, send)
       void run.decode().then(send)
       return
     case 'taken':
@@ -47,9 +53,21 @@ function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer)
 }
 
+/** Decodes a sample for nobody, so that V8 has compiled what a capture needs before the first one comes; one that comes ends it. */
+async function warmUp(task: WorkerTask): Promise<void> {
+  for (let time = 0; time < WARM_UPS && run === null; time++) {
+    const sample = new Run(task, ({ type }) => {
+      if (type === 'batch') sample.taken()
+    })
+    await sample.decode()
+  }
+}
+
+type Post = typeof send
+
 /** The decoding of one capture. */
 class Run {
-  readonly growth = new FileGrowth((bytes) => send({ type: 'waiting', bytes }))
+  readonly growth = new FileGrowth((bytes) => this.say({ type: 'waiting', bytes }))
   private readonly analysis: CaptureAnalysis
   private tasks: TaskRecord[] = []
   private bytes = 0
@@ -61,7 +79,11 @@ class Run {
   private untaken = 0
   private wake: (() => void) | null = null
 
-  constructor(private readonly task: WorkerTask) {
+  /** @param say takes what there is to say of it */
+  constructor(
+    private readonly task: WorkerTask,
+    private readonly say: Post,
+  ) {
     this.analysis = new CaptureAnalysis(
       { timelines: true, stacks: true, ticksPerSecond: task.ticksPerSecond ?? undefined },
       {
@@ -181,7 +203,7 @@ class Run {
     this.tasks = []
     this.bytes = 0
     this.untaken++
-    send({ type: 'batch', batch }, [packer.buffer])
+    this.say({ type: 'batch', batch }, [packer.buffer])
   }
 }
 

@@ -18,6 +18,8 @@ export interface DecoderOptions {
   readonly deadlineMs: number
   /** Clock of captures of Go 1.21 and older that were cut before they state it, ticks per second; null: one is assumed. */
   readonly ticksPerSecond?: number | null
+  /** A capture by which a worker learns while it waits for the first one; it may be missing. */
+  readonly samplePath?: string
   /** Where the worker's compiled file lies; beside this one unless told otherwise. */
   readonly workerUrl?: URL
 }
@@ -29,6 +31,9 @@ const MAX_HEAD_BYTES = 1 << 27
 const KEEP_BYTES = 64 << 20
 /** Nor is one that has decoded so many. */
 const MAX_CAPTURES = 100
+
+/** A service that ends at once need not learn. */
+const LEARN_AFTER_MS = 2_000
 
 /** A worker that waits for its next capture. */
 interface Spare {
@@ -59,16 +64,9 @@ export class WorkerDecoder implements Decoder {
   }
 
   decode(path: string, name: string, listener: DecodeListener, growth?: AsyncIterable<number>): Promise<CaptureInfo> {
-    const { maxUnpackedBytes, workerMemoryBytes, deadlineMs, ticksPerSecond = null } = this.options
+    const { workerMemoryBytes, deadlineMs } = this.options
     const growing = growth !== undefined
-    const task: WorkerTask = {
-      path,
-      name,
-      maxUnpackedBytes,
-      maxMemoryBytes: workerMemoryBytes,
-      ticksPerSecond,
-      growing,
-    }
+    const task = this.taskOf(path, name, growing)
     const { worker, captures } = this.take()
     this.running.add(worker)
     return new Promise<CaptureInfo>((resolve, reject) => {
@@ -149,9 +147,27 @@ export class WorkerDecoder implements Decoder {
     })
   }
 
-  /** Starts a worker, if there is none that waits, so that the next capture need not wait for that. */
+  /**
+   * Starts a worker, if there is none that waits, so that the next capture need not wait for that. When nothing has come for a moment, it
+   * decodes the sample: code that has not run yet takes four times as long, and all at once when somebody waits.
+   */
   warm(): void {
-    if (this.spare === null) this.keep(this.start(), 0)
+    if (this.spare !== null) return
+    const worker = this.start()
+    this.keep(worker, 0)
+    const { samplePath } = this.options
+    if (samplePath === undefined) return
+    const learn = (): void => {
+      if (this.spare?.worker !== worker || this.stopped) return
+      const task = this.taskOf(samplePath, 'the sample', false)
+      worker.postMessage({ type: 'warm', task } satisfies ToWorker)
+    }
+    setTimeout(learn, LEARN_AFTER_MS).unref()
+  }
+
+  private taskOf(path: string, name: string, growing: boolean): WorkerTask {
+    const { maxUnpackedBytes, workerMemoryBytes: maxMemoryBytes, ticksPerSecond = null } = this.options
+    return { path, name, maxUnpackedBytes, maxMemoryBytes, ticksPerSecond, growing }
   }
 
   private take(): { readonly worker: Worker; readonly captures: number } {

@@ -30,6 +30,8 @@ export type FromWorker =
 
 /** To the worker. */
 export type ToWorker =
+  /** A capture that nobody needs decoded, to decode while there is none that somebody does. */
+  | { readonly type: 'warm'; readonly task: WorkerTask }
   /** The next capture; the one before has ended. */
   | { readonly type: 'decode'; readonly task: WorkerTask }
   /** A batch was taken. */

@@ -4,7 +4,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
 import type { DecodedBatch } from '../../src/bridge/ports.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
@@ -92,6 +92,22 @@ describe('captures one after another in one worker', () => {
     expect(four).not.toBe(bad)
     expect(used.slice(6)).toContain(four)
     expect(new Set(used.slice(6)).size).toBe(2)
+  })
+
+  test('learn by a sample while they wait, of which nothing is told; a capture that comes meanwhile is decoded as ever', async () => {
+    const here = analyse(readFileSync(capturePath), { timelines: true, stacks: true }, 1 << 20)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    for (const samplePath of [fixturePath('demo', 'messages.trace'), '/nowhere/sample']) {
+      const decoder = new WorkerDecoder({ ...LIMITS, samplePath })
+      decoder.warm()
+      vi.runAllTimers()
+      const batches: DecodedBatch[] = []
+      const info = await decoder.decode(capturePath, 'the capture', { tasks: (batch) => batches.push(batch) })
+      expect(info).toEqual(here.info)
+      expect(decodedOf(info, batches).tasks).toEqual(here.tasks)
+      await decoder.stop()
+    }
+    vi.useRealTimers()
   })
 
   test('a worker that dies while it waits is replaced', async () => {
