@@ -14,6 +14,9 @@ type SystemKind = systemKinds
 
 const NO_BYTES = new Uint8Array(0)
 
+/** Of a stack whose row was not asked for yet. */
+const NOT_ASKED = -2
+
 /** The goroutine that ran all timers up to Go 1.13: a wait that it ends was ended by a timer. */
 const TIMERS = 'runtime.timerproc'
 
@@ -28,6 +31,8 @@ export class GenerationNames {
   /** Row of the cause of a wait of the runtime's own, 0 where it is the program's. */
   private readonly causeOfStack = new Map<number, number>()
   private readonly rowOfStack = new Map<number, number>()
+  /** As with reasons: stacks are numbered from 1 as they are met. */
+  private readonly rowOfLowStack = new Int32Array(4_096).fill(NOT_ASKED)
   private readonly nameOfString = new Map<number, string>()
   /** As with reasons: names that recur are met early in a generation, and so have low numbers. */
   private readonly nameOfLowString = new Array<string | null>(512).fill(null)
@@ -52,6 +57,7 @@ export class GenerationNames {
     this.systemOfStack.clear()
     this.causeOfStack.clear()
     this.rowOfStack.clear()
+    this.rowOfLowStack.fill(NOT_ASKED)
     this.nameOfString.clear()
     this.nameOfLowString.fill(null)
   }
@@ -172,12 +178,15 @@ export class GenerationNames {
   /** Row of a stack in `TaskTables.stacks`; none where stacks are not wanted. */
   stackRow(stack: number): number {
     if (!this.withStacks || stack === 0) return NONE
+    const low = stack < this.rowOfLowStack.length ? this.rowOfLowStack[stack] : NOT_ASKED
+    if (low !== NOT_ASKED) return low
     let row = this.rowOfStack.get(stack)
     if (row === undefined) {
       // Where it is the runtime's that is asked first, it was told there.
       if (!this.systemOfStack.has(stack)) this.checkStack(stack)
       row = this.states.stackRow(this.stackTable?.frames(stack) ?? [])
-      this.rowOfStack.set(stack, row)
+      if (stack < this.rowOfLowStack.length) this.rowOfLowStack[stack] = row
+      else this.rowOfStack.set(stack, row)
     }
     return row
   }

@@ -19,8 +19,14 @@ const GoState = goStates
 /** Waits followed from one goroutine to the next; a deeper chain counts under its own reason. */
 const MAX_DEPTH = 32
 /** Pieces of one path; the rest of a longer one is unknown. */
-const MAX_PIECES = 100_000
-/** Stays and time shown beyond the task's own start and end, for spans that are not quite as long as their task. */
+const MAX_PIECES = 1_000_000
+/**
+ * What is shown beyond the task's own start and end, for spans that are not quite as long as their task: between the reading of a span's clock and
+ * its task's event lie few stays, though one may be long (a preemption); those of a busy goroutine are short, and a clock may be off. Never more
+ * than so many stays and so much time.
+ */
+const MARGIN_STAYS_ANYWHERE = 6
+const MARGIN_NEAR_NS = 100_000
 const MARGIN_STAYS = 24
 const MARGIN_NS = 20_000_000
 
@@ -305,7 +311,8 @@ function addMarginAfter(stays: StayLog, task: PathTask, pieces: Pieces): void {
   let stay = task.endStay
   while (stays.has(stay) && chain.length < MARGIN_STAYS) {
     const at = stay & stays.mask
-    if (stays.startNs[at] > task.endNs + MARGIN_NS) break
+    const beyondNs = stays.startNs[at] - task.endNs
+    if (beyondNs > MARGIN_NS || (chain.length >= MARGIN_STAYS_ANYWHERE && beyondNs > MARGIN_NEAR_NS)) break
     chain.push(stay)
     stay = stays.next[at]
   }
@@ -322,6 +329,7 @@ function addMarginBefore(stays: StayLog, task: PathTask, pieces: Pieces): void {
   let hi = task.startNs
   let stay = task.startStay
   for (let count = 0; count < MARGIN_STAYS && hi > lo && stays.has(stay); count++) {
+    if (count >= MARGIN_STAYS_ANYWHERE && task.startNs - hi > MARGIN_NEAR_NS) break
     const at = stay & stays.mask
     const from = Math.max(stays.startNs[at], lo)
     pieces.add(stay, from, hi)
