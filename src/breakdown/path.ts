@@ -38,6 +38,8 @@ export interface PathTask {
   readonly startStay: number
   readonly endStay: number
   readonly sameGoroutine: boolean
+  /** End of what the capture shows so far: a goroutine's last state is not known to go on after it. */
+  readonly knownNs: number
 }
 
 /** Pieces of a path, latest first while it is walked. One is used for task after task: making arrays for each costs more than the walk. */
@@ -318,7 +320,7 @@ function addMarginAfter(stays: StayLog, task: PathTask, pieces: Pieces): void {
   }
   for (let i = chain.length - 1; i >= 0; i--) {
     const at = chain[i] & stays.mask
-    const end = Math.min(stays.endNs[at], task.endNs + MARGIN_NS)
+    const end = Math.min(stays.endNs[at], task.endNs + MARGIN_NS, task.knownNs)
     pieces.add(chain[i], Math.max(stays.startNs[at], task.endNs), end)
   }
 }

@@ -68,7 +68,7 @@ export class TaskRecords {
   private nowNs = -0
   /** Task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
   private walked: TaskState | null = null
-  private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false }
+  private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false, knownNs: -0 }
   private readonly worksForWalked = (serial: number): boolean =>
     this.walked !== null && this.tasks.descends(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
@@ -130,6 +130,7 @@ export class TaskRecords {
     asked.endNs = endNs ?? this.nowNs
     asked.startStay = task.startStay
     asked.endStay = endNs === null ? this.latestStay(task.startStay) : task.endStay
+    asked.knownNs = this.nowNs
     asked.sameGoroutine = endNs === null || task.endGoroutine === task.startGoroutine
     return asked
   }

@@ -115,7 +115,10 @@ export class Causes {
           if (betweenNs > ns && betweenNs > callNs) return collectorNs * 2 > betweenNs ? collector : 0
           return this.other(callNs > ns ? this.syscall : found, ownReason)
         }
-        if (!this.isInBetween(found)) return callNs * 2 > otherNs ? this.other(this.syscall, ownReason) : 0
+        if (!this.isInBetween(found)) {
+          if (collectorNs * 2 > otherNs + betweenNs + ns) return collector
+          return callNs * 2 > otherNs ? this.other(this.syscall, ownReason) : 0
+        }
         betweenNs += ns
         if (this.isForCollector(found)) {
           // Of several the earliest is told: they are of one group.

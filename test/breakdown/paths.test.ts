@@ -243,6 +243,16 @@ describe('the path of a task', () => {
     },
   )
 
+  test('a wait ended by a goroutine that waited for the collector most of the time is shown as its', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'client').at(110).unblock(2).at(120).stop().at(130).start(2).at(140).block('select')
+    story.at(150).start(1).at(160).unblock(2).at(200).block('select').at(210).start(2)
+    story.at(220).block('GC mark assist wait for work').at(900).unblock(2).at(910).start(2).at(950).unblock(1)
+    story.at(960).block('select').at(970).start(1).at(1000).taskEnd(7).at(1100).stop()
+    const { task } = analysed(story)
+    expect(task(7).path?.viaNs).toEqual({ 'GC mark assist wait for work': 750 })
+  })
+
   test("a wait ended by the goroutine that runs an old runtime's timers was ended by a timer", () => {
     const story = new CaptureStory().found(1, 'running')
     story.at(50).create(2, 'runtime.timerproc').at(100).taskBegin(7, 'times.out').at(200).block('select')
@@ -450,6 +460,14 @@ describe('the path of a task', () => {
     story.at(310).start(2).at(500).taskEnd(7).at(600).destroy()
     const { task } = analysed(story)
     expect(parts(task(7).path)).toEqual({ totalNs: 400, execNs: 50 + 190, schedWaitNs: 160 })
+  })
+
+  test('what a goroutine does last in the capture is not known to go on after its end', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+    story.at(100).taskBegin(7, 'ends').at(200).taskEnd(7).at(210).block('select').at(220).start(2)
+    story.at(300).taskBegin(8, 'is open').at(400).stop()
+    const { task, info } = analysed(story)
+    for (const id of [7, 8]) expect(task(id).timeline?.endNs.at(-1)).toBe(info.durationNs)
   })
 
   test('a task that only begins, or only ends, in the capture has no path', () => {

@@ -99,6 +99,13 @@ describe.each([...fixtures, ...corpus])('$name', (fixture) => {
     expect(checkInvariants(bytes).tasks).toBe(tasks.length)
   })
 
+  test('nothing is told of the time after its last event', () => {
+    for (const { id, name, timeline } of tasks) {
+      const endNs = timeline === null ? 0 : Math.max(...timeline.endNs.slice(-1))
+      expect(endNs, `the end of what is told of task ${id} (${name})`).toBeLessThanOrEqual(info.durationNs)
+    }
+  })
+
   test('what a region took is within the work of its task', () => {
     for (const task of tasks) {
       if (task.work === null || task.partial) continue
