@@ -141,7 +141,18 @@ ground() {
   mv "$scratch/states-grpc.ground.jsonl" "$fixtures/captures/go1.26/"
 }
 
-# The same programs again and again, for the figures of docs/accuracy.md: what is recorded is kept, whatever comes out.
+# Waits until the machine has had next to nothing to do for a second: above 98 % of its processors' time idle.
+quiet() {
+  while :; do
+    before=$(head -1 /proc/stat) && sleep 1
+    printf '%s\n%s\n' "$before" "$(head -1 /proc/stat)" | awk '
+      { for (i = 2; i <= 9; i++) all[NR] += $i; idle[NR] = $5 }
+      END { exit !(idle[2] - idle[1] > 0.98 * (all[2] - all[1])) }' && return
+  done
+}
+
+# The same programs again and again, for the figures of docs/accuracy.md: each begins when the machine is quiet, and what is recorded is
+# kept, whatever comes out.
 accuracy() {
   mkdir -p "$fixtures/accuracy"
   for version in 1.21 1.22 1.24 1.26 1.27; do
@@ -155,6 +166,7 @@ run_of() {
   version=$1 name=go$1-$2-$3
   recorder=$(build "$1" "$2")
   shift 3
+  quiet
   "$recorder" -out "$scratch/$name" "$@"
   keep_out_paths "$scratch/$name.trace" "$scratch/$name.ground.jsonl"
   for part in trace ground.jsonl; do mv "$scratch/$name.$part" "$fixtures/accuracy/"; done

@@ -2,6 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import type { TaskRecord, TaskTables } from '../../src/breakdown/breakdown.ts'
+import { CaptureDecoder } from '../../src/capture/decode.ts'
+import { Ev } from '../../src/capture/event-types.ts'
 import { type GroupedParts, groupParts, groupWindow } from '../../src/breakdown/groups.ts'
 import type { CaptureFixture } from './fixtures.ts'
 
@@ -86,7 +88,52 @@ export function goalNs(task: TaskRecord): number {
   return Math.max(50_000, 0.01 * ((task.endNs ?? 0) - (task.startNs ?? 0)))
 }
 
-/** How far it may be off beside what the program's own clock may be. */
-export function toleranceNs(task: TaskRecord, known: KnownTask): number {
-  return goalNs(task) + (known.stolenNs ?? 0)
+/** A stretch in which a goroutine ran because the system had to wake a thread for another that it had made ready, before it waited itself. */
+export interface ThreadWakeUp {
+  readonly goroutine: number
+  readonly fromNs: number
+  readonly ns: number
+}
+
+/**
+ * The wake-ups of threads between a goroutine's making another ready and its own wait, by the events alone: the next that is heard of it is
+ * the wait, and a processor was started in between. A program that reads its clock before the first has them in what it claims of the wait.
+ */
+export function threadWakeUpsOf(capture: Uint8Array): readonly ThreadWakeUp[] {
+  const found: ThreadWakeUp[] = []
+  const ids = new Map<number, number>()
+  /** By goroutine row: when it made another ready, and when a processor was started since. */
+  const woke = new Map<number, { readonly atNs: number; startedNs: number | null }>()
+  const decoder = new CaptureDecoder(
+    {},
+    {
+      events: ({ length, kind, timeNs, goroutine, a, c }) => {
+        for (let i = 0; i < length; i++) {
+          const row = goroutine[i]
+          if (kind[i] === Ev.GoCreate || (kind[i] === Ev.GoStatus && c[i] >= 0)) ids.set(a[i], c[i])
+          if (kind[i] === Ev.ProcStart) {
+            for (const one of woke.values()) one.startedNs ??= timeNs[i]
+            continue
+          }
+          const before = woke.get(row)
+          woke.delete(row)
+          if (kind[i] === Ev.GoUnblock && row >= 0) woke.set(row, { atNs: timeNs[i], startedNs: null })
+          if (kind[i] !== Ev.GoBlock || before === undefined || before.startedNs === null) continue
+          found.push({ goroutine: ids.get(row) ?? -1, fromNs: before.atNs, ns: before.startedNs - before.atNs })
+        }
+      },
+    },
+  )
+  decoder.push(capture)
+  decoder.end()
+  return found
+}
+
+/** How far it may be off beside what the program's own clock may be, and the wake-ups of threads that it may have counted to a wait. */
+export function toleranceNs(task: TaskRecord, known: KnownTask, wakeUps: readonly ThreadWakeUp[]): number {
+  const { startNs, endNs, goroutines } = task
+  const inTask = wakeUps.filter(
+    ({ goroutine, fromNs }) => goroutines.includes(goroutine) && fromNs >= (startNs ?? 0) && fromNs < (endNs ?? 0),
+  )
+  return goalNs(task) + (known.stolenNs ?? 0) + inTask.reduce((sum, { ns }) => sum + ns, 0)
 }

@@ -35,15 +35,18 @@ func asleep(g *Ground) {
 func timer(g *Ground) {
 	w := g.Begin(context.Background(), "ground.Timer").Alone()
 	never := make(chan int)
-	w.In("sleep", func() {
-		select {
-		case <-never:
-		case <-time.After(8 * ms):
-		}
-	})
+	began := time.Now()
+	// To set it this goroutine may have to wake a thread that waits for a later one.
+	after := time.After(8 * ms)
+	w.To("sleep")
+	waited := w.since
+	select {
+	case <-never:
+	case <-after:
+	}
 	w.End()
 	w.Path("sleep", "schedWait")
-	w.PathAtLeast(8*ms, "sleep")
+	w.PathAtLeast(8*ms-waited.Sub(began), "sleep")
 	w.Path("chan")
 }
 
@@ -91,8 +94,9 @@ func held(g *Ground, name, state, meanwhile, lock string, take, release, wait, l
 	}()
 	<-holds
 	w := g.Begin(context.Background(), name).Alone()
-	w.To(state)
+	// Where the holder has to be woken on a thread that sleeps, this goroutine runs until the system has woken that thread.
 	close(waiting)
+	w.To(state)
 	wait()
 	resumed := time.Now()
 	at := <-released
@@ -489,8 +493,8 @@ func poolTaken(g *Ground) {
 	<-taken
 	w := g.Begin(context.Background(), "ground.PoolTaken")
 	one := job{of: w, done: make(chan struct{}), do: func(w *Work) { w.Spin(3 * ms) }}
-	w.To("chan")
 	close(asked)
+	w.To("chan")
 	single <- one
 	<-one.done
 	w.To("exec")
