@@ -142,7 +142,11 @@ function spanAttributes(
   const { span, task, capture, clockErrorNs, evidence, spanOfTask, options } = input
   const overlaps = overlapsOf(breakDownWindow(task, capture.tables, capture.gcPhases, fromNs, toNs))
   const coverage = parts.unknown > 0 || task.partial ? 'partial' : 'full'
-  const blame = blameOf(task, capture.tables, fromNs, toNs, (id) => spanOfTask(id)?.name ?? null)
+  const blame = blameOf(task, capture.tables, fromNs, toNs, (id) => {
+    const name = spanOfTask(id)?.name ?? null
+    // "held by audit.Append" would read as the span itself.
+    return name === span.name && name !== '' ? `another ${name}` : name
+  })
   const totalNs = toNs - fromNs
   const usual = input.usual ?? false
   const verdict = verdictOf({ totalNs, parts, overlaps, blame, coverage, evidence, clockErrorNs, usual })

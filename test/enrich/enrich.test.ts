@@ -194,6 +194,24 @@ describe('in place', () => {
     )
   })
 
+  test('a span of the same name that held it up is another', () => {
+    const tables = new Tables()
+    const timeline = tables.timeline(0, [
+      run(MS),
+      wait(8 * MS, 'sync', { wakerTask: 5, stack: ['sync.(*Mutex).Lock', 'main.work'] }),
+      run(MS),
+    ])
+    const span = spanOver(0, 10 * MS)
+    const { attributes } = enrichSpan(
+      inputFor(taskRecord({ endNs: 10 * MS, timeline }), tables, span, {
+        spanOfTask: () => ({ traceId: TRACE, spanId: 'b7ad6b7169203331', name: span.name }),
+      }),
+    )
+    expect(byKey(attributes)['subspan.verdict']).toBe(
+      `10.0 ms: 80 % waiting for a mutex held by another ${span.name}; 2.0 ms on CPU`,
+    )
+  })
+
   test('a long wait for a processor tells who ran, by share', () => {
     const tables = new Tables()
     const timeline = tables.timeline(0, [run(MS), ready(8 * MS), run(MS)])
