@@ -4,6 +4,7 @@ import type { StackFrame } from '../breakdown/breakdown.ts'
 import type { Group, GroupedParts } from '../breakdown/groups.ts'
 import { GROUPS } from '../breakdown/groups.ts'
 import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
+import { runtimeWaitOf } from '../breakdown/runtime-names.ts'
 
 /** Waits by group. `exec` and `unknown` are no waits. */
 const WAIT_NAMES: Readonly<Record<Group, string>> = {
@@ -38,8 +39,9 @@ const RANGE_NAMES: readonly (readonly [prefix: string, name: string])[] = [
 
 const MOSTLY: Readonly<Record<Group, string>> = { ...WAIT_NAMES, exec: 'on CPU', other: 'other waits' }
 
-/** Name of a wait; waits for locks say which kind once the stack tells. */
+/** Name of a wait; waits for locks say which kind once the stack tells, and those for semaphores of the runtime's own that they are its. */
 export function waitName(group: Group, stack: readonly StackFrame[] | null): string {
+  if (group === 'other' && stack !== null && runtimeWaitOf(stack) === 'runtime') return 'runtime wait'
   const kind = group === 'lock' && stack !== null ? lockKindOf(stack) : null
   return kind === null ? WAIT_NAMES[group] : LOCK_NAMES[kind]
 }

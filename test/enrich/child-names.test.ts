@@ -33,6 +33,11 @@ describe('a wait for a lock says which kind the leaf frames show', () => {
     expect(waitName('lock', stack(...functions))).toBe(name)
   })
 
+  test("and one for a semaphore of the runtime's own that it is the runtime's", () => {
+    expect(waitName('other', stack('runtime.stopTheWorld', 'runtime.ReadMemStats', 'main.work'))).toBe('runtime wait')
+    expect(waitName('other', stack('main.work'))).toBe('wait')
+  })
+
   test('and only a wait for a lock', () => {
     expect(waitName('network', stack('sync.(*Mutex).Lock'))).toBe('network wait')
   })
