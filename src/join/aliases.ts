@@ -1,10 +1,19 @@
 // aliases.ts: spans that were renamed after their start (SetName): the task keeps the first name.
 //
 // Where time and structure leave no doubt between a span and a task of different names, the two names are noted. A span name that so
-// meets one task name again and again is another name of it; what was renamed once stays without a task.
+// meets one task name is another name of it: once is enough where the task hangs under the task of the span's parent, or the tasks of
+// the span's children under it; else so often, or after times so rare, that chance does not explain it.
 
 import type { JoinSpan } from './match.ts'
-import { type AlignedSpans, childrenOf, type Pairing, type SpanRelations, strangeness } from './pairing.ts'
+import { ChancePairs } from './offset-chance.ts'
+import {
+  type AlignedSpans,
+  childrenOf,
+  hangsWithRelatives,
+  type Pairing,
+  type SpanRelations,
+  strangeness,
+} from './pairing.ts'
 import { firstAtLeast, rowsByName, type TaskColumns } from './time-columns.ts'
 import { endCost, startCost, type TimeShape } from './time-shape.ts'
 
@@ -13,9 +22,18 @@ const FARTHEST_NS = 300_000
 /** What a pair may cost that teaches a name, and how much dearer the next best must be, in nats. */
 const SURE_COST = 4
 const SURE_MARGIN = 4
-/** Pairs that teach a name, and the share of them that must agree. */
+/** Pairs that teach a name where nothing hangs together, or what they speak against chance in nats; and the share of them that must agree. */
 const FEWEST_LESSONS = 3
+const LESSON_NATS = 14
 const AGREEMENT = 0.9
+
+/** What speaks for a task name being that of a span's. */
+interface Lessons {
+  count: number
+  nats: number
+  /** Whether any of the tasks hangs with the tasks of the span's relatives. */
+  related: boolean
+}
 
 /**
  * Names of spans that were renamed, with the name their tasks have.
@@ -37,6 +55,7 @@ export function learnAliases(
   for (const task of pairing.task) if (task >= 0) taken[task] = 1
   const left = tasks.name.map((name, row) => (name >= 0 && taken[row] === 0 && isFree(row) ? 0 : -1))
   const { rows } = rowsByName(left, 1, tasks.startNs)
+  const chance = new ChancePairs(tasks, left, 1)
   const children = childrenOf(relations)
   const sure = relations.knownTask.map((known, span) => (known >= 0 ? known : pairing.task[span]))
 
@@ -71,21 +90,28 @@ export function learnAliases(
     lessonsWith[best] = Math.min(2, lessonsWith[best] + 1)
   }
 
-  const lessons = new Map<string, Map<number, number>>()
+  const lessons = new Map<string, Map<number, Lessons>>()
   for (let span = 0; span < spans.length; span++) {
     const task = lessonOf[span]
     if (task < 0 || lessonsWith[task] > 1) continue
     const { name } = spans[span]
     let of = lessons.get(name)
-    if (of === undefined) lessons.set(name, (of = new Map<number, number>()))
-    of.set(tasks.name[task], (of.get(tasks.name[task]) ?? 0) + 1)
+    if (of === undefined) lessons.set(name, (of = new Map<number, Lessons>()))
+    let lesson = of.get(tasks.name[task])
+    if (lesson === undefined) of.set(tasks.name[task], (lesson = { count: 0, nats: 0, related: false }))
+    const startNs = aligned.startNs[span]
+    const endNs = aligned.endNs[span]
+    lesson.count++
+    lesson.nats += chance.nats(0, endNs - startNs, tasks.startNs[task] - startNs, tasks.endNs[task] - endNs)
+    lesson.related ||= hangsWithRelatives(span, task, tasks, relations, children, sure)
   }
   const aliases = new Map<string, number>()
   for (const [name, of] of lessons) {
     let all = 0
-    for (const count of of.values()) all += count
-    for (const [taskName, count] of of) {
-      if (count >= FEWEST_LESSONS && count >= AGREEMENT * all) aliases.set(name, taskName)
+    for (const { count } of of.values()) all += count
+    for (const [taskName, { count, nats, related }] of of) {
+      const enough = related || count >= FEWEST_LESSONS || nats >= LESSON_NATS
+      if (enough && count >= AGREEMENT * all) aliases.set(name, taskName)
     }
   }
   return aliases

@@ -8,9 +8,11 @@
 import { learnAliases } from './aliases.ts'
 import type { ClockSegment } from './clock.ts'
 import type { ClockOffset, JoinSpan, NameTimeReport } from './match.ts'
+import { ChancePairs } from './offset-chance.ts'
 import { type OffsetFit, OffsetFitter, roundingOf } from './offset-fit.ts'
 import { voteForOffsets } from './offset-votes.ts'
 import { type AlignedSpans, MARGIN, type Pairing, pairSpans, type SpanRelations } from './pairing.ts'
+import { withoutStrangers } from './span-trees.ts'
 import { percentile, type SpanColumns, spanColumns, type TaskColumns } from './time-columns.ts'
 import { endCost, NO_TASK_COST, NO_TASK_COST_AMONG_STRANGERS, startCost, type TimeShape } from './time-shape.ts'
 
@@ -53,6 +55,12 @@ export interface NameTimePairs extends Pairing {
 /** Spans that an offset must explain, and how many times more than any other offset. */
 const FEWEST_EXPLAINED = 5
 const TIMES_BETTER = 3
+/** Or what must speak for it against chance, in nats, and how many times more than for any other, where nearly all spans are explained. */
+const SURPLUS_NATS = 40
+const TIMES_SURPLUS = 2
+/** Up to so many explained spans may be those of one request of strangers: then chance must not explain them. */
+const ONE_REQUEST = 20
+const ONE_REQUEST_SURPLUS_NATS = 30
 /** Share of the eligible spans, or else of the tasks, that it must explain. */
 const FEWEST_SHARE = 0.4
 /** Offsets this close are one. */
@@ -77,6 +85,8 @@ const FEW_PAIRS_FACTOR = 3
 const FEWEST_JOINED = 0.5
 /** Share of the eligible spans that must be explained for all to count as spans of the captured process that have tasks. */
 const FEW_STRANGERS = 0.9
+/** Names are learned from the relatives of spans whose names were learned before, so many times. */
+const ALIAS_ROUNDS = 4
 /** Spans with times as coarse as this are not joined. */
 const TOO_COARSE_NS = 1_000_000
 
@@ -148,6 +158,8 @@ function fitBy(
       return { segments: known, drift: 0, shape: fit.shape, fit }
     }
   }
+  const surest = surestOf(fits)
+  if (surest !== null) return clockOf(surest, fitter, spans, tasks)
   const counts = { eligible: best?.eligible ?? 0, explained: explained(best), joined: 0 }
   const fewest = anyName ? FEWEST_WITHOUT_NAMES : FEWEST_EXPLAINED
   if (best === undefined || best.tight < fewest) {
@@ -158,7 +170,10 @@ function fitBy(
   }
   const second = fits.at(1)
   if (best.tight >= TIMES_BETTER * (second?.tight ?? 0)) {
-    if (isShare(best, tasks) && best.tight >= FEWEST_TIGHT * best.explained) return clockOf(best, fitter, spans, tasks)
+    const enough = best.tight >= ONE_REQUEST || best.surplusNats >= ONE_REQUEST_SURPLUS_NATS
+    if (enough && isShare(best, tasks) && best.tight >= FEWEST_TIGHT * best.explained) {
+      return clockOf(best, fitter, spans, tasks)
+    }
   } else if (second !== undefined) {
     const third = fits.at(2)?.tight ?? 0
     const stepped = second.tight >= TIMES_BETTER * third ? steppedClock(best, second, fitter, spans, tasks) : null
@@ -172,6 +187,14 @@ function fitBy(
     ...counts,
     refused: `the best offset between the clocks explains ${best.explained} of ${best.eligible} spans and of ${tasks.whole} tasks, at least 40 % of either is needed: these are spans of another process or time.`,
   }
+}
+
+/** The offset for which far more speaks than chance and any other explain; null where there is none. */
+function surestOf(fits: readonly OffsetFit[]): OffsetFit | null {
+  const [surest, next] = [...fits].sort((x, y) => y.surplusNats - x.surplusNats)
+  if (surest === undefined || surest.surplusNats < SURPLUS_NATS) return null
+  if (surest.explained < FEW_STRANGERS * surest.eligible) return null
+  return surest.surplusNats >= TIMES_SURPLUS * (next?.surplusNats ?? 0) ? surest : null
 }
 
 function isShare(fit: OffsetFit, tasks: TaskColumns): boolean {
@@ -339,9 +362,14 @@ export function pairByNameAndTime(
     return pairSpans(aligned, tasks, relations, { ...options, alias })
   }
   let pairing = pair()
-  const learned = learnAliases(spans, aligned, tasks, relations, pairing, options, isFree)
-  for (const [name, taskName] of learned) aliases.set(name, taskName)
-  if (learned.size > 0) pairing = pair()
+  for (let round = 0; round < ALIAS_ROUNDS; round++) {
+    const known = aliases.size
+    const learned = learnAliases(spans, aligned, tasks, relations, pairing, options, isFree)
+    for (const [name, taskName] of learned) if (!aliases.has(name)) aliases.set(name, taskName)
+    if (aliases.size === known) break
+    pairing = pair()
+  }
+  pairing = believed(pairing, input, clock, columns, aligned, relations)
   let joined = 0
   for (const task of pairing.task) if (task >= 0) joined++
   return {
@@ -351,6 +379,49 @@ export function pairByNameAndTime(
     aliases,
     report: { eligible, explained, joined, refused: null },
   }
+}
+
+/** The pairs without those of strangers, where there are strangers among the spans. */
+function believed(
+  pairing: Pairing,
+  { tasks }: NameTimeInput,
+  { fit, shape }: NameTimeClock,
+  columns: SpanColumns,
+  aligned: Aligned,
+  relations: SpanRelations,
+): Pairing {
+  const { eligible, explained } = fit
+  if (explained >= eligible) return pairing
+  const chance = new ChancePairs(tasks, tasks.name, tasks.names.length)
+  const rounding = roundingOf(columns)
+  const nats = (span: number): number => {
+    const task = pairing.task[span]
+    const name = tasks.name[task]
+    const start = startCost(tasks.startNs[task] - aligned.startNs[span] - rounding)
+    const endLag = tasks.endNs[task] - aligned.endNs[span]
+    if (Number.isNaN(endLag)) return chance.worthOfOpen(name) - start
+    const end = endCost(Math.sign(endLag) * Math.max(0, Math.abs(endLag) - 2 * rounding), shape)
+    return chance.worth(name, columns.endNs[span] - columns.startNs[span]) - start - end
+  }
+  // The tracer begins after the capture's first event and ends before its last, by milliseconds where the processors are busy.
+  const [firstNs, lastNs] = begunWithin(tasks)
+  const takesPart = Uint8Array.from(columns.name, (name, row) => {
+    const startNs = aligned.startNs[row]
+    return name >= 0 && startNs >= firstNs && startNs <= lastNs && aligned.endNs[row] <= tasks.durationNs ? 1 : 0
+  })
+  return withoutStrangers(pairing, relations, nats, takesPart, (eligible - explained) / explained)
+}
+
+/** When the first and the last task began. */
+function begunWithin({ length, name, startNs }: TaskColumns): readonly [number, number] {
+  let firstNs = Infinity
+  let lastNs = -Infinity
+  for (let task = 0; task < length; task++) {
+    if (name[task] < 0) continue
+    firstNs = Math.min(firstNs, startNs[task])
+    lastNs = Math.max(lastNs, startNs[task])
+  }
+  return [firstNs, lastNs]
 }
 
 /** How the clocks relate for a pair that was found. */

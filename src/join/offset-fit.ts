@@ -3,6 +3,7 @@
 // An offset that is 2 us too low already breaks joining: every right pair then seems to begin before its span, and neighbours take
 // its place. So an offset is set by the floors of the lags, taken around their mode; means and medians follow the tails.
 
+import { ChancePairs } from './offset-chance.ts'
 import {
   firstAtLeast,
   percentile,
@@ -33,6 +34,8 @@ export interface OffsetFit {
   readonly eligible: number
   /** Explained spans whose lags are as small as most right pairs have them. */
   readonly tight: number
+  /** What the pairs speak for the offset against chance, in nats, less what so many spans bring together at the best of many wrong ones. */
+  readonly surplusNats: number
 }
 
 /** Pairs looked at around an offset: start lags, end lags. */
@@ -62,6 +65,8 @@ const OVERLOOKED_NS = 300
 const LATEST_START_FLOOR_NS = 1_500
 /** Cutting start and duration of spans raises end lags by up to two units; by so many at the share that floors are looked for. */
 const CUT_CEILING = 1.8
+/** What a span brings together at the best of many wrong offsets: measured 1 to 5 nats, less the more spans; at the right one 7 to 12. */
+const BY_CHANCE_NATS = 3.5
 /** More pairs on the impossible side than this: two tracers in one process. */
 const MOST_IMPOSSIBLE = 0.1
 
@@ -81,6 +86,8 @@ interface PairLags {
 interface Lags extends PairLags {
   /** Start of each pair's task. */
   readonly atNs: Float64Array
+  /** Row of each pair's span. */
+  readonly span: Int32Array
   readonly eligible: number
   /** Sampled spans stand for so many each. */
   readonly scale: number
@@ -94,6 +101,7 @@ export class OffsetFitter {
   private readonly roundingNs: number
   private readonly byStart: RowsByName
   private readonly nameOf: Int32Array
+  private readonly chance: ChancePairs
 
   /** @param anyName whether names are not looked at */
   constructor(
@@ -102,13 +110,10 @@ export class OffsetFitter {
     anyName = false,
   ) {
     this.nameOf = anyName ? new Int32Array(spans.length) : spans.name
-    this.byStart = anyName
-      ? rowsByName(
-          tasks.name.map((name) => (name < 0 ? -1 : 0)),
-          1,
-          tasks.startNs,
-        )
-      : tasks.byStart
+    const taskNames = anyName ? tasks.name.map((name) => (name < 0 ? -1 : 0)) : tasks.name
+    const nameCount = anyName ? 1 : tasks.names.length
+    this.byStart = anyName ? rowsByName(taskNames, nameCount, tasks.startNs) : tasks.byStart
+    this.chance = new ChancePairs(tasks, taskNames, nameCount)
     this.order = sortedRows(spans.startNs)
     this.roundingNs = roundingOf(spans)
     this.taken = new Int32Array(tasks.length)
@@ -117,7 +122,7 @@ export class OffsetFitter {
   /** An offset known from elsewhere, judged as it is. */
   judge(offsetNs: number, errorNs: number): OffsetFit {
     const lags = this.lagsAt(offsetNs)
-    return fitOf(lags, offsetNs, errorNs, shapeOf(lags, true, this.roundingNs), this.roundingNs)
+    return this.fitOf(lags, offsetNs, errorNs, shapeOf(lags, true, this.roundingNs))
   }
 
   /** The offset near a candidate that the floors of the lags tell. */
@@ -134,7 +139,7 @@ export class OffsetFitter {
       lags = this.lagsAt(offsetNs)
       if (Math.abs(shiftNs) < 50) break
     }
-    return fitOf(lags, offsetNs, errorNs + this.roundingNs, shape, this.roundingNs)
+    return this.fitOf(lags, offsetNs, errorNs + this.roundingNs, shape)
   }
 
   /**
@@ -179,6 +184,7 @@ export class OffsetFitter {
     const start = new Float64Array(size)
     const end = new Float64Array(size)
     const atNs = new Float64Array(size)
+    const spanOf = new Int32Array(size)
     let length = 0
     let eligible = 0
     for (let i = 0; i < order.length; i += step) {
@@ -212,6 +218,7 @@ export class OffsetFitter {
       start[length] = tasks.startNs[best] - startNs
       end[length] = tasks.endNs[best] - endNs
       atNs[length] = tasks.startNs[best]
+      spanOf[length] = span
       length++
     }
     return {
@@ -219,8 +226,32 @@ export class OffsetFitter {
       start: start.subarray(0, length),
       end: end.subarray(0, length),
       atNs: atNs.subarray(0, length),
+      span: spanOf.subarray(0, length),
       eligible,
       scale: step,
+    }
+  }
+
+  private fitOf(lags: Lags, offsetNs: number, errorNs: number, shape: TimeShape): OffsetFit {
+    const { spans, nameOf, chance } = this
+    const slackNs = errorNs + 2 * this.roundingNs
+    let tight = 0
+    let nats = 0
+    for (let i = 0; i < lags.length; i++) {
+      const end =
+        shape === 'task-ends-after' ? lags.end[i] : shape === 'task-ends-before' ? -lags.end[i] : Math.abs(lags.end[i])
+      if (lags.start[i] > -slackNs && lags.start[i] < TIGHT_START_NS && end > -slackNs && end < TIGHT_END_NS) tight++
+      const span = lags.span[i]
+      nats += chance.nats(nameOf[span], spans.endNs[span] - spans.startNs[span], lags.start[i], lags.end[i])
+    }
+    return {
+      offsetNs,
+      errorNs,
+      shape,
+      explained: lags.length * lags.scale,
+      eligible: lags.eligible * lags.scale,
+      tight: tight * lags.scale,
+      surplusNats: (nats - BY_CHANCE_NATS * lags.eligible) * lags.scale,
     }
   }
 }
@@ -228,24 +259,6 @@ export class OffsetFitter {
 /** What the coarseness of the spans' times adds to an error: start and duration may both be cut. */
 export function roundingOf({ granularityNs }: SpanColumns): number {
   return granularityNs === 1 ? 0 : granularityNs
-}
-
-function fitOf(lags: Lags, offsetNs: number, errorNs: number, shape: TimeShape, roundingNs: number): OffsetFit {
-  const slackNs = errorNs + 2 * roundingNs
-  let tight = 0
-  for (let i = 0; i < lags.length; i++) {
-    const end =
-      shape === 'task-ends-after' ? lags.end[i] : shape === 'task-ends-before' ? -lags.end[i] : Math.abs(lags.end[i])
-    if (lags.start[i] > -slackNs && lags.start[i] < TIGHT_START_NS && end > -slackNs && end < TIGHT_END_NS) tight++
-  }
-  return {
-    offsetNs,
-    errorNs,
-    shape,
-    explained: lags.length * lags.scale,
-    eligible: lags.eligible * lags.scale,
-    tight: tight * lags.scale,
-  }
 }
 
 /**

@@ -68,10 +68,10 @@ const OWN_PARENT_GAIN = 4
 const LONELY_COST = 4
 const NO_RIVAL_COST = 12
 const INTERNAL = 1
-const SERVER = 2
+export const SERVER = 2
 const CLIENT = 3
 const PRODUCER = 4
-const CONSUMER = 5
+export const CONSUMER = 5
 
 /** Pairs of a span and a task, those of each span together. */
 class Pairs {
@@ -224,6 +224,26 @@ export function strangeness(
     if (tasks.parentId[sure[child]] !== tasks.id[task]) return cost + STRANGE_PARENT_COST
   }
   return cost
+}
+
+/** Whether a task hangs under the task of the span's parent, or the task of a child of the span under it. */
+export function hangsWithRelatives(
+  span: number,
+  task: number,
+  tasks: TaskColumns,
+  { kind, parent, parentTaskId }: SpanRelations,
+  { from, rows }: Children,
+  sure: Int32Array,
+): boolean {
+  const above = parent[span]
+  const known = above >= 0 && sure[above] >= 0 ? tasks.id[sure[above]] : parentTaskId[span]
+  if (known !== 0 && tasks.parentId[task] === known && belongsToParent(kind[span])) return true
+  for (let at = from[span]; at < from[span + 1]; at++) {
+    const child = rows[at]
+    if (sure[child] < 0 || !belongsToParent(kind[child])) continue
+    if (tasks.parentId[sure[child]] === tasks.id[task]) return true
+  }
+  return false
 }
 
 /** Whether the spans around a span have no task, though they would if the task were the span's. */

@@ -1,0 +1,76 @@
+// span-trees.ts: spans of strangers told by what hangs together.
+//
+// A span of another process, or of another time, may come upon the task of an unsampled span as closely as upon its own. Its parent and
+// children seldom do so as well: of a request that the captured process served nearly every span has its task. So the spans of one
+// request in one process are believed together, by what all their pairs speak against chance, or not at all.
+
+import { CONSUMER, type Pairing, SERVER, type SpanRelations } from './pairing.ts'
+
+/** What a pair speaks where another pair of its request is believed: times within a request are much alike. */
+const FURTHER_NATS = 4
+/** What a span without a task speaks against the pairs of its request. */
+const MISSED_NATS = 4
+/** What must speak for a request where as many spans are strangers' as not. */
+const BELIEVED_NATS = 8
+
+/**
+ * Takes the tasks from spans of requests that are more likely strangers'.
+ *
+ * @param nats what the pair of each span speaks against chance
+ * @param takesPart 1 for the spans that would have a task in the capture if they were of its process
+ * @param strangers how many spans are strangers' for each that is not
+ */
+export function withoutStrangers(
+  pairing: Pairing,
+  { kind, root, parent }: SpanRelations,
+  nats: (span: number) => number,
+  takesPart: Uint8Array,
+  strangers: number,
+): Pairing {
+  const { length } = pairing.task
+  const top = topsOf(parent, kind)
+  const best = new Float64Array(length).fill(-Infinity)
+  const sum = new Float64Array(length)
+  for (let span = 0; span < length; span++) {
+    const tree = top[span]
+    if (pairing.task[span] >= 0) {
+      const spoken = nats(span)
+      best[tree] = Math.max(best[tree], spoken)
+      sum[tree] += Math.min(FURTHER_NATS, spoken)
+    } else if (takesPart[span] === 1 && pairing.ambiguous[span] === 0) {
+      sum[tree] -= MISSED_NATS
+    }
+  }
+  const believed = BELIEVED_NATS + Math.log(strangers)
+  const task = pairing.task.slice()
+  for (let span = 0; span < length; span++) {
+    if (task[span] < 0) continue
+    const tree = top[span]
+    // Of a request of which only a part is here (the rest came before, or comes later) not all that speaks is heard.
+    if (root[tree] === 0 && parent[tree] < 0 && kind[tree] !== SERVER && kind[tree] !== CONSUMER) continue
+    // The caller of the request, where it is among the spans, has its task too.
+    const above = parent[tree]
+    const aboveMissed =
+      above >= 0 && takesPart[above] === 1 && pairing.task[above] < 0 && pairing.ambiguous[above] === 0
+    const spoken = sum[tree] + Math.max(0, best[tree] - FURTHER_NATS) - (aboveMissed ? MISSED_NATS : 0)
+    if (spoken < believed) task[span] = -1
+  }
+  return { task, ambiguous: pairing.ambiguous }
+}
+
+/** Row of the first span above each that was called from elsewhere, or has no parent among the spans. */
+function topsOf(parent: Int32Array, kind: Uint8Array): Int32Array {
+  const top = new Int32Array(parent.length).fill(-1)
+  const path: number[] = []
+  for (let span = 0; span < parent.length; span++) {
+    let at = span
+    while (top[at] < 0) {
+      top[at] = at
+      path.push(at)
+      if (parent[at] >= 0 && kind[at] !== SERVER && kind[at] !== CONSUMER) at = parent[at]
+    }
+    for (const one of path) top[one] = top[at]
+    path.length = 0
+  }
+  return top
+}
