@@ -7,6 +7,7 @@ import { textOf } from '../../base/bytes.ts'
 import { Failure, messageOf } from '../../base/failure.ts'
 import { bytesOfHex } from '../../base/hex.ts'
 import { RequestWriter, type Scope } from '../otlp/request-writer.ts'
+import { MAX_DEPTH } from '../protobuf.ts'
 import type { AttributeMap, ConvertedLink, ConvertedRequest, ConvertedSpan, SpanEvent } from '../span.ts'
 import { RESOURCE_TAGS } from './resource-tags.ts'
 
@@ -24,6 +25,8 @@ const STATUS_CODES: Readonly<Record<string, number>> = {
   Error: ERROR,
 }
 const MAX_LINKS = 128
+/** Of a body with so many spans that cannot be understood nothing is taken: telling of each costs more than its bytes. */
+const MOST_REFUSED = 10_000
 /** Largest time in microseconds whose nanoseconds fit 64 bits. */
 const MAX_US = 18_446_744_073_709_551
 
@@ -33,6 +36,7 @@ const MAX_US = 18_446_744_073_709_551
  * @throws Failure SPANS_MALFORMED when nothing can be taken: no JSON, no list, or not one good span in it
  */
 export function convertZipkinJson(bytes: Uint8Array): ConvertedRequest {
+  checkDepth(bytes)
   let list: unknown
   try {
     list = JSON.parse(textOf(bytes))
@@ -54,6 +58,10 @@ export function convertZipkinJson(bytes: Uint8Array): ConvertedRequest {
       if (!(thrown instanceof Refused)) throw thrown
       refused++
       refusal ??= `span ${at} of ${list.length}: ${thrown.message}`
+      if (refused === MOST_REFUSED) {
+        const others = (refused - 1).toLocaleString('en-US')
+        throw new Failure('SPANS_MALFORMED', `${refusal}; so are ${others} others, and none is taken. ${ADVICE}`)
+      }
     }
   })
   const request = writer.take(refused, refusal)
@@ -62,6 +70,30 @@ export function convertZipkinJson(bytes: Uint8Array): ConvertedRequest {
 }
 
 const ADVICE = 'Zipkin’s v2 JSON is taken here: a list of spans, each with traceId and id.'
+
+/**
+ * Refuses what is nested deeper than any span: reading a body of opening brackets takes sixty times its bytes.
+ *
+ * @throws Failure SPANS_MALFORMED with the place
+ */
+function checkDepth(bytes: Uint8Array): void {
+  let depth = 0
+  let inText = false
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (inText) {
+      if (byte === 0x5c) at++
+      else if (byte === 0x22) inText = false
+    } else if (byte === 0x22) inText = true
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > MAX_DEPTH)
+        throw new Failure(
+          'SPANS_MALFORMED',
+          `byte ${at}: lists and objects lie in each other deeper than ${MAX_DEPTH} levels. ${ADVICE}`,
+        )
+    } else if (byte === 0x5d || byte === 0x7d) depth--
+  }
+}
 
 /** Why one span cannot be taken. */
 class Refused extends Error {}

@@ -155,3 +155,13 @@ test.each([
 ])('%s is refused with its place', (body, sentence) => {
   expect(refusal(body)).toMatch(sentence)
 })
+
+test('bodies that cost far more than their bytes are refused early', () => {
+  expect(refusal('['.repeat(1_000_000))).toMatch(
+    /^SPANS_MALFORMED byte 100: lists and objects lie in each other deeper than 100 levels/,
+  )
+  expect(refusal(`[{"traceId":"1","id":"0","name":"${'['.repeat(200)}\\"${'{'.repeat(200)}"}]`)).toMatch(/id is "0"/)
+  expect(refusal(`[${'1,'.repeat(1_000_000)}1]`)).toMatch(
+    /^SPANS_MALFORMED span 0 of 1000001: .*; so are 9,999 others, and none is taken/,
+  )
+})
