@@ -8,6 +8,7 @@ import { Failure, messageOf } from '../base/failure.ts'
 import type { CaptureView } from '../bridge/capture-view.ts'
 import { loadConfig } from '../config/load.ts'
 import { PULL_TARGET_DEFAULTS } from '../config/options.ts'
+import { tokensOf } from '../server/security.ts'
 import { recordTrace } from '../pull/pprof-trace.ts'
 import type { Pull } from '../pull/pulls.ts'
 import { counted, duration, size } from './human.ts'
@@ -107,7 +108,7 @@ async function closed(file: Writable, path: string): Promise<void> {
 
 async function throughService(wanted: string, options: PullCommand, terminal: Terminal): Promise<number> {
   const { seconds, format } = options
-  const configured = configuredApi(options.configFile)
+  const configured = await configuredApi(options.configFile)
   const api = (options.api ?? configured.url).replace(/\/+$/, '')
   const { token } = configured
   const { id, target } = await ask<Pull>(`${api}/api/v1/captures/pull`, token, { target: wanted, seconds })
@@ -127,19 +128,22 @@ async function throughService(wanted: string, options: PullCommand, terminal: Te
   return view.state === 'failed' ? 1 : 0
 }
 
-/** Where the service's API is, and a token that it knows. */
-function configuredApi(configFile: string | null): { readonly url: string; readonly token: string | undefined } {
+/** Where the service's API is, and a token that it knows. @throws Failure CONFIG for a file of tokens that cannot be read */
+async function configuredApi(
+  configFile: string | null,
+): Promise<{ readonly url: string; readonly token: string | undefined }> {
   const { api } = loadConfig({ file: configFile, environment: process.env, flags: {} }).config
   const { host, port, certFile } = api
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   const scheme = certFile === '' ? 'http' : 'https'
-  return { url: `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`, token: api.tokens[0] }
+  const [token] = await tokensOf(api, 'api')
+  return { url: `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`, token }
 }
 
 /** Posts JSON, or gets. @throws Failure with the service's own sentence */
 async function ask<T>(address: string, token: string | undefined, body?: object): Promise<T> {
   let status: number
-  let answer: unknown
+  let text: string
   try {
     const response = await fetch(address, {
       headers: {
@@ -149,7 +153,7 @@ async function ask<T>(address: string, token: string | undefined, body?: object)
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
     })
     status = response.status
-    answer = await response.json()
+    text = await response.text()
   } catch (thrown) {
     const { cause } = thrown as { cause?: { code?: unknown } }
     if (UNTRUSTED.test(String(cause?.code))) {
@@ -163,9 +167,24 @@ async function ask<T>(address: string, token: string | undefined, body?: object)
       `no running Subspan answers at ${new URL(address).origin} (${messageOf(cause ?? thrown)}): start it with subspan serve, name it with --api, or record into a file with --out trace.out.`,
     )
   }
-  if (status >= 200 && status < 300) return answer as T
-  const { error } = answer as { error?: { message?: string } }
-  throw new Failure('TARGET', error?.message ?? `${address} answered HTTP ${status}.`)
+  if (status === 401) {
+    throw new Failure(
+      'TARGET',
+      `${new URL(address).origin} asks for a token${token === undefined ? '' : ', and does not know the one that is configured here'}: give the command the service's configuration (--config), or one of its tokens as SUBSPAN_API_TOKENS.`,
+    )
+  }
+  let answer: { readonly error?: { readonly message?: string } } | null
+  try {
+    answer = JSON.parse(text) as typeof answer
+  } catch {
+    answer = null
+  }
+  if (answer !== null && status >= 200 && status < 300) return answer as T
+  throw new Failure(
+    'TARGET',
+    answer?.error?.message ??
+      `${address} answered HTTP ${status}, and no JSON as Subspan does: see that --api is the address of its API, port 6061 unless told otherwise.`,
+  )
 }
 
 function joinedOf({ spans }: CaptureView): number {

@@ -167,6 +167,13 @@ async function takeCapture(door: ApiDoor, request: Request): Promise<AcceptedCap
       `the body announces ${announced.toLocaleString('en-US')} bytes, a capture may have ${door.maxCaptureBytes.toLocaleString('en-US')} at most: record for a shorter time, or raise ${door.maxCaptureOption}.`,
     )
   }
+  const unknown = Object.keys(request.query).find((parameter) => parameter !== 'service' && parameter !== 'instance')
+  if (unknown !== undefined) {
+    throw new Failure(
+      'REQUEST',
+      `${JSON.stringify(unknown.slice(0, 64))} in the query is not known: a capture is named by ?service=auth&instance=auth-7d4b.`,
+    )
+  }
   const name = {
     service: nameIn(request.query.service, 'service'),
     instance: nameIn(request.query.instance, 'instance'),

@@ -118,7 +118,14 @@ export const nodeDisk: Disk = {
     return entries
   },
   async makeFolder(path) {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    // Not by Node's own `recursive`: where no folder can be, as in /proc, Node 20 tries for ever and cannot be stopped.
+    try {
+      await makeOne(path)
+    } catch (thrown) {
+      if (errorCode(thrown) !== 'ENOENT' || dirname(path) === path) throw thrown
+      await nodeDisk.makeFolder(dirname(path))
+      await makeOne(path)
+    }
   },
   async syncFolder(path) {
     // Windows cannot open a folder; it writes names through by itself.
@@ -130,6 +137,15 @@ export const nodeDisk: Disk = {
       await handle.close()
     }
   },
+}
+
+/** Makes a folder, unless it is there. */
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, 0o700)
+  } catch (thrown) {
+    if (errorCode(thrown) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw thrown
+  }
 }
 
 class NodeFile implements DiskFile {
@@ -205,6 +221,8 @@ export function diskFailure(thrown: unknown, what: string): Failure {
       ? 'it is mounted read-only; mount it for writing, or set data.dir to another folder'
       : code === 'EACCES' || code === 'EPERM'
         ? 'give this user the right to write there, or set data.dir to another folder'
-        : 'look at the disk, and at the logs of the system'
+        : code === 'ENOENT' || code === 'ENOTDIR'
+          ? 'no folder can be there; set data.dir to another one'
+          : 'look at the disk, and at the logs of the system'
   return new Failure('STORE', `${what} (${messageOf(thrown)}): nothing was taken; ${next}.`, 5)
 }

@@ -1,8 +1,9 @@
 // program.test.ts: the built program as a person or an init system meets it: its start, its end, its answers to bad input.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -195,11 +196,23 @@ test('subspan pull reaches a service with TLS and a token of its own, and says w
   expect(distrusting.code).not.toBe(0)
   expect(distrusting.stderr).toContain('NODE_EXTRA_CA_CERTS')
   const unknown = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem') })
-  expect(unknown.stderr).toMatch(/token/)
+  expect(unknown.stderr).toMatch(/127\.0\.0\.1:\d+ asks for a token: give the command the service's configuration/)
+  const wrong = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem'), SUBSPAN_API_TOKENS: 'another-secret' })
+  expect(wrong.stderr).toMatch(/asks for a token, and does not know the one that is configured here: give/)
   // The service answers; it knows no such target.
   const trusting = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem'), SUBSPAN_API_TOKENS: 'a-long-secret' })
   expect(trusting.stderr).toContain('is no target that captures may be pulled from')
-  expect([distrusting, unknown, trusting].map(({ stderr }) => stderr).join('')).not.toContain('a-long-secret')
+  const tokensFile = join(folder.path, 'tokens')
+  writeFileSync(tokensFile, 'a-long-secret\n')
+  const byFile = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem'), SUBSPAN_API_TOKENS_FILE: tokensFile })
+  expect(byFile.stderr).toBe(trusting.stderr)
+  const elsewhere = await run(['pull', 'messages', '--api', `${subspan.apiUrl}/another`], {
+    NODE_EXTRA_CA_CERTS: file('ca.pem'),
+    SUBSPAN_API_TOKENS: 'a-long-secret',
+  })
+  expect(elsewhere.stderr).toContain('there is nothing at POST')
+  const told = [distrusting, unknown, wrong, trusting, byFile, elsewhere].map(({ stderr }) => stderr).join('')
+  expect(told).not.toMatch(/a-long-secret|another-secret/)
   subspan.kill('SIGTERM')
   expect((await subspan.ended).code).toBe(0)
   folder.remove()

@@ -180,6 +180,14 @@ describe('uploading a capture', () => {
     expect(uploads).toEqual([])
   })
 
+  test('a misspelled parameter: 400, for the capture would have no name', async () => {
+    const { url, uploads } = await door()
+    const response = await fetch(`${url}/api/v1/captures?servce=a`, { method: 'POST', body: 'go 1.26 trace' })
+    expect(response.status).toBe(400)
+    expect((await errorOf(response)).message).toMatch(/^"servce" in the query is not known: a capture is named by/)
+    expect(uploads).toEqual([])
+  })
+
   test('a name given twice: 400', async () => {
     const { url } = await door()
     const response = await fetch(`${url}/api/v1/captures?service=a&service=b`, { method: 'POST', body: 'x' })

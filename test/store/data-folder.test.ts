@@ -122,3 +122,22 @@ describe('the data folder', () => {
     })
   })
 })
+
+describe('the folder', () => {
+  test('is made with those around it; where it is there already, or made at the same time, nothing happens', async () => {
+    const path = `${await temporaryFolder()}/a/b/c`
+    await Promise.all([nodeDisk.makeFolder(path), nodeDisk.makeFolder(path)])
+    await nodeDisk.makeFolder(path)
+    expect((await stat(path)).mode & 0o777).toBe(0o700)
+  })
+
+  test.runIf(process.platform === 'linux').each(['/proc/subspan/data', '/dev/null/data'])(
+    '%s, where none can be, is told',
+    async (path) => {
+      await expect(openDataFolder(path, nodeDisk, new MemoryLog())).rejects.toMatchObject({
+        code: 'STORE',
+        message: expect.stringMatching(`the data folder ${path} could not be made`) as string,
+      })
+    },
+  )
+})
