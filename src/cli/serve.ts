@@ -67,6 +67,8 @@ export interface ServeOptions {
 }
 
 const DEAD_LETTER_BYTES = 64 << 20
+/** Under load a request every so many milliseconds carries what several would, for less; where little comes, it goes at once. */
+const GATHER_MS = 5
 /** Timers longer than this would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -331,6 +333,7 @@ function deliveryTo(destination: Destination, sender: Sender, store: Store, tele
     clock: systemClock,
     counters,
     log,
+    gatherMs: GATHER_MS,
     observe: (bytes, send) => telemetry.watchExport(destination.name, bytes, send),
   })
 }

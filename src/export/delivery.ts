@@ -45,6 +45,8 @@ export interface DeliverySetup {
   readonly log: Log
   /** Requests are joined up to so many bytes, uncompressed. */
   readonly maxRequestBytes?: number
+  /** What comes within this time after a request was begun goes out together; 0 unless told otherwise: at once. */
+  readonly gatherMs?: number
   /** Makes a span of Subspan's own around one request. */
   readonly observe?: (bytes: number, send: () => Promise<SendResult>) => Promise<SendResult>
   /** 0 to 1, for the jitter. */
@@ -117,9 +119,14 @@ export class Delivery {
   }
 
   private async run(): Promise<void> {
-    const { source, cursor, maxRequestBytes = MAX_REQUEST_BYTES } = this.setup
+    const { source, cursor, clock, gatherMs = 0, maxRequestBytes = MAX_REQUEST_BYTES } = this.setup
+    let begunMs = -Infinity
     while (!this.ended.signal.aborted && !this.leaving) {
       const { through } = cursor
+      const waitMs = begunMs + gatherMs - clock.nowMs()
+      if (waitMs > 0 && !this.stopping.signal.aborted && source.bytesAfter(through) < maxRequestBytes) {
+        await this.pause(waitMs)
+      }
       let batch: Awaited<ReturnType<OutgoingSource['readOutgoing']>>
       try {
         batch = await source.readOutgoing(through, maxRequestBytes, (entry) => this.takes(entry))
@@ -135,6 +142,7 @@ export class Delivery {
         continue
       }
       this.oldestMs = batch.oldestMs
+      begunMs = clock.nowMs()
       if (!(await this.deliver(batch.requests))) return
       cursor.advance(batch.through)
     }

@@ -199,9 +199,10 @@ export class SegmentedJournal implements Journal {
   // ---- Writing
 
   private async writeAll(): Promise<void> {
-    // What is appended in the same turn of the event loop goes together.
-    await Promise.resolve()
-    while (this.waiting.length > 0) {
+    for (;;) {
+      // What comes in the same turn of the event loop goes together: requests that other connections have brought are taken first.
+      await nextTurn()
+      if (this.waiting.length === 0) break
       const batch = await this.admit()
       if (batch.length > 0) await this.write(batch)
     }
@@ -707,6 +708,10 @@ function encode(groups: readonly Group[], first: number, writtenMs: number, salt
   }
   if (to > from) parts.push(bytes.subarray(from, to))
   return parts
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function number(value: number): string {

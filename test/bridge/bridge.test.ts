@@ -194,6 +194,22 @@ describe('spans that wait', () => {
     expect(bodiesOf(flow)).toEqual(texts(messages.requests.slice(0, 2)))
   })
 
+  test('leave together when their time is up within a few milliseconds, early rather than late', async () => {
+    const flow = new Flow({ holdMode: 'always', holdMaxMs: 1_000 })
+    for (const stepMs of [0, 5, 2, 93]) {
+      await flow.clock.advance(stepMs)
+      await flow.spans(messages.requests[flow.journal.entries.length])
+    }
+    await flow.clock.advance(899)
+    expect(flow.journal.sent()).toEqual([])
+    await flow.clock.advance(1)
+    expect(bodiesOf(flow)).toEqual(texts(messages.requests.slice(0, 3)))
+    await flow.clock.advance(99)
+    expect(bodiesOf(flow)).toEqual(texts(messages.requests.slice(0, 3)))
+    await flow.clock.advance(1)
+    expect(bodiesOf(flow)).toEqual(texts(messages.requests.slice(0, 4)))
+  })
+
   test('leave when the announcement is over and no capture came', async () => {
     const flow = new Flow({ holdMaxMs: 2_000 })
     flow.bridge.announce({ service, instance }, 1)

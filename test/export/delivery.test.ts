@@ -141,6 +141,45 @@ describe('delivering', () => {
     await delivery.stop(1_000)
   })
 
+  test('where little comes it goes at once; what comes right after a request goes out together when the time is up', async () => {
+    const { clock, delivery, source, sent } = deliveryTo(() => delivered, { gatherMs: 5, maxRequestBytes: 10 })
+    delivery.start()
+    for (const [word, stepMs] of [
+      ['a', 0],
+      ['b', 2],
+      ['c', 1],
+      ['d', 2],
+      ['e', 1],
+      ['long', 0],
+      ['longer', 100],
+      ['f', 1],
+    ] as const) {
+      source.write([word])
+      await settle()
+      await clock.advance(stepMs)
+    }
+    expect(sent).toEqual([
+      { words: 'a', atMs: 0 },
+      { words: 'b c d', atMs: 5 },
+      { words: 'e long', atMs: 10 },
+      { words: 'longer', atMs: 15 },
+      { words: 'f', atMs: 106 },
+    ])
+    await delivery.stop(1_000)
+  })
+
+  test('what is gathered is sent at a stop', async () => {
+    const { delivery, source, words } = deliveryTo(() => delivered, { gatherMs: 60_000 })
+    delivery.start()
+    for (const word of ['a', 'b']) {
+      source.write([word])
+      await settle()
+    }
+    expect(words()).toEqual(['a'])
+    await delivery.stop(1_000)
+    expect(words()).toEqual(['a', 'b'])
+  })
+
   test('what comes while a request is under way goes out in the next', async () => {
     let answer: (result: SendResult) => void = () => undefined
     const { delivery, source, words, cursor } = deliveryTo(() => new Promise((resolve) => (answer = resolve)))
