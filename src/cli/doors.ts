@@ -222,7 +222,11 @@ class Opening {
   ): Promise<void> {
     const door: GrpcReceiverConfig = this.config.receivers[receiver]
     const { counters, log } = this.ports
-    const options = { receiver: NAMES[receiver][1], maxMessageBytes: door.maxMessageBytes }
+    const options = {
+      receiver: NAMES[receiver][1],
+      maxMessageBytes: door.maxMessageBytes,
+      maxMessageOption: `receivers.${receiver}.maxMessageBytes`,
+    }
     await this.unlessTaken(receiver, enabled, door.port, async () => {
       const security = await openSecurity(door, `receivers.${receiver}`)
       const listener = await listenGrpc(

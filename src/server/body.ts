@@ -213,7 +213,13 @@ class Whole {
   }
 }
 
-async function unpackAll(
+/**
+ * Unpacks a body within its limits.
+ *
+ * @param take is told of the bytes as they come, and throws when they are too many
+ * @throws Failure BODY_TOO_LARGE, BODY_COMPRESSION, and what `take` throws
+ */
+export async function unpackAll(
   sent: Uint8Array,
   encoding: Exclude<Encoding, 'identity'>,
   limits: BodyLimits,

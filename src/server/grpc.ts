@@ -15,6 +15,7 @@ import {
   ServerCredentials,
   type ServerDuplexStream,
   ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
   type ServerInterceptor,
   ServerListenerBuilder,
   type ServerUnaryCall,
@@ -27,6 +28,7 @@ import type { Counters, Log } from '../bridge/ports.ts'
 import { STATUS_DETAILS } from '../span/otlp/grpc.ts'
 import { encodeRetryStatus } from '../span/otlp/response.ts'
 import type { BodyBudget } from './body.ts'
+import { counted } from './grpc-bytes.ts'
 import { cannotListen, type Listener, type ListenOptions, MAX_CONNECTIONS, urlOf } from './listen.ts'
 import { secureContextOf, type Security, tlsServerOptions } from './security.ts'
 import { type Refusal, refusalOf } from './status.ts'
@@ -38,6 +40,8 @@ export interface GrpcDoor {
   readonly receiver: string
   /** Bytes of one message, unpacked. */
   readonly maxMessageBytes: number
+  /** Option that raises it, for the answer. */
+  readonly maxMessageOption: string
   /** The one message of a call must have come whole within this time of its beginning; 30 s unless told otherwise. */
   readonly messageTimeoutMs?: number
   readonly budget: BodyBudget
@@ -81,7 +85,15 @@ export async function listenGrpc(
   options: Pick<ListenOptions, 'host' | 'port' | 'name' | 'portOption' | 'maxConnections'>,
   { tls, tokens }: Security,
 ): Promise<Listener> {
-  const interceptors = [impatient(door, new Set(methods.unary.map(({ path }) => path)))]
+  const unary = new Set(methods.unary.map(({ path }) => path))
+  const refuse = (call: ServerInterceptingCallInterface, thrown: unknown): void => {
+    const refusal = refusalFor(door, thrown)
+    countCall(door, refusal.grpc)
+    call.sendStatus({ code: refusal.grpc, details: refusal.message, metadata: detailsOf(refusal) })
+  }
+  // The first of them is told first of what comes.
+  const first = counted(door, unary, refuse)
+  const last = impatient(door, unary)
   const server = new Server({
     'grpc.max_receive_message_length': door.maxMessageBytes,
     'grpc.max_concurrent_streams': MAX_STREAMS,
@@ -89,7 +101,7 @@ export async function listenGrpc(
     'grpc.keepalive_time_ms': PING_EVERY_MS,
     'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
     'grpc-node.flow_control_window': FLOW_WINDOW_BYTES,
-    interceptors: tokens.asked ? [guard(door, tokens), ...interceptors] : interceptors,
+    interceptors: tokens.asked ? [first, guard(door, tokens), last] : [first, last],
   })
   const service: Record<string, MethodDefinition<Buffer, Buffer>> = {}
   const handlers: Record<string, UntypedHandleCall> = {}

@@ -27,6 +27,7 @@ async function door(options: { messageTimeoutMs?: number; maxConnections?: numbe
     {
       receiver: 'otlp_grpc',
       maxMessageBytes: 1 << 20,
+      maxMessageOption: 'receivers.otlpGrpc.maxMessageBytes',
       budget: new BodyBudget(1 << 24, 'receivers.maxBytes'),
       counters,
       log: new MemoryLog(),

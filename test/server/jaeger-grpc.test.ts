@@ -34,7 +34,7 @@ async function door(accept: () => Promise<void> = () => Promise.resolve()) {
     },
   })
   const listener = await listenGrpc(
-    { ...shared, maxMessageBytes: 1 << 20 },
+    { ...shared, maxMessageBytes: 1 << 20, maxMessageOption: '' },
     { unary: [method], streams: [] },
     { host: '127.0.0.1', port: 0, name: 'Jaeger over gRPC', portOption: 'receivers.jaegerGrpc.port' },
     OPEN,

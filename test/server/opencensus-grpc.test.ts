@@ -44,7 +44,7 @@ async function door(accept: () => Promise<void> = () => Promise.resolve(), patie
     patienceMs,
   )
   const listener = await listenGrpc(
-    { ...shared, maxMessageBytes: 1 << 20 },
+    { ...shared, maxMessageBytes: 1 << 20, maxMessageOption: '' },
     { unary: [], streams: opencensus.methods },
     { host: '127.0.0.1', port: 0, name: 'OpenCensus', portOption: 'receivers.opencensus.port' },
     OPEN,

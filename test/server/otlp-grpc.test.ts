@@ -49,6 +49,7 @@ async function door(options: DoorOptions = {}): Promise<{
     {
       receiver: 'otlp_grpc',
       maxMessageBytes: options.maxMessageBytes ?? 1 << 20,
+      maxMessageOption: 'receivers.otlpGrpc.maxMessageBytes',
       budget: options.budget ?? new BodyBudget(1 << 24, 'receivers.maxBytes'),
       counters,
       log,
@@ -191,7 +192,14 @@ describe('trouble', () => {
     const { counters, log } = await door()
     await expect(
       listenGrpc(
-        { receiver: 'otlp_grpc', maxMessageBytes: 1, budget: new BodyBudget(1, ''), counters, log },
+        {
+          receiver: 'otlp_grpc',
+          maxMessageBytes: 1,
+          maxMessageOption: '',
+          budget: new BodyBudget(1, ''),
+          counters,
+          log,
+        },
         { unary: [otlpGrpc(() => Promise.resolve())], streams: [] },
         { host: '127.0.0.1', port, name: 'OTLP/gRPC', portOption: 'receivers.otlpGrpc.port' },
         OPEN,

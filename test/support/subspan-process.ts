@@ -116,6 +116,10 @@ export class SubspanProcess extends Program {
     return started
   }
 
+  get pid(): number {
+    return this.child.pid ?? -1
+  }
+
   /** Sends a signal; `ended` tells when it has worked. */
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal)
