@@ -8,7 +8,7 @@
 // what can be compared on a machine that has other work to do; wall times are told beside them.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -87,12 +87,14 @@ function analyze(file) {
     stdio: ['ignore', 'pipe', 'pipe', usage],
   })
   closeSync(usage)
+  const told = readFileSync(usageFile, 'utf8')
+  rmSync(usageFile)
   if (status !== 0) {
     console.error(stderr)
     process.exit(1)
   }
   const events = Number(/([\d,]+) events/.exec(stdout)?.[1].replaceAll(',', ''))
-  return { ...JSON.parse(readFileSync(usageFile, 'utf8')), events }
+  return { ...JSON.parse(told), events }
 }
 
 function medians(rounds) {
