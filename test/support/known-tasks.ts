@@ -2,14 +2,24 @@
 
 import type { Analysed } from './fixtures.ts'
 
-/** The tasks that are whole and not marked as partial, by id, as texts to compare. */
-export function known({ tasks }: Pick<Analysed, 'tasks'>): Map<number, string> {
+/**
+ * The tasks that are whole and not marked as partial, by id, as texts to compare.
+ *
+ * @param without what only stacks tell, when they may be lost: which waits for a lock were for one of the runtime's own
+ */
+export function known({ tasks }: Pick<Analysed, 'tasks'>, without?: 'stacks'): Map<number, string> {
+  const told =
+    without === undefined ? undefined : (key: string, value: unknown) => (key === 'viaNs' ? viaKnown(value) : value)
   return new Map(
     tasks
       .filter((task) => task.id !== 0 && task.path !== null && !task.partial)
       .map(({ id, name, startNs, endNs, path, work, regions }) => [
         id,
-        JSON.stringify({ name, startNs, endNs, path, work, regions }),
+        JSON.stringify({ name, startNs, endNs, path, work, regions }, told),
       ]),
   )
+}
+
+function viaKnown(viaNs: unknown): unknown {
+  return Object.fromEntries(Object.entries(viaNs as object).filter(([cause]) => cause !== 'GC' && cause !== 'runtime'))
 }
