@@ -59,5 +59,7 @@ test('spans of OpenCensus each with a resource of its own', () => {
 
 test('lists in JSON nested without end', () => {
   const deep = `[${'['.repeat(500_000)}${']'.repeat(500_000)}]`
-  expect(() => convertZipkinJson(utf8Of(deep))).toThrow(/SPANS_MALFORMED|expected an object|no JSON/)
+  expect(() => convertZipkinJson(utf8Of(deep))).toThrow(
+    /byte 100: lists and objects lie in each other deeper than 100 levels/,
+  )
 })
