@@ -85,7 +85,10 @@ export class LateSpans {
       written = next
       // What it meets is told by whoever waits for it, or has been told by the one before.
       next.catch(() => undefined)
-      if (!(await before)) return (await next, false)
+      if (!(await before)) {
+        await next
+        return false
+      }
     }
     return (await written) && !this.stopping
   }

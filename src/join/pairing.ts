@@ -68,10 +68,10 @@ const OWN_PARENT_GAIN = 4
 const LONELY_COST = 4
 const NO_RIVAL_COST = 12
 const INTERNAL = 1
-export const SERVER = 2
+const SERVER = 2
 const CLIENT = 3
 const PRODUCER = 4
-export const CONSUMER = 5
+const CONSUMER = 5
 
 /** Pairs of a span and a task, those of each span together. */
 class Pairs {
@@ -209,12 +209,10 @@ export function strangeness(
   let cost = 0
   const kind = relations.kind[span]
   const parentId = tasks.parentId[task]
-  const alone = relations.root[span] === 1 || kind === SERVER || kind === CONSUMER
-  if (alone) {
+  if (relations.root[span] === 1 || isCalledFromElsewhere(kind)) {
     if (parentId !== 0) cost += STRANGE_PARENT_COST
   } else {
-    const parent = relations.parent[span]
-    const known = parent >= 0 && sure[parent] >= 0 ? tasks.id[sure[parent]] : relations.parentTaskId[span]
+    const known = parentTaskOf(span, tasks, relations, sure)
     if (known !== 0 && parentId === known) cost -= OWN_PARENT_GAIN
     else if (known !== 0 && (parentId !== 0 || belongsToParent(kind))) cost += STRANGE_PARENT_COST
   }
@@ -231,12 +229,12 @@ export function hangsWithRelatives(
   span: number,
   task: number,
   tasks: TaskColumns,
-  { kind, parent, parentTaskId }: SpanRelations,
+  relations: SpanRelations,
   { from, rows }: Children,
   sure: Int32Array,
 ): boolean {
-  const above = parent[span]
-  const known = above >= 0 && sure[above] >= 0 ? tasks.id[sure[above]] : parentTaskId[span]
+  const { kind } = relations
+  const known = parentTaskOf(span, tasks, relations, sure)
   if (known !== 0 && tasks.parentId[task] === known && belongsToParent(kind[span])) return true
   for (let at = from[span]; at < from[span + 1]; at++) {
     const child = rows[at]
@@ -257,7 +255,7 @@ function isLonely(
   takesPart: Uint8Array,
 ): boolean {
   const above = parent[span]
-  const alone = root[span] === 1 || kind[span] === SERVER || kind[span] === CONSUMER
+  const alone = root[span] === 1 || isCalledFromElsewhere(kind[span])
   if (!alone && above >= 0 && takesPart[above] === 1 && sure[above] < 0 && tasks.parentId[task] !== 0) return true
   let lonely = false
   for (let at = from[span]; at < from[span + 1]; at++) {
@@ -269,8 +267,24 @@ function isLonely(
   return lonely
 }
 
+/** Id of the task of a span's parent; 0 where it has none that is known. */
+function parentTaskOf(
+  span: number,
+  tasks: TaskColumns,
+  { parent, parentTaskId }: SpanRelations,
+  sure: Int32Array,
+): number {
+  const above = parent[span]
+  return above >= 0 && sure[above] >= 0 ? tasks.id[sure[above]] : parentTaskId[span]
+}
+
 function belongsToParent(kind: number): boolean {
   return kind === INTERNAL || kind === CLIENT || kind === PRODUCER
+}
+
+/** Whether a span of this kind begins what another process, or another request, asked for. */
+export function isCalledFromElsewhere(kind: number): boolean {
+  return kind === SERVER || kind === CONSUMER
 }
 
 /** Takes pairs cheapest first, then keeps those without which the world would be dearer by the margin. */

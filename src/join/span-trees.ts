@@ -4,7 +4,7 @@
 // children seldom do so as well: of a request that the captured process served nearly every span has its task. So the spans of one
 // request in one process are believed together, by what all their pairs speak against chance, or not at all.
 
-import { CONSUMER, type Pairing, SERVER, type SpanRelations } from './pairing.ts'
+import { isCalledFromElsewhere, type Pairing, type SpanRelations } from './pairing.ts'
 
 /** What a pair speaks where another pair of its request is believed: times within a request are much alike. */
 const FURTHER_NATS = 4
@@ -47,7 +47,7 @@ export function withoutStrangers(
     if (task[span] < 0) continue
     const tree = top[span]
     // Of a request of which only a part is here (the rest came before, or comes later) not all that speaks is heard.
-    if (root[tree] === 0 && parent[tree] < 0 && kind[tree] !== SERVER && kind[tree] !== CONSUMER) continue
+    if (root[tree] === 0 && parent[tree] < 0 && !isCalledFromElsewhere(kind[tree])) continue
     // The caller of the request, where it is among the spans, has its task too.
     const above = parent[tree]
     const aboveMissed =
@@ -67,7 +67,7 @@ function topsOf(parent: Int32Array, kind: Uint8Array): Int32Array {
     while (top[at] < 0) {
       top[at] = at
       path.push(at)
-      if (parent[at] >= 0 && kind[at] !== SERVER && kind[at] !== CONSUMER) at = parent[at]
+      if (parent[at] >= 0 && !isCalledFromElsewhere(kind[at])) at = parent[at]
     }
     for (const one of path) top[one] = top[at]
     path.length = 0

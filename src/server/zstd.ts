@@ -2,6 +2,7 @@
 //
 // Source of the frame format: RFC 8878. The library takes as much memory as a header asks for, up to 2 GB, so that headers are read here first.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Decompress } from 'fzstd'
 
 /** Largest window: what encoders use at their highest usual levels. */
@@ -27,7 +28,7 @@ export async function unpackZstd(packed: Uint8Array, add: (chunk: Uint8Array) =>
     if (chunk.length > 0) add(chunk)
   })
   for (let at = 0; at < packed.length; at += PIECE_BYTES) {
-    if (at > 0) await new Promise((resolve) => setImmediate(resolve))
+    if (at > 0) await nextTurn()
     const end = at + PIECE_BYTES
     unpacker.push(packed.subarray(at, end), end >= packed.length)
   }

@@ -4,6 +4,7 @@
 // write or fsync failed is never written again: what it had is kept, a new segment begins.
 
 import { randomInt } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { Failure, messageOf } from '../base/failure.ts'
 import { utf8Of } from '../base/bytes.ts'
@@ -708,10 +709,6 @@ function encode(groups: readonly Group[], first: number, writtenMs: number, salt
   }
   if (to > from) parts.push(bytes.subarray(from, to))
   return parts
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function number(value: number): string {

@@ -4,9 +4,9 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { certificate } from '../support/certificates.ts'
 import { idOf, recording } from '../support/flow.ts'
 import { fixturePath } from '../support/fixtures.ts'
 import { spansOfProtobuf } from '../support/otlp.ts'
@@ -186,8 +186,11 @@ describe('the end', () => {
 
 test('subspan pull reaches a service with TLS and a token of its own, and says what to do about its certificate', async () => {
   const folder = temporaryFolder()
-  const file = (name: string): string => fileURLToPath(new URL(`../support/certificates/${name}`, import.meta.url))
-  const door = { 'api.certFile': file('server.pem'), 'api.keyFile': file('server.key'), 'api.tokens': 'a-long-secret' }
+  const door = {
+    'api.certFile': certificate('server.pem'),
+    'api.keyFile': certificate('server.key'),
+    'api.tokens': 'a-long-secret',
+  }
   const subspan = await SubspanProcess.start(folder.path, null, door)
   const pull = (environment: Record<string, string>): ReturnType<typeof run> =>
     run(['pull', 'http://messages:6060', '--api', subspan.apiUrl], environment)
@@ -195,19 +198,19 @@ test('subspan pull reaches a service with TLS and a token of its own, and says w
   const distrusting = await pull({ SUBSPAN_API_TOKENS: 'a-long-secret' })
   expect(distrusting.code).not.toBe(0)
   expect(distrusting.stderr).toContain('NODE_EXTRA_CA_CERTS')
-  const unknown = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem') })
+  const unknown = await pull({ NODE_EXTRA_CA_CERTS: certificate('ca.pem') })
   expect(unknown.stderr).toMatch(/127\.0\.0\.1:\d+ asks for a token: give the command the service's configuration/)
-  const wrong = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem'), SUBSPAN_API_TOKENS: 'another-secret' })
+  const wrong = await pull({ NODE_EXTRA_CA_CERTS: certificate('ca.pem'), SUBSPAN_API_TOKENS: 'another-secret' })
   expect(wrong.stderr).toMatch(/asks for a token, and does not know the one that is configured here: give/)
   // The service answers; it knows no such target.
-  const trusting = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem'), SUBSPAN_API_TOKENS: 'a-long-secret' })
+  const trusting = await pull({ NODE_EXTRA_CA_CERTS: certificate('ca.pem'), SUBSPAN_API_TOKENS: 'a-long-secret' })
   expect(trusting.stderr).toContain('is no target that captures may be pulled from')
   const tokensFile = join(folder.path, 'tokens')
   writeFileSync(tokensFile, 'a-long-secret\n')
-  const byFile = await pull({ NODE_EXTRA_CA_CERTS: file('ca.pem'), SUBSPAN_API_TOKENS_FILE: tokensFile })
+  const byFile = await pull({ NODE_EXTRA_CA_CERTS: certificate('ca.pem'), SUBSPAN_API_TOKENS_FILE: tokensFile })
   expect(byFile.stderr).toBe(trusting.stderr)
   const elsewhere = await run(['pull', 'messages', '--api', `${subspan.apiUrl}/another`], {
-    NODE_EXTRA_CA_CERTS: file('ca.pem'),
+    NODE_EXTRA_CA_CERTS: certificate('ca.pem'),
     SUBSPAN_API_TOKENS: 'a-long-secret',
   })
   expect(elsewhere.stderr).toContain('there is nothing at POST')

@@ -3,13 +3,12 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { fileURLToPath } from 'node:url'
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { certificate } from '../support/certificates.ts'
 import { Sink } from '../support/sink.ts'
 import { SubspanProcess, temporaryFolder, until } from '../support/subspan-process.ts'
 
-const certificate = (name: string): string => fileURLToPath(new URL(`../support/certificates/${name}`, import.meta.url))
 let folder: ReturnType<typeof temporaryFolder>
 let sink: Sink
 let subspan: SubspanProcess

@@ -2,35 +2,22 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Destination } from '../../src/export/destination.ts'
 import { readDestinationFiles } from '../../src/export/destination-files.ts'
 import { openOtlpGrpc } from '../../src/export/otlp-grpc.ts'
 import { openOtlpHttp } from '../../src/export/otlp-http.ts'
+import { certificate } from '../support/certificates.ts'
+import { PLAIN_DESTINATION } from '../support/destination.ts'
 import { GrpcSink } from '../support/grpc-sink.ts'
 import { Sink } from '../support/sink.ts'
 import { temporaryFolder } from '../support/subspan-process.ts'
 
-const certificate = (name: string): string => fileURLToPath(new URL(`../support/certificates/${name}`, import.meta.url))
 let folder: ReturnType<typeof temporaryFolder>
 beforeAll(() => void (folder = temporaryFolder()))
 afterAll(() => folder.remove())
 
-const destination: Destination = {
-  name: 'backend',
-  url: 'https://backend.test/v1/traces',
-  protocol: 'http/protobuf',
-  headers: {},
-  gzip: false,
-  timeoutMs: 5_000,
-  late: true,
-  lateMaxAgeMs: 600_000,
-  caFile: '',
-  certFile: '',
-  keyFile: '',
-  headersFile: '',
-}
+const destination: Destination = { ...PLAIN_DESTINATION, url: 'https://backend.test/v1/traces', timeoutMs: 5_000 }
 
 function written(text: string): string {
   const path = join(folder.path, 'written')

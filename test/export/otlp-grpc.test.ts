@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import { readFileSync } from 'node:fs'
 import { ServerCredentials, status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -7,24 +6,11 @@ import { readDestinationFiles } from '../../src/export/destination-files.ts'
 import { openOtlpGrpc } from '../../src/export/otlp-grpc.ts'
 import type { SendResult } from '../../src/export/sender.ts'
 import { encodeRetryStatus, encodeTraceResponse } from '../../src/span/otlp/response.ts'
+import { certificate } from '../support/certificates.ts'
+import { PLAIN_DESTINATION } from '../support/destination.ts'
 import { GrpcSink } from '../support/grpc-sink.ts'
 
-const certificate = (name: string): string => fileURLToPath(new URL(`../support/certificates/${name}`, import.meta.url))
-
-const destination: Destination = {
-  name: 'backend',
-  url: '',
-  protocol: 'grpc',
-  headers: {},
-  gzip: false,
-  timeoutMs: 10_000,
-  late: true,
-  lateMaxAgeMs: 600_000,
-  caFile: '',
-  certFile: '',
-  keyFile: '',
-  headersFile: '',
-}
+const destination: Destination = { ...PLAIN_DESTINATION, protocol: 'grpc' }
 
 /** Two requests without spans. */
 const parts = [Uint8Array.of(0x0a, 0), Uint8Array.of(0x0a, 2, 0x1a, 0)]

@@ -6,22 +6,10 @@ import type { Destination } from '../../src/export/destination.ts'
 import { readDestinationFiles } from '../../src/export/destination-files.ts'
 import { openOtlpHttp } from '../../src/export/otlp-http.ts'
 import type { SendResult } from '../../src/export/sender.ts'
+import { PLAIN_DESTINATION } from '../support/destination.ts'
 import { Sink } from '../support/sink.ts'
 
-const destination: Destination = {
-  name: 'backend',
-  url: '',
-  protocol: 'http/protobuf',
-  headers: {},
-  gzip: false,
-  timeoutMs: 30_000,
-  late: true,
-  lateMaxAgeMs: 600_000,
-  caFile: '',
-  certFile: '',
-  keyFile: '',
-  headersFile: '',
-}
+const destination: Destination = { ...PLAIN_DESTINATION, timeoutMs: 30_000 }
 
 /** A request without spans: `resource_spans` with nothing in it. */
 const request = Uint8Array.of(0x0a, 0)

@@ -5,22 +5,10 @@ import type { Destination } from '../../src/export/destination.ts'
 import { readDestinationFiles } from '../../src/export/destination-files.ts'
 import { openOtlpHttp } from '../../src/export/otlp-http.ts'
 import type { SendResult } from '../../src/export/sender.ts'
+import { PLAIN_DESTINATION } from '../support/destination.ts'
 import { oracle, spansOfJson, spansOfProtobuf } from '../support/otlp.ts'
 
-const destination: Destination = {
-  name: 'backend',
-  url: 'http://backend.test:4318/v1/traces',
-  protocol: 'http/protobuf',
-  headers: {},
-  gzip: false,
-  timeoutMs: 5_000,
-  late: true,
-  lateMaxAgeMs: 600_000,
-  caFile: '',
-  certFile: '',
-  keyFile: '',
-  headersFile: '',
-}
+const destination: Destination = { ...PLAIN_DESTINATION, url: 'http://backend.test:4318/v1/traces', timeoutMs: 5_000 }
 
 const span = {
   traceId: Buffer.from('0102030405060708090a0b0c0d0e0f10', 'hex'),

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { Client, compressionAlgorithms, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -12,10 +11,10 @@ import { otlpGrpc } from '../../src/server/otlp-grpc.ts'
 import { OPEN, openSecurity, type Security, Tokens } from '../../src/server/security.ts'
 import { retryDelayMs } from '../../src/span/otlp/response.ts'
 import { scanTraceRequest } from '../../src/span/otlp/scan.ts'
+import { certificate } from '../support/certificates.ts'
 import { MemoryCounters, MemoryLog } from '../support/fake-clock.ts'
 import { recording } from '../support/flow.ts'
 
-const certificate = (name: string): string => fileURLToPath(new URL(`../support/certificates/${name}`, import.meta.url))
 const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
 const [request] = recording().requests
 

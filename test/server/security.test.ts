@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Agent, request as ask } from 'node:https'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { listen, type Listener } from '../../src/server/listen.ts'
 import { OPEN, openSecurity, type Security, type SecurityOptions, Tokens } from '../../src/server/security.ts'
+import { certificate } from '../support/certificates.ts'
 
-const certificate = (name: string): string => fileURLToPath(new URL(`../support/certificates/${name}`, import.meta.url))
 const options: SecurityOptions = {
   certFile: certificate('server.pem'),
   keyFile: certificate('server.key'),
