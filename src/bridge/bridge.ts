@@ -83,11 +83,16 @@ export class Bridge implements Recorder {
     this.budget = new TraceBudget(options.traceLimits)
     this.recent = new RecentSpans(options.recentMaxBytes, options.late ? options.lateMaxAgeMs : 0)
     this.late = new LateSpans(ports, options, this.recent, this.budget, (joined, way) => this.own(joined, way))
-    this.captures = new Captures(ports, options, {
-      progress: (capture) => this.progress(capture),
-      ended: (capture) => this.captureEnded(capture),
-      announcementOver: () => this.reconsider(),
-    })
+    this.captures = new Captures(
+      ports,
+      options,
+      {
+        progress: (capture) => this.progress(capture),
+        ended: (capture) => this.captureEnded(capture),
+        announcementOver: () => this.reconsider(),
+      },
+      () => (options.late ? this.recent.processes() : null),
+    )
   }
 
   // ------------------------------------------------------------------------------------------------ spans in

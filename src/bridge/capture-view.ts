@@ -2,6 +2,8 @@
 
 import type { CaptureInfo } from '../capture/capture.ts'
 import type { NameTimeReport } from '../join/match.ts'
+import type { ProcessIdentity } from '../span/span.ts'
+import { adviceOf } from './advice.ts'
 import type { CaptureState, KnownCapture, Way } from './known-capture.ts'
 import type { CaptureOrigin } from './ports.ts'
 
@@ -42,23 +44,31 @@ export interface CaptureView {
   readonly nameTime: NameTimeReport | null
   /** Keys of the processes whose spans were joined. */
   readonly processes: readonly string[]
+  /** What to do when it explains no span; null where it does, or it cannot be told yet. */
+  readonly advice: string | null
 }
 
 /**
  * A capture as the API shows it: it counts as being decoded until everything that it adds is written down.
  *
+ * @param seen processes whose spans have left lately, for advice; null when that is not kept
  * @param settled whether it is
  */
-export function viewOf(capture: KnownCapture, settled = capture.settled): CaptureView {
+export function viewOf(
+  capture: KnownCapture,
+  seen: () => readonly ProcessIdentity[] | null,
+  settled = capture.settled,
+): CaptureView {
   const { info, name, clock } = capture
   const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
   const joined = sum(capture.joined)
   // Spans beyond the capture's time or of other processes say nothing about how well joining went.
   const { 'not-in-capture': outside = 0, 'other-process': foreign = 0 } = capture.unmatched
   const inside = joined + sum(capture.unmatched) - outside - foreign
+  const isDone = capture.state !== 'done' || settled
   return {
     id: capture.id,
-    state: capture.state === 'done' && !settled ? 'decoding' : capture.state,
+    state: isDone ? capture.state : 'decoding',
     service: name.service,
     instance: name.instance,
     origin: capture.origin,
@@ -91,6 +101,7 @@ export function viewOf(capture: KnownCapture, settled = capture.settled): Captur
     },
     nameTime: capture.nameTime,
     processes: [...capture.processes.keys()],
+    advice: isDone && capture.tasksJoined === 0 ? adviceOf(capture, seen()) : null,
   }
 }
 

@@ -89,6 +89,8 @@ export class Captures {
     private readonly ports: CapturePorts,
     private readonly options: BridgeOptions,
     private readonly events: CaptureEvents,
+    /** Processes whose spans have left lately; null when that is not kept. */
+    private readonly seen: () => readonly ProcessIdentity[] | null,
   ) {
     const { clock, log } = ports
     this.announcements = new Announcements(clock, log, options.holdMaxMs, () => events.announcementOver())
@@ -214,12 +216,14 @@ export class Captures {
 
   /** Newest first. */
   views(): readonly CaptureView[] {
-    return [...this.shown.values()].reverse().map(asView)
+    let known: readonly ProcessIdentity[] | null | undefined
+    const seen = (): readonly ProcessIdentity[] | null => (known === undefined ? (known = this.seen()) : known)
+    return [...this.shown.values()].reverse().map((capture) => asView(capture, seen))
   }
 
   view(id: string): CaptureView | null {
     const found = this.shown.get(id)
-    return found === undefined ? null : asView(found)
+    return found === undefined ? null : asView(found, this.seen)
   }
 
   /** Bytes of the tasks that can be joined. */
@@ -279,7 +283,7 @@ export class Captures {
       capture.settled = true
       return
     }
-    const view = viewOf(capture, true)
+    const view = viewOf(capture, this.seen, true)
     const meta = {
       id: capture.id,
       content: capture.contentId,
@@ -289,6 +293,12 @@ export class Captures {
     try {
       await this.ports.journal.append([entry])
       capture.settled = true
+      if (view.advice !== null) {
+        this.ports.log.warn(
+          { id: capture.id, ...capture.name, advice: view.advice },
+          'a capture explains no span so far',
+        )
+      }
     } catch (thrown) {
       if (!(thrown instanceof Failure)) throw thrown
       this.ports.log.warn(
@@ -499,8 +509,8 @@ export class Captures {
 const NONE: readonly KnownCapture[] = []
 const NO_BYTES = new Uint8Array(0)
 
-function asView(capture: KnownCapture | CaptureView): CaptureView {
-  return capture instanceof KnownCapture ? viewOf(capture) : capture
+function asView(capture: KnownCapture | CaptureView, seen: () => readonly ProcessIdentity[] | null): CaptureView {
+  return capture instanceof KnownCapture ? viewOf(capture, seen) : capture
 }
 
 /** The origin that stands in the journal. */

@@ -97,7 +97,7 @@ export class RecentSpans {
   /** Those who look at blocks that may be let go of meanwhile. */
   private readers = 0
   /** The processes of the last block, which are mostly those of the next. */
-  private processes: readonly ProcessIdentity[] = []
+  private lastProcesses: readonly ProcessIdentity[] = []
 
   constructor(
     private readonly maxBytes: number,
@@ -174,6 +174,18 @@ export class RecentSpans {
     return this.blocks.slice(this.first)
   }
 
+  /** The processes that these spans are of. */
+  processes(): readonly ProcessIdentity[] {
+    const byKey = new Map<string, ProcessIdentity>()
+    let before: readonly ProcessIdentity[] | null = null
+    for (let i = this.first; i < this.blocks.length; i++) {
+      const { processes } = this.blocks[i]
+      if (processes !== before) for (const process of processes) byKey.set(process.key, process)
+      before = processes
+    }
+    return [...byKey.values()]
+  }
+
   /**
    * From now on no page is used for other spans, so that blocks stay what they are, even those that are let go of.
    *
@@ -207,10 +219,10 @@ export class RecentSpans {
   }
 
   private processesOf({ resources }: SpanTable): readonly ProcessIdentity[] {
-    const { processes } = this
-    const same = processes.length === resources.length && resources.every(({ process }, i) => process === processes[i])
-    if (!same) this.processes = resources.map(({ process }) => process)
-    return this.processes
+    const { lastProcesses: last } = this
+    const same = last.length === resources.length && resources.every(({ process }, i) => process === last[i])
+    if (!same) this.lastProcesses = resources.map(({ process }) => process)
+    return this.lastProcesses
   }
 }
 

@@ -80,10 +80,21 @@ function describeStranger(bytes: Uint8Array, start: string): string {
   if (bytes.length < HEADER_BYTES && 'go 1.'.startsWith(start.slice(0, 5))) {
     return `the capture ends inside its header: ${bytes.length} of 16 bytes are there. Record it again.`
   }
-  if (bytes[0] === 0x0a || (bytes[0] === 0x1f && bytes[1] === 0x8b)) {
-    return `the bytes begin with ${hex(bytes)} (${size}), not with "go 1.": this may be a pprof profile instead of an execution trace. The path for traces is /debug/pprof/trace.`
+  if (isProfile(bytes) || (bytes[0] === 0x1f && bytes[1] === 0x8b)) {
+    return `the bytes begin with ${hex(bytes)} (${size}), not with "go 1.": this may be a pprof profile (CPU, heap, goroutines) instead of an execution trace. The path for traces is /debug/pprof/trace?seconds=N.`
   }
   return `the bytes begin with ${quoted} (${hex(bytes)}, ${size}), not with the 16-byte header "go 1.NN trace": not a Go execution trace.`
+}
+
+/**
+ * Whether the bytes begin as a pprof profile (github.com/google/pprof, proto/profile.proto): one of its first fields is a sample type, two
+ * numbers of one byte each. Go writes the time or the period's type before it.
+ */
+function isProfile(bytes: Uint8Array): boolean {
+  for (let at = 0; at < 16 && at + 6 <= bytes.length; at++) {
+    if (bytes[at] === 0x0a && bytes[at + 1] === 4 && bytes[at + 2] === 0x08 && bytes[at + 4] === 0x10) return true
+  }
+  return false
 }
 
 function asciiOf(bytes: Uint8Array): string {

@@ -193,7 +193,7 @@ function joinedOf({ spans }: CaptureView): number {
 
 /** What became of a capture, for people. */
 function textOf(view: CaptureView, address: string): string {
-  const { id, state, capture, fileBytes, tasks, spans, problems, failure, processes } = view
+  const { id, state, capture, fileBytes, tasks, spans, problems, failure, processes, advice } = view
   const length = capture === null ? '' : `, ${duration(capture.durationNs)}`
   const lines = [`capture ${id}: ${state}${length}, ${size(fileBytes)}, ${counted(tasks.total, 'task')}`]
   const row = (name: string, text: string): void => {
@@ -206,6 +206,7 @@ function textOf(view: CaptureView, address: string): string {
   row('left', listed(spans.left))
   row('processes', processes.join(', '))
   for (const { message } of problems) row('problem', message)
+  row('advice', advice ?? '')
   row('see', address)
   return `${lines.join('\n')}\n`
 }

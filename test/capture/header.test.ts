@@ -55,6 +55,11 @@ describe('the header of a capture', () => {
     ['Could not enable tracing: tracing is already enabled', /already running.*pull again/],
     ['go 1.26', /ends inside its header: 7 of 16 bytes/],
     ['\u001f\u008b not unpacked', /pprof profile/],
+    [
+      'Z\u0004\b\u0001\u0010\u0002`\u0080\u0080 \n\u0004\b\u0003\u0010\u0004',
+      /pprof profile \(CPU, heap.*debug\/pprof\/trace/,
+    ],
+    ['HÊÚôÅ·¶ßõ\u0018\n\u0004\b\u0001\u0010\u0002', /pprof profile/],
     ['go 2.00 trace\0\0\0', /not a Go execution trace/],
     ['\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0', /00 00 00 00/],
   ])('%j is refused with what it looks like', (text, sentence) => {
