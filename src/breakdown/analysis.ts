@@ -10,9 +10,12 @@ import { GenerationNames } from './generation-names.ts'
 import { GoroutineStates, SystemKind } from './goroutine-states.ts'
 import { isHeld, LockPlaces } from './locks.ts'
 import { NO_REGION as noRegion, RegionTable } from './regions.ts'
+import { StatesKernel } from './states-kernel.ts'
+import { STAY_TAIL, STAY_TOP } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 import { type AnalysisSink, type SummarySink, TaskRecords } from './task-records.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
+import { Workers } from './workers.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
 const Ev = kinds
@@ -76,8 +79,6 @@ const Born = {
 interface TakenUp {
   readonly task: TaskState
   readonly before: TaskState | null
-  /** Its last region ended: the goroutine stops working for the task when it next waits. */
-  leaving: boolean
 }
 
 /** Runs the whole analysis of one capture: `push` its unpacked bytes, then `end`. */
@@ -88,15 +89,14 @@ export class CaptureAnalysis {
   private readonly goTimes: boolean
   private readonly stacks: boolean
 
+  private readonly kernel: StatesKernel
   /** Task that each goroutine row works for. */
-  private readonly taskOfRow: (TaskState | null)[] = []
+  private readonly workers: Workers
   /** Innermost open region of each goroutine row, and how many are open. */
-  private regionOfRow = new Int32Array(256).fill(NO_REGION)
-  private regionsOpen = new Int32Array(256)
+  private regionOfRow: Int32Array
+  private regionsOpen: Int32Array
   /** What each goroutine row's creation says of regions that it ends without having begun them: a `Born`. */
-  private born = new Uint8Array(256)
-  /** 1: the goroutine works for its task only because it was created for it: it has annotated none itself. */
-  private onlyCreated = new Uint8Array(256)
+  private born: Uint8Array
   private readonly regions: RegionTable
   /** Log written on the row with no other annotation after it. */
   private readonly logOfRow: (LogRecord | null)[] = []
@@ -133,17 +133,23 @@ export class CaptureAnalysis {
   ) {
     this.goTimes = options.goTimes ?? false
     this.stacks = options.stacks ?? false
-    this.states = new GoroutineStates(this.goTimes)
-    this.regions = new RegionTable(this.states.stride)
-    this.lockPlaces = new LockPlaces(this.states.tables.stacks)
     this.decoder = new CaptureDecoder(
       { goTimes: this.goTimes, ticksPerSecond: options.ticksPerSecond },
       { events: (block) => this.take(block), generationEnd: (timeNs) => this.generationEnd(timeNs) },
     )
+    this.kernel = new StatesKernel(this.decoder.memory)
+    this.states = new GoroutineStates(this.goTimes, this.kernel)
+    const rows = this.states.rowCount
+    this.workers = new Workers(this.kernel, rows)
+    this.regionOfRow = new Int32Array(rows).fill(NO_REGION)
+    this.regionsOpen = new Int32Array(rows)
+    this.born = new Uint8Array(rows)
+    this.regions = new RegionTable(this.states.stride)
+    this.lockPlaces = new LockPlaces(this.states.tables.stacks)
     this.tasks = new TaskTable(this.decoder.problems)
     this.taskOfRowBound = (row) => this.serialOf(row)
     this.summarySink = 'summary' in sink ? sink : null
-    this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks)
+    this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.kernel)
     const told = { timelines: options.timelines ?? false, stacks: this.stacks }
     this.records = new TaskRecords(this.states, this.tasks, this.regions, this.lockPlaces, this.decoder, sink, told)
   }
@@ -161,6 +167,11 @@ export class CaptureAnalysis {
   /** Nanoseconds of the capture's origin on the trace clock; 0 before the first generation. */
   get originNs(): bigint {
     return this.decoder.originNs
+  }
+
+  /** Bytes of memory outside the engine's count that the analysis holds. */
+  get kernelBytes(): number {
+    return this.decoder.memory.usedBytes
   }
 
   /** Clock pairings of the generations decoded so far. */
@@ -257,86 +268,93 @@ export class CaptureAnalysis {
     if (stays.top - stays.tail > MAX_STAYS) this.states.forgetBefore(stays.top - Math.trunc(MAX_STAYS / 2))
   }
 
-  /**
-   * Goes through a part of a block of events.
-   *
-   * Five events of six only bring a goroutine into another state, so the loop has one place where that happens, with what is special to a
-   * kind before and after it: as a call from each kind it was inlined here seven times or, worse, not at all, and then each time that it was
-   * handed became an object. About 30 ns an event, half of it the row in the log of stays.
-   *
-   * Rows are made whole numbers (`| 0`) where they come out of a column of doubles: places computed from a double are computed as doubles, and
-   * turned and checked at each use.
-   */
+  /** Goes through a part of a block of events. Five of six only bring a goroutine into another state: those the kernel takes, mostly. */
   private consume(block: EventBlock, from: number, to: number): void {
+    const { kernel } = this
+    const { words } = kernel
+    const { stays } = this.states
+    for (let i = from; ; i++) {
+      words[STAY_TAIL >> 2] = stays.tail
+      words[STAY_TOP >> 2] = stays.top
+      i = kernel.run(i, to)
+      stays.top = words[STAY_TOP >> 2]
+      if (i === to) return
+      this.consumeOne(block, i)
+    }
+  }
+
+  /**
+   * One event that the kernel left. Rows are made whole numbers (`| 0`) where they come out of a column of doubles: places computed from a
+   * double are computed as doubles, and turned and checked at each use.
+   */
+  private consumeOne(block: EventBlock, i: number): void {
     const { kind, timeNs, goroutine, processor, a, stack } = block
     const { states } = this
-    for (let i = from; i < to; i++) {
-      const event = kind[i]
-      let row = goroutine[i]
-      let state: GoState
-      switch (event) {
-        case Ev.GoStart:
-          row = a[i] | 0
-          state = GoState.running
-          break
-        case Ev.GoUnblock:
-          row = a[i] | 0
-          state = GoState.runnable
-          break
-        case Ev.GoStop:
-        case Ev.GoSyscallEndBlocked:
-          state = GoState.runnable
-          break
-        case Ev.GoBlock:
-          state = GoState.waiting
-          break
-        case Ev.GoSyscallBegin:
-          state = GoState.syscall
-          break
-        case Ev.GoSyscallEnd:
-          state = GoState.running
-          break
-        case Ev.HeapAlloc:
-        case Ev.ProcStart:
-          continue
-        default:
-          this.consumeOther(block, i)
-          continue
+    const event = kind[i]
+    let row = goroutine[i]
+    let state: GoState
+    switch (event) {
+      case Ev.GoStart:
+        row = a[i] | 0
+        state = GoState.running
+        break
+      case Ev.GoUnblock:
+        row = a[i] | 0
+        state = GoState.runnable
+        break
+      case Ev.GoStop:
+      case Ev.GoSyscallEndBlocked:
+        state = GoState.runnable
+        break
+      case Ev.GoBlock:
+        state = GoState.waiting
+        break
+      case Ev.GoSyscallBegin:
+        state = GoState.syscall
+        break
+      case Ev.GoSyscallEnd:
+        state = GoState.running
+        break
+      case Ev.HeapAlloc:
+      case Ev.ProcStart:
+        return
+      default:
+        this.consumeOther(block, i)
+        return
+    }
+    if (!states.has(row)) return
+    let reason = 0
+    let by = NONE
+    let wakerTask = 0
+    if (event === Ev.GoUnblock) {
+      const waker = goroutine[i]
+      if (waker >= 0) {
+        wakerTask = this.serialOf(waker) | 0
+        if (states.has(waker) && states.system[waker] !== SystemKind.timers) by = states.stay[waker]
       }
-      if (!states.has(row)) continue
-      let reason = 0
-      let by = NONE
-      let wakerTask = 0
-      if (event === Ev.GoUnblock) {
-        const waker = goroutine[i]
-        if (waker >= 0) {
-          wakerTask = this.serialOf(waker) | 0
-          if (states.has(waker) && states.system[waker] !== SystemKind.timers) by = states.stay[waker]
-        }
-        states.endWait(row, by, wakerTask, wakerTask !== 0 && this.servesOthers(waker, row, wakerTask))
-        if (this.stacks && by !== NONE) this.noteRelease(row, by, stack[i])
-      } else {
-        if (states.system[row] === 0) this.name(row, stack[i])
-        if (event === Ev.GoBlock) {
-          reason = this.names.reason(a[i]) | 0
-          this.letGo(row)
-        }
+      states.endWait(row, by, wakerTask, wakerTask !== 0 && this.servesOthers(waker, row, wakerTask))
+      if (this.stacks && by !== NONE) this.noteRelease(row, by, stack[i])
+    } else {
+      if (states.system[row] === 0) this.name(row, stack[i])
+      if (event === Ev.GoBlock) {
+        reason = this.names.reason(a[i]) | 0
+        this.letGo(row)
       }
-      states.enter(row, state, timeNs[i], reason, this.serialOf(row) | 0)
-      if (event === Ev.GoUnblock) {
-        states.noteWaker(row, by, wakerTask)
-      } else if (event === Ev.GoBlock) {
-        if (this.stacks) this.keepStack(row, stack[i])
-        if (reason === states.syncReason || reason === 0) this.noteRuntimeWait(row, stack[i])
-        if (reason === states.foreverReason) this.finish(row, timeNs[i])
-      } else if (event === Ev.GoSyscallBegin) {
-        states.bindSyscall(row, processor[i])
-        if (this.stacks) this.keepStack(row, stack[i])
-      } else if (event === Ev.GoStop) {
-        if (this.stacks) this.keepStack(row, stack[i])
-      } else if (event === Ev.GoSyscallEnd || event === Ev.GoSyscallEndBlocked) {
-        states.leaveSyscall(row)
-      }
+    }
+    states.enter(row, state, timeNs[i], reason, this.serialOf(row) | 0)
+    if (event === Ev.GoUnblock) {
+      states.noteWaker(row, by, wakerTask)
+    } else if (event === Ev.GoBlock) {
+      if (this.stacks) this.keepStack(row, stack[i])
+      if (reason === states.syncReason || reason === 0) this.noteRuntimeWait(row, stack[i])
+      if (reason === states.foreverReason) this.finish(row, timeNs[i])
+    } else if (event === Ev.GoSyscallBegin) {
+      states.bindSyscall(row, processor[i])
+      if (this.stacks) this.keepStack(row, stack[i])
+    } else if (event === Ev.GoStop) {
+      if (this.stacks) this.keepStack(row, stack[i])
+    } else if (event === Ev.GoSyscallEnd || event === Ev.GoSyscallEndBlocked) {
+      states.leaveSyscall(row)
     }
   }
 
@@ -560,8 +578,8 @@ export class CaptureAnalysis {
     if (runtime) this.records.runtimeGoroutines.add(id)
     this.resetRow(row)
     this.born[row] = creator >= 0 && this.regionOfRow[creator] !== NO_REGION ? Born.insideRegion : Born.here
-    this.taskOfRow[row] = task
-    this.onlyCreated[row] = task === null ? 0 : 1
+    this.workers.setTask(row, task)
+    this.workers.onlyCreated[row] = task === null ? 0 : 1
     const { stays } = states
     const stay = states.stay[row]
     if (creator >= 0 && states.has(creator)) {
@@ -581,7 +599,7 @@ export class CaptureAnalysis {
     const from = known ? t : Math.min(this.syncNs, t)
     if (known) {
       states.distrust(row, this.syncNs)
-      const task = this.taskOfRow[row] ?? null
+      const task = this.workers.taskOf(row)
       states.enter(row, goStateOf(status), t, 0, task === null ? 0 : task.serial)
       states.leaveSyscall(row)
     } else {
@@ -615,24 +633,24 @@ export class CaptureAnalysis {
   /** A goroutine row is about to be used for another goroutine. */
   private resetRow(row: number): void {
     if (row >= this.regionOfRow.length) {
-      const regionOfRow = new Int32Array(Math.max(row + 1, this.regionOfRow.length * 2)).fill(NO_REGION)
+      // As many as the kernel takes there to be.
+      const regionOfRow = new Int32Array(this.states.rowCount).fill(NO_REGION)
       regionOfRow.set(this.regionOfRow)
       const regionsOpen = new Int32Array(regionOfRow.length)
       regionsOpen.set(this.regionsOpen)
       const born = new Uint8Array(regionOfRow.length)
       born.set(this.born)
       this.born = born
-      const onlyCreated = new Uint8Array(regionOfRow.length)
-      onlyCreated.set(this.onlyCreated)
-      this.onlyCreated = onlyCreated
+      this.workers.grow(regionOfRow.length)
       this.regionOfRow = regionOfRow
       this.regionsOpen = regionsOpen
     }
     this.regionOfRow[row] = NO_REGION
     this.regionsOpen[row] = 0
     this.born[row] = Born.before
-    this.onlyCreated[row] = 0
-    this.taskOfRow[row] = null
+    this.workers.onlyCreated[row] = 0
+    this.workers.leaving[row] = 0
+    this.workers.setTask(row, null)
     this.logOfRow[row] = null
     this.takenUp[row] = null
     this.left[row] = null
@@ -643,20 +661,20 @@ export class CaptureAnalysis {
    * what its creator did before.
    */
   private currentTask(row: number): TaskState | null {
-    let task = this.taskOfRow[row] ?? null
+    let task = this.workers.taskOf(row)
     if (task === null || !task.ended) return task
     while (task !== null && task.ended) {
       const outer: TaskState | null = task.outer
-      if (outer !== null && this.onlyCreated[row] === 1 && !this.tasks.descends(task.serial, outer)) task = null
+      if (outer !== null && this.workers.onlyCreated[row] === 1 && !this.tasks.descends(task.serial, outer)) task = null
       else task = outer
     }
-    this.taskOfRow[row] = task
+    this.workers.setTask(row, task)
     return task
   }
 
   private serialOf(row: number): number {
-    const task = this.taskOfRow[row]
-    if (task === null || task === undefined) return 0
+    const task = this.workers.taskOf(row)
+    if (task === null) return 0
     if (!task.ended) return task.serial
     return this.currentTask(row)?.serial ?? 0
   }
@@ -666,7 +684,7 @@ export class CaptureAnalysis {
    * use (net/http, gRPC). For those it works for nobody; a goroutine that annotates says itself whom it works for.
    */
   private servesOthers(waker: number, row: number, wakerTask: number): boolean {
-    if (this.onlyCreated[waker] === 0) return false
+    if (this.workers.onlyCreated[waker] === 0) return false
     const task = this.currentTask(row)
     return task !== null && !this.tasks.descends(wakerTask, task)
   }
@@ -693,7 +711,7 @@ export class CaptureAnalysis {
     if (parentId !== 0) this.tasks.setParent(task, parentId)
     // A task that was worked for before it begins may be what the goroutine works for already, or lie outside of that: a ring has no end.
     if (task.members.length === 0) task.outer = this.currentTask(row)
-    this.taskOfRow[row] = task
+    this.workers.setTask(row, task)
     this.join(task, row, t)
   }
 
@@ -723,6 +741,7 @@ export class CaptureAnalysis {
     this.workFor(task, row, t, true)
     // Times of two processors can cross by some nanoseconds.
     task.endNs = task.startNs === null ? t : Math.max(t, task.startNs)
+    this.workers.noteEnd(task)
     task.endGoroutine = states.id[row]
     task.endStay = states.stay[row]
     this.ended.push(task)
@@ -809,7 +828,7 @@ export class CaptureAnalysis {
     if (taken?.task === task) {
       let other = this.regionOfRow[row]
       while (other !== NO_REGION && regions.task[other] !== task.serial) other = regions.outer[other]
-      if (other === NO_REGION) taken.leaving = true
+      if (other === NO_REGION) this.workers.leaving[row] = 1
     }
   }
 
@@ -847,7 +866,7 @@ export class CaptureAnalysis {
   /** A goroutine is seen working for a task, and for the tasks above it. */
   private join(task: TaskState, row: number, t: number): void {
     const { states } = this
-    this.onlyCreated[row] = 0
+    this.workers.onlyCreated[row] = 0
     if (task.id !== 0) {
       const { stays } = states
       const stay = states.stay[row]
@@ -877,14 +896,15 @@ export class CaptureAnalysis {
     if (task.id === 0 || task.ended) return
     const taken = this.takenUp[row]
     if (taken?.task === task) {
-      if (!leaving) taken.leaving = false
+      if (!leaving) this.workers.leaving[row] = 0
       return
     }
     if (current !== null && this.related(current.serial, task)) return
     // What it was done with it does not come back to.
-    const before = taken?.leaving === true ? taken.before : current
-    this.takenUp[row] = { task, before, leaving }
-    this.taskOfRow[row] = task
+    const before = taken && this.workers.leaving[row] === 1 ? taken.before : current
+    this.takenUp[row] = { task, before }
+    this.workers.leaving[row] = leaving ? 1 : 0
+    this.workers.setTask(row, task)
     const { stays } = this.states
     const left = this.left[row]
     const again = left?.serial === task.serial ? left.stay : NONE
@@ -909,10 +929,11 @@ export class CaptureAnalysis {
   /** The goroutine is about to wait: a worker that is done with a task lets go of it. */
   private letGo(row: number): void {
     const taken = this.takenUp[row]
-    if (taken === null || taken === undefined || !taken.leaving) return
+    if (taken === null || taken === undefined || this.workers.leaving[row] === 0) return
     this.takenUp[row] = null
+    this.workers.leaving[row] = 0
     this.left[row] = { serial: taken.task.serial, stay: this.states.stay[row] }
-    if (this.taskOfRow[row] === taken.task) this.taskOfRow[row] = taken.before
+    if (this.workers.taskOf(row) === taken.task) this.workers.setTask(row, taken.before)
   }
 
   // ------------------------------------------------------------------------------------------------ regions

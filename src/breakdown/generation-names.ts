@@ -5,6 +5,8 @@ import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
 import { type GoroutineStates, SystemKind as systemKinds } from './goroutine-states.ts'
 import { runtimeWaitOf, servesAll } from './runtime-names.ts'
+import type { StatesKernel } from './states-kernel.ts'
+import { LOW_STACKS, LOW_STRINGS, REASON_OF_STRING, ROW_OF_STACK, STACKS, UNKNOWN_STACK } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 
 // Of its own, as in `analysis.ts`.
@@ -13,9 +15,6 @@ const SystemKind = systemKinds
 type SystemKind = systemKinds
 
 const NO_BYTES = new Uint8Array(0)
-
-/** Of a stack whose row was not asked for yet. */
-const NOT_ASKED = -2
 
 /** The goroutine that ran all timers up to Go 1.13: a wait that it ends was ended by a timer. */
 const TIMERS = 'runtime.timerproc'
@@ -26,13 +25,13 @@ export class GenerationNames {
   private stackTable: StackTable | null = null
   private readonly reasonOfString = new Map<number, number>()
   /** Reasons are the first strings of a generation: those below this many are looked up without the map. */
-  private readonly reasonOfLowString = new Int16Array(256).fill(NONE)
+  private readonly reasonOfLowString: Int32Array
   private readonly systemOfStack = new Map<number, SystemKind>()
   /** Row of the cause of a wait of the runtime's own, 0 where it is the program's. */
   private readonly causeOfStack = new Map<number, number>()
   private readonly rowOfStack = new Map<number, number>()
   /** As with reasons: stacks are numbered from 1 as they are met. */
-  private readonly rowOfLowStack = new Int32Array(4_096).fill(NOT_ASKED)
+  private readonly rowOfLowStack: Int32Array
   private readonly nameOfString = new Map<number, string>()
   /** As with reasons: names that recur are met early in a generation, and so have low numbers. */
   private readonly nameOfLowString = new Array<string | null>(512).fill(null)
@@ -40,12 +39,23 @@ export class GenerationNames {
   private generation = 0
   private syncNs = -0
 
-  /** @param withStacks whether stacks are kept */
+  /**
+   * @param withStacks whether stacks are kept
+   * @param kernel which looks reasons and stacks of low numbers up as well
+   */
   constructor(
     private readonly states: GoroutineStates,
     private readonly problems: ProblemList,
     private readonly withStacks: boolean,
-  ) {}
+    kernel: StatesKernel,
+  ) {
+    const { memory, words } = kernel
+    this.reasonOfLowString = memory.int32(LOW_STRINGS).fill(NONE)
+    this.rowOfLowStack = memory.int32(LOW_STACKS).fill(UNKNOWN_STACK)
+    words[REASON_OF_STRING >> 2] = this.reasonOfLowString.byteOffset
+    words[ROW_OF_STACK >> 2] = this.rowOfLowStack.byteOffset
+    words[STACKS >> 2] = withStacks ? 1 : 0
+  }
 
   /** Takes the tables of the events that come next. */
   use(strings: StringTable, stacks: StackTable): void {
@@ -54,10 +64,10 @@ export class GenerationNames {
     this.stackTable = stacks
     this.reasonOfString.clear()
     this.reasonOfLowString.fill(NONE)
+    this.rowOfLowStack.fill(UNKNOWN_STACK)
     this.systemOfStack.clear()
     this.causeOfStack.clear()
     this.rowOfStack.clear()
-    this.rowOfLowStack.fill(NOT_ASKED)
     this.nameOfString.clear()
     this.nameOfLowString.fill(null)
   }
@@ -178,14 +188,14 @@ export class GenerationNames {
   /** Row of a stack in `TaskTables.stacks`; none where stacks are not wanted. */
   stackRow(stack: number): number {
     if (!this.withStacks || stack === 0) return NONE
-    const low = stack < this.rowOfLowStack.length ? this.rowOfLowStack[stack] : NOT_ASKED
-    if (low !== NOT_ASKED) return low
+    const low = stack < LOW_STACKS ? this.rowOfLowStack[stack] : UNKNOWN_STACK
+    if (low !== UNKNOWN_STACK) return low
     let row = this.rowOfStack.get(stack)
     if (row === undefined) {
       // Where it is the runtime's that is asked first, it was told there.
       if (!this.systemOfStack.has(stack)) this.checkStack(stack)
       row = this.states.stackRow(this.stackTable?.frames(stack) ?? [])
-      if (stack < this.rowOfLowStack.length) this.rowOfLowStack[stack] = row
+      if (stack < LOW_STACKS) this.rowOfLowStack[stack] = row
       else this.rowOfStack.set(stack, row)
     }
     return row

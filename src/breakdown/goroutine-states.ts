@@ -14,8 +14,29 @@ import {
   type StackFrame,
   type TaskTables,
 } from './breakdown.ts'
+import { type Columns, grown, ownColumns } from '../base/columns.ts'
 import { beginPhase, endPhase, gcOverlap } from './gc-phases.ts'
 import type { RegionTable } from './regions.ts'
+import {
+  ID,
+  LAST_RANGE,
+  MAX_NAMES,
+  PROCESSOR_ROOM,
+  REASON,
+  REASON_SLOT,
+  REASON_SPECIAL,
+  ROW_ROOM,
+  SINCE,
+  STATE,
+  STAY,
+  STRIDE,
+  SUMS,
+  SYSCALL_GOROUTINE,
+  SYSCALL_PROCESSOR,
+  SYSTEM,
+  TOLD,
+} from './states-layout.ts'
+import type { StatesKernel } from './states-kernel.ts'
 import { columnOfReason, EXEC, SCHED_WAIT, SYSCALL, UNKNOWN } from './summary.ts'
 import { NONE as none, RangeLog, StayLog, StopLog } from './stay-log.ts'
 import { Causes } from './via.ts'
@@ -59,9 +80,6 @@ export type SystemKind = (typeof SystemKind)[keyof typeof SystemKind]
 /** Rows of `rangeNames` that exist from the start. */
 export const RangeName = { assist: 0, sweep: 1 } as const
 
-/** Most distinct block reasons and range names kept apart; a hostile capture's further ones share the last. */
-const MAX_NAMES = 200
-
 /** Largest backward step of a goroutine's time that was seen, and how many there were. */
 export interface BackwardSteps {
   count: number
@@ -74,7 +92,7 @@ function keyOf(name: string): string {
 }
 
 export class GoroutineStates {
-  readonly stays = new StayLog()
+  readonly stays: StayLog
   readonly ranges = new RangeLog()
   readonly stops = new StopLog()
   readonly tables: TaskTables & { readonly gcPhases: GcPhases }
@@ -83,30 +101,30 @@ export class GoroutineStates {
   // --- by goroutine row ---
   /** Rows that there is room for: the length of the columns, as a small whole number. */
   private rows = 256
-  id = new Float64Array(256)
-  state = new Uint8Array(256).fill(ABSENT)
+  id: Float64Array
+  state: Uint8Array
   /** Start of the current state. */
-  sinceNs = new Float64Array(256)
-  createdNs = new Float64Array(256)
+  sinceNs: Float64Array
+  createdNs: Float64Array = new Float64Array(256)
   /** Latest time told of the goroutine: its states, annotations and ranges never run backwards. */
-  private toldNs = new Float64Array(256)
+  private toldNs: Float64Array
   /** Row of the current wait's reason. */
-  private reason = new Uint16Array(256)
+  private reason: Uint16Array
   /** Current stay. */
-  stay = new Int32Array(256)
+  stay: Int32Array
   /** A `SystemKind`. */
-  system = new Uint8Array(256)
+  system: Uint8Array
   /** Starts of open ranges, -1 none; and their index in `ranges`. */
-  private assistNs = new Float64Array(256)
-  private sweepNs = new Float64Array(256)
-  private stwNs = new Float64Array(256)
-  private stwName = new Uint16Array(256)
-  private assistRange = new Int32Array(256)
-  private sweepRange = new Int32Array(256)
-  private stwRange = new Int32Array(256)
-  private lastRange = new Int32Array(256)
+  private assistNs: Float64Array = new Float64Array(256)
+  private sweepNs: Float64Array = new Float64Array(256)
+  private stwNs: Float64Array = new Float64Array(256)
+  private stwName: Uint16Array = new Uint16Array(256)
+  private assistRange: Int32Array = new Int32Array(256)
+  private sweepRange: Int32Array = new Int32Array(256)
+  private stwRange: Int32Array = new Int32Array(256)
+  private lastRange: Int32Array
   /** Processor it entered its system call with; -1 none. */
-  private syscallProcessor = new Int32Array(256)
+  private syscallProcessor: Int32Array
   /**
    * Sums, `stride` per row: the fixed slots, then one per reason or range name as they appear. Places are computed by `Math.imul`: a product by
    * `*` may be too large for a whole number, or -0, and is computed as a double.
@@ -116,9 +134,9 @@ export class GoroutineStates {
 
   // --- by processor row ---
   /** Goroutine in a system call on it. */
-  private syscallGoroutine = new Int32Array(64).fill(NONE)
+  private syscallGoroutine: Int32Array
   /** Goroutine that began the sweep open on it. */
-  private sweepGoroutine = new Int32Array(64).fill(NONE)
+  private sweepGoroutine: Int32Array = new Int32Array(64).fill(NONE)
 
   // --- names ---
   private readonly reasonRows = new Map<string, number>([['', 0]])
@@ -127,7 +145,9 @@ export class GoroutineStates {
     ['GC incremental sweep', RangeName.sweep],
   ])
   /** Slot of each reason and range name; 0 not given yet. */
-  private readonly reasonSlot = new Int32Array(MAX_NAMES)
+  private readonly reasonSlot: Int32Array
+  /** 1: more becomes of a wait of the reason than a stay. */
+  private readonly reasonSpecial: Uint8Array
   private readonly rangeSlot = new Int32Array(MAX_NAMES)
   private slots = FIXED_SLOTS
   /** Column in parts by group of each reason row. */
@@ -139,15 +159,37 @@ export class GoroutineStates {
   syncReason = -1
   readonly causes: Causes
 
-  constructor(private readonly goTimes: boolean) {
-    this.sums = new Float64Array(256 * this.stride)
+  /** @param kernel which brings goroutines from state to state as well (`kernel/states.ts`) */
+  constructor(
+    private readonly goTimes: boolean,
+    private readonly kernel: StatesKernel,
+  ) {
+    const { memory, words } = kernel
+    this.stays = new StayLog(memory, words)
+    this.id = memory.float64(256)
+    this.state = memory.uint8(256).fill(ABSENT)
+    this.sinceNs = memory.float64(256)
+    this.toldNs = memory.float64(256)
+    this.reason = memory.uint16(256)
+    this.stay = memory.int32(256)
+    this.system = memory.uint8(256)
+    this.lastRange = memory.int32(256)
+    this.syscallProcessor = memory.int32(256)
+    this.sums = memory.float64(256 * this.stride)
+    this.syscallGoroutine = memory.int32(64).fill(NONE)
+    this.reasonSlot = memory.int32(MAX_NAMES)
+    this.reasonSpecial = memory.uint8(MAX_NAMES)
+    // No reason, of which the runtime has several.
+    this.reasonSpecial[0] = 1
+    words[REASON_SLOT >> 2] = this.reasonSlot.byteOffset
+    words[REASON_SPECIAL >> 2] = this.reasonSpecial.byteOffset
     this.tables = {
       reasons: [''],
       rangeNames: ['GC mark assist', 'GC incremental sweep'],
       stacks: [],
       gcPhases: { startNs: [], endNs: [], beforeNs: [] },
     }
-    this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons)
+    this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons, memory, words)
     // Grown once at once, as `StayLog` is.
     this.growGoroutines(this.state.length)
     this.growProcessors()
@@ -167,6 +209,7 @@ export class GoroutineStates {
     this.reasonRows.set(text, row)
     if (text === 'forever' && reasons[row] === text) this.foreverReason = row
     if (text === 'sync' && reasons[row] === text) this.syncReason = row
+    if (row === this.foreverReason || row === this.syncReason) this.reasonSpecial[row] = 1
     return row
   }
 
@@ -209,13 +252,16 @@ export class GoroutineStates {
 
   private newSlot(): number {
     if (this.slots === this.stride) {
+      const { memory } = this.kernel
       const rows = this.state.length
-      const wider = new Float64Array(rows * this.stride * 2)
+      const wider = memory.float64(rows * this.stride * 2)
       for (let row = 0; row < rows; row++) {
         wider.set(this.sums.subarray(row * this.stride, (row + 1) * this.stride), row * this.stride * 2)
       }
+      memory.release(this.sums)
       this.sums = wider
       this.stride *= 2
+      this.tellKernel()
     }
     return this.slots++
   }
@@ -608,54 +654,55 @@ export class GoroutineStates {
   private growGoroutines(row: number): void {
     let size = this.state.length
     while (size <= row) size *= 2
-    const f64 = (old: Float64Array) => {
-      const grown = new Float64Array(size)
-      grown.set(old)
-      return grown
-    }
-    const i32 = (old: Int32Array) => {
-      const grown = new Int32Array(size)
-      grown.set(old)
-      return grown
-    }
+    const { memory } = this.kernel
+    const f64 = (old: Float64Array, columns: Columns = ownColumns) => grown(columns, old, columns.float64(size))
+    const i32 = (old: Int32Array, columns: Columns = ownColumns) => grown(columns, old, columns.int32(size))
     this.rows = size
-    const state = new Uint8Array(size).fill(ABSENT)
-    state.set(this.state)
-    const reason = new Uint16Array(size)
-    reason.set(this.reason)
-    const stwName = new Uint16Array(size)
-    stwName.set(this.stwName)
-    const system = new Uint8Array(size)
-    system.set(this.system)
-    const sums = new Float64Array(size * this.stride)
-    sums.set(this.sums)
-    this.sums = sums
-    this.state = state
-    this.reason = reason
-    this.stwName = stwName
-    this.system = system
-    this.id = f64(this.id)
-    this.sinceNs = f64(this.sinceNs)
+    this.sums = grown(memory, this.sums, memory.float64(size * this.stride))
+    this.state = grown(memory, this.state, memory.uint8(size).fill(ABSENT))
+    this.reason = grown(memory, this.reason, memory.uint16(size))
+    this.stwName = grown(ownColumns, this.stwName, new Uint16Array(size))
+    this.system = grown(memory, this.system, memory.uint8(size))
+    this.id = f64(this.id, memory)
+    this.sinceNs = f64(this.sinceNs, memory)
     this.createdNs = f64(this.createdNs)
-    this.toldNs = f64(this.toldNs)
+    this.toldNs = f64(this.toldNs, memory)
     this.assistNs = f64(this.assistNs)
     this.sweepNs = f64(this.sweepNs)
     this.stwNs = f64(this.stwNs)
-    this.stay = i32(this.stay)
+    this.stay = i32(this.stay, memory)
     this.assistRange = i32(this.assistRange)
     this.sweepRange = i32(this.sweepRange)
     this.stwRange = i32(this.stwRange)
-    this.lastRange = i32(this.lastRange)
-    this.syscallProcessor = i32(this.syscallProcessor)
+    this.lastRange = i32(this.lastRange, memory)
+    this.syscallProcessor = i32(this.syscallProcessor, memory)
+    this.tellKernel()
   }
 
   private growProcessors(): void {
+    const { memory } = this.kernel
     const size = this.syscallGoroutine.length * 2
-    const syscallGoroutine = new Int32Array(size).fill(NONE)
-    syscallGoroutine.set(this.syscallGoroutine)
-    const sweepGoroutine = new Int32Array(size).fill(NONE)
-    sweepGoroutine.set(this.sweepGoroutine)
-    this.syscallGoroutine = syscallGoroutine
-    this.sweepGoroutine = sweepGoroutine
+    this.syscallGoroutine = grown(memory, this.syscallGoroutine, memory.int32(size).fill(NONE))
+    this.sweepGoroutine = grown(ownColumns, this.sweepGoroutine, new Int32Array(size).fill(NONE))
+    this.tellKernel()
+  }
+
+  /** Tells the kernel where the columns lie. */
+  private tellKernel(): void {
+    const { words } = this.kernel
+    words[STATE >> 2] = this.state.byteOffset
+    words[SINCE >> 2] = this.sinceNs.byteOffset
+    words[TOLD >> 2] = this.toldNs.byteOffset
+    words[REASON >> 2] = this.reason.byteOffset
+    words[STAY >> 2] = this.stay.byteOffset
+    words[ID >> 2] = this.id.byteOffset
+    words[LAST_RANGE >> 2] = this.lastRange.byteOffset
+    words[SYSTEM >> 2] = this.system.byteOffset
+    words[SYSCALL_PROCESSOR >> 2] = this.syscallProcessor.byteOffset
+    words[SUMS >> 2] = this.sums.byteOffset
+    words[STRIDE >> 2] = this.stride
+    words[ROW_ROOM >> 2] = this.rows
+    words[SYSCALL_GOROUTINE >> 2] = this.syscallGoroutine.byteOffset
+    words[PROCESSOR_ROOM >> 2] = this.syscallGoroutine.length
   }
 }

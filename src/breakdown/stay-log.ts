@@ -3,6 +3,24 @@
 // The path of a task is found by walking back from its end (`path.ts`), so the past is kept as far back as open tasks reach, and no
 // further: memory follows the number of open tasks and the load, not the length of the capture.
 
+import type { Columns } from '../base/columns.ts'
+import {
+  STAY_END,
+  STAY_GOROUTINE,
+  STAY_MASK,
+  STAY_NEXT,
+  STAY_PREVIOUS,
+  STAY_RANGE,
+  STAY_REASON,
+  STAY_STACK,
+  STAY_START,
+  STAY_STATE,
+  STAY_TASK,
+  STAY_VIA,
+  STAY_WAKER,
+  STAY_WAKER_TASK,
+} from './states-layout.ts'
+
 /** Index "none" in the link columns. */
 export const NONE = -1
 
@@ -40,21 +58,26 @@ export class StayLog {
   /** Goroutine id. */
   goroutine: Float64Array
 
-  constructor(capacity = 1 << 13) {
+  /** @param columns where its columns come from @param words registers of the kernel that adds stays as well; see `states-layout.ts` */
+  constructor(
+    private readonly columns: Columns,
+    private readonly words: Int32Array,
+    capacity = 1 << 13,
+  ) {
     this.mask = capacity - 1
-    this.startNs = new Float64Array(capacity)
-    this.endNs = new Float64Array(capacity)
-    this.state = new Uint8Array(capacity)
-    this.reason = new Uint16Array(capacity)
-    this.via = new Uint16Array(capacity)
-    this.previous = new Int32Array(capacity)
-    this.next = new Int32Array(capacity)
-    this.waker = new Int32Array(capacity)
-    this.wakerTask = new Int32Array(capacity)
-    this.task = new Int32Array(capacity)
-    this.range = new Int32Array(capacity)
-    this.stack = new Int32Array(capacity)
-    this.goroutine = new Float64Array(capacity)
+    this.startNs = columns.float64(capacity)
+    this.endNs = columns.float64(capacity)
+    this.state = columns.uint8(capacity)
+    this.reason = columns.uint16(capacity)
+    this.via = columns.uint16(capacity)
+    this.previous = columns.int32(capacity)
+    this.next = columns.int32(capacity)
+    this.waker = columns.int32(capacity)
+    this.wakerTask = columns.int32(capacity)
+    this.task = columns.int32(capacity)
+    this.range = columns.int32(capacity)
+    this.stack = columns.int32(capacity)
+    this.goroutine = columns.float64(capacity)
     // Grown, and the tail moved, once at once: the engine takes a field that never changed for a constant, and throws away all code compiled so
     // when it does.
     this.grow()
@@ -113,25 +136,42 @@ export class StayLog {
     const size = half * 2
     // Rows lie in at most two pieces, before and after the end of the ring, and each piece stays one.
     const turn = Math.min(top, tail - (tail % half) + half)
+    const { columns } = this
     const move = <Column extends Float64Array | Uint8Array | Uint16Array | Int32Array>(old: Column, grown: Column) => {
       grown.set(old.subarray(tail % half, (tail % half) + turn - tail), tail % size)
       grown.set(old.subarray(0, top - turn), turn % size)
+      columns.release(old)
       return grown
     }
-    this.startNs = move(this.startNs, new Float64Array(size))
-    this.endNs = move(this.endNs, new Float64Array(size))
-    this.state = move(this.state, new Uint8Array(size))
-    this.reason = move(this.reason, new Uint16Array(size))
-    this.via = move(this.via, new Uint16Array(size))
-    this.previous = move(this.previous, new Int32Array(size))
-    this.next = move(this.next, new Int32Array(size))
-    this.waker = move(this.waker, new Int32Array(size))
-    this.wakerTask = move(this.wakerTask, new Int32Array(size))
-    this.task = move(this.task, new Int32Array(size))
-    this.range = move(this.range, new Int32Array(size))
-    this.stack = move(this.stack, new Int32Array(size))
-    this.goroutine = move(this.goroutine, new Float64Array(size))
+    this.startNs = move(this.startNs, columns.float64(size))
+    this.endNs = move(this.endNs, columns.float64(size))
+    this.state = move(this.state, columns.uint8(size))
+    this.reason = move(this.reason, columns.uint16(size))
+    this.via = move(this.via, columns.uint16(size))
+    this.previous = move(this.previous, columns.int32(size))
+    this.next = move(this.next, columns.int32(size))
+    this.waker = move(this.waker, columns.int32(size))
+    this.wakerTask = move(this.wakerTask, columns.int32(size))
+    this.task = move(this.task, columns.int32(size))
+    this.range = move(this.range, columns.int32(size))
+    this.stack = move(this.stack, columns.int32(size))
+    this.goroutine = move(this.goroutine, columns.float64(size))
     this.mask = size - 1
+    const { words } = this
+    words[STAY_START >> 2] = this.startNs.byteOffset
+    words[STAY_END >> 2] = this.endNs.byteOffset
+    words[STAY_STATE >> 2] = this.state.byteOffset
+    words[STAY_REASON >> 2] = this.reason.byteOffset
+    words[STAY_VIA >> 2] = this.via.byteOffset
+    words[STAY_PREVIOUS >> 2] = this.previous.byteOffset
+    words[STAY_NEXT >> 2] = this.next.byteOffset
+    words[STAY_WAKER >> 2] = this.waker.byteOffset
+    words[STAY_WAKER_TASK >> 2] = this.wakerTask.byteOffset
+    words[STAY_TASK >> 2] = this.task.byteOffset
+    words[STAY_RANGE >> 2] = this.range.byteOffset
+    words[STAY_STACK >> 2] = this.stack.byteOffset
+    words[STAY_GOROUTINE >> 2] = this.goroutine.byteOffset
+    words[STAY_MASK >> 2] = this.mask
   }
 }
 

@@ -4,7 +4,9 @@
 // runtime the client waited for a channel, to its reader it waited for the network. So the one that ended the wait is asked why it had
 // been waiting itself. Timers end waits without any goroutine. Waits for locks stay what they are.
 
+import type { Columns } from '../base/columns.ts'
 import { GoState as goStates } from './breakdown.ts'
+import { HANDS_OVER, MAX_NAMES, OF_NOBODY } from './states-layout.ts'
 import { NONE as none, type StayLog } from './stay-log.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
@@ -23,8 +25,9 @@ export class Causes {
   private networkRow = -1
   private sleepRow = -1
   private syscallRow = -1
-  private readonly ofNobody: (boolean | undefined)[] = []
-  private readonly handsOver: (boolean | undefined)[] = []
+  /** By reason, for the kernel as well: the cause of a wait that nobody ended; 1 for a wait that ends with a hand-over; -1 what was not asked yet. */
+  private readonly ofNobody: Int32Array
+  private readonly handsOver: Int32Array
   private readonly channels: (boolean | undefined)[] = []
   private readonly inBetween: (boolean | undefined)[] = []
   private readonly collectors: (boolean | undefined)[] = []
@@ -32,7 +35,14 @@ export class Causes {
   constructor(
     private readonly reasonRow: (text: string) => number,
     private readonly reasons: readonly string[],
-  ) {}
+    columns: Columns,
+    words: Int32Array,
+  ) {
+    this.ofNobody = columns.int32(MAX_NAMES).fill(-1)
+    this.handsOver = columns.int32(MAX_NAMES).fill(-1)
+    words[OF_NOBODY >> 2] = this.ofNobody.byteOffset
+    words[HANDS_OVER >> 2] = this.handsOver.byteOffset
+  }
 
   get network(): number {
     return this.networkRow < 0 ? (this.networkRow = this.reasonRow('network')) : this.networkRow
@@ -55,7 +65,11 @@ export class Causes {
    * is let go of instead, and whoever held it is to blame, whatever that one did: it is shown under no other cause.
    */
   isHandOver(reason: number): boolean {
-    return (this.handsOver[reason] ??= /^(chan |select|sync\.\(\*Cond\)|$)/.test(this.reasons[reason]))
+    const known = this.handsOver[reason]
+    if (known >= 0) return known === 1
+    const handsOver = /^(chan |select|sync\.\(\*Cond\)|$)/.test(this.reasons[reason])
+    this.handsOver[reason] = handsOver ? 1 : 0
+    return handsOver
   }
 
   /** Whether a wait of a reason is for a channel. */
@@ -80,8 +94,9 @@ export class Causes {
    * there, those of reason "network". 0 when the reason is none that a timer ends.
    */
   ofWaitEndedByNobody(reason: number): number {
-    const known = (this.ofNobody[reason] ??= /^(chan receive|select)$/.test(this.reasons[reason]))
-    return known ? this.sleep : 0
+    const known = this.ofNobody[reason]
+    if (known >= 0) return known
+    return (this.ofNobody[reason] = /^(chan receive|select)$/.test(this.reasons[reason]) ? this.sleep : 0)
   }
 
   /**

@@ -3,6 +3,8 @@
 // It moves exactly as the heap of Go's reader does (internal/trace/batchcursor.go, Go 1.26), because which of two equal times goes first
 // decides the times that `--go-times` tells.
 
+import { type Columns, ownColumns } from '../base/columns.ts'
+
 /** Places that a cursor of a heap that is to be sorted is moved by, on average, at most. */
 const MOST_MOVES = 16
 
@@ -10,12 +12,19 @@ const MOST_MOVES = 16
 export class CursorHeap {
   /** Time of a cursor's head: nanoseconds from the origin, or ticks before Go 1.22. */
   readonly time: Float64Array
-  private readonly cursors: Int32Array
+  readonly cursors: Int32Array
   length = 0
 
-  constructor(capacity: number) {
-    this.time = new Float64Array(capacity)
-    this.cursors = new Int32Array(capacity)
+  /** @param columns where its columns come from: a kernel's memory when it is to move them as well */
+  constructor(capacity: number, columns: Columns = ownColumns) {
+    this.time = columns.float64(capacity)
+    this.cursors = columns.int32(capacity)
+  }
+
+  /** Gives its columns back. */
+  release(columns: Columns): void {
+    columns.release(this.time)
+    columns.release(this.cursors)
   }
 
   /** The cursor with the earliest head, -1 when there is none. */

@@ -1,5 +1,6 @@
 // decode.ts: the bytes of a capture, as they arrive, to ordered events.
 
+import type { KernelMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo, ClockSnapshot } from './capture.ts'
 import type { EventSink } from './event-block.ts'
 import { type CaptureHeader, HEADER_BYTES, readHeader } from './header.ts'
@@ -61,6 +62,11 @@ export class CaptureDecoder {
     return this.ordering.originNs
   }
 
+  /** The memory that blocks of events lie in, for kernels that read them. */
+  get memory(): KernelMemory {
+    return this.ordering.memory
+  }
+
   /** Clock pairings seen so far. */
   get clockSnapshots(): readonly ClockSnapshot[] {
     return this.snapshots
@@ -97,7 +103,7 @@ export class CaptureDecoder {
     this.header = header
     if (header.family === 'v1') {
       const { goTimes = false, ticksPerSecond = null } = this.options
-      this.old = new DecoderV1(header, { goTimes, ticksPerSecond }, this.problems, this.sink)
+      this.old = new DecoderV1(header, { goTimes, ticksPerSecond }, this.problems, this.sink, this.memory)
       this.old.push(bytes)
       return
     }

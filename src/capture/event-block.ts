@@ -1,10 +1,22 @@
 // event-block.ts: ordered events as columns, a few thousand at a time.
 
+import {
+  BLOCK_A,
+  BLOCK_B,
+  BLOCK_C,
+  BLOCK_END,
+  BLOCK_GOROUTINE,
+  BLOCK_KIND,
+  BLOCK_PROCESSOR,
+  BLOCK_ROWS,
+  BLOCK_STACK,
+  BLOCK_THREAD,
+  BLOCK_TIME,
+} from './block-layout.ts'
 import type { StringTable } from './string-table.ts'
 import type { StackTable } from './stack-table.ts'
 
-/** Rows of a block: small enough to stay in the second-level cache between the writer and its reader. */
-export const BLOCK_ROWS = 4096
+export { BLOCK_ROWS }
 
 /**
  * Ordered events of one generation. Row i is one event of Go's model (a coroutine switch is three rows); kinds are the wire
@@ -36,22 +48,35 @@ export const BLOCK_ROWS = 4096
  */
 export class EventBlock {
   length = 0
-  readonly kind = new Uint8Array(BLOCK_ROWS)
+  readonly kind: Uint8Array
   /** Nanoseconds from the capture's origin. */
-  readonly timeNs = new Float64Array(BLOCK_ROWS)
+  readonly timeNs: Float64Array
   /** Row of the goroutine that the event happened on, before the event; -1 none. */
-  readonly goroutine = new Int32Array(BLOCK_ROWS)
+  readonly goroutine: Int32Array
   /** Row of the processor that the event happened on, before the event; -1 none. */
-  readonly processor = new Int32Array(BLOCK_ROWS)
+  readonly processor: Int32Array
   /** Row of the thread that the event happened on; -1 none. */
-  readonly thread = new Int32Array(BLOCK_ROWS)
-  readonly a = new Float64Array(BLOCK_ROWS)
-  readonly b = new Float64Array(BLOCK_ROWS)
-  readonly c = new Float64Array(BLOCK_ROWS)
+  readonly thread: Int32Array
+  readonly a: Float64Array
+  readonly b: Float64Array
+  readonly c: Float64Array
   /** Stack id; 0 none. */
-  readonly stack = new Float64Array(BLOCK_ROWS)
+  readonly stack: Float64Array
   strings!: StringTable
   stacks!: StackTable
+
+  /** @param buffer what its columns are parts of: a kernel's memory when it is to fill them or to read them */
+  constructor(buffer: ArrayBufferLike = new ArrayBuffer(BLOCK_END)) {
+    this.kind = new Uint8Array(buffer, BLOCK_KIND, BLOCK_ROWS)
+    this.timeNs = new Float64Array(buffer, BLOCK_TIME, BLOCK_ROWS)
+    this.goroutine = new Int32Array(buffer, BLOCK_GOROUTINE, BLOCK_ROWS)
+    this.processor = new Int32Array(buffer, BLOCK_PROCESSOR, BLOCK_ROWS)
+    this.thread = new Int32Array(buffer, BLOCK_THREAD, BLOCK_ROWS)
+    this.a = new Float64Array(buffer, BLOCK_A, BLOCK_ROWS)
+    this.b = new Float64Array(buffer, BLOCK_B, BLOCK_ROWS)
+    this.c = new Float64Array(buffer, BLOCK_C, BLOCK_ROWS)
+    this.stack = new Float64Array(buffer, BLOCK_STACK, BLOCK_ROWS)
+  }
 }
 
 /** Takes ordered events as they are decoded. The block is the decoder's own and is filled again after the call. */

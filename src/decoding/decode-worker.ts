@@ -27,6 +27,8 @@ const port = parentPort
 const WARM_UPS = 2
 
 let run: Run | null = null
+/** Whether a capture was asked for yet. */
+let asked = false
 
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
@@ -34,8 +36,13 @@ port.on('message', (message: ToWorker) => {
       void warmUp(message.task)
       return
     case 'decode':
+      asked = true
       run = new Run(message.task, send)
-      void run.decode().then(send)
+      void run.decode().then((last) => {
+        // Before the next capture may be a long time: what this one took is let go of.
+        run = null
+        send(last)
+      })
       return
     case 'taken':
       run?.taken()
@@ -55,7 +62,7 @@ function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
 
 /** Decodes a sample for nobody, so that V8 has compiled what a capture needs before the first one comes; one that comes ends it. */
 async function warmUp(task: WorkerTask): Promise<void> {
-  for (let time = 0; time < WARM_UPS && run === null; time++) {
+  for (let time = 0; time < WARM_UPS && !asked; time++) {
     const sample = new Run(task, ({ type }) => {
       if (type === 'batch') sample.taken()
     })
@@ -112,7 +119,7 @@ class Run {
     try {
       const info = await this.read()
       const { total_heap_size: heap } = getHeapStatistics()
-      return { type: 'done', info, keptBytes: heap + process.memoryUsage().arrayBuffers }
+      return { type: 'done', info, keptBytes: heap + this.outsideBytes() }
     } catch (thrown) {
       if (thrown instanceof Failure) return { type: 'failed', code: thrown.code, message: thrown.message }
       return {
@@ -172,12 +179,16 @@ class Run {
   /** Typed arrays are outside the heap that the worker's limits watch. */
   private checkMemory(): void {
     const { name, maxMemoryBytes } = this.task
-    const { arrayBuffers } = process.memoryUsage()
-    if (arrayBuffers <= maxMemoryBytes) return
+    const outsideBytes = this.outsideBytes()
+    if (outsideBytes <= maxMemoryBytes) return
     throw new Failure(
       'CAPTURE_WORKER',
-      `decoding ${name} takes ${arrayBuffers.toLocaleString('en-US')} bytes of memory, ${maxMemoryBytes.toLocaleString('en-US')} are allowed: record for a shorter time, or raise decode.memoryBytes.`,
+      `decoding ${name} takes ${outsideBytes.toLocaleString('en-US')} bytes of memory, ${maxMemoryBytes.toLocaleString('en-US')} are allowed: record for a shorter time, or raise decode.memoryBytes.`,
     )
+  }
+
+  private outsideBytes(): number {
+    return process.memoryUsage().arrayBuffers + this.analysis.kernelBytes
   }
 
   /** Posts what has gathered; the columns of all its tasks go over in one buffer, without a copy. */

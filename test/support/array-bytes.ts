@@ -2,7 +2,10 @@
 
 const COUNTED = ['Uint8Array', 'Uint16Array', 'Int32Array', 'Float64Array'] as const
 
-/** Runs `work` and tells the bytes of the typed arrays that were made meanwhile; views of what was there count nothing. */
+/**
+ * Runs `work` and tells the bytes of the typed arrays that were made meanwhile; views of what was there count nothing, but columns of a
+ * kernel's memory do: it is a shared one.
+ */
 export function countArrayBytes(work: () => void): number {
   const world = globalThis as unknown as Record<string, new (...args: unknown[]) => ArrayBufferView>
   const originals = new Map(COUNTED.map((name) => [name, world[name]]))

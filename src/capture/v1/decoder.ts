@@ -1,5 +1,6 @@
 // decoder.ts: a capture of Go 1.11 to 1.21. Nothing of it can be told before its last byte is there: the clock's frequency stands at its end.
 
+import type { KernelMemory } from '../../base/kernel-memory.ts'
 import type { EventSink } from '../event-block.ts'
 import type { LostTime } from '../lost-time.ts'
 import { HEADER_BYTES, type CaptureHeader } from '../header.ts'
@@ -36,6 +37,7 @@ export class DecoderV1 {
     private readonly options: DecodeOptionsV1,
     private readonly problems: ProblemList,
     private readonly sink: EventSink & { generationEnd?(timeNs: number): void },
+    private readonly memory: KernelMemory,
   ) {}
 
   get lost(): readonly LostTime[] {
@@ -87,6 +89,7 @@ export class DecoderV1 {
       { goTimes: options.goTimes, version: header.version, frequency, truncated: contents.frequency === 0 },
       problems,
       this.sink,
+      this.memory,
     )
     if (assumed) ordering.lost.add(0, Infinity)
     return ordering

@@ -14,6 +14,7 @@
 
 import { NONE_U64 } from '../../base/id-table.ts'
 import { longEnd, readLong } from '../../base/varint.ts'
+import type { KernelMemory } from '../../base/kernel-memory.ts'
 import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
 import { Ev, GoStatus } from '../event-types.ts'
 import { HEADER_BYTES } from '../header.ts'
@@ -70,7 +71,7 @@ export class OrderingV1 {
   private readonly shapes: Uint8Array
   private readonly cursors: CursorsV1
   private readonly model: SchedulerModelV1
-  private readonly block = new EventBlock()
+  private readonly block: EventBlock
   private readonly nsPerTick: number
   private originTicks: number
   private readonly reasonOfKind: Float64Array
@@ -97,7 +98,9 @@ export class OrderingV1 {
     private readonly options: OrderOptionsV1,
     private readonly problems: ProblemList,
     private readonly sink: GenerationSink,
+    memory: KernelMemory,
   ) {
+    this.block = new EventBlock(memory.buffer)
     const { frequency, goTimes, version } = options
     this.bytes = contents.bytes
     this.shapes = shapesOf(version)

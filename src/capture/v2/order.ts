@@ -7,58 +7,41 @@
 // Order, ties included, is that of Go's reader (internal/trace/reader.go and batchcursor.go, Go 1.26), since `--go-times` must move
 // times apart exactly as it does.
 //
-// Shape of the hot loop: decoder, heads and output in the locals of one function; a run of events of one thread stays in the locals
-// until another thread's head is earlier; the most common kinds (nine events of ten) are checked in place when nothing is odd
-// about them, everything else goes to the model. With all kinds in this one function the engine compiled it for 100 ms at a time,
-// again and again as rare cases turned up; with none of them in it, calls cost a third of the speed.
+// Who does what: the loop over events is a WebAssembly kernel (`kernel/order.ts`). It decodes, picks the earliest head and tells the most
+// common kinds (99 events of 100) when nothing is odd about them, straight into the block; a run of events of one thread stays in its locals
+// until another thread's head is earlier. Here is what it comes back for: an event for the model, the next batch, damage, a full block.
+// Both see the same columns of the model, so nothing is handed over but a cursor.
+//
+// Why a kernel: with the same loop in JavaScript decoding and ordering cost a third more at 100 MB, and half as much again at 10 MB, where it is
+// compiling that counts: again and again as rare cases turn up. The kernel is compiled once, in milliseconds (test/bench/README.md).
 
 import { NONE_U64 } from '../../base/id-table.ts'
-import { longEnd, readLong } from '../../base/varint.ts'
-import { BLOCK_ROWS as blockRows, EventBlock, type EventSink } from '../event-block.ts'
-import {
-  Ev as kinds,
-  FIRST_EXPERIMENTAL,
-  GoStatus as goStatuses,
-  NOT_TIMED as notTimed,
-  ProcStatus as procStatuses,
-  timedArgumentCount,
-} from '../event-types.ts'
+import type { KernelMemory } from '../../base/kernel-memory.ts'
+import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
+import { Ev, FIRST_EXPERIMENTAL, NOT_TIMED, timedArgumentCount } from '../event-types.ts'
 import { type LostTime, LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import type { CpuSample, Generation } from './generation.ts'
-import { CursorHeap } from '../cursor-heap.ts'
-import { Advance as advances, eventName, SchedulerModel } from './scheduler-model.ts'
-
-// Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
-const Ev = kinds
-const GoStatus = goStatuses
-const ProcStatus = procStatuses
-const Advance = advances
-const BLOCK_ROWS = blockRows
-const NOT_TIMED = notTimed
-const ARGUMENT_COUNTS = timedArgumentCount
+import { Heads, MAX_BATCH_SPAN_NS } from './heads.ts'
+import {
+  BATCH,
+  CURSOR,
+  DONE,
+  HEAP_LENGTH,
+  LAST_NS,
+  MODEL,
+  MODEL_ARGUMENTS,
+  ROOM_FOR_ONE,
+  ROWS,
+  TAKEN,
+  UNTIL_NS,
+} from './order-layout.ts'
+import { OrderKernel } from './order-kernel.ts'
+import { Advance, eventName, SchedulerModel } from './scheduler-model.ts'
 
 /** Heads that may be tried for each event told, beyond a few. Recorded captures need less than one. */
 const TRIES_PER_EVENT = 32
 const LEAST_EVENTS = 10_000
-
-/** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */
-const MAX_BATCH_SPAN_NS = 600e9
-
-/**
- * Runs taken in one call of `take`. Few enough that the call is entered anew often: a loop that goes on for a whole generation is compiled
- * for its inside only, and falls back to slow code each time that it is left.
- */
-const RUNS_PER_CALL = 16
-
-/** A block with fewer rows free than this is handed on: the most that one event takes, coroutine switches. */
-const ROOM_FOR_ONE = 3
-
-/** A position that no generation reaches. */
-const NOWHERE = 0x7fffffff
-
-/** Before all times. */
-const NEVER = -Infinity
 
 /** A CPU sample with its time from the capture's origin. */
 interface TimedSample {
@@ -95,7 +78,8 @@ export class Ordering {
   private generations = 0
   /** Number of the generation ordered last; 0 before the first. */
   private lastNumber = 0
-  private readonly block = new EventBlock()
+  private readonly kernel = new OrderKernel()
+  private readonly block = new EventBlock(this.kernel.memory.buffer)
   private readonly model: SchedulerModel
   private readonly goTimes: boolean
 
@@ -105,12 +89,17 @@ export class Ordering {
     private readonly sink: EventSink,
   ) {
     this.goTimes = options.goTimes
-    this.model = new SchedulerModel(problems)
+    this.model = new SchedulerModel(problems, this.kernel)
   }
 
   /** Events as Go's reader counts them, without the last synchronisation event. */
   get events(): number {
     return this.told + this.untold
+  }
+
+  /** The memory that blocks of events lie in. */
+  get memory(): KernelMemory {
+    return this.kernel.memory
   }
 
   /** Stretches of which events are lost. */
@@ -170,9 +159,12 @@ export class Ordering {
     }
     this.lastNumber = generation.number
 
-    const heads = new Heads(generation, this.goTimes, this.model, (units) => this.preciseNs(generation, units))
+    const heads = new Heads(this.kernel, generation, this.goTimes, this.model, (units) =>
+      this.preciseNs(generation, units),
+    )
     for (let cursor = 0; cursor < heads.count; cursor++) this.take(heads, cursor, -1, false, Infinity)
     this.merge(generation, heads)
+    heads.release()
     this.handOn(this.block.length)
     if (!generation.complete) {
       const { list } = this.lostTimes
@@ -188,12 +180,7 @@ export class Ordering {
     this.lostTimes.add(from, Math.max(from, timeNs))
   }
 
-  /**
-   * Takes events until no thread has any left, CPU samples at their times among them.
-   *
-   * A function of its own, so that what comes after its loop is next to nothing: code that was not reached yet when the loop was compiled
-   * throws the compiled code away, and this loop is left once a generation.
-   */
+  /** Takes events until no thread has any left, CPU samples at their times among them. */
   private merge(generation: Generation, heads: Heads): void {
     const { heap } = heads
     const samples = this.soundSamples(generation)
@@ -246,258 +233,77 @@ export class Ordering {
     const cursor = heap.cursorAt(0)
     // What it waits for was told, by some thread, between the generation's begin and now.
     this.lostTimes.add(this.startNs, Math.max(this.startNs, heap.time[cursor]))
-    this.problems.add('ORDER_FORCED', generation.byteOffset + heads.at[cursor], () => {
+    this.problems.add('ORDER_FORCED', generation.byteOffset + heads.at(cursor), () => {
       const time = (heap.time[cursor] / 1e6).toFixed(3)
-      return `no thread of generation ${generation.number} can go on at ${time} ms: ${eventName(heads.kind[cursor])} waits for an event that never comes (lost batches, or the capture was cut). It is taken as it stands; times around it are right, what the goroutine did before may be missing.`
+      return `no thread of generation ${generation.number} can go on at ${time} ms: ${eventName(heads.kind(cursor))} waits for an event that never comes (lost batches, or the capture was cut). It is taken as it stands; times around it are right, what the goroutine did before may be missing.`
     })
     this.take(heads, cursor, 0, true, untilNs)
   }
 
   /**
    * Takes the head of a cursor. When it is the earliest of all, the events after it follow for as long as no other head is earlier, then
-   * those of the thread whose head is, and so on, until an event has to wait or `untilNs` is reached.
-   *
-   * What it costs: about 50 ns an event, in equal parts the numbers, the rules, the columns and the heap. A run of one thread is
-   * seven events in an ordinary capture: what a run needs is loaded once, what all runs need once a call.
+   * those of the thread whose head is, and so on, until an event has to wait, `untilNs` is reached or the block is full.
    *
    * @param first cursor
    * @param index place of the cursor in the heap; -1 when it is not there yet and its first event is to be read
-   * @param forcing take the event although it should wait; what follows it on its thread is all that goes on from there
+   * @param forcing take the event although it should wait
    * @param untilNs stop before this time
    * @returns false when the head has to wait for another thread
    */
   private take(heads: Heads, first: number, index: number, forcing: boolean, untilNs: number): boolean {
-    const { model, block } = this
-    const { bytes } = heads
-    // Compared and added to, a field is known to be a truth value or a double; else that is looked up for each event.
-    const goTimes = this.goTimes === true
-    const wholeUnits = heads.wholeUnits === true
-    const truncating = heads.truncating === true
-    const nsPerUnit = +heads.nsPerUnit
-    const { goroutines, mG, mP } = model
-    const { gStatus, gGeneration, gSequence, pStatus, pGeneration, pSequence } = model
-    const { kind: outKind, timeNs: outTime, goroutine: outG, processor: outP, thread: outM } = block
-    const { a: outA, b: outB, c: outC, stack: outStack } = block
-    const { heap, maxTimeNs } = heads
-    const fullRows = BLOCK_ROWS - ROOM_FOR_ONE
-    const ordinal = this.generations
-
-    let rows = block.length
-    let lastNs = this.lastNs
-    let force = forcing
+    const { kernel, block } = this
+    const { words, doubles } = kernel
+    const { heap } = heads
+    let cursor = first
     let inHand = index >= 0
     let taken = false
-    /** The model's columns were replaced by longer ones: what is in the locals is out of date. */
-    let stale = false
-
-    for (let cursor = first, runs = forcing ? 1 : RUNS_PER_CALL; ; cursor = heap.top) {
-      // ---- A run of one thread. ----
-      const thread = heads.thread[cursor]
-      const limit = index === 0 ? Math.min(heap.secondTime(), untilNs) : NEVER
-      let at = heads.at[cursor]
-      let end = heads.end[cursor]
-      let time = heap.time[cursor]
-      let kind = heads.kind[cursor]
-      let a0 = heads.args[cursor * 4]
-      let a1 = heads.args[cursor * 4 + 1]
-      let a2 = heads.args[cursor * 4 + 2]
-      let a3 = heads.args[cursor * 4 + 3]
-
-      for (;;) {
-        if (inHand) {
-          // ---- The event in hand against the model. ----
-          const g = thread < 0 ? -1 : mG[thread]
-          const p = thread < 0 ? -1 : mP[thread]
-          let rowA = a0
-          let rowB = 0
-          let rowStack = 0
-          let plain = false
-          switch (kind) {
-            case Ev.GoStart: {
-              const row = goroutines.find(a0) | 0
-              if (row < 0 || gStatus[row] !== GoStatus.runnable || gGeneration[row] !== ordinal) break
-              if (gSequence[row] + 1 !== a1 || p < 0 || g >= 0) break
-              gStatus[row] = GoStatus.running
-              gSequence[row] = a1
-              mG[thread] = row
-              rowA = row
-              plain = true
-              break
-            }
-            case Ev.GoStop:
-            case Ev.GoBlock:
-              if (g < 0 || p < 0 || gStatus[g] !== GoStatus.running) break
-              gStatus[g] = kind === Ev.GoStop ? GoStatus.runnable : GoStatus.waiting
-              mG[thread] = -1
-              rowStack = a1
-              plain = true
-              break
-            case Ev.GoUnblock: {
-              const row = goroutines.find(a0) | 0
-              if (row < 0 || gStatus[row] !== GoStatus.waiting || gGeneration[row] !== ordinal) break
-              if (gSequence[row] + 1 !== a1) break
-              gStatus[row] = GoStatus.runnable
-              gSequence[row] = a1
-              rowA = row
-              rowStack = a2
-              plain = true
-              break
-            }
-            case Ev.GoSyscallBegin:
-              if (g < 0 || p < 0 || gStatus[g] !== GoStatus.running) break
-              if (pGeneration[p] !== ordinal || pSequence[p] + 1 !== a0) break
-              gStatus[g] = GoStatus.syscall
-              pStatus[p] = ProcStatus.syscall
-              pSequence[p] = a0
-              rowStack = a1
-              plain = true
-              break
-            case Ev.GoSyscallEnd:
-              if (g < 0 || p < 0 || gStatus[g] !== GoStatus.syscall || pStatus[p] !== ProcStatus.syscall) break
-              gStatus[g] = GoStatus.running
-              pStatus[p] = ProcStatus.running
-              plain = true
-              break
-            case Ev.HeapAlloc:
-              plain = p >= 0
-              break
-            case Ev.UserRegionBegin:
-            case Ev.UserRegionEnd:
-              rowB = a1
-              rowStack = a2
-              plain = g >= 0 && p >= 0
-              break
-          }
-          if (plain) {
-            let t = wholeUnits ? time : Math.floor(time)
-            if (t > lastNs) lastNs = t
-            else if (goTimes) t = ++lastNs
-            outKind[rows] = kind
-            outTime[rows] = t
-            outG[rows] = g
-            outP[rows] = p
-            outM[rows] = thread
-            outA[rows] = rowA
-            outB[rows] = rowB
-            outC[rows] = 0
-            outStack[rows] = rowStack
-            rows++
-          } else {
-            // ---- Everything else, and everything odd. ----
-            block.length = rows
-            this.lastNs = lastNs
-            heads.store(cursor, at, end, kind, a0, a1, a2, a3)
-            heads.inHandNs[cursor] = time
-            const result = this.takeByModel(heads, cursor, force)
-            rows = block.length
-            lastNs = this.lastNs
-            if (result === Advance.wait) {
-              // What the run took so far is taken: this event is the cursor's head now, and still the earliest.
-              heap.time[cursor] = time
-              return taken
-            }
-            if (result === Advance.damaged) at = end
-            stale = model.gStatus !== gStatus || model.pStatus !== pStatus || model.mG !== mG
-          }
-          force = false
-          taken = true
-        }
-
-        // ---- The next event of this thread. ----
-        if (at >= end) {
-          if (!heads.nextBatch(cursor, index)) break
-          at = heads.at[cursor]
-          end = heads.end[cursor]
-          time = heap.time[cursor]
-        }
-        const before = time
-        kind = bytes[at++]
-        const count = ARGUMENT_COUNTS[kind]
-        let sound = count !== NOT_TIMED
-        if (sound) {
-          // The time since the previous event and up to four arguments: seven numbers of ten are one byte, nearly all others two or three.
-          // The same lines for each: a loop over them makes the order of a capture a tenth dearer.
-          let value = bytes[at++]
-          if (value >= 0x80) {
-            value = +readLong(bytes, at, value)
-            at = Math.min(longEnd, NOWHERE) | 0
-          }
-          time += truncating ? Math.trunc(value * nsPerUnit) : value * nsPerUnit
-          if (count > 0) {
-            value = bytes[at++]
-            if (value >= 0x80) {
-              value = +readLong(bytes, at, value)
-              at = Math.min(longEnd, NOWHERE) | 0
-            }
-            a0 = value
-            if (count > 1) {
-              value = bytes[at++]
-              if (value >= 0x80) {
-                value = +readLong(bytes, at, value)
-                at = Math.min(longEnd, NOWHERE) | 0
-              }
-              a1 = value
-              if (count > 2) {
-                value = bytes[at++]
-                if (value >= 0x80) {
-                  value = +readLong(bytes, at, value)
-                  at = Math.min(longEnd, NOWHERE) | 0
-                }
-                a2 = value
-                if (count > 3) {
-                  value = bytes[at++]
-                  if (value >= 0x80) {
-                    value = +readLong(bytes, at, value)
-                    at = Math.min(longEnd, NOWHERE) | 0
-                  }
-                  a3 = value
-                }
-              }
-            }
-          }
-          sound = at <= end && time <= maxTimeNs
-        }
-        if (!sound) {
-          heads.inHandNs[cursor] = before
-          this.giveUpBatch(heads, cursor, kind, at)
-          at = end
-          inHand = false
-          continue
-        }
-        inHand = true
-
-        // ---- Its place among the heads. ----
-        if (time <= limit && rows <= fullRows && !stale) continue
-        heads.store(cursor, at, end, kind, a0, a1, a2, a3)
-        heap.time[cursor] = time
-        if (index < 0) heap.push(cursor)
-        else heap.update(index)
-        break
-      }
-      inHand = true
-      if (--runs === 0 || index !== 0 || stale || rows > fullRows) break
-      if (heap.length === 0 || heap.time[heap.top] > untilNs) break
+    if (forcing) {
+      heads.layOutArguments(cursor)
+      if (this.takeByModel(heads, cursor, true) === Advance.damaged) heads.dropBatch(cursor)
+      inHand = false
+      taken = true
     }
-    block.length = rows
-    this.lastNs = lastNs
-    return true
+    for (;;) {
+      words[HEAP_LENGTH >> 2] = heap.length
+      words[ROWS >> 2] = block.length
+      doubles[LAST_NS >> 3] = this.lastNs
+      doubles[UNTIL_NS >> 3] = untilNs
+      const answer = kernel.run(cursor, index, inHand ? 1 : 0)
+      heap.length = words[HEAP_LENGTH >> 2]
+      block.length = words[ROWS >> 2]
+      this.lastNs = doubles[LAST_NS >> 3]
+      if (answer === DONE) return true
+      cursor = words[CURSOR >> 2]
+      inHand = false
+      if (answer === MODEL) {
+        const result = this.takeByModel(heads, cursor, false)
+        // What was taken before is taken: this event is its thread's head now, and still the earliest.
+        if (result === Advance.wait) return taken || words[TAKEN >> 2] === 1
+        if (result === Advance.damaged) heads.dropBatch(cursor)
+        taken = true
+      } else if (answer === BATCH) {
+        if (!heads.nextBatch(cursor, index)) return true
+      } else {
+        this.giveUpBatch(heads, cursor)
+        heads.dropBatch(cursor)
+      }
+    }
   }
 
   /**
-   * The event in hand of a cursor by the whole rule book, told if there is something to tell. It is read from the columns of `heads`: a
-   * time handed over as an argument would become an object.
+   * The event in hand of a cursor by the whole rule book, told if there is something to tell. Its arguments lie in the kernel's registers.
    *
    * @returns an `Advance`
    */
   private takeByModel(heads: Heads, cursor: number, forcing: boolean): number {
     const { model } = this
     const thread = heads.thread[cursor]
-    const kind = heads.kind[cursor]
-    const time = heads.inHandNs[cursor]
-    const at = heads.at[cursor]
-    const { args } = heads
-    const from = cursor * 4
-    const result = model.advance(kind, thread, args[from], args[from + 1], args[from + 2], args[from + 3], at, forcing)
+    const kind = heads.kind(cursor)
+    const time = heads.heap.time[cursor]
+    const at = heads.at(cursor)
+    const { doubles } = this.kernel
+    const a = MODEL_ARGUMENTS >> 3
+    const result = model.advance(kind, thread, doubles[a], doubles[a + 1], doubles[a + 2], doubles[a + 3], at, forcing)
     if (model.contradicted !== 'no') this.doubt(time)
     if (result === Advance.tell) {
       const t = Math.floor(time)
@@ -507,7 +313,7 @@ export class Ordering {
       const { rowKind, rowG, rowP, rowM, rowA, rowB, rowC, rowStack } = model
       this.tell(rowKind, t, rowG, rowP, rowM, rowA, rowB, rowC, rowStack)
     } else if (result === Advance.damaged) {
-      this.damage(heads.generation, thread, at, heads.end[cursor], time, model.damage)
+      this.damage(heads.generation, thread, at, heads.end(cursor), time, model.damage)
     } else if (result === Advance.silent && kind >= FIRST_EXPERIMENTAL) {
       // Experimental events are counted and take their time, but are not told.
       if (this.goTimes) this.lastNs = time > this.lastNs ? time : this.lastNs + 1
@@ -517,16 +323,17 @@ export class Ordering {
   }
 
   /** Events carry no length: what follows a damaged one in its batch cannot be told apart, and the thread's state is unknown from there. */
-  private giveUpBatch(heads: Heads, cursor: number, kind: number, at: number): void {
+  private giveUpBatch(heads: Heads, cursor: number): void {
+    const kind = heads.kind(cursor)
     const what =
       timedArgumentCount[kind] === NOT_TIMED
         ? `event number ${kind} does not exist`
         : 'an event does not end within its batch, or its time is out of reach'
-    const end = heads.end[cursor]
-    this.damage(heads.generation, heads.thread[cursor], Math.min(at, end), end, heads.inHandNs[cursor], what)
+    const { generation, thread, heap } = heads
+    this.damage(generation, thread[cursor], heads.at(cursor), heads.end(cursor), heap.time[cursor], what)
   }
 
-  /** Tells one event outside the hot loop. */
+  /** Tells one event outside the kernel. */
   private tell(
     kind: number,
     timeNs: number,
@@ -581,88 +388,5 @@ export class Ordering {
     )
     this.lostTimes.add(timeNs, Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)))
     this.model.forgetThread(thread)
-  }
-}
-
-/** Where each thread's events of one generation go on, and what the loop over them needs to know of it. */
-class Heads {
-  readonly bytes: Uint8Array
-  readonly nsPerUnit: number = -0
-  /** Whether a clock unit is a whole number of nanoseconds. */
-  readonly wholeUnits: boolean
-  /** Whether times are cut to whole nanoseconds event by event, as Go's reader does. */
-  readonly truncating: boolean
-  readonly count: number
-  /** Row of the thread; -1 for events written on behalf of nobody. */
-  readonly thread: Int32Array
-  /** Position after the head, and end of its batch, in the generation's bytes. */
-  readonly at: Int32Array
-  readonly end: Int32Array
-  /** The head: kind and four arguments each. Its time is the heap's key. */
-  readonly kind: Uint8Array
-  readonly args: Float64Array
-  /** Time of an event that is handed to the model, or of the last one before damage. */
-  readonly inHandNs: Float64Array
-  readonly heap: CursorHeap
-  /** Later times are damage. */
-  readonly maxTimeNs: number = -0
-  private readonly batches: number[][]
-  private readonly batch: Int32Array
-  private readonly batchStartNs: Float64Array
-
-  constructor(
-    readonly generation: Generation,
-    goTimes: boolean,
-    model: SchedulerModel,
-    toNs: (units: number) => number,
-  ) {
-    this.bytes = generation.bytes
-    this.nsPerUnit = 1 / (generation.frequency / 1e9)
-    this.wholeUnits = Number.isInteger(this.nsPerUnit)
-    this.truncating = goTimes && !this.wholeUnits
-    const batchesOf = new Map<number, number[]>()
-    generation.timed.forEach((batch, i) => {
-      const list = batchesOf.get(batch.thread)
-      if (list === undefined) batchesOf.set(batch.thread, [i])
-      else list.push(i)
-    })
-    this.count = batchesOf.size
-    this.batches = [...batchesOf.values()]
-    this.thread = Int32Array.from(batchesOf.keys(), (id) => (id === NONE_U64 ? -1 : model.threadRow(id)))
-    this.at = new Int32Array(this.count)
-    this.end = new Int32Array(this.count)
-    this.kind = new Uint8Array(this.count)
-    this.args = new Float64Array(this.count * 4)
-    this.inHandNs = new Float64Array(this.count)
-    this.batch = new Int32Array(this.count).fill(-1)
-    this.heap = new CursorHeap(this.count)
-    this.batchStartNs = Float64Array.from(generation.timed, (batch) => toNs(batch.timeUnits))
-    this.maxTimeNs = toNs(generation.maxTimeUnits) + MAX_BATCH_SPAN_NS
-  }
-
-  store(cursor: number, at: number, end: number, kind: number, a0: number, a1: number, a2: number, a3: number): void {
-    this.at[cursor] = at
-    this.end[cursor] = end
-    this.kind[cursor] = kind
-    const base = cursor * 4
-    this.args[base] = a0
-    this.args[base + 1] = a1
-    this.args[base + 2] = a2
-    this.args[base + 3] = a3
-  }
-
-  /** Moves to the thread's next batch that holds anything; false when there is none: then the cursor leaves its place in the heap. */
-  nextBatch(cursor: number, index: number): boolean {
-    const list = this.batches[cursor]
-    while (++this.batch[cursor] < list.length) {
-      const batch = this.generation.timed[list[this.batch[cursor]]]
-      if (batch.from === batch.to) continue
-      this.at[cursor] = batch.from
-      this.end[cursor] = batch.to
-      this.heap.time[cursor] = this.batchStartNs[list[this.batch[cursor]]]
-      return true
-    }
-    if (index >= 0) this.heap.remove(index)
-    return false
   }
 }

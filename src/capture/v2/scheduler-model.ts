@@ -4,10 +4,26 @@
 // inlined into its loop. Rules, and which of them wait and which fail, are those of Go's reader (internal/trace/order.go, Go 1.26).
 // Where Go's reader stops at a contradiction, this one notes it and takes the event's own word for the new state.
 
+import { grown, ownColumns } from '../../base/columns.ts'
 import { IdTable, NONE_U64 } from '../../base/id-table.ts'
 import { Ev as kinds, eventSpecs, GoStatus as goStatuses, ProcStatus as procStatuses } from '../event-types.ts'
 import type { ProblemList } from '../problems.ts'
 import type { Generation } from './generation.ts'
+import {
+  G_GENERATION,
+  G_ID,
+  G_OPEN,
+  G_ROOM,
+  G_SEQUENCE,
+  G_STATUS,
+  M_G,
+  M_P,
+  ORDINAL,
+  P_GENERATION,
+  P_SEQUENCE,
+  P_STATUS,
+} from './order-layout.ts'
+import type { OrderKernel } from './order-kernel.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
 const Ev = kinds
@@ -48,25 +64,25 @@ export interface ExtraRow {
 
 /** State of the scheduler as far as the events so far say; carried over generations. Public arrays are indexed by row. */
 export class SchedulerModel {
-  readonly goroutines = new IdTable(1024)
-  gStatus: Uint8Array = new Uint8Array(1024)
+  readonly goroutines: IdTable
+  gStatus: Uint8Array
   /** Ordinal of the generation in which the goroutine was last announced, and its sequence number there. */
-  gGeneration: Int32Array = new Int32Array(1024)
-  gSequence: Float64Array = new Float64Array(1024)
-  private gOpen: Uint8Array = new Uint8Array(1024)
-  private gStwKind: Float64Array = new Float64Array(1024)
-  private gId: Float64Array = new Float64Array(1024)
+  gGeneration: Int32Array
+  gSequence: Float64Array
+  private gOpen: Uint8Array
+  private gStwKind = new Float64Array(1024)
+  private gId: Float64Array
 
   readonly processors = new IdTable(64)
-  pStatus: Uint8Array = new Uint8Array(64)
-  pGeneration: Int32Array = new Int32Array(64)
-  pSequence: Float64Array = new Float64Array(64)
-  private pSweeping: Uint8Array = new Uint8Array(64)
+  pStatus: Uint8Array
+  pGeneration: Int32Array
+  pSequence: Float64Array
+  private pSweeping = new Uint8Array(64)
 
   readonly threads = new IdTable(64)
   /** Goroutine and processor rows that a thread holds; -1 none. */
-  mG: Int32Array = new Int32Array(64).fill(-1)
-  mP: Int32Array = new Int32Array(64).fill(-1)
+  mG: Int32Array
+  mP: Int32Array
 
   /** How often something was taken off all threads, and how many of these were looked at for it. */
   private unbound = 0
@@ -89,12 +105,47 @@ export class SchedulerModel {
   private ordinal = 0
   private at = 0
 
-  constructor(private readonly problems: ProblemList) {}
+  /** @param kernel which uses the columns of the most common events */
+  constructor(
+    private readonly problems: ProblemList,
+    private readonly kernel: OrderKernel,
+  ) {
+    const { memory } = kernel
+    this.goroutines = new IdTable(1024, memory, kernel.goroutines)
+    this.gStatus = memory.uint8(1024)
+    this.gGeneration = memory.int32(1024)
+    this.gSequence = memory.float64(1024)
+    this.gOpen = memory.uint8(1024)
+    this.gId = memory.float64(1024)
+    this.pStatus = memory.uint8(64)
+    this.pGeneration = memory.int32(64)
+    this.pSequence = memory.float64(64)
+    this.mG = memory.int32(64).fill(-1)
+    this.mP = memory.int32(64).fill(-1)
+    this.tellKernel()
+  }
+
+  /** Tells the kernel where the columns lie. */
+  private tellKernel(): void {
+    const { words } = this.kernel
+    words[G_STATUS >> 2] = this.gStatus.byteOffset
+    words[G_GENERATION >> 2] = this.gGeneration.byteOffset
+    words[G_SEQUENCE >> 2] = this.gSequence.byteOffset
+    words[G_OPEN >> 2] = this.gOpen.byteOffset
+    words[G_ID >> 2] = this.gId.byteOffset
+    words[G_ROOM >> 2] = this.gStatus.length
+    words[P_STATUS >> 2] = this.pStatus.byteOffset
+    words[P_GENERATION >> 2] = this.pGeneration.byteOffset
+    words[P_SEQUENCE >> 2] = this.pSequence.byteOffset
+    words[M_G >> 2] = this.mG.byteOffset
+    words[M_P >> 2] = this.mP.byteOffset
+  }
 
   /** A new generation begins: sequence numbers start again. `ordinal` counts generations from 1. */
   enter(generation: Generation, ordinal: number): void {
     this.generation = generation
     this.ordinal = ordinal
+    this.kernel.words[ORDINAL >> 2] = ordinal
   }
 
   /**
@@ -300,8 +351,10 @@ export class SchedulerModel {
     if (known >= 0) return known
     const row = this.threads.insert(id)
     if (row >= this.mG.length) {
-      this.mG = int32(this.mG)
-      this.mP = int32(this.mP)
+      const { memory } = this.kernel
+      this.mG = grown(memory, this.mG, memory.int32(row * 2))
+      this.mP = grown(memory, this.mP, memory.int32(row * 2))
+      this.tellKernel()
     }
     this.mG[row] = -1
     this.mP[row] = -1
@@ -400,10 +453,12 @@ export class SchedulerModel {
   private newProcessor(id: number): number {
     const row = this.processors.insert(id)
     if (row >= this.pStatus.length) {
-      this.pStatus = uint8(this.pStatus)
-      this.pGeneration = int32(this.pGeneration)
-      this.pSequence = float64(this.pSequence)
-      this.pSweeping = uint8(this.pSweeping)
+      const { memory } = this.kernel
+      this.pStatus = grown(memory, this.pStatus, memory.uint8(row * 2))
+      this.pGeneration = grown(memory, this.pGeneration, memory.int32(row * 2))
+      this.pSequence = grown(memory, this.pSequence, memory.float64(row * 2))
+      this.pSweeping = grown(ownColumns, this.pSweeping, new Uint8Array(row * 2))
+      this.tellKernel()
     }
     this.pSweeping[row] = 0
     return row
@@ -582,12 +637,14 @@ export class SchedulerModel {
   private newGoroutine(id: number): number {
     const row = this.goroutines.insert(id)
     if (row >= this.gStatus.length) {
-      this.gStatus = uint8(this.gStatus)
-      this.gGeneration = int32(this.gGeneration)
-      this.gSequence = float64(this.gSequence)
-      this.gOpen = uint8(this.gOpen)
-      this.gStwKind = float64(this.gStwKind)
-      this.gId = float64(this.gId)
+      const { memory } = this.kernel
+      this.gStatus = grown(memory, this.gStatus, memory.uint8(row * 2))
+      this.gGeneration = grown(memory, this.gGeneration, memory.int32(row * 2))
+      this.gSequence = grown(memory, this.gSequence, memory.float64(row * 2))
+      this.gOpen = grown(memory, this.gOpen, memory.uint8(row * 2))
+      this.gStwKind = grown(ownColumns, this.gStwKind, new Float64Array(row * 2))
+      this.gId = grown(memory, this.gId, memory.float64(row * 2))
+      this.tellKernel()
     }
     this.gId[row] = id
     this.gOpen[row] = 0
@@ -697,22 +754,4 @@ function lack(thread: number, processor: number, goroutine: number, wanted: stri
   if (wanted === 'none') return 'expected no goroutine but had one'
   if (goroutine < 0) return "expected a goroutine but didn't have one"
   return `its goroutine is not ${wanted}`
-}
-
-function uint8(old: Uint8Array): Uint8Array {
-  const grown = new Uint8Array(old.length * 2)
-  grown.set(old)
-  return grown
-}
-
-function int32(old: Int32Array): Int32Array {
-  const grown = new Int32Array(old.length * 2).fill(-1)
-  grown.set(old)
-  return grown
-}
-
-function float64(old: Float64Array): Float64Array {
-  const grown = new Float64Array(old.length * 2)
-  grown.set(old)
-  return grown
 }

@@ -1,0 +1,31 @@
+// columns.ts: where typed-array columns come from: the engine's own memory, or one that kernels see as well (`kernel-memory.ts`).
+
+/** Hands out columns of zeros. */
+export interface Columns {
+  uint8(length: number): Uint8Array
+  uint16(length: number): Uint16Array
+  int32(length: number): Int32Array
+  float64(length: number): Float64Array
+  /** Takes a column back that nobody will touch any more. */
+  release(column: Uint8Array | Uint16Array | Int32Array | Float64Array): void
+}
+
+/** Columns in memory of their own, which the engine takes back by itself. */
+export const ownColumns: Columns = {
+  uint8: (length) => new Uint8Array(length),
+  uint16: (length) => new Uint16Array(length),
+  int32: (length) => new Int32Array(length),
+  float64: (length) => new Float64Array(length),
+  release: () => undefined,
+}
+
+/** A longer column with the values of an old one, which is given back. */
+export function grown<Column extends Uint8Array | Uint16Array | Int32Array | Float64Array>(
+  columns: Columns,
+  old: Column,
+  longer: Column,
+): Column {
+  longer.set(old)
+  columns.release(old)
+  return longer
+}

@@ -1,0 +1,95 @@
+// kernel-memory.ts: one memory that TypeScript and WebAssembly kernels both see: typed arrays here, byte positions there.
+//
+// It is a shared one, not for threads, but because views of a shared memory stay valid when it grows; those of an ordinary one all become
+// empty at once, wherever they are held.
+
+import type { Columns } from './columns.ts'
+
+/** Pages of 64 KiB: what a memory begins with, and the most it grows to (2 GiB). Pages that nobody touches cost nothing. */
+const FIRST_PAGES = 64
+const MOST_PAGES = 32_768
+const PAGE_BYTES = 65_536
+
+/** Pieces are handed out in powers of two, this at least. */
+const LEAST_BYTES = 64
+
+/** A memory for kernels, which hands out columns in it. */
+export class KernelMemory implements Columns {
+  private readonly pages = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true })
+  /** Positions of pieces that were given back, by the logarithm of their size. */
+  private readonly free: number[][] = Array.from({ length: 32 }, () => [])
+  private top: number
+
+  /** @param reservedBytes at its begin, for what kernels have in places of their own */
+  constructor(reservedBytes: number) {
+    this.top = Math.ceil(reservedBytes / LEAST_BYTES) * LEAST_BYTES
+  }
+
+  /** All of it, as far as it has grown. */
+  get buffer(): SharedArrayBuffer {
+    return this.pages.buffer
+  }
+
+  /** Bytes that were ever handed out: what it takes of the machine's memory at most. */
+  get usedBytes(): number {
+    return this.top
+  }
+
+  uint8(length: number): Uint8Array {
+    return new Uint8Array(this.take(length), this.taken, length)
+  }
+
+  uint16(length: number): Uint16Array {
+    return new Uint16Array(this.take(length * 2), this.taken, length)
+  }
+
+  int32(length: number): Int32Array {
+    return new Int32Array(this.take(length * 4), this.taken, length)
+  }
+
+  float64(length: number): Float64Array {
+    return new Float64Array(this.take(length * 8), this.taken, length)
+  }
+
+  release(column: Uint8Array | Uint16Array | Int32Array | Float64Array): void {
+    this.free[sizeClass(column.byteLength)].push(column.byteOffset)
+  }
+
+  /**
+   * What a kernel exports, for calling it.
+   *
+   * @throws RangeError when the engine has no room for another one
+   */
+  start(kernel: WebAssembly.Module): unknown {
+    return new WebAssembly.Instance(kernel, { env: { memory: this.pages } }).exports
+  }
+
+  /** Position of the piece handed out last. */
+  private taken = 0
+
+  /** @throws RangeError when the memory cannot grow so far */
+  private take(bytes: number): SharedArrayBuffer {
+    const size = sizeClass(bytes)
+    const returned = this.free[size].pop()
+    if (returned !== undefined) {
+      this.taken = returned
+      new Uint8Array(this.buffer, returned, 2 ** size).fill(0)
+      return this.buffer
+    }
+    const missing = this.top + 2 ** size - this.buffer.byteLength
+    if (missing > 0) this.pages.grow(Math.ceil(missing / PAGE_BYTES))
+    this.taken = this.top
+    this.top += 2 ** size
+    return this.buffer
+  }
+}
+
+/** Logarithm of the size of a piece for so many bytes. */
+function sizeClass(bytes: number): number {
+  return 32 - Math.clz32(Math.max(bytes, LEAST_BYTES) - 1)
+}
+
+/** Compiles a kernel from its base64 form, which is what the build makes of it. */
+export function compileKernel(base64: string): WebAssembly.Module {
+  return new WebAssembly.Module(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)))
+}

@@ -1,0 +1,100 @@
+// goroutine-table.ts: the table of `base/id-table.ts` from ids of goroutines to their rows, which says how it works. It is made and grows there.
+
+import { GOROUTINES } from '../order-layout.ts'
+import {
+  TABLE_FREE,
+  TABLE_FREE_COUNT,
+  TABLE_KEYS,
+  TABLE_MASK,
+  TABLE_ROW_COUNT,
+  TABLE_ROWS,
+  TABLE_USED,
+} from '../../../base/id-table-layout.ts'
+
+/** The row of an id, or -1. */
+export function find(id: u64): i32 {
+  const keys: usize = load<u32>(GOROUTINES + TABLE_KEYS)
+  const mask = load<u32>(GOROUTINES + TABLE_MASK)
+  const key = <f64>id
+  let at = hash(id)
+  for (;;) {
+    at &= mask
+    const held = load<f64>(keys + (at << 3))
+    if (held === key) return load<i32>(load<u32>(GOROUTINES + TABLE_ROWS) + (at << 2))
+    if (held === -1) break
+    at++
+  }
+  return -1
+}
+
+/** A row for an id that is not present; -1 when the table, or the model's columns for `room` rows, have to grow first. */
+export function insert(id: u64, room: u32): i32 {
+  const used = load<u32>(GOROUTINES + TABLE_USED)
+  const mask = load<u32>(GOROUTINES + TABLE_MASK)
+  if ((used + 1) * 2 > mask + 1) return -1
+  let row: u32
+  const freeCount = load<u32>(GOROUTINES + TABLE_FREE_COUNT)
+  if (freeCount > 0) {
+    row = load<u32>(load<u32>(GOROUTINES + TABLE_FREE) + ((freeCount - 1) << 2))
+    store<u32>(GOROUTINES + TABLE_FREE_COUNT, freeCount - 1)
+  } else {
+    row = load<u32>(GOROUTINES + TABLE_ROW_COUNT)
+    if (row >= room) return -1
+    store<u32>(GOROUTINES + TABLE_ROW_COUNT, row + 1)
+  }
+  store<u32>(GOROUTINES + TABLE_USED, used + 1)
+  const keys: usize = load<u32>(GOROUTINES + TABLE_KEYS)
+  const key = <f64>id
+  let at = hash(id) & mask
+  while (load<f64>(keys + (at << 3)) !== -1) at = (at + 1) & mask
+  store<f64>(keys + (at << 3), key)
+  store<u32>(load<u32>(GOROUTINES + TABLE_ROWS) + (at << 2), row)
+  return row
+}
+
+/** Forgets an id; its row may be given out again. */
+export function remove(key: f64): void {
+  const keys: usize = load<u32>(GOROUTINES + TABLE_KEYS)
+  const rows: usize = load<u32>(GOROUTINES + TABLE_ROWS)
+  const mask = load<u32>(GOROUTINES + TABLE_MASK)
+  let at = hashOfKey(key) & mask
+  for (;;) {
+    const held = load<f64>(keys + (at << 3))
+    if (held === key) break
+    if (held === -1) return
+    at = (at + 1) & mask
+  }
+  const freeCount = load<u32>(GOROUTINES + TABLE_FREE_COUNT)
+  store<u32>(load<u32>(GOROUTINES + TABLE_FREE) + (freeCount << 2), load<u32>(rows + (at << 2)))
+  store<u32>(GOROUTINES + TABLE_FREE_COUNT, freeCount + 1)
+  store<u32>(GOROUTINES + TABLE_USED, load<u32>(GOROUTINES + TABLE_USED) - 1)
+  let hole = at
+  let next = (at + 1) & mask
+  for (;;) {
+    const moved = load<f64>(keys + (next << 3))
+    if (moved === -1) break
+    const home = hashOfKey(moved) & mask
+    if (((next - home) & mask) >= ((next - hole) & mask)) {
+      store<f64>(keys + (hole << 3), moved)
+      store<u32>(rows + (hole << 2), load<u32>(rows + (next << 2)))
+      hole = next
+    }
+    next = (next + 1) & mask
+  }
+  store<f64>(keys + (hole << 3), -1)
+}
+
+/** As `hashId` there. */
+function hash(id: u64): u32 {
+  return id < 0x80000000 ? (<u32>id * 0x9e3779b1) >>> 7 : hashOfLarge(<f64>id)
+}
+
+function hashOfKey(key: f64): u32 {
+  return key < 0x80000000 ? (<u32>key * 0x9e3779b1) >>> 7 : hashOfLarge(key)
+}
+
+/** Large ids count as the doubles that they are in the table, and of 2^64 TypeScript sees no bit. */
+function hashOfLarge(key: f64): u32 {
+  const whole: u64 = key < 18446744073709551616.0 ? <u64>key : 0
+  return ((<u32>whole * 0x9e3779b1) ^ (<u32>(whole >> 32) * 0x85ebca6b)) >>> 7
+}

@@ -1,0 +1,40 @@
+// varint.ts: unsigned LEB128 numbers of two bytes and more.
+
+/** Position after the number that `readLong` read last; 0, which no batch lies at, when it was none. */
+export let longEnd: usize = 0
+
+/**
+ * Reads on in a number whose first byte, 0x80 or more, is known. Most are of two bytes, nearly all others of three.
+ *
+ * @param from position of the second byte
+ */
+export function readLong(from: usize, first: u32): u64 {
+  const second: u32 = load<u8>(from)
+  if (second < 0x80) {
+    longEnd = from + 1
+    return (first & 0x7f) | (second << 7)
+  }
+  const third: u32 = load<u8>(from, 1)
+  if (third < 0x80) {
+    longEnd = from + 2
+    return (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14)
+  }
+  return readLongest(from, first)
+}
+
+/** As `readLong`, by a loop. A number that no writer makes (longer than ten bytes, above 2^64 - 1) has no end. */
+function readLongest(from: usize, first: u32): u64 {
+  let at = from
+  let value: u64 = first & 0x7f
+  for (let shift: u64 = 7; shift < 70; shift += 7) {
+    const byte: u64 = load<u8>(at)
+    at++
+    value |= (byte & 0x7f) << shift
+    if (byte < 0x80) {
+      longEnd = shift === 63 && byte > 1 ? 0 : at
+      return value
+    }
+  }
+  longEnd = 0
+  return value
+}

@@ -1,0 +1,35 @@
+// order-kernel.ts: the kernel that decodes and orders events (`kernel/order.ts`), as TypeScript sees it.
+
+import { TABLE_HEADER_BYTES } from '../../base/id-table-layout.ts'
+import { compileKernel, KernelMemory } from '../../base/kernel-memory.ts'
+import { timedArgumentCount } from '../event-types.ts'
+import { BLOCK_END } from '../block-layout.ts'
+import { ARGUMENT_COUNTS, GOROUTINES, REGISTERS_END } from './order-layout.ts'
+import { orderKernel } from './order-kernel.wasm.ts'
+
+const compiled = compileKernel(orderKernel)
+
+/** What the kernel exports. */
+interface Exports {
+  /** See `kernel/order.ts`. Truth values are 0 and 1. */
+  readonly run: (first: number, index: number, given: number) => number
+}
+
+/** A memory, the kernel started in it, and its registers (`order-layout.ts`) as whole numbers and as doubles. */
+export class OrderKernel {
+  readonly memory = new KernelMemory(BLOCK_END)
+  readonly words: Int32Array
+  readonly doubles: Float64Array
+  /** Header of the table of goroutines. */
+  readonly goroutines: Int32Array
+  readonly run: Exports['run']
+
+  constructor() {
+    const { buffer } = this.memory
+    this.words = new Int32Array(buffer, 0, REGISTERS_END >> 2)
+    this.doubles = new Float64Array(buffer, 0, REGISTERS_END >> 3)
+    this.goroutines = new Int32Array(buffer, GOROUTINES, TABLE_HEADER_BYTES >> 2)
+    new Uint8Array(buffer, ARGUMENT_COUNTS, timedArgumentCount.length).set(timedArgumentCount)
+    this.run = (this.memory.start(compiled) as Exports).run
+  }
+}

@@ -1,0 +1,53 @@
+// kernel-memory.test.ts: columns in a memory that kernels see as well.
+
+import { describe, expect, test } from 'vitest'
+import { IdTable } from '../../src/base/id-table.ts'
+import { KernelMemory } from '../../src/base/kernel-memory.ts'
+
+describe('a memory for kernels', () => {
+  test('keeps what its columns hold when it grows', () => {
+    const memory = new KernelMemory(100)
+    const first = memory.float64(1000).fill(7)
+    const large = memory.uint8(64 << 20)
+    large[large.length - 1] = 9
+    expect(memory.buffer.byteLength).toBeGreaterThan(64 << 20)
+    expect(first.every((value) => value === 7)).toBe(true)
+    expect(new Float64Array(memory.buffer, first.byteOffset, 1000).every((value) => value === 7)).toBe(true)
+    expect(large[large.length - 1]).toBe(9)
+  })
+
+  test('hands out columns of zeros that do not overlap, those given back among them', () => {
+    const memory = new KernelMemory(100)
+    const held = [memory.uint8(100), memory.int32(30), memory.float64(5), memory.uint16(64)]
+    for (const [i, column] of held.entries()) column.fill(i + 1)
+    expect(Math.min(...held.map(({ byteOffset }) => byteOffset))).toBeGreaterThanOrEqual(100)
+    for (const [i, column] of held.entries()) expect(column.every((value) => value === i + 1)).toBe(true)
+    memory.release(held[1])
+    const again = memory.uint8(128)
+    expect(again.byteOffset).toBe(held[1].byteOffset)
+    expect(again.every((value) => value === 0)).toBe(true)
+  })
+
+  test('refuses what it has no room for, and goes on', () => {
+    const memory = new KernelMemory(1)
+    expect(() => memory.uint8(2 ** 31)).toThrow(RangeError)
+    expect(memory.int32(4)).toEqual(new Int32Array(4))
+  })
+
+  test('holds a table of ids as the engine does', () => {
+    const memory = new KernelMemory(1)
+    const table = new IdTable(8, memory)
+    const rows = new Map<number, number>()
+    for (let id = 1; id <= 5000; id++) {
+      rows.set(id, table.insert(id))
+      if (id % 3 === 0) {
+        table.remove(id - 1)
+        rows.delete(id - 1)
+      }
+    }
+    expect(table.size).toBe(rows.size)
+    expect(table.rowCount).toBeLessThan(3400)
+    for (const [id, row] of rows) expect(table.find(id)).toBe(row)
+    expect(new Set(rows.values()).size).toBe(rows.size)
+  })
+})

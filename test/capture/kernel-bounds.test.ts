@@ -1,0 +1,116 @@
+// kernel-bounds.test.ts: kernels touch nothing but their own columns, whatever a capture says. A position that is wrong by one row would
+// change another column, and be seen by nobody.
+
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { KernelMemory } from '../../src/base/kernel-memory.ts'
+import { STATES_REGISTERS_END } from '../../src/breakdown/states-layout.ts'
+import { BLOCK_TIME, STATES_REGISTERS } from '../../src/capture/block-layout.ts'
+import { REGISTERS_END } from '../../src/capture/v2/order-layout.ts'
+import { analyse, captureFixtures } from '../support/fixtures.ts'
+import { mutate } from '../support/mutations.ts'
+import { Random } from '../support/random.ts'
+
+type Column = Uint8Array | Uint16Array | Int32Array | Float64Array
+type Kind = keyof typeof BYTES_OF
+
+/** Bytes between two columns, and what is in them: not what any column begins with. */
+const GUARD_BYTES = 4_096
+const GUARD = 0xa5
+
+/** What kernels must not touch. */
+class Guards {
+  private readonly guards: Uint8Array[] = []
+  private readonly memories = new Set<KernelMemory>()
+  private readonly columns: Column[] = []
+
+  /** Each column made from here on lies between two guards, and is never used for another one. */
+  constructor() {
+    const { guards, memories, columns } = this
+    // One signature for all of them.
+    const prototype = KernelMemory.prototype as unknown as Record<Kind, (this: KernelMemory, length: number) => Column>
+    for (const kind of ['uint8', 'uint16', 'int32', 'float64'] as const) {
+      const make = prototype[kind]
+      vi.spyOn(prototype, kind).mockImplementation(function (this: KernelMemory, length: number) {
+        memories.add(this)
+        const room = make.call(this, length + (2 * GUARD_BYTES) / BYTES_OF[kind])
+        const rows = GUARD_BYTES / room.BYTES_PER_ELEMENT
+        const { buffer, byteOffset, byteLength } = room
+        guards.push(
+          new Uint8Array(buffer, byteOffset, GUARD_BYTES).fill(GUARD),
+          new Uint8Array(buffer, byteOffset + byteLength - GUARD_BYTES, GUARD_BYTES).fill(GUARD),
+        )
+        const column = room.subarray(rows, rows + length)
+        columns.push(column)
+        return column
+      })
+    }
+    vi.spyOn(KernelMemory.prototype, 'release').mockReturnValue(undefined)
+  }
+
+  /** Bytes that were touched although nobody may. */
+  touched(): number {
+    let count = this.guards.reduce((sum, guard) => sum + guard.filter((byte) => byte !== GUARD).length, 0)
+    for (const { buffer, usedBytes } of this.memories) {
+      const unused = [
+        [REGISTERS_END, STATES_REGISTERS],
+        [STATES_REGISTERS_END, BLOCK_TIME],
+        [usedBytes, buffer.byteLength],
+      ]
+      for (const [from, to] of unused) {
+        count += new Uint8Array(buffer, from, to - from).filter((byte) => byte !== 0).length
+      }
+    }
+    return count
+  }
+
+  get made(): number {
+    return this.columns.length
+  }
+}
+
+const BYTES_OF = { uint8: 1, uint16: 2, int32: 4, float64: 8 } as const
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** What an analysis tells, as text; what a refusal says. */
+function told(capture: Uint8Array): string {
+  try {
+    return JSON.stringify(analyse(capture, { timelines: true, stacks: true }), (_, value: unknown) =>
+      typeof value === 'bigint' ? value.toString() : ArrayBuffer.isView(value) ? [...(value as Column)] : value,
+    )
+  } catch (thrown) {
+    return String(thrown)
+  }
+}
+
+const fixtures = ['captures', 'damaged'].flatMap((folder) => captureFixtures(folder))
+const small = fixtures.filter((fixture) => fixture.bytes().length < 200_000)
+
+describe('kernels', () => {
+  test.each(fixtures.map((fixture) => [fixture.name, fixture] as const))(
+    'touch their own columns only: %s',
+    (_, { bytes }) => {
+      const capture = bytes()
+      const expected = told(capture)
+      const guards = new Guards()
+      // What lies beside a column is another thing now: whoever reads there tells another story.
+      expect(told(capture)).toBe(expected)
+      expect(guards.made).toBeGreaterThan(50)
+      expect(guards.touched()).toBe(0)
+    },
+  )
+
+  test('touch their own columns only, however a capture is broken', () => {
+    for (let seed = 1; seed <= 150; seed++) {
+      const random = new Random(seed)
+      const capture = mutate(random.pick(small).bytes(), random, () => random.pick(small).bytes())
+      const expected = told(capture)
+      const guards = new Guards()
+      expect(told(capture), `seed ${seed}`).toBe(expected)
+      expect(guards.touched(), `seed ${seed}`).toBe(0)
+      vi.restoreAllMocks()
+    }
+  })
+})

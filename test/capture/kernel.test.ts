@@ -1,0 +1,49 @@
+// kernel.test.ts: what kernels and TypeScript have to agree on.
+
+import { describe, expect, test } from 'vitest'
+import { BLOCK_END, BLOCK_ROWS, BLOCK_TIME, ORDER_REGISTERS, STATES_REGISTERS } from '../../src/capture/block-layout.ts'
+import { EventBlock } from '../../src/capture/event-block.ts'
+import * as numbers from '../../src/capture/event-numbers.ts'
+import { Ev, GoStatus, NOT_TIMED, ProcStatus, timedArgumentCount } from '../../src/capture/event-types.ts'
+import { STATES_REGISTERS_END } from '../../src/breakdown/states-layout.ts'
+import { ARGUMENT_COUNTS, BATCH_SLACK, REGISTERS_END } from '../../src/capture/v2/order-layout.ts'
+
+describe('kernels and TypeScript', () => {
+  test('know the same event numbers and states', () => {
+    const { NOT_TIMED: notTimed, PROC_RUNNING, PROC_SYSCALL, RUNNABLE, RUNNING, SYSCALL, WAITING, ...kinds } = numbers
+    const named = Object.fromEntries(
+      Object.entries(kinds).map(([name, number]) => [
+        name.toLowerCase().replaceAll(/(?:^|_)([a-z])/g, (_, first: string) => first.toUpperCase()),
+        number,
+      ]),
+    )
+    expect(Ev).toMatchObject(named)
+    expect(notTimed).toBe(NOT_TIMED)
+    expect({ running: PROC_RUNNING, syscall: PROC_SYSCALL }).toEqual({
+      running: ProcStatus.running,
+      syscall: ProcStatus.syscall,
+    })
+    expect({ bad: 0, runnable: RUNNABLE, running: RUNNING, syscall: SYSCALL, waiting: WAITING }).toEqual(GoStatus)
+  })
+
+  test('keep registers and the columns of a block apart', () => {
+    expect(ARGUMENT_COUNTS + timedArgumentCount.length).toBeLessThanOrEqual(REGISTERS_END)
+    expect(ORDER_REGISTERS).toBe(0)
+    expect(REGISTERS_END).toBeLessThanOrEqual(STATES_REGISTERS)
+    expect(STATES_REGISTERS_END).toBeLessThanOrEqual(BLOCK_TIME)
+    const block = new EventBlock()
+    const columns = Object.values(block).filter((value) => ArrayBuffer.isView(value))
+    expect(columns).toHaveLength(9)
+    const places = columns
+      .map(({ byteOffset, byteLength }) => ({ from: byteOffset, to: byteOffset + byteLength }))
+      .sort((one, other) => one.from - other.from)
+    expect(places[0].from).toBe(BLOCK_TIME)
+    for (const [i, { to }] of places.entries()) expect(to).toBeLessThanOrEqual(places[i + 1]?.from ?? BLOCK_END)
+    for (const column of columns) expect(column).toHaveLength(BLOCK_ROWS)
+  })
+
+  test('have slack behind a batch for an event of five numbers of ten bytes', () => {
+    const most = timedArgumentCount.reduce((most, count) => (count === NOT_TIMED ? most : Math.max(most, count)), 0)
+    expect(1 + (1 + most) * 10).toBeLessThanOrEqual(BATCH_SLACK)
+  })
+})
