@@ -34,6 +34,7 @@ import {
   joinRequestRows,
   joinRows,
   type JoinedSpan,
+  NO_JOINS,
   type Release,
   release,
 } from './release.ts'
@@ -50,7 +51,6 @@ export interface BridgeGauges {
 }
 
 const NO_BYTES = new Uint8Array(0)
-const NO_JOINS: JoinedRows = { joined: [], missed: [] }
 /** Of its longest wait a request may leave so much early, with one that came just before: a timer and an entry written for each cost more. */
 const EARLY_PART = 1 / 128
 const MOST_EARLY_MS = 8
@@ -129,7 +129,10 @@ export class Bridge implements Recorder {
     const waits = this.processesThatWait(table)
     let out: SpanTable | null = table
     const parts: SpanTable[] = []
-    if (waits.size > 0) {
+    if (waits.size > 0 && isOfOneProcess(table)) {
+      parts.push(table)
+      out = null
+    } else if (waits.size > 0) {
       const outRows = new Uint8Array(table.length)
       const rowsOf = new Map<string, Uint8Array>()
       for (let row = 0; row < table.length; row++) {
@@ -193,12 +196,14 @@ export class Bridge implements Recorder {
 
   /** Whether waiting could add nothing to the process's spans: their tasks are known already, or their breakdown is. */
   private isDecided(table: SpanTable, process: ProcessIdentity): boolean {
+    const known = this.captures.joinable(process).length > 0
     let open = 0
     for (let row = 0; row < table.length; row++) {
-      if (table.resources[table.resource[row]].process.key === process.key && table.enriched[row] === 0) open++
+      if (table.enriched[row] === 1 || table.resources[table.resource[row]].process.key !== process.key) continue
+      if (!known) return false
+      open++
     }
     if (open === 0) return true
-    if (this.captures.joinable(process).length === 0) return false
     const own = (resource: number): readonly KnownCapture[] => {
       const { process: other } = table.resources[resource]
       return other.key === process.key ? this.captures.joinable(other) : []
@@ -331,35 +336,44 @@ export class Bridge implements Recorder {
 
   /** Requests that waited leave, with what is known now. */
   private letGo(requests: readonly HeldRequest[], reason: 'decided' | 'deadline' | 'crowded' | 'shutdown'): void {
+    if (requests.length === 0) return
     const tables = requests.map(({ kept }) => kept.table())
     const joins = joinRequestRows(tables.map((table) => ({ table, capturesOf: this.capturesOf(table) })))
     const leaving = requests.map((request, i) => ({ request, table: tables[i], joins: joins[i] }))
     // Spans that leave together may name each other: who held a lock that another waited for.
     for (const { joins } of leaving) for (const { span, found } of joins.joined) found.capture.expect(found.task, span)
-    for (const { request, table, joins } of leaving) {
-      this.held.leave(request)
-      this.ports.counters.add('subspan_holds_ended_total', 1, { reason })
-      this.run(this.writeRelease(request, table, joins))
-    }
+    for (const { request } of leaving) this.held.leave(request)
+    this.ports.counters.add('subspan_holds_ended_total', leaving.length, { reason })
+    // What leaves as it came lies in the journal already, and takes a few bytes there: all of it is written as one.
+    const asItCame = leaving.filter(({ joins }) => joins.joined.length === 0)
+    if (asItCame.length > 0) this.run(this.writeReleases(asItCame))
+    for (const one of leaving) if (one.joins.joined.length > 0) this.run(this.writeReleases([one]))
   }
 
-  private async writeRelease(request: HeldRequest, table: SpanTable, joins: JoinedRows): Promise<void> {
-    const { sequence } = request
+  private async writeReleases(leaving: readonly LeavingRequest[]): Promise<void> {
     const { journal, clock, log } = this.ports
     try {
       const decidedAfter = this.endedCount
-      const { joined } = joins
-      const leaves = this.leaving(table, joined, 'hold')
-      // What leaves as it came lies in the journal already.
-      const body = leaves.body === table.bytes ? NO_BYTES : leaves.body
-      const meta = { way: 'hold', spans: table.length, ...decided(joined) }
-      const [written] = await journal.append([{ kind: EntryKind.released, meta, body, settles: sequence }])
-      this.left(table, body.length === 0 ? sequence : written, joins, 'hold', decidedAfter, leaves.children)
-      this.held.remove(request)
+      const entries: NewEntry[] = []
+      const children: number[] = []
+      for (const { request, table, joins } of leaving) {
+        const leaves = this.leaving(table, joins.joined, 'hold')
+        const body = leaves.body === table.bytes ? NO_BYTES : leaves.body
+        const meta = { way: 'hold', spans: table.length, ...decided(joins.joined) }
+        entries.push({ kind: EntryKind.released, meta, body, settles: request.sequence })
+        children.push(leaves.children)
+      }
+      const written = await journal.append(entries)
+      leaving.forEach(({ request, table, joins }, i) => {
+        const sequence = entries[i].body.length === 0 ? request.sequence : written[i]
+        this.left(table, sequence, joins, 'hold', decidedAfter, children[i])
+        this.held.remove(request)
+      })
     } catch (thrown) {
-      // Its bytes are on disk and in memory: nothing is lost by trying again.
-      log.warn({ error: messageOf(thrown), spans: table.length }, 'spans that waited could not leave yet; trying again')
-      this.held.stay(request)
+      // Their bytes are on disk and in memory: nothing is lost by trying again.
+      const spans = leaving.reduce((sum, { table }) => sum + table.length, 0)
+      log.warn({ error: messageOf(thrown), spans }, 'spans that waited could not leave yet; trying again')
+      for (const { request } of leaving) this.held.stay(request)
       if (!this.stopping) clock.after(RETRY_MS, () => this.reconsider())
     }
   }
@@ -571,6 +585,13 @@ class GivenTasks {
   }
 }
 
+/** A request that waited and leaves now, with the tasks of its spans. */
+interface LeavingRequest {
+  readonly request: HeldRequest
+  readonly table: SpanTable
+  readonly joins: JoinedRows
+}
+
 /** What a process's spans may wait for. */
 interface Outlook {
   readonly unfinished: readonly KnownCapture[]
@@ -588,6 +609,10 @@ function isAwaited({ kept, endUnixNs, always }: HeldRequest, { unfinished, annou
 /** Whether a task of the capture names one of the spans: it is a capture of their process. */
 function namesAny(capture: KnownCapture, table: SpanTable): boolean {
   return joinRows(table, () => [capture]).joined.length > 0
+}
+
+function isOfOneProcess({ resources }: SpanTable): boolean {
+  return resources.every(({ process }) => process.key === resources[0].process.key)
 }
 
 /** The rows of a request as a request of their own. */

@@ -45,6 +45,9 @@ export interface JoinedRows {
   readonly missed: readonly MissedSpan[]
 }
 
+/** Of a request of which no capture knows anything. */
+export const NO_JOINS: JoinedRows = { joined: [], missed: [] }
+
 /** What leaves. */
 export interface Release {
   readonly body: Uint8Array
@@ -90,6 +93,8 @@ export function joinRequestRows(requests: readonly JoinRequest[]): JoinedRows[] 
   const unasked: { readonly request: number; readonly capture: KnownCapture; readonly row: number }[] = []
   const asked = new Map<KnownCapture, AskedRow[]>()
   requests.forEach(({ table, capturesOf }, request) => {
+    // Mostly no capture of anybody here is known: then no row is looked at.
+    if (table.resources.every((_, resource) => capturesOf(resource).length === 0)) return
     for (let row = 0; row < table.length; row++) {
       if (table.enriched[row] === 1 || table.spanIdAt[row] < 0 || table.traceIdAt[row] < 0) continue
       const captures = capturesOf(table.resource[row])
@@ -132,10 +137,11 @@ export function joinRequestRows(requests: readonly JoinRequest[]): JoinedRows[] 
     const end = approximately(table.endLow, table.endHigh, row)
     missed[request].push({ capture, reason: capture.whyUnmatched(start, end) })
   }
-  return best.map((joined, request) => ({
-    joined: [...joined.values()].sort((a, b) => a.row - b.row),
-    missed: missed[request],
-  }))
+  return best.map((joined, request) =>
+    joined.size === 0 && missed[request].length === 0
+      ? NO_JOINS
+      : { joined: [...joined.values()].sort((a, b) => a.row - b.row), missed: missed[request] },
+  )
 }
 
 interface AskedRow {

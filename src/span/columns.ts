@@ -33,20 +33,8 @@ export function spanColumns(memory: ArrayBuffer, from: number, length: number): 
   }
 }
 
-/** Copies the columns of a table to memory where `spanColumns` finds them. */
-export function copySpanColumns(table: SpanTable, memory: ArrayBuffer, from: number): void {
-  const to = spanColumns(memory, from, table.length)
-  to.spanFrom.set(table.spanFrom)
-  to.spanTo.set(table.spanTo)
-  to.traceIdAt.set(table.traceIdAt)
-  to.spanIdAt.set(table.spanIdAt)
-  to.parentIdAt.set(table.parentIdAt)
-  to.nameFrom.set(table.nameFrom)
-  to.nameTo.set(table.nameTo)
-  to.resource.set(table.resource)
-  to.startLow.set(table.startLow)
-  to.startHigh.set(table.startHigh)
-  to.endLow.set(table.endLow)
-  to.endHigh.set(table.endHigh)
-  to.enriched.set(table.enriched)
+/** Copies the columns of a table, which `spanColumns` made, to memory where it finds them again. */
+export function copySpanColumns({ spanFrom, length }: SpanTable, memory: ArrayBuffer, from: number): void {
+  const columns = new Uint8Array(spanFrom.buffer, spanFrom.byteOffset, SPAN_ROW_BYTES * length)
+  new Uint8Array(memory, from, columns.length).set(columns)
 }

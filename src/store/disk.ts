@@ -26,8 +26,12 @@ export interface DiskEntry {
 
 /** A file system. All paths are whole ones. */
 export interface Disk {
-  /** A new file for writing; fails when it is there already. */
-  create(path: string): Promise<DiskFile>
+  /**
+   * A new file for writing; fails when it is there already.
+   *
+   * @param durable each write resolves when what it wrote will survive a power cut; nothing is to be synced then
+   */
+  create(path: string, durable?: boolean): Promise<DiskFile>
   openForReading(path: string): Promise<DiskFile>
   /** The bytes of a small file; null when there is none. */
   read(path: string): Promise<Uint8Array | null>
@@ -53,8 +57,12 @@ export interface Disk {
 
 /** The file system of this machine. */
 export const nodeDisk: Disk = {
-  create: async (path) => new NodeFile(await open(path, 'wx', 0o600)),
-  openForReading: async (path) => new NodeFile(await open(path, constants.O_RDONLY)),
+  async create(path, durable = false) {
+    const { O_CREAT, O_EXCL, O_WRONLY } = constants
+    const flags = O_CREAT | O_EXCL | O_WRONLY | (durable && WRITES_CAN_BE_DURABLE ? constants.O_DSYNC : 0)
+    return new NodeFile(await open(path, flags, 0o600), durable && !WRITES_CAN_BE_DURABLE)
+  },
+  openForReading: async (path) => new NodeFile(await open(path, constants.O_RDONLY), false),
   async read(path) {
     try {
       return await readFile(path)
@@ -148,8 +156,14 @@ async function makeOne(path: string): Promise<void> {
   }
 }
 
+/** Whether one call writes and syncs, which costs less than two: macOS syncs only to the disk's own memory so, Windows has no such call. */
+const WRITES_CAN_BE_DURABLE = process.platform === 'linux'
+
 class NodeFile implements DiskFile {
-  constructor(private readonly handle: FileHandle) {}
+  constructor(
+    private readonly handle: FileHandle,
+    private readonly syncsAfterWrite: boolean,
+  ) {}
 
   async write(parts: readonly Uint8Array[], at: number): Promise<void> {
     let left = parts.filter((part) => part.length > 0)
@@ -159,6 +173,7 @@ class NodeFile implements DiskFile {
       position += bytesWritten
       left = after(left, bytesWritten)
     }
+    if (this.syncsAfterWrite) await this.sync()
   }
 
   async read(into: Uint8Array, at: number): Promise<number> {

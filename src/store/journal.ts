@@ -62,6 +62,9 @@ const COPY_BELOW_BYTES = 8_192
 /** Beyond `maxBytes`, for entries that settle others: without them nothing would ever become free again. */
 const RESERVE = 1 / 8
 const RETRY_AFTER_SECONDS = 5
+/** So many turns of the event loop a write waits for more, at most; and so many in which nothing came, which is some microseconds. */
+const MOST_TURNS = 16
+const QUIET_TURNS = 2
 /** After a refusal of the disk nothing is tried for so long. */
 const REST_MS = 500
 const RETENTION_EVERY_MS = 5_000
@@ -201,13 +204,24 @@ export class SegmentedJournal implements Journal {
 
   private async writeAll(): Promise<void> {
     for (;;) {
-      // What comes in the same turn of the event loop goes together: requests that other connections have brought are taken first.
-      await nextTurn()
+      await this.gather()
       if (this.waiting.length === 0) break
       const batch = await this.admit()
       if (batch.length > 0) await this.write(batch)
     }
     this.writing = null
+  }
+
+  /**
+   * Waits until the event loop has turned twice without bringing more: a write to disk costs as much as taking a small request, and what
+   * other connections bring meanwhile goes together with the first.
+   */
+  private async gather(): Promise<void> {
+    for (let turns = 0, quiet = 0; turns < MOST_TURNS && quiet < QUIET_TURNS; turns++) {
+      const before = this.waiting.length
+      await nextTurn()
+      quiet = this.waiting.length > before ? 0 : quiet + 1
+    }
   }
 
   /** Takes waiting groups up to a batch; those for which there is no room are refused. */
@@ -290,10 +304,7 @@ export class SegmentedJournal implements Journal {
     this.nextSequence += groups.reduce((sum, { entries }) => sum + entries.length, 0)
     try {
       await file.write(encode(groups, first, writtenMs, segment.salt), start)
-      if (options.fsync) {
-        await file.sync()
-        counters.add('subspan_journal_fsyncs_total', 1)
-      }
+      if (options.fsync) counters.add('subspan_journal_fsyncs_total', 1)
     } catch (thrown) {
       await this.abandon(segment, file)
       throw thrown
@@ -330,7 +341,7 @@ export class SegmentedJournal implements Journal {
     const { disk, folder, options, clock } = this.setup
     const salt = randomInt(0, 2 ** 32)
     const path = `${folder}/${segmentName(this.nextSequence, salt)}`
-    const file = await disk.create(path)
+    const file = await disk.create(path, options.fsync)
     try {
       if (options.fsync) await disk.syncFolder(folder)
     } catch (thrown) {

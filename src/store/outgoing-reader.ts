@@ -288,7 +288,7 @@ class Run {
   bodyOf(sequence: number): Uint8Array | null {
     const at = this.segment.offsetOf(sequence)
     const frame = at < 0 ? null : wholeFrame(this.bytes, at - this.from, this.segment.salt)
-    const entry = frame === null || frame.header.sequence !== sequence ? null : entryOf(frame)
-    return entry === null || entry.body.length === 0 ? null : entry.body
+    if (frame === null || frame.header.sequence !== sequence || frame.header.bodyBytes === 0) return null
+    return frame.payload.subarray(frame.header.metaBytes)
   }
 }

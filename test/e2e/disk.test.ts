@@ -100,17 +100,17 @@ describe('a disk that', () => {
     )
     const disk: Disk = {
       ...failing,
-      async create(path) {
-        const file = await failing.create(path)
+      async create(path, durable) {
+        const file = await failing.create(path, durable)
         return {
-          write: (parts, at) => file.write(parts, at),
+          async write(parts, at) {
+            await file.write(parts, at)
+            await gate
+          },
           read: (into, at) => file.read(into, at),
+          sync: () => file.sync(),
           truncate: (bytes) => file.truncate(bytes),
           close: () => file.close(),
-          async sync() {
-            await gate
-            await file.sync()
-          },
         }
       },
     }

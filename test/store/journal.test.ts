@@ -229,10 +229,16 @@ describe('writing', () => {
       options: { fsync: true },
       disk: {
         ...disk,
-        create: async (path) => ({
-          ...(await disk.create(path)),
-          sync: () => new Promise((resolve) => syncing.push(() => resolve())),
-        }),
+        async create(path, durable) {
+          const file = await disk.create(path, durable)
+          return {
+            ...file,
+            async write(parts, at) {
+              await file.write(parts, at)
+              await new Promise<void>((resolve) => syncing.push(resolve))
+            },
+          }
+        },
       },
     })
     let resolved = false

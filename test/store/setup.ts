@@ -28,16 +28,20 @@ export async function temporaryFolder(): Promise<string> {
 /** What an operation of a disk does instead of its work; null: its work. */
 export type Fault = (operation: 'create' | 'write' | 'sync' | 'remove' | 'open', path: string) => string | null
 
-/** This machine's disk, with faults: the error code that `fault` returns is thrown. */
+/** This machine's disk, with faults: the error code that `fault` returns is thrown. A durable write syncs too. */
 export function faultyDisk(fault: Fault): Disk {
   const check = (operation: Parameters<Fault>[0], path: string): void => {
     const code = fault(operation, path)
     if (code !== null) throw Object.assign(new Error(`${code}: simulated`), { code })
   }
-  const wrap = (file: DiskFile, path: string): DiskFile => ({
+  const wrap = (file: DiskFile, path: string, durable: boolean): DiskFile => ({
     async write(parts, at) {
       const code = fault('write', path)
-      if (code === null) return file.write(parts, at)
+      if (code === null) {
+        await file.write(parts, at)
+        if (durable) check('sync', path)
+        return
+      }
       // A disk that becomes full takes what it can.
       const first = parts[0]
       await file.write([first.subarray(0, first.length >> 1)], at)
@@ -53,9 +57,9 @@ export function faultyDisk(fault: Fault): Disk {
   })
   return {
     ...nodeDisk,
-    async create(path) {
+    async create(path, durable = false) {
       check('create', path)
-      return wrap(await nodeDisk.create(path), path)
+      return wrap(await nodeDisk.create(path, durable), path, durable)
     },
     async openForReading(path) {
       check('open', path)
