@@ -15,6 +15,8 @@ const KILLS = Number(process.env.SUBSPAN_KILLS ?? 100)
 const SEED = Number(process.env.SUBSPAN_SEED ?? Date.now() % 1_000_000)
 /** The recorded capture comes when so many kills are left: a capture that three deaths in a row interrupt is set aside. */
 const CAPTURE_AT = 2
+/** The spans that it is of leave from here on: of a run of an hour, those of its begin are older than `late.maxAge` by then. */
+const RECORDED_AT = 90
 
 const random = randomFrom(SEED)
 const recorded = recording('demo/messages')
@@ -35,11 +37,12 @@ test(`${KILLS} kills, seed ${SEED}`, { timeout: 120_000 + KILLS * 15_000 }, asyn
   const acknowledged: Uint8Array[] = []
   const stop = new AbortController()
   const sender = new Sender(`http://127.0.0.1:${otlpPort}`)
+  let killsLeft = KILLS
   const makers = [requestsOf('passing', 10), requestsOf('held', 10), requestsOf('passing', 100)]
   const toSend = [...recorded.requests]
   const load = makers.map(async (make) => {
     while (!stop.signal.aborted) {
-      const request = (random() < 0.05 ? toSend.shift() : undefined) ?? make()
+      const request = (killsLeft <= RECORDED_AT && random() < 0.05 ? toSend.shift() : undefined) ?? make()
       if (await sender.deliver(request, stop.signal)) acknowledged.push(request)
       await pause(random() * 8)
     }
@@ -53,7 +56,7 @@ test(`${KILLS} kills, seed ${SEED}`, { timeout: 120_000 + KILLS * 15_000 }, asyn
   sink.refuseBy(() => (random() < 0.1 ? { status: 503 } : null))
 
   let captureId = ''
-  for (let kills = 0; kills < KILLS; kills++) {
+  for (let kills = 0; killsLeft > 0; kills++) {
     const subspan = SubspanProcess.spawn(folder.path, sink.endpoint, settings)
     let ended = false
     void subspan.ended.then(() => (ended = true))
@@ -63,7 +66,7 @@ test(`${KILLS} kills, seed ${SEED}`, { timeout: 120_000 + KILLS * 15_000 }, asyn
       await until(() => acknowledged.length > before || ended)
       if (random() < 0.6) void announce()
       if (random() < 0.1) sink.hangUpNext(1)
-      if (captureId === '' && kills >= KILLS - CAPTURE_AT) {
+      if (captureId === '' && killsLeft <= CAPTURE_AT) {
         const answer = await fetch(`http://127.0.0.1:${apiPort}/api/v1/captures?service=${recordedService}`, {
           method: 'POST',
           body: recorded.capture,
@@ -75,6 +78,7 @@ test(`${KILLS} kills, seed ${SEED}`, { timeout: 120_000 + KILLS * 15_000 }, asyn
     }
     expect(ended, subspan.stderr).toBe(false)
     subspan.kill('SIGKILL')
+    killsLeft--
     await subspan.ended
   }
 
