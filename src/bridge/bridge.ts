@@ -54,6 +54,10 @@ const NO_BYTES = new Uint8Array(0)
 /** Of its longest wait a request may leave so much early, with one that came just before: a timer and an entry written for each cost more. */
 const EARLY_PART = 1 / 128
 const MOST_EARLY_MS = 8
+/** Breakdowns are written for so long before what is ready leaves. */
+const RELEASE_AT_A_TIME_MS = 8
+/** What spans have found in a part of a capture has this time to be sent before the next part is looked at. */
+const LEAD_MS = 10
 /** A release that could not be written is tried again after this. */
 const RETRY_MS = 1_000
 
@@ -196,7 +200,8 @@ export class Bridge implements Recorder {
 
   /** Whether waiting could add nothing to the process's spans: their tasks are known already, or their breakdown is. */
   private isDecided(table: SpanTable, process: ProcessIdentity): boolean {
-    const known = this.captures.joinable(process).length > 0
+    // What is being decoded decides nothing yet, and to look for tasks in it at each request would keep those that are found from leaving.
+    const known = this.captures.joinable(process).some(({ state }) => state === 'done')
     let open = 0
     for (let row = 0; row < table.length; row++) {
       if (table.enriched[row] === 1 || table.resources[table.resource[row]].process.key !== process.key) continue
@@ -346,14 +351,42 @@ export class Bridge implements Recorder {
     this.ports.counters.add('subspan_holds_ended_total', leaving.length, { reason })
     // What leaves as it came lies in the journal already, and takes a few bytes there: all of it is written as one.
     const asItCame = leaving.filter(({ joins }) => joins.joined.length === 0)
-    if (asItCame.length > 0) this.run(this.writeReleases(asItCame))
-    for (const one of leaving) if (one.joins.joined.length > 0) this.run(this.writeReleases([one]))
+    if (asItCame.length > 0) this.run(this.writeReleases(asItCame, this.endedCount))
+    const enriched = leaving.filter(({ joins }) => joins.joined.length > 0)
+    if (enriched.length > 0) this.run(this.writeEnriched(enriched, this.endedCount))
   }
 
-  private async writeReleases(leaving: readonly LeavingRequest[]): Promise<void> {
+  /** The first leave while the breakdowns of the others are written, and so does whatever else waits for this thread. */
+  private async writeEnriched(leaving: readonly LeavingRequest[], decidedAfter: number): Promise<void> {
+    const { clock } = this.ports
+    const tasksOf = new Map<KnownCapture, unknown>()
+    for (const { joins } of leaving)
+      for (const { found } of joins.joined) tasksOf.set(found.capture, found.capture.tasks)
+    let writes: Promise<void>[] = []
+    let begunMs = clock.nowMs()
+    let stays = false
+    for (const one of leaving) {
+      // Meanwhile a capture may have been let go of, and with it the tasks that were found.
+      if (one.joins.joined.some(({ found }) => found.capture.tasks !== tasksOf.get(found.capture))) {
+        this.held.stay(one.request)
+        stays = true
+        continue
+      }
+      writes.push(this.writeReleases([one], decidedAfter))
+      if (clock.nowMs() - begunMs < RELEASE_AT_A_TIME_MS) continue
+      await Promise.all(writes)
+      writes = []
+      begunMs = clock.nowMs()
+    }
+    await Promise.all(writes)
+    if (!stays) return
+    if (this.stopping) this.letGo(this.held.waiting(), 'shutdown')
+    else this.reconsider()
+  }
+
+  private async writeReleases(leaving: readonly LeavingRequest[], decidedAfter: number): Promise<void> {
     const { journal, clock, log } = this.ports
     try {
-      const decidedAfter = this.endedCount
       const entries: NewEntry[] = []
       const children: number[] = []
       for (const { request, table, joins } of leaving) {
@@ -416,9 +449,15 @@ export class Bridge implements Recorder {
     return this.captures.view(id)
   }
 
-  private progress(capture: KnownCapture): void {
+  private async progress(capture: KnownCapture): Promise<void> {
+    const before = new Set(this.work)
     this.learnClock(capture)
     for (const requests of this.held.byProcess((process) => mayBeOf(capture.name, process))) this.letGoDecided(requests)
+    const leaving = [...this.work].filter((work) => !before.has(work))
+    if (leaving.length === 0) return
+    // To look for tasks in the next part may take this thread for longer than what is found needs to leave.
+    await Promise.all(leaving)
+    await new Promise<void>((resolve) => this.ports.clock.after(LEAD_MS, resolve))
   }
 
   private captureEnded(capture: KnownCapture): void {

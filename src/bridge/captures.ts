@@ -32,8 +32,8 @@ export interface AcceptedCapture {
 
 /** What the flow does when a capture gets on. */
 export interface CaptureEvents {
-  /** More of it is decoded. */
-  progress(capture: KnownCapture): void
+  /** More of it is decoded. Resolves when what spans have found in it is on its way. */
+  progress(capture: KnownCapture): Promise<void>
   /** It is decoded, or set aside. */
   ended(capture: KnownCapture): void
   /** What waited for a capture need not wait any longer. */
@@ -409,11 +409,13 @@ export class Captures {
     await this.note(capture, true)
     if (this.stopping) return
     try {
-      const tasks = (batch: DecodedBatch): void => {
+      const tasks = async (batch: DecodedBatch): Promise<void> => {
         if (this.stopping) return
         this.makeRoom(capture)
+        const { decodedUntilNs } = capture
         capture.take(batch, this.options.joinMaxBytes)
-        this.events.progress(capture)
+        // Tasks of a time that is not decoded to its end decide nothing yet.
+        if (capture.decodedUntilNs > decodedUntilNs) await this.events.progress(capture)
       }
       const info = await decoder.decode(files.path(capture.id), name, { tasks }, growth)
       if (this.stopping) return

@@ -136,8 +136,8 @@ export interface StoredCapture {
 
 /** What decoding tells while it goes on. */
 export interface DecodeListener {
-  /** Tasks that are complete, with the new rows of the tables that they point into. */
-  tasks(batch: DecodedBatch): void
+  /** Tasks that are complete, with the new rows of the tables that they point into. Where it is a promise, the next batch waits for it. */
+  tasks(batch: DecodedBatch): Promise<void> | undefined
 }
 
 /** Rows are appended to what earlier batches brought. */

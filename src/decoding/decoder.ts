@@ -3,7 +3,7 @@
 import { gunzipSync, constants } from 'node:zlib'
 import { Worker } from 'node:worker_threads'
 import { Failure, messageOf } from '../base/failure.ts'
-import type { DecodeListener, Decoder } from '../bridge/ports.ts'
+import type { DecodedBatch, DecodeListener, Decoder } from '../bridge/ports.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 import { CaptureDecoder } from '../capture/decode.ts'
 import { HEADER_BYTES, readHeader } from '../capture/header.ts'
@@ -108,23 +108,31 @@ export class WorkerDecoder implements Decoder {
         if (keep) this.keep(worker, captures + 1)
         else end(worker)
       }
+      let handled: Promise<void> = Promise.resolve()
+      const handle = async (batch: DecodedBatch): Promise<void> => {
+        if (!isUnderWay()) return
+        try {
+          await listener.tasks(batch)
+          worker.postMessage({ type: 'taken' } satisfies ToWorker)
+        } catch (thrown) {
+          reject(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))
+          leave()
+        }
+      }
       const onMessage = (message: FromWorker): void => {
         switch (message.type) {
           case 'batch':
-            try {
-              listener.tasks(message.batch)
-              worker.postMessage({ type: 'taken' } satisfies ToWorker)
-            } catch (thrown) {
-              reject(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))
-              leave()
-            }
+            handled = handled.then(() => handle(message.batch))
             return
           case 'waiting':
             if (message.bytes >= grownTo) rest()
             return
           case 'done':
-            resolve(message.info)
-            return leave(message.keptBytes < Math.min(KEEP_BYTES, workerMemoryBytes / 2))
+            void handled.then(() => {
+              resolve(message.info)
+              leave(message.keptBytes < Math.min(KEEP_BYTES, workerMemoryBytes / 2))
+            })
+            return
           case 'failed':
             reject(new Failure(message.code, message.message))
             return leave()

@@ -1,6 +1,6 @@
 // bridge.test.ts: the four ways in which spans leave, in every order of spans and captures.
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
 import { EntryKind } from '../../src/bridge/ports.ts'
 import { traceRequestFromJson } from '../../src/span/otlp/json.ts'
@@ -170,6 +170,33 @@ describe.each([
 })
 
 describe('spans that wait', () => {
+  test('leave as they came where the tasks that were found for them are kept no longer when their turn comes', async () => {
+    const keepMs = 5_000
+    const flow = new Flow({ joinKeepMs: keepMs, holdMaxMs: 60_000 })
+    flow.bridge.announce({ service, instance }, 2)
+    await flow.spans(...messages.requests)
+    flow.decoder.stepping = true
+    await flow.capture(messages.capture, service, instance)
+    // Each look at the clock takes so long that one breakdown is written at a time, and the first is long in reaching the disk.
+    const now = flow.clock.nowMs.bind(flow.clock)
+    let ticksMs = 0
+    vi.spyOn(flow.clock, 'nowMs').mockImplementation(() => now() + (ticksMs += 10))
+    let open = (): void => undefined
+    flow.journal.gate = new Promise((resolve) => (open = resolve))
+    while (flow.counters.of('subspan_holds_ended_total', { reason: 'decided' }) === 0) await flow.decoder.step()
+    flow.journal.gate = null
+    await flow.decoder.finish()
+    await flow.clock.advance(keepMs)
+    open()
+    await settle()
+    await flow.clock.advance(60_000)
+    expectEachOnce(flow, messages)
+    const enriched = inPlace(flow).length
+    expect(enriched).toBeGreaterThan(0)
+    expect(enriched).toBeLessThan(messages.matches.size)
+    expect(flow.log.lines.filter(({ level }) => level !== 'info')).toEqual([])
+  })
+
   test('those of other processes do not', async () => {
     const flow = new Flow()
     flow.bridge.announce({ service, instance }, 5)

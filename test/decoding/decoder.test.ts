@@ -30,7 +30,7 @@ async function decode(path: string, options: Partial<DecoderOptions> = {}): Prom
   const batches: DecodedBatch[] = []
   const decoder = new WorkerDecoder({ ...LIMITS, ...options })
   try {
-    const info = await decoder.decode(path, 'the capture', { tasks: (batch) => batches.push(batch) })
+    const info = await decoder.decode(path, 'the capture', { tasks: (batch) => void batches.push(batch) })
     return decodedOf(info, batches)
   } finally {
     await decoder.stop()
@@ -53,7 +53,7 @@ describe('captures one after another in one worker', () => {
     const fixtures = captureFixtures().filter((fixture) => fixture.name.startsWith('go'))
     for (const fixture of [...fixtures, ...fixtures.slice(0, 3)]) {
       const batches: DecodedBatch[] = []
-      const info = await decoder.decode(fixture.path, fixture.name, { tasks: (batch) => batches.push(batch) })
+      const info = await decoder.decode(fixture.path, fixture.name, { tasks: (batch) => void batches.push(batch) })
       const here = analyse(fixture.bytes(), { timelines: true, stacks: true }, 1 << 20)
       const { tasks } = decodedOf(info, batches)
       expect(info, fixture.name).toEqual(here.info)
@@ -102,7 +102,7 @@ describe('captures one after another in one worker', () => {
       decoder.warm()
       vi.runAllTimers()
       const batches: DecodedBatch[] = []
-      const info = await decoder.decode(capturePath, 'the capture', { tasks: (batch) => batches.push(batch) })
+      const info = await decoder.decode(capturePath, 'the capture', { tasks: (batch) => void batches.push(batch) })
       expect(info).toEqual(here.info)
       expect(decodedOf(info, batches).tasks).toEqual(here.tasks)
       await decoder.stop()
@@ -209,7 +209,7 @@ describe('a file that grows', () => {
     const info = await new WorkerDecoder(LIMITS).decode(
       path,
       'the capture',
-      { tasks: (batch) => batches.push(batch) },
+      { tasks: (batch) => void batches.push(batch) },
       growth(),
     )
     expect(info).toEqual(whole.info)
@@ -227,7 +227,12 @@ describe('a file that grows', () => {
       yield packed.length
     }
     const batches: DecodedBatch[] = []
-    await new WorkerDecoder(LIMITS).decode(path, 'the capture', { tasks: (batch) => batches.push(batch) }, growth())
+    await new WorkerDecoder(LIMITS).decode(
+      path,
+      'the capture',
+      { tasks: (batch) => void batches.push(batch) },
+      growth(),
+    )
     expect(batches.flatMap(({ tasks }) => tasks).length).toBeGreaterThan(100)
   })
 
@@ -333,6 +338,24 @@ describe('limits', () => {
     const failed = expect(decoding).rejects.toMatchObject({ code: 'CAPTURE_WORKER' })
     await decoder.stop()
     await failed
+  })
+
+  test('a batch is handed over when the one before is dealt with, and the end when all of them are', async () => {
+    const decoder = new WorkerDecoder(LIMITS)
+    let inWork = 0
+    let most = 0
+    let batches = 0
+    await decoder.decode(capturePath, 'the capture', {
+      async tasks() {
+        batches++
+        most = Math.max(most, ++inWork)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        inWork--
+      },
+    })
+    await decoder.stop()
+    expect(batches).toBeGreaterThan(1)
+    expect([most, inWork]).toEqual([1, 0])
   })
 
   test('a listener that throws fails the decoding', async () => {

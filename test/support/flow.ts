@@ -99,7 +99,7 @@ export class SteppingDecoder implements Decoder {
     const { batches, info } = decodedInBatches(bytes)
     for (const batch of batches) {
       await this.turn()
-      listener.tasks(batch)
+      void listener.tasks(batch)
     }
     await this.turn()
     return info
@@ -114,10 +114,10 @@ export class SteppingDecoder implements Decoder {
       if (bytes === undefined) throw new Error(`${path} does not exist`)
       decoder.push(bytes.subarray(at, length))
       at = length
-      for (const batch of decoder.batches.splice(0)) listener.tasks(batch)
+      for (const batch of decoder.batches.splice(0)) void listener.tasks(batch)
     }
     const info = decoder.end()
-    for (const batch of decoder.batches) listener.tasks(batch)
+    for (const batch of decoder.batches) void listener.tasks(batch)
     return info
   }
 
