@@ -61,6 +61,8 @@ const MAX_GROUP_BYTES = 1 << 30
 const COPY_BELOW_BYTES = 8_192
 /** Beyond `maxBytes`, for entries that settle others: without them nothing would ever become free again. */
 const RESERVE = 1 / 8
+/** A full journal has room again by segments: of an eighth each, a slow destination would leave senders refused for many seconds at a time. */
+const LEAST_SEGMENTS = 32
 const RETRY_AFTER_SECONDS = 5
 /** So many turns of the event loop a write waits for more, at most; and so many in which nothing came, which is some microseconds. */
 const MOST_TURNS = 16
@@ -116,7 +118,7 @@ export class SegmentedJournal implements Journal {
   constructor(private readonly setup: JournalSetup) {
     const { options, usedThrough } = setup
     this.nextSequence = usedThrough + 1
-    this.segmentBytes = Math.min(options.segmentBytes, Math.ceil(options.maxBytes / 8), MAX_GROUP_BYTES)
+    this.segmentBytes = Math.min(options.segmentBytes, Math.ceil(options.maxBytes / LEAST_SEGMENTS), MAX_GROUP_BYTES)
   }
 
   /** Sequence number of the last entry that is on disk; 0 when there was none. */

@@ -8,7 +8,7 @@ export interface JournalOptions {
   readonly retainMs: number
   /** Off: an entry counts as stored when the system has it; a power cut, not a crash of Subspan, can then lose it. */
   readonly fsync: boolean
-  /** Size at which a segment ends and the next begins; an eighth of `maxBytes` at most. */
+  /** Size at which a segment ends and the next begins; a thirty-second of `maxBytes` at most. */
   readonly segmentBytes: number
 }
 

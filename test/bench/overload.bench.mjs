@@ -1,6 +1,7 @@
 // overload.bench.mjs: three times what the backend takes, for two minutes: what the memory, the answers and the acknowledged spans do.
 //
-// After `npm run build`: node test/bench/overload.bench.mjs [--capacity SPANS_PER_SECOND] [--seconds N]. The backend is a process
+// After `npm run build`: node test/bench/overload.bench.mjs [--capacity SPANS_PER_SECOND] [--seconds N] [--spans A_REQUEST].
+// The backend is a process
 // of its own that takes so many spans a second and no more; the load comes at fixed times, whatever is answered, and what is
 // answered 429 is dropped, as by SDKs with a full queue. Exits with 1 when a bound is broken or an acknowledged span is missing.
 
@@ -15,7 +16,6 @@ import { parseArgs } from 'node:util'
 import { traceRequestFromJson } from '../../dist/span/otlp/json.js'
 import { scanTraceRequest } from '../../dist/span/otlp/scan.js'
 
-const SPANS = 100
 const STORE_BYTES = 128 << 20
 /** What the configuration below allows: the heap of the program itself, bodies, the index of spans that left, the journal's tail. */
 const MEMORY_BOUND = 512 << 20
@@ -25,10 +25,13 @@ const { values } = parseArgs({
     backend: { type: 'boolean', default: false },
     capacity: { type: 'string', default: '10000' },
     seconds: { type: 'string', default: '120' },
+    spans: { type: 'string', default: '100' },
   },
 })
 const capacity = Number(values.capacity)
 const seconds = Number(values.seconds)
+/** Spans a request. */
+const SPANS = Number(values.spans)
 /** Takes spans at its capacity; tells on GET how many different ones there were, and how many came twice. */
 function backend() {
   let seen = new Uint8Array(1 << 20)

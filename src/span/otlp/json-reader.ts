@@ -20,13 +20,17 @@ import type { MessageSchema } from './schema.ts'
  * object is refused (readers differ on which counts); default values are left out as protobuf encoders do.
  *
  * @param json text, or its UTF-8 bytes.
- * @throws Failure SPANS_MALFORMED with the JSON path and the byte offset.
+ * @throws Failure SPANS_MALFORMED with the JSON path and the byte offset; BODY_TOO_LARGE for millions of list items with next to nothing in them.
  */
 export function messageFromJson(schema: MessageSchema, json: string | Uint8Array): Uint8Array {
   const reader = new JsonReader(typeof json === 'string' ? utf8Of(json) : json)
   reader.document(planOf(schema))
   return reader.out.take()
 }
+
+/** Beyond so many list items they must have so many bytes each: the shortest attribute takes twice that, and an item costs time that its bytes do not tell. */
+const FREE_ITEMS = 1_000_000
+const LEAST_ITEM_BYTES = 8
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -55,6 +59,8 @@ class JsonReader {
   private low = 0
   private high = 0
   private negative = false
+  /** Items of all lists so far. */
+  private items = 0
 
   constructor(private readonly bytes: Uint8Array) {
     this.end = bytes.length
@@ -167,6 +173,7 @@ class JsonReader {
       return
     }
     for (;;) {
+      if (++this.items > FREE_ITEMS && this.items * LEAST_ITEM_BYTES > this.end) throw this.tooManyItems()
       if (byte === 0x6e) throw this.failure(this.at, 'null stands in an array, expected a value')
       this.value(field, byte, depth, true)
       byte = this.next()
@@ -497,6 +504,15 @@ class JsonReader {
       this.at++
       if (separator === close) return
     }
+  }
+
+  private tooManyItems(): Failure {
+    const [items, bytes] = [this.items.toLocaleString('en-US'), this.end.toLocaleString('en-US')]
+    return new Failure(
+      'BODY_TOO_LARGE',
+      `${items} list items or more in ${bytes} bytes: beyond ${FREE_ITEMS.toLocaleString('en-US')} they are taken when they have ${LEAST_ITEM_BYTES} bytes each or more. ` +
+        'Nearly all of them are empty: look at what the sender writes, and send smaller batches.',
+    )
   }
 
   private range(field: FieldPlan, from: number, range: string): Failure {

@@ -32,6 +32,9 @@ import {
  */
 export const MAX_REQUEST_SPANS = 1_000_000
 
+/** ResourceSpans and ScopeSpans that one request may hold: one of each for every span. */
+const MOST_AROUND = 2 * MAX_REQUEST_SPANS
+
 /** How deep these messages lie, the request being 1. */
 const RESOURCE_DEPTH = 3
 const SCOPE_DEPTH = 4
@@ -50,17 +53,11 @@ const NO_BYTES = new Uint8Array(0)
  * twice count as they came last, a Resource that occurs twice is merged, unknown fields are passed over.
  *
  * @throws Failure SPANS_MALFORMED naming message, field, byte offset and both numbers; BODY_TOO_LARGE for more than
- *   `MAX_REQUEST_SPANS` spans.
+ *   `MAX_REQUEST_SPANS` spans, or twice as many messages around them.
  */
 export function scanTraceRequest(bytes: Uint8Array): SpanTable {
   const count = countSpans(bytes)
-  if (count > MAX_REQUEST_SPANS) {
-    throw new Failure(
-      'BODY_TOO_LARGE',
-      `${count.toLocaleString('en-US')} spans in one request, at most ${MAX_REQUEST_SPANS.toLocaleString('en-US')} are ` +
-        'taken: send smaller batches.',
-    )
-  }
+  if (count > MAX_REQUEST_SPANS) throw tooMany(count, 'spans', MAX_REQUEST_SPANS)
   const columns = spanColumns(new ArrayBuffer(SPAN_ROW_BYTES * count), 0, count)
   const { spanFrom, spanTo, traceIdAt, spanIdAt, parentIdAt, nameFrom, nameTo, resource, enriched } = columns
   const { startLow, startHigh, endLow, endHigh } = columns
@@ -247,15 +244,29 @@ export function scanTraceRequest(bytes: Uint8Array): SpanTable {
   return { bytes, length: row, ...columns, resources }
 }
 
-/** Number of spans in the request; the messages around them are checked here already. */
+function tooMany(count: number, what: string, most: number): Failure {
+  const [found, taken] = [count.toLocaleString('en-US'), most.toLocaleString('en-US')]
+  return new Failure(
+    'BODY_TOO_LARGE',
+    `${found} ${what} in one request, at most ${taken} are taken: send smaller batches.`,
+  )
+}
+
+/**
+ * Number of spans in the request; the messages around them are checked here already, and counted: one without spans takes two bytes, and
+ * the time of a hundred.
+ */
 function countSpans(bytes: Uint8Array): number {
   let count = 0
+  let around = 0
   const request = new FieldCursor(bytes, 0, bytes.length, TRACE_REQUEST)
   while (request.next()) {
     if (request.field !== 1) continue
+    if (++around > MOST_AROUND) throw tooMany(around, 'resources and scopes or more', MOST_AROUND)
     const resourceSpans = new FieldCursor(bytes, request.from, request.to, RESOURCE_SPANS)
     while (resourceSpans.next()) {
       if (resourceSpans.field !== 2) continue
+      if (++around > MOST_AROUND) throw tooMany(around, 'resources and scopes or more', MOST_AROUND)
       const end = resourceSpans.to
       let nextAt = resourceSpans.from
       while (nextAt < end) {

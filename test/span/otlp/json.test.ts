@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../../src/base/failure.ts'
 import { traceRequestFromJson, traceRequestToJson } from '../../../src/span/otlp/json.ts'
+import { scanTraceRequest } from '../../../src/span/otlp/scan.ts'
 import { MAX_DEPTH } from '../../../src/span/protobuf.ts'
 import { decoded, oracle, spansOfJson, spansOfProtobuf } from '../../support/otlp.ts'
 import type { PlainSpan, PlainValue } from '../../support/otlp.ts'
@@ -523,6 +524,25 @@ describe('depth', () => {
     const attribute: WireField = [9, 'message', [[2, 'message', value]]]
     const bytes = wireBytes([[1, 'message', [[2, 'message', [[2, 'message', [attribute]]]]]]])
     expect(() => traceRequestToJson(bytes)).toThrow(`messages nest ${MAX_DEPTH + 1} deep`)
+  })
+})
+
+describe('size', () => {
+  const requestOf = (count: number, item: string): string =>
+    `{"resourceSpans":[${`${item},`.repeat(count - 1)}${item}]}`
+
+  test('a million empty items are taken, more are refused with both numbers', () => {
+    expect(scanTraceRequest(traceRequestFromJson(requestOf(1_000_000, '{}'))).length).toBe(0)
+    const { code, message } = failureOf(requestOf(1_000_001, ' {} '))
+    expect(code).toBe('BODY_TOO_LARGE')
+    expect(message).toContain('1,000,001 list items or more in 5,000,024 bytes')
+    expect(message).toContain('when they have 8 bytes each')
+  })
+
+  test('more than a million items that say something are taken', () => {
+    const attributes = `{"attributes":[${Array.from({ length: 1_200_000 }, () => '{"key":"a"}').join(',')}]}`
+    const request = traceRequestFromJson(`{"resourceSpans":[{"scopeSpans":[{"spans":[${attributes}]}]}]}`)
+    expect(scanTraceRequest(request).length).toBe(1)
   })
 })
 

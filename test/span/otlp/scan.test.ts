@@ -245,6 +245,20 @@ describe('limits', () => {
     expect(failure.code).toBe('BODY_TOO_LARGE')
     expect(failure.message).toContain('1,000,001 spans in one request, at most 1,000,000 are taken')
   })
+
+  test.each([
+    ['ResourceSpans', 0x0a, (content: Uint8Array) => content],
+    ['ScopeSpans', 0x12, (content: Uint8Array) => wireBytes([[1, 'bytes', content]])],
+  ] as const)('as many empty %s as spans could have are taken, more are refused', (_name, tag, requestOfEmpty) => {
+    const empty = (count: number): Uint8Array =>
+      requestOfEmpty(Uint8Array.from({ length: count * 2 }, (_, at) => (at % 2 === 0 ? tag : 0)))
+    expect(scanTraceRequest(empty(2 * MAX_REQUEST_SPANS - 1)).length).toBe(0)
+    const failure = failureOf(empty(2 * MAX_REQUEST_SPANS + 1))
+    expect(failure.code).toBe('BODY_TOO_LARGE')
+    expect(failure.message).toContain(
+      '2,000,001 resources and scopes or more in one request, at most 2,000,000 are taken',
+    )
+  })
 })
 
 describe('damage', () => {
