@@ -1,9 +1,9 @@
 // overload.bench.mjs: three times what the backend takes, for two minutes: what the memory, the answers and the acknowledged spans do.
 //
 // After `npm run build`: node test/bench/overload.bench.mjs [--capacity SPANS_PER_SECOND] [--seconds N] [--spans A_REQUEST].
-// The backend is a process
-// of its own that takes so many spans a second and no more; the load comes at fixed times, whatever is answered, and what is
-// answered 429 is dropped, as by SDKs with a full queue. Exits with 1 when a bound is broken or an acknowledged span is missing.
+// The backend is a process of its own that takes so many spans a second and no more; the load comes at fixed times, whatever is
+// answered, and what is answered 429 is dropped, as by SDKs with a full queue. Exits with 1 when a bound is broken or an acknowledged
+// span is missing.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -70,7 +70,8 @@ function backend() {
 
 async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'subspan-overload-'))
-  const sink = spawn(process.execPath, [fileURLToPath(import.meta.url), '--backend', '--capacity', String(capacity)])
+  const options = ['--backend', '--capacity', String(capacity), '--spans', String(SPANS)]
+  const sink = spawn(process.execPath, [fileURLToPath(import.meta.url), ...options])
   const port = Number(await firstMatch(sink.stdout, /(\d+)/))
   const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
   const settings = {
