@@ -239,6 +239,12 @@ joins() {
   shop 1.26 opencensus-saturated -sdk opencensus $many -seed 35
   shop 1.24 otel-renamed -sdk otel $few -seed 36 -rename
   shop 1.26 otel-renamed -sdk otel $few -seed 37 -rename
+  visits='-app library -window 400ms -around 40ms -clients 4 -pause 25ms'
+  shop 1.23 opencensus-library -sdk opencensus $visits -seed 41
+  shop 1.26 otel-library -sdk otel $visits -seed 42
+  shop 1.27 otel-renamed-library -sdk otel $visits -seed 43 -rename
+  shop 1.26 otel-library-saturated -app library -sdk otel $many -seed 44
+  shop 1.24 opencensus-library-saturated -app library -sdk opencensus $many -seed 45
 }
 
 for step in ${*:-demo captures ground accuracy text damaged joins}; do

@@ -11,11 +11,13 @@ import {
   childrenOf,
   hangsWithRelatives,
   type Pairing,
+  type PairingOptions,
+  possibleLag,
   type SpanRelations,
   strangeness,
 } from './pairing.ts'
 import { firstAtLeast, rowsByName, type TaskColumns } from './time-columns.ts'
-import { endCost, startCost, type TimeShape } from './time-shape.ts'
+import { endCost, startCost } from './time-shape.ts'
 
 /** Lags looked at. */
 const FARTHEST_NS = 300_000
@@ -47,10 +49,10 @@ export function learnAliases(
   tasks: TaskColumns,
   relations: SpanRelations,
   pairing: Pairing,
-  options: { readonly shape: TimeShape; readonly startToleranceNs: number; readonly endToleranceNs: number },
+  options: Pick<PairingOptions, 'shape' | 'toleranceNs' | 'raisedEndNs'>,
   isFree: (task: number) => boolean,
 ): Map<string, number> {
-  const { shape, startToleranceNs, endToleranceNs } = options
+  const { shape, toleranceNs, raisedEndNs } = options
   const taken = new Uint8Array(tasks.length)
   for (const task of pairing.task) if (task >= 0) taken[task] = 1
   const left = tasks.name.map((name, row) => (name >= 0 && taken[row] === 0 && isFree(row) ? 0 : -1))
@@ -66,15 +68,14 @@ export function learnAliases(
     let best = -1
     let bestCost = Infinity
     let nextCost = Infinity
-    let at = firstAtLeast(rows, tasks.startNs, aligned.startNs[span] - startToleranceNs, 0, rows.length)
+    let at = firstAtLeast(rows, tasks.startNs, aligned.startNs[span] - toleranceNs, 0, rows.length)
     for (; at < rows.length; at++) {
       const task = rows[at]
       const startLag = tasks.startNs[task] - aligned.startNs[span]
       if (startLag > FARTHEST_NS) break
       const endLag = tasks.endNs[task] - aligned.endNs[span]
       if (!(Math.abs(endLag) <= FARTHEST_NS)) continue
-      if (shape === 'task-ends-after' && endLag < -endToleranceNs) continue
-      if (shape === 'task-ends-before' && endLag > endToleranceNs) continue
+      if (possibleLag(endLag, shape, raisedEndNs) < -toleranceNs) continue
       const cost =
         startCost(startLag) + endCost(endLag, shape) + strangeness(span, task, tasks, relations, children, sure)
       if (cost < bestCost) {

@@ -9,7 +9,7 @@ import { learnAliases } from './aliases.ts'
 import type { ClockSegment } from './clock.ts'
 import type { ClockOffset, JoinSpan, NameTimeReport } from './match.ts'
 import { ChancePairs } from './offset-chance.ts'
-import { type OffsetFit, OffsetFitter, roundingOf } from './offset-fit.ts'
+import { type OffsetFit, OffsetFitter, roundingOf, SMALLEST_ERROR_NS } from './offset-fit.ts'
 import { voteForOffsets } from './offset-votes.ts'
 import { type AlignedSpans, MARGIN, type Pairing, pairSpans, type SpanRelations } from './pairing.ts'
 import { withoutStrangers } from './span-trees.ts'
@@ -96,8 +96,10 @@ export function joinByNameAndTime(input: NameTimeInput): NameTimePairs | NameTim
   for (let row = 0; row < columns.length; row++) if (input.knownTask[row] >= 0) columns.name[row] = -1
   const clock = fitNameTimeClock(columns, input.tasks, input.known)
   if ('refused' in clock) return clock
-  const found = pairByNameAndTime(input, clock, columns)
-  const refused = whyImplausible(found, clock.fit, columns, input.tasks)
+  let found = pairByNameAndTime(input, clock, columns)
+  const surer = clockWithAliases(found, input.spans, columns, input.tasks)
+  if (surer !== null) found = pairByNameAndTime({ ...input, aliases: found.aliases }, surer, columns)
+  const refused = whyImplausible(found, columns, input.tasks)
   return refused === null ? found : { ...found.report, joined: 0, refused }
 }
 
@@ -128,6 +130,21 @@ export function fitNameTimeClock(
   if (named >= FEW_NAMES_KNOWN * spans.length) return byName
   const withoutNames = fitBy(spans, tasks, known, true)
   return 'refused' in withoutNames ? byName : withoutNames
+}
+
+/** The fit made again with the names that were learned; null where it was sure before, is no fit, or no name was learned. */
+function clockWithAliases(
+  { clock, aliases }: NameTimePairs,
+  spans: readonly JoinSpan[],
+  columns: SpanColumns,
+  tasks: TaskColumns,
+): NameTimeClock | null {
+  const { segments, fit } = clock
+  if (aliases.size === 0 || segments.length > 1 || segments[0].clock.method !== 'name-time') return null
+  if (fit.errorNs <= SMALLEST_ERROR_NS + roundingOf(columns)) return null
+  const name = columns.name.map((own, row) => (own >= 0 ? own : (aliases.get(spans[row].name) ?? -1)))
+  const fitter = new OffsetFitter({ ...columns, name }, tasks)
+  return clockOf(fitter.refine(fit.offsetNs), fitter, columns, tasks)
 }
 
 function fitBy(
@@ -349,8 +366,9 @@ export function pairByNameAndTime(
   const rounding = roundingOf(columns)
   const options = {
     shape: clock.shape,
-    startToleranceNs: Math.max(1_000, errorNs) + rounding,
-    endToleranceNs: Math.max(1_000, errorNs) + 3 * rounding,
+    toleranceNs: Math.max(1_000, errorNs),
+    // Start and duration may both be cut, which makes lags longer, never shorter.
+    raisedEndNs: 2 * rounding,
     margin,
     noTaskCost: explained >= FEW_STRANGERS * eligible ? NO_TASK_COST : NO_TASK_COST_AMONG_STRANGERS,
     isFree,
@@ -440,7 +458,6 @@ export function clockOfNameTimePair(
 /** Why the pairs do not look as a span and its task do; null when they do. */
 function whyImplausible(
   { task, clock, segment, report }: NameTimePairs,
-  fit: OffsetFit,
   columns: SpanColumns,
   tasks: TaskColumns,
 ): string | null {
@@ -463,8 +480,9 @@ function whyImplausible(
   if (start > factor * MEDIAN_START_NS + rounding || Math.abs(end) > factor * MEDIAN_END_NS + 2 * rounding) {
     return `tasks begin ${us(start)} after and end ${us(Math.abs(end))} ${end < 0 ? 'before' : 'after'} the spans they fit best (median): a span and its own task are a few microseconds apart.`
   }
-  if (report.joined < FEWEST_JOINED * fit.explained) {
-    return `only ${report.joined} of ${fit.explained} spans that have a task of their name nearby fit one without doubt.`
+  const { explained } = clock.fit
+  if (report.joined < FEWEST_JOINED * explained) {
+    return `only ${report.joined} of ${explained} spans that have a task of their name nearby fit one without doubt.`
   }
   return null
 }

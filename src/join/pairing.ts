@@ -1,7 +1,15 @@
 // pairing.ts: one task to one span, by what each pair costs, refused where another world would cost about the same.
 
 import { firstAtLeast, sortedRows, type TaskColumns } from './time-columns.ts'
-import { endCost, OPEN_END_COST, startCost, type TimeShape, WIDEST_END_NS, WIDEST_START_NS } from './time-shape.ts'
+import {
+  endCost,
+  NO_TASK_COST_AMONG_STRANGERS,
+  OPEN_END_COST,
+  startCost,
+  type TimeShape,
+  WIDEST_END_NS,
+  WIDEST_START_NS,
+} from './time-shape.ts'
 
 /** Spans with their times on the capture's clock. */
 export interface AlignedSpans {
@@ -29,9 +37,10 @@ export interface SpanRelations {
 
 export interface PairingOptions {
   readonly shape: TimeShape
-  /** How far a lag may lie on the impossible side: error of the clock and coarseness of the times. */
-  readonly startToleranceNs: number
-  readonly endToleranceNs: number
+  /** How far a lag may lie on the impossible side: the error of the clock. */
+  readonly toleranceNs: number
+  /** By how much coarse times may raise an end lag. */
+  readonly raisedEndNs: number
   /** What a pair may cost: the price of a span without a task. */
   readonly noTaskCost: number
   /** Cheapest other world must cost so much more, in nats. */
@@ -52,6 +61,8 @@ export interface Pairing {
 
 /** Joined at this margin no pair was wrong in 152,500 of fresh recordings; 4 costs recall and saves nothing. */
 export const MARGIN = 2
+/** Cost of a lag as far on the impossible side as the error of the clocks allows. */
+const EARLY_COST = 3
 /** Pairs of one span that are looked at. */
 const MOST_PAIRS = 64
 /** Cost of a parent that is not where this tracer puts it: apps can break the rule, so it is no proof. */
@@ -136,7 +147,7 @@ export function pairSpans(
 /** All pairs whose times could be those of one span and its task. */
 function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOptions): Pairs {
   const pairs = new Pairs()
-  const { shape, noTaskCost, startToleranceNs, endToleranceNs, isFree, alias } = options
+  const { shape, noTaskCost, toleranceNs, raisedEndNs, isFree, alias } = options
   const { rows, from } = tasks.byStart
   for (let span = 0; span < spans.length; span++) {
     const spanName = spans.name[span]
@@ -144,29 +155,29 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
     const endNs = spans.endNs[span]
     const otherName = alias?.[span] ?? -1
     if (Number.isNaN(startNs)) continue
-    const endsAfterCapture = endNs >= tasks.durationNs - endToleranceNs
+    const endsAfterCapture = endNs >= tasks.durationNs - toleranceNs - raisedEndNs
     const first = pairs.length
     let cheapest = Infinity
     for (const name of spanName === otherName ? [spanName] : [spanName, otherName]) {
       if (name < 0) continue
       const to = from[name + 1]
-      let at = firstAtLeast(rows, tasks.startNs, startNs - startToleranceNs, from[name], to)
+      let at = firstAtLeast(rows, tasks.startNs, startNs - toleranceNs, from[name], to)
       for (; at < to && pairs.length - first < MOST_PAIRS; at++) {
         const task = rows[at]
         const startLag = tasks.startNs[task] - startNs
         if (startLag > WIDEST_START_NS) break
-        let cost = startCost(startLag)
+        let cost = startCost(startLag) + earlyCost(startLag, toleranceNs)
         // So much dearer than the best is no rival of it, whatever hangs where.
         if (cost >= noTaskCost + OWN_PARENT_GAIN || cost > cheapest + NO_RIVAL_COST) break
         const endLag = tasks.endNs[task] - endNs
         if (Number.isNaN(endLag)) {
           if (!endsAfterCapture) continue
-          cost += OPEN_END_COST
+          // A task nearby says less where only its start does.
+          cost += OPEN_END_COST + noTaskCost - NO_TASK_COST_AMONG_STRANGERS
         } else {
-          const earliest = shape === 'task-ends-after' ? -endToleranceNs : -WIDEST_END_NS
-          const latest = shape === 'task-ends-before' ? endToleranceNs : WIDEST_END_NS
-          if (endLag < earliest || endLag > latest) continue
-          cost += endCost(endLag, shape)
+          const possible = possibleLag(endLag, shape, raisedEndNs)
+          if (Math.abs(endLag) > WIDEST_END_NS || possible < -toleranceNs) continue
+          cost += endCost(endLag, shape) + earlyCost(possible, toleranceNs)
         }
         if (cost >= noTaskCost + OWN_PARENT_GAIN || !isFree(task)) continue
         pairs.add(span, task, cost)
@@ -175,6 +186,17 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
     }
   }
   return pairs
+}
+
+/** An end lag as counted from where its tracer's begin, whichever side they lie on; below zero where this one has none. */
+export function possibleLag(endLagNs: number, shape: TimeShape, raisedNs: number): number {
+  if (shape === 'either') return 0
+  return shape === 'task-ends-after' ? endLagNs : raisedNs - endLagNs
+}
+
+/** What it costs that a lag lies where only an error of the clocks can bring it: the more of the error it takes, the less likely. */
+function earlyCost(lagNs: number, toleranceNs: number): number {
+  return lagNs >= 0 ? 0 : (EARLY_COST * -lagNs) / toleranceNs
 }
 
 /** Rows of the children of each span, those of span s from `from[s]` to `from[s + 1]`. */

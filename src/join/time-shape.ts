@@ -20,7 +20,7 @@ export const NO_TASK_COST = 18
 /** The same where spans of others are among these, or the tasks of some were never made: then a task nearby says less. */
 export const NO_TASK_COST_AMONG_STRANGERS = 12
 /** Of a task that is still open where the capture ends only the start tells. */
-export const OPEN_END_COST = 2
+export const OPEN_END_COST = 4
 
 const START_EXPONENT = 2.2
 const START_SCALE_NS = 4_000

@@ -20,6 +20,8 @@ export interface TrueRecording {
   readonly goVersion: string
   /** What made the spans: `otel`, `opencensus`, `otel-renamed`; `own` for the tracer of `captures/`. */
   readonly sdk: string
+  /** The program: `shop`, `library`; `messages` for `captures/`. */
+  readonly app: string
   readonly saturated: boolean
   readonly spans: readonly JoinSpan[]
   readonly capture: JoinCapture
@@ -42,7 +44,7 @@ export interface Judged {
 /** Recordings of stock SDKs. Formats that cannot be read yet are left out. */
 export function stockRecordings(): TrueRecording[] {
   return captureFixtures('joins').flatMap((fixture) => {
-    const [, goVersion, sdk] = /^(go1\.\d+)-(.*?)(?:-saturated|-long)?$/.exec(fixture.name) ?? []
+    const [, goVersion, sdk] = /^(go1\.\d+)-(.*?)(?:-library)?(?:-saturated|-long)?$/.exec(fixture.name) ?? []
     const pairs = readFileSync(fixture.beside('.pairs.jsonl') ?? '', 'utf8')
       .trim()
       .split('\n')
@@ -89,7 +91,8 @@ function recordingOf(
     const { tasks, info } = analyse(fixture.bytes())
     const { clockSnapshots, durationNs } = info
     const capture = { tasks, clockSnapshots, durationNs }
-    return [{ name: fixture.name, goVersion, sdk, saturated, spans, capture, taskOf, whole }]
+    const app = sdk === 'own' ? 'messages' : fixture.name.includes('-library') ? 'library' : 'shop'
+    return [{ name: fixture.name, goVersion, sdk, app, saturated, spans, capture, taskOf, whole }]
   } catch (error) {
     if (error instanceof Failure && error.code === 'CAPTURE_VERSION') return []
     throw error

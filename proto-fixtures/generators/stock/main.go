@@ -1,4 +1,4 @@
-// Command stock is a small shop that is instrumented with a stock SDK and records itself.
+// Command stock is a small shop (or library) that is instrumented with a stock SDK and records itself.
 //
 // POST /order checks the stock, charges the card and packs the parcel: calls over loopback to other handlers of the same
 // program, a cache, a worker pool, and some garbage. Every span is made by the SDK as anybody would have it made; the ids
@@ -36,19 +36,25 @@ const (
 	internal = 1
 	server   = 2
 	client   = 3
+	producer = 4
+	consumer = 5
 )
 
 type shop struct {
-	sdk    sdk
-	url    string
-	rename bool
-	jobs   chan func()
-	cache  sync.Map
-	lock   sync.Mutex
+	sdk sdk
+	url string
+	// renamed is the name that an internal span gets at its end; it keeps its own where that is empty.
+	renamed func(name string) string
+	// asked are the paths that visitors ask for.
+	asked []string
+	jobs  chan func()
+	cache sync.Map
+	lock  sync.Mutex
 }
 
 func main() {
 	out := flag.String("out", "", "path without extension: .trace, .spans.otlp.jsonl and .pairs.jsonl are written")
+	app := flag.String("app", "shop", "shop or library")
 	kind := flag.String("sdk", "otel", "otel or opencensus")
 	seed := flag.Int64("seed", 1, "seed of the load")
 	window := flag.Duration("window", time.Second, "how long to record")
@@ -57,15 +63,15 @@ func main() {
 	pause := flag.Duration("pause", 40*time.Millisecond, "longest pause of a client between two orders")
 	rename := flag.Bool("rename", false, "internal spans get another name at their end")
 	flag.Parse()
-	if err := run(*out, *kind, *seed, *window, *around, *clients, *pause, *rename); err != nil {
+	if err := run(*out, *app, *kind, *seed, *window, *around, *clients, *pause, *rename); err != nil {
 		fmt.Fprintln(os.Stderr, "stock:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out, kind string, seed int64, window, around time.Duration, clients int, pause time.Duration, rename bool) error {
+func run(out, app, kind string, seed int64, window, around time.Duration, clients int, pause time.Duration, rename bool) error {
 	known := &truth{}
-	s := &shop{rename: rename, jobs: make(chan func(), 64)}
+	s := &shop{renamed: func(string) string { return "" }, jobs: make(chan func(), 64)}
 	switch kind {
 	case "otel":
 		s.sdk = newOTel(known)
@@ -79,16 +85,34 @@ func run(out, kind string, seed int64, window, around time.Duration, clients int
 		return err
 	}
 	s.url = "http://" + listener.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	routes := http.NewServeMux()
-	routes.Handle("/order", s.sdk.handler("POST /order", s.order))
-	routes.Handle("/stock", s.sdk.handler("POST /stock", s.stock))
-	routes.Handle("/charge", s.sdk.handler("POST /charge", s.charge))
+	switch app {
+	case "shop":
+		s.asked = []string{"/order"}
+		routes.Handle("/order", s.sdk.handler("POST /order", s.order))
+		routes.Handle("/stock", s.sdk.handler("POST /stock", s.stock))
+		routes.Handle("/charge", s.sdk.handler("POST /charge", s.charge))
+		if rename {
+			s.renamed = func(name string) string { return name + [...]string{" (done)", " (cached)"}[rand.Intn(8)/7] }
+		}
+	case "library":
+		s.asked = []string{"/search", "/suggest", "/suggest"}
+		s.library(ctx, routes)
+		if rename {
+			s.renamed = func(name string) string {
+				thing, work, _ := strings.Cut(name, ".")
+				return work + " " + thing + [...]string{"", "", " again"}[rand.Intn(3)]
+			}
+		}
+	default:
+		return fmt.Errorf("no app %q: shop or library", app)
+	}
 	shopServer := &http.Server{Handler: routes}
 	go shopServer.Serve(listener)
 	defer shopServer.Close()
 
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
 	var people sync.WaitGroup
 	for i := 0; i < 4; i++ {
 		go func() {
@@ -128,11 +152,11 @@ func run(out, kind string, seed int64, window, around time.Duration, clients int
 	return known.write(out+".pairs.jsonl", records)
 }
 
-// shopper sends orders; one in twelve asks not to be sampled.
+// shopper asks for one thing after another; one request in twelve asks not to be sampled.
 func (s *shop) shopper(ctx context.Context, random *rand.Rand, pause time.Duration) {
 	plain := &http.Client{}
 	for ctx.Err() == nil {
-		request, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/order", strings.NewReader("1 book"))
+		request, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.url+s.asked[random.Intn(len(s.asked))], strings.NewReader("1 book"))
 		if random.Intn(12) == 0 {
 			request.Header.Set("X-Unsampled", "1")
 		}
@@ -212,11 +236,7 @@ func (s *shop) charge(w http.ResponseWriter, r *http.Request) {
 func (s *shop) within(ctx context.Context, name string, work func(context.Context)) {
 	ctx, end := s.sdk.start(ctx, name, internal)
 	work(ctx)
-	last := ""
-	if s.rename {
-		last = name + [...]string{" (done)", " (cached)"}[rand.Intn(8)/7]
-	}
-	end(last)
+	end(s.renamed(name))
 }
 
 func (s *shop) call(ctx context.Context, path string) error {

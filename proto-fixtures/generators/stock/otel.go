@@ -34,8 +34,8 @@ func newOTel(known *truth) *openTelemetry {
 
 func (o *openTelemetry) start(ctx context.Context, name string, kind int) (context.Context, func(string)) {
 	before := recording.Load()
-	kinds := map[int]oteltrace.SpanKind{internal: oteltrace.SpanKindInternal, server: oteltrace.SpanKindServer, client: oteltrace.SpanKindClient}
-	ctx, span := o.tracer.Start(ctx, name, oteltrace.WithSpanKind(kinds[kind]))
+	// OpenTelemetry's numbers are OTLP's.
+	ctx, span := o.tracer.Start(ctx, name, oteltrace.WithSpanKind(oteltrace.SpanKind(kind)))
 	if !span.IsRecording() {
 		return ctx, func(string) { span.End() }
 	}
