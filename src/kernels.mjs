@@ -12,7 +12,7 @@ const KERNELS = [
 ]
 
 /** Folders whose files the kernels are made of besides their own. */
-const SHARED = ['src/base', 'src/capture', 'src/capture/v2', 'src/breakdown']
+const SHARED = ['src/base', 'src/base/kernel', 'src/capture', 'src/capture/v2', 'src/breakdown']
 
 const FLAGS = [
   ...['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--use', 'abort='],

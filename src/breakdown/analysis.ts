@@ -11,11 +11,11 @@ import { GoroutineStates, SystemKind } from './goroutine-states.ts'
 import { isHeld, LockPlaces } from './locks.ts'
 import { NO_REGION as noRegion, RegionTable } from './regions.ts'
 import { StatesKernel } from './states-kernel.ts'
-import { STAY_TAIL, STAY_TOP } from './states-layout.ts'
+import { MAX_OPEN_REGIONS, STAY_TAIL, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 import { type AnalysisSink, type SummarySink, TaskRecords } from './task-records.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
-import { Workers } from './workers.ts'
+import { Born, Workers } from './workers.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
 const Ev = kinds
@@ -56,30 +56,12 @@ const MAX_STAYS = 3_000_000
 const MANY_STAYS = 1 << 17
 /** The past is let go of in steps of about so many stays. */
 const STAYS_PER_MARK = 1 << 13
-/** Regions open on one goroutine; more is a program's mistake or hostile. */
-const MAX_OPEN_REGIONS = 1_000
-
 /** Stays that are looked back over when a worker takes a task up, and when it comes back to one. */
 const MOST_STAYS_TAKEN_UP = 16
 const MOST_STAYS_RETURNED = 256
 
 /** Lost stretches that are told one by one. */
 const STRETCHES_TOLD = 8
-
-/** How a goroutine came to be known. */
-const Born = {
-  /** It was there before the capture, or before events of it were lost: it may end regions whose begin nobody saw. */
-  before: 0,
-  here: 1,
-  /** Created inside a region of its creator: Go's Summarizer lets it end that one, unseen. */
-  insideRegion: 2,
-} as const
-
-/** A task that a goroutine neither began nor was created for, but has regions or logs of. */
-interface TakenUp {
-  readonly task: TaskState
-  readonly before: TaskState | null
-}
 
 /** Runs the whole analysis of one capture: `push` its unpacked bytes, then `end`. */
 export class CaptureAnalysis {
@@ -92,16 +74,7 @@ export class CaptureAnalysis {
   private readonly kernel: StatesKernel
   /** Task that each goroutine row works for. */
   private readonly workers: Workers
-  /** Innermost open region of each goroutine row, and how many are open. */
-  private regionOfRow: Int32Array
-  private regionsOpen: Int32Array
-  /** What each goroutine row's creation says of regions that it ends without having begun them: a `Born`. */
-  private born: Uint8Array
   private readonly regions: RegionTable
-  /** Log written on the row with no other annotation after it. */
-  private readonly logOfRow: (LogRecord | null)[] = []
-  /** Task that a worker took up by an annotation, until it next waits after its last one. */
-  private readonly takenUp: (TakenUp | null)[] = []
   /** Task that a worker let go of last, by its serial, and its stay then. */
   private readonly left: ({ readonly serial: number; readonly stay: number } | null)[] = []
   /** Where the stay log stood at some times, for letting go of what is older. */
@@ -141,15 +114,12 @@ export class CaptureAnalysis {
     this.states = new GoroutineStates(this.goTimes, this.kernel)
     const rows = this.states.rowCount
     this.workers = new Workers(this.kernel, rows)
-    this.regionOfRow = new Int32Array(rows).fill(NO_REGION)
-    this.regionsOpen = new Int32Array(rows)
-    this.born = new Uint8Array(rows)
-    this.regions = new RegionTable(this.states.stride)
+    this.regions = new RegionTable(this.states.stride, this.kernel)
     this.lockPlaces = new LockPlaces(this.states.tables.stacks)
-    this.tasks = new TaskTable(this.decoder.problems)
+    this.tasks = new TaskTable(this.decoder.problems, this.kernel, () => this.workers.memberOf.fill(0))
     this.taskOfRowBound = (row) => this.serialOf(row)
     this.summarySink = 'summary' in sink ? sink : null
-    this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.kernel)
+    this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.regions, this.kernel)
     const told = { timelines: options.timelines ?? false, stacks: this.stacks }
     this.records = new TaskRecords(this.states, this.tasks, this.regions, this.lockPlaces, this.decoder, sink, told)
   }
@@ -208,7 +178,7 @@ export class CaptureAnalysis {
     const info = this.decoder.end()
     const endNs = this.decoder.lastNs + (this.goTimes ? 1 : 0)
     this.nowNs = endNs
-    for (let row = 0; row < this.regionOfRow.length; row++) this.closeRegions(row, endNs, false)
+    for (let row = 0; row < this.workers.rows; row++) this.closeRegions(row, endNs, false)
     const left = this.tasks.all()
     for (const task of left) if (task.id !== 0) this.records.handOver(task, this.nowNs)
     for (const task of left) if (task.id === 0) this.records.handOver(task, this.nowNs)
@@ -271,10 +241,11 @@ export class CaptureAnalysis {
   /** Goes through a part of a block of events. Five of six only bring a goroutine into another state: those the kernel takes, mostly. */
   private consume(block: EventBlock, from: number, to: number): void {
     const { kernel } = this
-    const { words } = kernel
-    const { stays } = this.states
+    const { words, doubles } = kernel
+    const { stays, stops } = this.states
     for (let i = from; ; i++) {
       words[STAY_TAIL >> 2] = stays.tail
+      doubles[STOPPED_UNTIL >> 3] = this.summarySink === null ? stops.lastEndNs : -1
       words[STAY_TOP >> 2] = stays.top
       i = kernel.run(i, to)
       stays.top = words[STAY_TOP >> 2]
@@ -520,8 +491,8 @@ export class CaptureAnalysis {
       const task = this.settling[this.settling.length - 1]
       if ((task.endNs ?? 0) > beforeNs) return
       this.settling.pop()
-      if (task.openRegions === 0) this.records.handOver(task, this.nowNs)
-      else task.waitsForRegions = true
+      if (this.tasks.openRegions[task.slot] === 0) this.records.handOver(task, this.nowNs)
+      else this.tasks.waitsForRegions[task.slot] = 1
     }
   }
 
@@ -577,8 +548,9 @@ export class CaptureAnalysis {
     states.system[row] = kind
     if (runtime) this.records.runtimeGoroutines.add(id)
     this.resetRow(row)
-    this.born[row] = creator >= 0 && this.regionOfRow[creator] !== NO_REGION ? Born.insideRegion : Born.here
-    this.workers.setTask(row, task)
+    this.workers.born[row] =
+      creator >= 0 && this.workers.innermostRegion[creator] !== NO_REGION ? Born.insideRegion : Born.here
+    this.workers.serial[row] = task === null ? 0 : task.serial
     this.workers.onlyCreated[row] = task === null ? 0 : 1
     const { stays } = states
     const stay = states.stay[row]
@@ -589,7 +561,7 @@ export class CaptureAnalysis {
       // Only a timer starts a goroutine without being one (time.AfterFunc, the deadline of a context).
       stays.via[stay & stays.mask] = states.causes.sleep
     }
-    if (task !== null) this.tasks.addMember(task, id, stay, t)
+    if (task !== null && this.tasks.addMember(task, id, stay)) this.workers.memberOf[row] = task.serial
   }
 
   /** A goroutine that existed before the capture, or before events of it were lost, is named for the first time. */
@@ -599,8 +571,7 @@ export class CaptureAnalysis {
     const from = known ? t : Math.min(this.syncNs, t)
     if (known) {
       states.distrust(row, this.syncNs)
-      const task = this.workers.taskOf(row)
-      states.enter(row, goStateOf(status), t, 0, task === null ? 0 : task.serial)
+      states.enter(row, goStateOf(status), t, 0, this.workers.serial[row])
       states.leaveSyscall(row)
     } else {
       states.begin(row, id, goStateOf(status), from, 0, 0)
@@ -632,27 +603,11 @@ export class CaptureAnalysis {
 
   /** A goroutine row is about to be used for another goroutine. */
   private resetRow(row: number): void {
-    if (row >= this.regionOfRow.length) {
+    if (row >= this.workers.rows) {
       // As many as the kernel takes there to be.
-      const regionOfRow = new Int32Array(this.states.rowCount).fill(NO_REGION)
-      regionOfRow.set(this.regionOfRow)
-      const regionsOpen = new Int32Array(regionOfRow.length)
-      regionsOpen.set(this.regionsOpen)
-      const born = new Uint8Array(regionOfRow.length)
-      born.set(this.born)
-      this.born = born
-      this.workers.grow(regionOfRow.length)
-      this.regionOfRow = regionOfRow
-      this.regionsOpen = regionsOpen
+      this.workers.grow(this.states.rowCount)
     }
-    this.regionOfRow[row] = NO_REGION
-    this.regionsOpen[row] = 0
-    this.born[row] = Born.before
-    this.workers.onlyCreated[row] = 0
-    this.workers.leaving[row] = 0
-    this.workers.setTask(row, null)
-    this.logOfRow[row] = null
-    this.takenUp[row] = null
+    this.workers.reset(row)
     this.left[row] = null
   }
 
@@ -661,22 +616,19 @@ export class CaptureAnalysis {
    * what its creator did before.
    */
   private currentTask(row: number): TaskState | null {
-    let task = this.workers.taskOf(row)
-    if (task === null || !task.ended) return task
-    while (task !== null && task.ended) {
-      const outer: TaskState | null = task.outer
-      if (outer !== null && this.workers.onlyCreated[row] === 1 && !this.tasks.descends(task.serial, outer)) task = null
-      else task = outer
-    }
-    this.workers.setTask(row, task)
-    return task
+    return this.tasks.ofSerial(this.serialOf(row)) ?? null
   }
 
+  /** Serial of the task that `currentTask` tells; 0 none. */
   private serialOf(row: number): number {
-    const task = this.workers.taskOf(row)
-    if (task === null) return 0
-    if (!task.ended) return task.serial
-    return this.currentTask(row)?.serial ?? 0
+    const { workers, tasks } = this
+    let serial = workers.serial[row]
+    if (serial === 0 || !workers.hasEnded(serial)) return serial
+    while (serial !== 0 && workers.hasEnded(serial)) {
+      const outer = tasks.outerOf(serial)
+      serial = outer !== 0 && workers.onlyCreated[row] === 1 && !tasks.descendsFrom(serial, outer) ? 0 : outer
+    }
+    return (workers.serial[row] = serial)
   }
 
   /**
@@ -706,12 +658,12 @@ export class CaptureAnalysis {
     task.startNs = t
     task.startGoroutine = states.id[row]
     task.startStay = states.stay[row]
-    task.precedingLog = this.logOfRow[row] ?? null
-    this.logOfRow[row] = null
+    task.precedingLog = this.workers.pendingLog(row)
+    this.workers.setPendingLog(row, null)
     if (parentId !== 0) this.tasks.setParent(task, parentId)
     // A task that was worked for before it begins may be what the goroutine works for already, or lie outside of that: a ring has no end.
-    if (task.members.length === 0) task.outer = this.currentTask(row)
-    this.workers.setTask(row, task)
+    if (this.tasks.memberCount[task.slot] === 0) this.tasks.setOuter(task, this.serialOf(row))
+    this.workers.serial[row] = task.serial
     this.join(task, row, t)
   }
 
@@ -728,7 +680,7 @@ export class CaptureAnalysis {
   private endTask(row: number, t: number, id: number): void {
     const { states } = this
     const task = this.tasks.mention(id)
-    this.logOfRow[row] = null
+    this.workers.setPendingLog(row, null)
     if (task.ended) {
       this.decoder.problems.add(
         'TASK_MISUSE',
@@ -749,9 +701,9 @@ export class CaptureAnalysis {
 
   private beginRegion(row: number, t: number, taskId: number, name: number, stack: number): void {
     const { states, regions } = this
-    this.logOfRow[row] = null
+    this.workers.setPendingLog(row, null)
     const task = this.tasks.mention(taskId)
-    if (this.regionsOpen[row] >= MAX_OPEN_REGIONS) {
+    if (this.workers.regionsOpen[row] >= MAX_OPEN_REGIONS) {
       this.decoder.problems.add(
         'LIMIT',
         null,
@@ -760,40 +712,48 @@ export class CaptureAnalysis {
       )
       return
     }
-    const region = this.addRegion(task, this.names.sharedText(name, 'region name'), row, t, this.names.stackRow(stack))
+    const region = this.addRegion(task, this.names.regionName(name), row, t, this.names.stackRow(stack))
     states.snapshot(row, t, regions, region)
-    this.regionOfRow[row] = region
-    this.regionsOpen[row]++
-    task.openRegions++
+    this.workers.innermostRegion[row] = region
+    this.workers.regionsOpen[row]++
+    this.tasks.openRegions[task.slot]++
     this.workFor(task, row, t, false)
   }
 
   /** A row for a region, at the end of its task's. */
   private addRegion(task: TaskState, name: string, row: number, startNs: number, stack: number): number {
-    const { regions } = this
-    const region = regions.take(name, task.serial, this.states.id[row], startNs, stack, this.regionOfRow[row])
-    if (task.lastRegion === NO_REGION) task.firstRegion = region
-    else regions.nextOfTask[task.lastRegion] = region
-    task.lastRegion = region
+    const { regions, tasks } = this
+    const { slot } = task
+    const region = regions.take(
+      name,
+      task.serial,
+      this.states.id[row],
+      startNs,
+      stack,
+      this.workers.innermostRegion[row],
+    )
+    if (tasks.lastRegion[slot] === NO_REGION) tasks.firstRegion[slot] = region
+    else regions.nextOfTask[tasks.lastRegion[slot]] = region
+    tasks.lastRegion[slot] = region
     return region
   }
 
   private endRegion(row: number, t: number, taskId: number, name: number): void {
     const { states, regions } = this
-    this.logOfRow[row] = null
-    const text = this.names.sharedText(name, 'region name')
-    const innermost = this.regionOfRow[row]
+    this.workers.setPendingLog(row, null)
+    const text = this.names.regionName(name)
+    const innermost = this.workers.innermostRegion[row]
     const task = this.tasks.mention(taskId)
     if (innermost === NO_REGION) {
-      if (this.born[row] !== Born.before) {
-        const leftOut = this.born[row] === Born.insideRegion
+      if (this.workers.born[row] !== Born.before) {
+        const leftOut = this.workers.born[row] === Born.insideRegion
         this.decoder.problems.add(
           'REGION_MISUSE',
           null,
           () =>
             `goroutine ${states.id[row]} ends region "${text}" of task ${taskId} at ${(t / 1e6).toFixed(3)} ms, which it did not begin, or ended before: ${leftOut ? 'the end is left out' : 'a region without a start is told'}. A region begins and ends on one goroutine, once.`,
         )
-        this.born[row] = Born.here
+        this.workers.born[row] = Born.here
         if (leftOut) return
       }
       // Begun before the capture: the goroutine's whole record is all that is known of it.
@@ -807,7 +767,7 @@ export class CaptureAnalysis {
     }
     let region = innermost
     let inner = NO_REGION
-    while (region !== NO_REGION && (regions.task[region] !== task.serial || regions.name[region] !== text)) {
+    while (region !== NO_REGION && (regions.task[region] !== task.serial || regions.name(region) !== text)) {
       inner = region
       region = regions.outer[region]
     }
@@ -816,17 +776,17 @@ export class CaptureAnalysis {
         'REGION_MISUSE',
         null,
         () =>
-          `goroutine ${states.id[row]} ends region "${text}" of task ${taskId} at ${(t / 1e6).toFixed(3)} ms while "${regions.name[innermost]}" of task ${this.tasks.ofSerial(regions.task[innermost])?.id ?? '?'} is the innermost open one: ${region !== NO_REGION ? 'the one meant is closed, the others stay open' : 'no such region is open, the end is left out'}.`,
+          `goroutine ${states.id[row]} ends region "${text}" of task ${taskId} at ${(t / 1e6).toFixed(3)} ms while "${regions.name(innermost)}" of task ${this.tasks.ofSerial(regions.task[innermost])?.id ?? '?'} is the innermost open one: ${region !== NO_REGION ? 'the one meant is closed, the others stay open' : 'no such region is open, the end is left out'}.`,
       )
       if (region === NO_REGION) return
       regions.outer[inner] = regions.outer[region]
     } else {
-      this.regionOfRow[row] = regions.outer[region]
+      this.workers.innermostRegion[row] = regions.outer[region]
     }
     this.closeRegion(row, region, t, true)
-    const taken = this.takenUp[row]
+    const taken = this.workers.takenUp(row)
     if (taken?.task === task) {
-      let other = this.regionOfRow[row]
+      let other = this.workers.innermostRegion[row]
       while (other !== NO_REGION && regions.task[other] !== task.serial) other = regions.outer[other]
       if (other === NO_REGION) this.workers.leaving[row] = 1
     }
@@ -836,7 +796,7 @@ export class CaptureAnalysis {
   private sample(row: number, t: number, stack: number): void {
     const at = { timeNs: t, goroutine: this.states.id[row], stack: this.names.stackRow(stack) }
     this.tasks.addSample(this.currentTask(row), (task) => {
-      let region = this.regionOfRow[row]
+      let region = this.workers.innermostRegion[row]
       while (region !== NO_REGION && this.regions.task[region] !== task.serial) region = this.regions.outer[region]
       return { ...at, region }
     })
@@ -860,7 +820,7 @@ export class CaptureAnalysis {
     }
     task.logs.push(record)
     this.workFor(task, row, t, true)
-    this.logOfRow[row] = record
+    this.workers.setPendingLog(row, record)
   }
 
   /** A goroutine is seen working for a task, and for the tasks above it. */
@@ -876,7 +836,7 @@ export class CaptureAnalysis {
       // The innermost of nested tasks says it all.
       else if (held === 0 || !this.tasks.descends(held, task)) stays.task[stay & stays.mask] = task.serial
     }
-    this.tasks.addMember(task, states.id[row], states.stay[row], t)
+    if (this.tasks.addMember(task, states.id[row], states.stay[row])) this.workers.memberOf[row] = task.serial
   }
 
   private related(serial: number, task: TaskState): boolean {
@@ -894,17 +854,17 @@ export class CaptureAnalysis {
     const current = this.currentTask(row)
     this.join(task, row, t)
     if (task.id === 0 || task.ended) return
-    const taken = this.takenUp[row]
+    const taken = this.workers.takenUp(row)
     if (taken?.task === task) {
       if (!leaving) this.workers.leaving[row] = 0
       return
     }
     if (current !== null && this.related(current.serial, task)) return
     // What it was done with it does not come back to.
-    const before = taken && this.workers.leaving[row] === 1 ? taken.before : current
-    this.takenUp[row] = { task, before }
+    const before = taken && this.workers.leaving[row] === 1 ? taken.before : (current?.serial ?? 0)
+    this.workers.setTaken(row, { task, before })
     this.workers.leaving[row] = leaving ? 1 : 0
-    this.workers.setTask(row, task)
+    this.workers.serial[row] = task.serial
     const { stays } = this.states
     const left = this.left[row]
     const again = left?.serial === task.serial ? left.stay : NONE
@@ -928,23 +888,23 @@ export class CaptureAnalysis {
 
   /** The goroutine is about to wait: a worker that is done with a task lets go of it. */
   private letGo(row: number): void {
-    const taken = this.takenUp[row]
-    if (taken === null || taken === undefined || this.workers.leaving[row] === 0) return
-    this.takenUp[row] = null
+    const taken = this.workers.takenUp(row)
+    if (taken === null || this.workers.leaving[row] === 0) return
+    this.workers.setTaken(row, null)
     this.workers.leaving[row] = 0
     this.left[row] = { serial: taken.task.serial, stay: this.states.stay[row] }
-    if (this.workers.taskOf(row) === taken.task) this.workers.setTask(row, taken.before)
+    if (this.workers.serial[row] === taken.task.serial) this.workers.serial[row] = taken.before
   }
 
   // ------------------------------------------------------------------------------------------------ regions
 
   /** All regions of a goroutine end with it, or with the capture (`known` false: their ends lie outside). */
   private closeRegions(row: number, t: number, known: boolean): void {
-    if (row >= this.regionOfRow.length) return
-    for (let region = this.regionOfRow[row]; region !== NO_REGION; region = this.regions.outer[region]) {
+    if (row >= this.workers.rows) return
+    for (let region = this.workers.innermostRegion[row]; region !== NO_REGION; region = this.regions.outer[region]) {
       this.closeRegion(row, region, t, known)
     }
-    this.regionOfRow[row] = NO_REGION
+    this.workers.innermostRegion[row] = NO_REGION
   }
 
   /** Turns the sums at a region's begin into the difference to its end. */
@@ -955,14 +915,14 @@ export class CaptureAnalysis {
     states.snapshotMinus(row, end, regions, region)
     regions.endNs[region] = known ? end : NaN
     regions.totalNs[region] = end - start
-    regions.gcOverlapNs[region] = states.gcOverlap(start, end)
     if (states.stops.lastEndNs > start && this.summarySink === null) {
       this.records.stopsOfRegion.set(region, this.stopsWhileRunnable(row, start, end))
     }
-    this.regionsOpen[row]--
+    this.workers.regionsOpen[row]--
     const task = this.tasks.ofSerial(regions.task[region])
-    if (task !== undefined && --task.openRegions === 0 && task.waitsForRegions) {
-      task.waitsForRegions = false
+    const { openRegions, waitsForRegions } = this.tasks
+    if (task !== undefined && --openRegions[task.slot] === 0 && waitsForRegions[task.slot] === 1) {
+      waitsForRegions[task.slot] = 0
       this.ended.push(task)
     }
   }

@@ -1,6 +1,7 @@
 // breakdown.ts: the parts of a stretch of time, and what a task leaves behind when a capture has been read.
 
 import type { Frame } from '../capture/stack-table.ts'
+import { RUNNABLE, RUNNING, SYSCALL, SYSCALL_BLOCKED, UNKNOWN, WAITING } from './states-layout.ts'
 
 /**
  * Where the time of one stretch went. All nanoseconds. `execNs + schedWaitNs + syscallNs + syscallBlockNs + Σ blockNs + unknownNs = totalNs`.
@@ -30,13 +31,13 @@ export interface Breakdown {
 
 /** States of a goroutine, as the timeline stores them. */
 export const GoState = {
-  unknown: 0,
-  running: 1,
-  runnable: 2,
-  waiting: 3,
-  syscall: 4,
+  unknown: UNKNOWN,
+  running: RUNNING,
+  runnable: RUNNABLE,
+  waiting: WAITING,
+  syscall: SYSCALL,
   /** In a system call whose processor was given away. */
-  syscallBlocked: 5,
+  syscallBlocked: SYSCALL_BLOCKED,
 } as const
 export type GoState = (typeof GoState)[keyof typeof GoState]
 

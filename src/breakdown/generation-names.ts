@@ -4,9 +4,21 @@ import type { ProblemList } from '../capture/problems.ts'
 import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
 import { type GoroutineStates, SystemKind as systemKinds } from './goroutine-states.ts'
+import type { RegionTable } from './regions.ts'
 import { runtimeWaitOf, servesAll } from './runtime-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
-import { LOW_STACKS, LOW_STRINGS, REASON_OF_STRING, ROW_OF_STACK, STACKS, UNKNOWN_STACK } from './states-layout.ts'
+import {
+  KIND_OF_ENTRY,
+  LOW_NAMES,
+  LOW_STACKS,
+  LOW_STRINGS,
+  NAME_OF_STRING,
+  REASON_OF_STRING,
+  ROW_OF_STACK,
+  SERVES_ALL,
+  STACKS,
+  UNKNOWN_STACK,
+} from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 
 // Of its own, as in `analysis.ts`.
@@ -27,6 +39,8 @@ export class GenerationNames {
   /** Reasons are the first strings of a generation: those below this many are looked up without the map. */
   private readonly reasonOfLowString: Int32Array
   private readonly systemOfStack = new Map<number, SystemKind>()
+  /** As with reasons, for the kernel: with `SERVES_ALL`, 0 what is not known yet. */
+  private readonly kindOfLowEntry: Uint8Array
   /** Row of the cause of a wait of the runtime's own, 0 where it is the program's. */
   private readonly causeOfStack = new Map<number, number>()
   private readonly rowOfStack = new Map<number, number>()
@@ -34,7 +48,9 @@ export class GenerationNames {
   private readonly rowOfLowStack: Int32Array
   private readonly nameOfString = new Map<number, string>()
   /** As with reasons: names that recur are met early in a generation, and so have low numbers. */
-  private readonly nameOfLowString = new Array<string | null>(512).fill(null)
+  private readonly nameOfLowString = new Array<string | null>(LOW_NAMES).fill(null)
+  /** Rows of their names in the table of regions, for the kernel; none before a region had the name. */
+  private readonly regionNameOfLowString: Int32Array
   /** Number of the generation, and its begin. */
   private generation = 0
   private syncNs = -0
@@ -47,6 +63,7 @@ export class GenerationNames {
     private readonly states: GoroutineStates,
     private readonly problems: ProblemList,
     private readonly withStacks: boolean,
+    private readonly regions: RegionTable,
     kernel: StatesKernel,
   ) {
     const { memory, words } = kernel
@@ -54,6 +71,10 @@ export class GenerationNames {
     this.rowOfLowStack = memory.int32(LOW_STACKS).fill(UNKNOWN_STACK)
     words[REASON_OF_STRING >> 2] = this.reasonOfLowString.byteOffset
     words[ROW_OF_STACK >> 2] = this.rowOfLowStack.byteOffset
+    this.regionNameOfLowString = memory.int32(LOW_NAMES).fill(NONE)
+    words[NAME_OF_STRING >> 2] = this.regionNameOfLowString.byteOffset
+    this.kindOfLowEntry = memory.uint8(LOW_STACKS)
+    words[KIND_OF_ENTRY >> 2] = this.kindOfLowEntry.byteOffset
     words[STACKS >> 2] = withStacks ? 1 : 0
   }
 
@@ -66,10 +87,12 @@ export class GenerationNames {
     this.reasonOfLowString.fill(NONE)
     this.rowOfLowStack.fill(UNKNOWN_STACK)
     this.systemOfStack.clear()
+    this.kindOfLowEntry.fill(0)
     this.causeOfStack.clear()
     this.rowOfStack.clear()
     this.nameOfString.clear()
     this.nameOfLowString.fill(null)
+    this.regionNameOfLowString.fill(NONE)
   }
 
   /** A generation begins, for messages. */
@@ -106,6 +129,13 @@ export class GenerationNames {
       this.nameOfString.set(id, text)
       if (id < this.nameOfLowString.length) this.nameOfLowString[id] = text
     }
+    return text
+  }
+
+  /** The name of a region. */
+  regionName(id: number): string {
+    const text = this.sharedText(id, 'region name')
+    if (id < LOW_NAMES) this.regionNameOfLowString[id] = this.regions.nameRowOf(text)
     return text
   }
 
@@ -154,6 +184,7 @@ export class GenerationNames {
     const runtime = root.startsWith('runtime.') && root !== 'runtime.main'
     const kind = !runtime ? SystemKind.program : root === TIMERS ? SystemKind.timers : SystemKind.runtime
     this.systemOfStack.set(stack, kind)
+    if (stack < LOW_STACKS) this.kindOfLowEntry[stack] = kind + (servesAll(root) ? SERVES_ALL : 0)
     return kind
   }
 

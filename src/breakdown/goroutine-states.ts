@@ -14,27 +14,42 @@ import {
   type StackFrame,
   type TaskTables,
 } from './breakdown.ts'
-import { type Columns, grown, ownColumns } from '../base/columns.ts'
+import { grown, ownColumns } from '../base/columns.ts'
 import { beginPhase, endPhase, gcOverlap } from './gc-phases.ts'
 import type { RegionTable } from './regions.ts'
 import {
+  ABSENT,
+  ASSIST_SINCE,
+  CREATED,
   ID,
   LAST_RANGE,
   MAX_NAMES,
   PROCESSOR_ROOM,
+  PROGRAM,
   REASON,
   REASON_SLOT,
   REASON_SPECIAL,
   ROW_ROOM,
+  RUNTIME,
   SINCE,
+  SLOT_EXEC,
+  SLOT_SCHED_WAIT,
+  SLOT_SYSCALL,
+  SLOT_SYSCALL_BLOCK,
+  SLOT_UNKNOWN,
+  SLOTS,
   STATE,
   STAY,
   STRIDE,
+  STW_SINCE,
   SUMS,
+  SWEEP_SINCE,
   SYSCALL_GOROUTINE,
   SYSCALL_PROCESSOR,
   SYSTEM,
+  TIMERS,
   TOLD,
+  UNNAMED,
 } from './states-layout.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import { columnOfReason, EXEC, SCHED_WAIT, SYSCALL, UNKNOWN } from './summary.ts'
@@ -45,15 +60,6 @@ import { Causes } from './via.ts'
 const GoState = goStates
 const NONE = none
 
-/** No such goroutine. */
-const ABSENT = 255
-
-const SLOT_EXEC = 0
-const SLOT_SCHED_WAIT = 1
-const SLOT_SYSCALL = 2
-const SLOT_SYSCALL_BLOCK = 3
-/** Time of which nothing is known: summed like the rest, so that no state is a special case, and told to nobody. */
-const SLOT_UNKNOWN = 4
 const FIXED_SLOTS = 5
 
 /** By `GoState`; a wait's slot is that of its reason. */
@@ -68,12 +74,12 @@ const SLOT_OF_STATE = Uint8Array.of(
 
 /** Whose a goroutine is. */
 export const SystemKind = {
-  unnamed: 0,
-  program: 1,
+  unnamed: UNNAMED,
+  program: PROGRAM,
   /** One of the runtime's own. */
-  runtime: 2,
+  runtime: RUNTIME,
   /** The runtime's own that runs timers. */
-  timers: 3,
+  timers: TIMERS,
 } as const
 export type SystemKind = (typeof SystemKind)[keyof typeof SystemKind]
 
@@ -105,7 +111,7 @@ export class GoroutineStates {
   state: Uint8Array
   /** Start of the current state. */
   sinceNs: Float64Array
-  createdNs: Float64Array = new Float64Array(256)
+  createdNs: Float64Array
   /** Latest time told of the goroutine: its states, annotations and ranges never run backwards. */
   private toldNs: Float64Array
   /** Row of the current wait's reason. */
@@ -115,13 +121,13 @@ export class GoroutineStates {
   /** A `SystemKind`. */
   system: Uint8Array
   /** Starts of open ranges, -1 none; and their index in `ranges`. */
-  private assistNs: Float64Array = new Float64Array(256)
-  private sweepNs: Float64Array = new Float64Array(256)
-  private stwNs: Float64Array = new Float64Array(256)
+  private assistNs: Float64Array
+  private sweepNs: Float64Array
+  private stwNs: Float64Array
   private stwName: Uint16Array = new Uint16Array(256)
-  private assistRange: Int32Array = new Int32Array(256)
-  private sweepRange: Int32Array = new Int32Array(256)
-  private stwRange: Int32Array = new Int32Array(256)
+  private assistRange: Int32Array = new Int32Array(256).fill(NONE)
+  private sweepRange: Int32Array = new Int32Array(256).fill(NONE)
+  private stwRange: Int32Array = new Int32Array(256).fill(NONE)
   private lastRange: Int32Array
   /** Processor it entered its system call with; -1 none. */
   private syscallProcessor: Int32Array
@@ -170,10 +176,14 @@ export class GoroutineStates {
     this.state = memory.uint8(256).fill(ABSENT)
     this.sinceNs = memory.float64(256)
     this.toldNs = memory.float64(256)
+    this.createdNs = memory.float64(256)
     this.reason = memory.uint16(256)
     this.stay = memory.int32(256)
     this.system = memory.uint8(256)
     this.lastRange = memory.int32(256)
+    this.assistNs = memory.float64(256)
+    this.sweepNs = memory.float64(256)
+    this.stwNs = memory.float64(256)
     this.syscallProcessor = memory.int32(256)
     this.sums = memory.float64(256 * this.stride)
     this.syscallGoroutine = memory.int32(64).fill(NONE)
@@ -189,7 +199,7 @@ export class GoroutineStates {
       stacks: [],
       gcPhases: { startNs: [], endNs: [], beforeNs: [] },
     }
-    this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons, memory, words)
+    this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons, kernel)
     // Grown once at once, as `StayLog` is.
     this.growGoroutines(this.state.length)
     this.growProcessors()
@@ -207,6 +217,7 @@ export class GoroutineStates {
     reasons.push(row === MAX_NAMES - 1 ? '(other reasons)' : keyOf(text))
     this.groupOfReasonRow.push(columnOfReason(reasons[row]))
     this.reasonRows.set(text, row)
+    this.causes.note(row)
     if (text === 'forever' && reasons[row] === text) this.foreverReason = row
     if (text === 'sync' && reasons[row] === text) this.syncReason = row
     if (row === this.foreverReason || row === this.syncReason) this.reasonSpecial[row] = 1
@@ -263,6 +274,7 @@ export class GoroutineStates {
       this.stride *= 2
       this.tellKernel()
     }
+    this.kernel.words[SLOTS >> 2] = this.slots + 1
     return this.slots++
   }
 
@@ -638,7 +650,7 @@ export class GoroutineStates {
     if (stays.via[at] !== 0) return
     if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
     else if ((wakerTask === 0 || servesOthers) && this.causes.isHandOver(stays.reason[at]))
-      stays.via[at] = this.causes.ofWaker(stays, by, stays.reason[at], stays.startNs[at])
+      stays.via[at] = this.causes.ofWaker(by, stays.reason[at], stays.startNs[at])
   }
 
   /** Notes in the present stay who brought it about; as in `endWait`. */
@@ -655,27 +667,28 @@ export class GoroutineStates {
     let size = this.state.length
     while (size <= row) size *= 2
     const { memory } = this.kernel
-    const f64 = (old: Float64Array, columns: Columns = ownColumns) => grown(columns, old, columns.float64(size))
-    const i32 = (old: Int32Array, columns: Columns = ownColumns) => grown(columns, old, columns.int32(size))
+    const f64 = (old: Float64Array) => grown(memory, old, memory.float64(size))
+    const i32 = (old: Int32Array) => grown(memory, old, memory.int32(size))
+    const ranges = (old: Int32Array) => grown(ownColumns, old, new Int32Array(size).fill(NONE))
     this.rows = size
     this.sums = grown(memory, this.sums, memory.float64(size * this.stride))
     this.state = grown(memory, this.state, memory.uint8(size).fill(ABSENT))
     this.reason = grown(memory, this.reason, memory.uint16(size))
     this.stwName = grown(ownColumns, this.stwName, new Uint16Array(size))
     this.system = grown(memory, this.system, memory.uint8(size))
-    this.id = f64(this.id, memory)
-    this.sinceNs = f64(this.sinceNs, memory)
+    this.id = f64(this.id)
+    this.sinceNs = f64(this.sinceNs)
     this.createdNs = f64(this.createdNs)
-    this.toldNs = f64(this.toldNs, memory)
+    this.toldNs = f64(this.toldNs)
     this.assistNs = f64(this.assistNs)
     this.sweepNs = f64(this.sweepNs)
     this.stwNs = f64(this.stwNs)
-    this.stay = i32(this.stay, memory)
-    this.assistRange = i32(this.assistRange)
-    this.sweepRange = i32(this.sweepRange)
-    this.stwRange = i32(this.stwRange)
-    this.lastRange = i32(this.lastRange, memory)
-    this.syscallProcessor = i32(this.syscallProcessor, memory)
+    this.stay = i32(this.stay)
+    this.assistRange = ranges(this.assistRange)
+    this.sweepRange = ranges(this.sweepRange)
+    this.stwRange = ranges(this.stwRange)
+    this.lastRange = i32(this.lastRange)
+    this.syscallProcessor = i32(this.syscallProcessor)
     this.tellKernel()
   }
 
@@ -692,12 +705,17 @@ export class GoroutineStates {
     const { words } = this.kernel
     words[STATE >> 2] = this.state.byteOffset
     words[SINCE >> 2] = this.sinceNs.byteOffset
+    words[CREATED >> 2] = this.createdNs.byteOffset
     words[TOLD >> 2] = this.toldNs.byteOffset
     words[REASON >> 2] = this.reason.byteOffset
     words[STAY >> 2] = this.stay.byteOffset
     words[ID >> 2] = this.id.byteOffset
     words[LAST_RANGE >> 2] = this.lastRange.byteOffset
     words[SYSTEM >> 2] = this.system.byteOffset
+    words[ASSIST_SINCE >> 2] = this.assistNs.byteOffset
+    words[SWEEP_SINCE >> 2] = this.sweepNs.byteOffset
+    words[STW_SINCE >> 2] = this.stwNs.byteOffset
+    words[SLOTS >> 2] = this.slots
     words[SYSCALL_PROCESSOR >> 2] = this.syscallProcessor.byteOffset
     words[SUMS >> 2] = this.sums.byteOffset
     words[STRIDE >> 2] = this.stride

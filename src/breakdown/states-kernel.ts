@@ -10,15 +10,22 @@ const compiled = compileKernel(statesKernel)
 interface Exports {
   /** See `kernel/states.ts`. */
   readonly run: (from: number, to: number) => number
+  /** See `kernel/via.ts`. */
+  readonly ofWaker: (waker: number, ownReason: number, sinceNs: number) => number
 }
 
-/** The kernel started in the memory of the decoder, whose blocks it reads, and its registers (`states-layout.ts`) as whole numbers. */
+/** The kernel started in the memory of the decoder, whose blocks it reads, and its registers (`states-layout.ts`) as whole numbers and as doubles. */
 export class StatesKernel {
   readonly words: Int32Array
+  readonly doubles: Float64Array
   readonly run: Exports['run']
+  readonly ofWaker: Exports['ofWaker']
 
   constructor(readonly memory: KernelMemory) {
     this.words = new Int32Array(memory.buffer, 0, STATES_REGISTERS_END >> 2)
-    this.run = (memory.start(compiled) as Exports).run
+    this.doubles = new Float64Array(memory.buffer, 0, STATES_REGISTERS_END >> 3)
+    const { run, ofWaker } = memory.start(compiled) as Exports
+    this.run = run
+    this.ofWaker = ofWaker
   }
 }

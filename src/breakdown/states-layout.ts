@@ -66,4 +66,115 @@ export const STACKS = STATES_REGISTERS + 156
 export const OF_NOBODY = STATES_REGISTERS + 160
 export const HANDS_OVER = STATES_REGISTERS + 164
 
-export const STATES_REGISTERS_END = STATES_REGISTERS + 168
+// The rows of the reasons that are causes, -1 while they are not made; by reason row, truth values of what it is.
+export const NETWORK = STATES_REGISTERS + 168
+export const SLEEP = STATES_REGISTERS + 172
+export const SYSCALL_CAUSE = STATES_REGISTERS + 176
+export const IN_BETWEEN = STATES_REGISTERS + 180
+export const FOR_COLLECTOR = STATES_REGISTERS + 184
+
+// `TaskTable`: its table of ids (a header as in `base/id-table-layout.ts`), the slot of each of its rows, and columns by slot.
+export const TASK_IDS = STATES_REGISTERS + 192
+export const SLOT_OF_ID = STATES_REGISTERS + 224
+export const TASK_SERIAL = STATES_REGISTERS + 228
+export const OPEN_REGIONS = STATES_REGISTERS + 232
+export const FIRST_REGION = STATES_REGISTERS + 236
+export const LAST_REGION = STATES_REGISTERS + 240
+export const WAITS_FOR_REGIONS = STATES_REGISTERS + 244
+
+// `RegionTable`: its columns, how many rows there is room for, how many were ever given out, and those to be given out again.
+export const REGION_NAME = STATES_REGISTERS + 248
+export const REGION_START = STATES_REGISTERS + 252
+export const REGION_END = STATES_REGISTERS + 256
+export const REGION_GOROUTINE = STATES_REGISTERS + 260
+export const REGION_TASK = STATES_REGISTERS + 264
+export const REGION_STACK = STATES_REGISTERS + 268
+export const REGION_OUTER = STATES_REGISTERS + 272
+export const REGION_NEXT = STATES_REGISTERS + 276
+export const REGION_TOTAL = STATES_REGISTERS + 280
+export const REGION_GC_OVERLAP = STATES_REGISTERS + 284
+export const REGION_SUMS = STATES_REGISTERS + 288
+export const REGION_STRIDE = STATES_REGISTERS + 292
+export const REGION_ROOM = STATES_REGISTERS + 296
+export const REGION_ROWS = STATES_REGISTERS + 300
+export const REGION_FREE = STATES_REGISTERS + 304
+export const REGION_FREE_COUNT = STATES_REGISTERS + 308
+/** Regions open on one goroutine; more is a program's mistake or hostile. */
+export const MAX_OPEN_REGIONS = 1_000
+
+// More of goroutines, by their rows: open regions, whether a log waits for its task, the serials of the tasks that were taken up and that they
+// count for already, and begins of open ranges, below 0 none.
+export const INNERMOST_REGION = STATES_REGISTERS + 312
+export const REGIONS_OPEN = STATES_REGISTERS + 316
+export const LOG_PENDING = STATES_REGISTERS + 320
+export const TAKEN = STATES_REGISTERS + 324
+export const MEMBER_OF = STATES_REGISTERS + 328
+export const ASSIST_SINCE = STATES_REGISTERS + 332
+export const SWEEP_SINCE = STATES_REGISTERS + 336
+export const STW_SINCE = STATES_REGISTERS + 340
+/** Sums that were given out, of each goroutine. */
+export const SLOTS = STATES_REGISTERS + 344
+/** By string, for low numbers: row of a name that recurs; -1 what is not known yet. */
+export const NAME_OF_STRING = STATES_REGISTERS + 348
+export const LOW_NAMES = 512
+/** A double: regions that began before this time may have been held up by a stop of the world. */
+export const STOPPED_UNTIL = STATES_REGISTERS + 352
+
+// More of goroutines, by their rows: when they were created, and how they came to be known.
+export const CREATED = STATES_REGISTERS + 360
+export const BORN = STATES_REGISTERS + 364
+/** By stack, for low numbers: the `SystemKind` of a goroutine with this entry, and `SERVES_ALL` where it works for whoever comes; 0 what is not known yet. */
+export const KIND_OF_ENTRY = STATES_REGISTERS + 368
+export const SERVES_ALL = 4
+
+// Goroutines of tasks: by slot of the task whether it lies below another one, its first and last and how many there are, `MemberTable`.
+export const HAS_PARENT = STATES_REGISTERS + 372
+export const FIRST_MEMBER = STATES_REGISTERS + 376
+export const LAST_MEMBER = STATES_REGISTERS + 380
+export const MEMBER_COUNT = STATES_REGISTERS + 384
+export const MEMBER_GOROUTINE = STATES_REGISTERS + 388
+export const MEMBER_STAY = STATES_REGISTERS + 392
+export const MEMBER_NEXT = STATES_REGISTERS + 396
+export const MEMBER_ROOM = STATES_REGISTERS + 400
+export const MEMBER_ROWS = STATES_REGISTERS + 404
+export const MEMBER_FREE = STATES_REGISTERS + 408
+export const MEMBER_FREE_COUNT = STATES_REGISTERS + 412
+/** Goroutines of a task beyond which a set is kept of them. */
+export const MEMBERS_LOOKED_THROUGH = 8
+
+/** Header of the table of serials of tasks, whose rows are slots. */
+export const TASK_SERIALS = STATES_REGISTERS + 416
+
+export const STATES_REGISTERS_END = STATES_REGISTERS + 448
+
+// ---- Numbers that both know. ----
+
+// `GoState`, and what stands for no goroutine.
+export const UNKNOWN = 0
+export const RUNNING = 1
+export const RUNNABLE = 2
+export const WAITING = 3
+export const SYSCALL = 4
+export const SYSCALL_BLOCKED = 5
+export const ABSENT = 255
+
+// Slots of sums. Time of which nothing is known is summed like the rest, so that no state is a special case, and told to nobody.
+export const SLOT_EXEC = 0
+export const SLOT_SCHED_WAIT = 1
+export const SLOT_SYSCALL = 2
+export const SLOT_SYSCALL_BLOCK = 3
+export const SLOT_UNKNOWN = 4
+
+// `SystemKind`.
+export const UNNAMED = 0
+export const PROGRAM = 1
+export const RUNTIME = 2
+export const TIMERS = 3
+
+// `Born`.
+export const BORN_BEFORE = 0
+export const BORN_HERE = 1
+export const BORN_INSIDE_REGION = 2
+
+/** In `StayLog.via`: the waker had waited since before the capture, so that its reason is only told by what it does next. */
+export const VIA_UNSETTLED = 0xffff

@@ -5,6 +5,7 @@ import { type Breakdown, type CpuSample, emptyBreakdown, type RegionRecord, type
 import type { GoroutineStates } from './goroutine-states.ts'
 import type { LockPlaces } from './locks.ts'
 import { explainWaits } from './long-waits.ts'
+import { NO_MEMBER } from './members.ts'
 import {
   forRangesOf,
   keepRanges,
@@ -113,7 +114,7 @@ export class TaskRecords {
       this.sink.task(this.recordOf(task))
     }
     if (pieces.steps > pieces.mostSteps) this.tellLimit(pieces.mostSteps, task)
-    for (let region = task.firstRegion; region !== NO_REGION;) {
+    for (let region = this.tasks.firstRegion[task.slot]; region !== NO_REGION;) {
       const next = this.regions.nextOfTask[region]
       this.regions.release(region)
       this.stopsOfRegion.delete(region)
@@ -144,9 +145,9 @@ export class TaskRecords {
       walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratch)
       groupPieces(states.stays, scratch, states.groupOfReasonRow, states.causes, summary.parts)
     }
-    for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
+    for (let region = this.tasks.firstRegion[task.slot]; region !== NO_REGION; region = regions.nextOfTask[region]) {
       const totalNs = regions.totalNs[region]
-      const at = summary.addRegion(regions.name[region], totalNs)
+      const at = summary.addRegion(regions.name(region), totalNs)
       states.addToGroups(regions.sums, Math.imul(region, regions.stride), totalNs, summary.regionParts, at)
     }
   }
@@ -172,7 +173,7 @@ export class TaskRecords {
       )
       if (endNs !== null) {
         path = breakDownWindow(scratch, states.tables, states.tables.gcPhases, startNs, endNs)
-        work = task.members.length === 1 ? path : this.workOf(task, path, startNs, endNs)
+        work = this.tasks.memberCount[task.slot] === 1 ? path : this.workOf(task, path, startNs, endNs)
       }
     }
     const keep = this.options.timelines && startNs !== null
@@ -195,7 +196,7 @@ export class TaskRecords {
       startNs,
       endNs,
       startGoroutine: task.startGoroutine,
-      goroutines: goroutinesOf(task),
+      goroutines: this.tasks.goroutinesOf(task).sort((x, y) => x - y),
       logs: task.logs,
       precedingLog: task.precedingLog,
       regions: this.regionRecords(task),
@@ -220,12 +221,12 @@ export class TaskRecords {
   private regionRecords(task: TaskState): RegionRecord[] {
     const { regions, states } = this
     const records: RegionRecord[] = []
-    for (let region = task.firstRegion; region !== NO_REGION; region = regions.nextOfTask[region]) {
+    for (let region = this.tasks.firstRegion[task.slot]; region !== NO_REGION; region = regions.nextOfTask[region]) {
       const breakdown = states.breakdownOf(regions.sums, region * regions.stride, regions.totalNs[region])
-      breakdown.gcOverlapNs = regions.gcOverlapNs[region]
+      breakdown.gcOverlapNs = this.gcOverlapOf(region)
       breakdown.stwWaitNs = this.stopsOfRegion.get(region) ?? breakdown.stwWaitNs
       records.push({
-        name: regions.name[region],
+        name: regions.name(region),
         goroutine: regions.goroutine[region],
         startNs: Number.isNaN(regions.startNs[region]) ? null : regions.startNs[region],
         endNs: Number.isNaN(regions.endNs[region]) ? null : regions.endNs[region],
@@ -236,11 +237,22 @@ export class TaskRecords {
     return records
   }
 
+  /** Time of mark phases within a region that is over. */
+  private gcOverlapOf(region: number): number {
+    const { startNs, totalNs, gcOverlapNs } = this.regions
+    const known = gcOverlapNs[region]
+    return Number.isNaN(known) ? this.states.gcOverlap(startNs[region], startNs[region] + totalNs[region]) : known
+  }
+
   /** The task's samples, their regions as rows of its own. */
   private samplesOf(task: TaskState): CpuSample[] {
     if (task.samples.length === 0) return []
     const rows = new Map<number, number>()
-    for (let region = task.firstRegion; region !== NO_REGION; region = this.regions.nextOfTask[region]) {
+    for (
+      let region = this.tasks.firstRegion[task.slot];
+      region !== NO_REGION;
+      region = this.regions.nextOfTask[region]
+    ) {
       rows.set(region, rows.size)
     }
     return task.samples.map((sample) => ({ ...sample, region: rows.get(sample.region) ?? NONE }))
@@ -278,9 +290,10 @@ export class TaskRecords {
       const text = tables.rangeNames[name]
       work.rangeNs[text] = (work.rangeNs[text] ?? 0) + ns
     }
-    for (const member of task.members) {
-      const starter = member.goroutine === task.startGoroutine
-      let stay = member.firstStay
+    const { members, firstMember } = this.tasks
+    for (let member = firstMember[task.slot]; member !== NO_MEMBER; member = members.next[member]) {
+      const starter = members.goroutine[member] === task.startGoroutine
+      let stay = members.firstStay[member]
       while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
         const at = stay & stays.mask
         const from = Math.max(stays.startNs[at], startNs)
@@ -303,11 +316,4 @@ export class TaskRecords {
     work.gcOverlapNs = path.gcOverlapNs
     return work
   }
-}
-
-/** Goroutines that worked for a task, ascending; nearly always one. */
-function goroutinesOf(task: TaskState): number[] {
-  const { members } = task
-  if (members.length === 1) return [members[0].goroutine]
-  return members.map((member) => member.goroutine).sort((x, y) => x - y)
 }

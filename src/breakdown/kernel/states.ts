@@ -16,6 +16,9 @@ import {
 } from '../../capture/block-layout.ts'
 import {
   GO_BLOCK,
+  GO_CREATE,
+  GO_CREATE_BLOCKED,
+  GO_DESTROY,
   GO_START,
   GO_STOP,
   GO_SYSCALL_BEGIN,
@@ -24,16 +27,17 @@ import {
   GO_UNBLOCK,
   HEAP_ALLOC,
   PROC_START,
+  USER_REGION_BEGIN,
+  USER_REGION_END,
 } from '../../capture/event-numbers.ts'
 import {
-  ENDED,
-  ENDED_ROOM,
+  ABSENT,
   HANDS_OVER,
-  ID,
   LAST_RANGE,
   LEAVING,
   LOW_STACKS,
   LOW_STRINGS,
+  NETWORK,
   OF_NOBODY,
   ONLY_CREATED,
   PROCESSOR_ROOM,
@@ -43,55 +47,44 @@ import {
   REASON_SPECIAL,
   ROW_OF_STACK,
   ROW_ROOM,
+  RUNNABLE,
+  RUNNING,
   SINCE,
+  SLEEP,
   STACKS,
   STATE,
   STAY,
   STAY_END,
-  STAY_GOROUTINE,
   STAY_MASK,
   STAY_NEXT,
-  STAY_PREVIOUS,
-  STAY_RANGE,
   STAY_REASON,
   STAY_STACK,
   STAY_START,
-  STAY_STATE,
   STAY_TAIL,
-  STAY_TASK,
   STAY_TOP,
   STAY_VIA,
   STAY_WAKER,
   STAY_WAKER_TASK,
-  STRIDE,
-  SUMS,
+  SYSCALL,
+  SYSCALL_CAUSE,
   SYSCALL_GOROUTINE,
   SYSCALL_PROCESSOR,
   SYSTEM,
   TASK,
+  TIMERS,
   TOLD,
   UNKNOWN_STACK,
+  WAITING,
 } from '../states-layout.ts'
+import { create, destroy } from './goroutines.ts'
+import { beginRegion, endRegion } from './regions.ts'
+import { addTime, leaveSyscall, openStay } from './stays.ts'
+import { hasEnded } from './tasks.ts'
+import { ofWaker } from './via.ts'
+
+export { ofWaker }
 
 const NONE: i32 = -1
-
-// `GoState`, and what stands for no goroutine.
-const RUNNING: u32 = 1
-const RUNNABLE: u32 = 2
-const WAITING: u32 = 3
-const SYSCALL: u32 = 4
-const SYSCALL_BLOCKED: u32 = 5
-const ABSENT: u32 = 255
-
-// Slots of sums, as in `../goroutine-states.ts`.
-const SLOT_EXEC: u32 = 0
-const SLOT_SCHED_WAIT: u32 = 1
-const SLOT_SYSCALL: u32 = 2
-const SLOT_SYSCALL_BLOCK: u32 = 3
-const SLOT_UNKNOWN: u32 = 4
-
-/** `SystemKind.timers`. */
-const TIMERS: u32 = 3
 
 /**
  * Goes through events of the block while they are ordinary.
@@ -106,8 +99,6 @@ export function run(from: u32, to: u32): u32 {
   const stayOf: usize = load<u32>(STAY)
   const room = load<u32>(ROW_ROOM)
   const taskOf: usize = load<u32>(TASK)
-  const sums: usize = load<u32>(SUMS)
-  const stride = load<u32>(STRIDE)
   const mask = load<u32>(STAY_MASK)
   const tail = load<i32>(STAY_TAIL)
   const stacks = load<u32>(STACKS) !== 0
@@ -142,6 +133,22 @@ export function run(from: u32, to: u32): u32 {
       case HEAP_ALLOC:
       case PROC_START:
         continue
+      case USER_REGION_BEGIN:
+      case USER_REGION_END:
+        if (row >= room || load<u8>(states + row) === ABSENT) continue
+        if (kind === USER_REGION_BEGIN ? beginRegion(i, row) : endRegion(i, row)) continue
+        state = ABSENT
+        break
+      case GO_DESTROY:
+        if (row >= room || load<u8>(states + row) === ABSENT || destroy(i, row)) continue
+        state = ABSENT
+        break
+      case GO_CREATE:
+      case GO_CREATE_BLOCKED:
+        state = ABSENT
+        if (top - tail > <i32>mask || !create(i, kind === GO_CREATE ? RUNNABLE : WAITING, top)) break
+        top++
+        continue
       default:
         state = ABSENT
     }
@@ -170,7 +177,7 @@ export function run(from: u32, to: u32): u32 {
           by = load<i32>(stayOf + (waker << 2))
         }
       }
-      // TypeScript finds out who lets go of what, and what a waker without a task had waited for.
+      // TypeScript finds out who lets go of what.
       if (stacks && stack !== 0 && by !== NONE) break
       if (before === WAITING && stay >= tail && stay >= 0) {
         const slot = stay & mask
@@ -181,7 +188,10 @@ export function run(from: u32, to: u32): u32 {
             via = load<i32>(load<u32>(OF_NOBODY) + (waitReason << 2))
             if (via < 0) break
           } else if (wakerTask === 0 || servesOthers(waker, task, wakerTask)) {
-            if (load<i32>(load<u32>(HANDS_OVER) + (waitReason << 2)) !== 0) break
+            if (load<u8>(load<u32>(HANDS_OVER) + waitReason) !== 0) {
+              if (min(load<i32>(NETWORK), load<i32>(SLEEP)) < 0 || load<i32>(SYSCALL_CAUSE) < 0) break
+              via = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)))
+            }
           }
         }
         store<i32>(load<u32>(STAY_WAKER) + (slot << 2), by)
@@ -209,39 +219,22 @@ export function run(from: u32, to: u32): u32 {
         store<i32>(load<u32>(SYSCALL_PROCESSOR) + (row << 2), processor)
         if (processor >= 0) store<u32>(load<u32>(SYSCALL_GOROUTINE) + (processor << 2), row)
       } else if (kind === GO_SYSCALL_END || kind === GO_SYSCALL_END_BLOCKED) {
-        const left: usize = load<u32>(SYSCALL_PROCESSOR) + (row << 2)
-        const processor = load<i32>(left)
-        if (processor >= 0) store<i32>(load<u32>(SYSCALL_GOROUTINE) + (processor << 2), NONE)
-        store<i32>(left, NONE)
+        leaveSyscall(row)
       }
     }
 
     // ---- Its state so far is over. ----
     store<f64>(told + (row << 3), timeNs)
-    const spentNs = timeNs - load<f64>(since + (row << 3))
-    const slot = slotOf(before, load<u16>(reasons + (row << 1)))
-    const sum = sums + ((row * stride + slot) << 3)
-    store<f64>(sum, load<f64>(sum) + spentNs)
+    addTime(row, timeNs)
     store<u8>(states + row, state)
     store<f64>(since + (row << 3), timeNs)
     store<u16>(reasons + (row << 1), reason)
     store<i32>(stayOf + (row << 2), top)
 
     // ---- A new stay. ----
-    const at = top & mask
-    store<f64>(load<u32>(STAY_START) + (at << 3), timeNs)
-    store<f64>(load<u32>(STAY_END) + (at << 3), Infinity)
-    store<u8>(load<u32>(STAY_STATE) + at, state)
-    store<u16>(load<u32>(STAY_REASON) + (at << 1), reason)
-    store<u16>(load<u32>(STAY_VIA) + (at << 1), 0)
-    store<i32>(load<u32>(STAY_PREVIOUS) + (at << 2), stay)
-    store<i32>(load<u32>(STAY_NEXT) + (at << 2), NONE)
-    store<i32>(load<u32>(STAY_WAKER) + (at << 2), by)
-    store<i32>(load<u32>(STAY_WAKER_TASK) + (at << 2), wakerTask)
-    store<i32>(load<u32>(STAY_TASK) + (at << 2), task)
-    store<i32>(load<u32>(STAY_RANGE) + (at << 2), load<i32>(load<u32>(LAST_RANGE) + (row << 2)))
-    store<i32>(load<u32>(STAY_STACK) + (at << 2), stackRow)
-    store<f64>(load<u32>(STAY_GOROUTINE) + (at << 3), load<f64>(load<u32>(ID) + (row << 3)))
+    const range = load<i32>(load<u32>(LAST_RANGE) + (row << 2))
+    const at = openStay(top, row, stay, state, timeNs, reason, task, by, wakerTask, range)
+    if (stackRow !== NONE) store<i32>(load<u32>(STAY_STACK) + (at << 2), stackRow)
     if (stay >= tail) {
       store<i32>(load<u32>(STAY_NEXT) + ((stay & mask) << 2), top)
       store<f64>(load<u32>(STAY_END) + ((stay & mask) << 3), timeNs)
@@ -255,18 +248,4 @@ export function run(from: u32, to: u32): u32 {
 /** Whether a waker may work for nobody as far as a goroutine's task goes. */
 function servesOthers(waker: u32, task: i32, wakerTask: i32): bool {
   return load<u8>(load<u32>(ONLY_CREATED) + waker) !== 0 && task !== 0 && task !== wakerTask
-}
-
-/** Whether a task ended, so that whoever works for it works for another one now. */
-function hasEnded(serial: i32): bool {
-  return serial !== 0 && <u32>serial < load<u32>(ENDED_ROOM) && load<u8>(load<u32>(ENDED) + serial) !== 0
-}
-
-/** Slot that the time of a state is summed in. */
-function slotOf(state: u32, reason: u32): u32 {
-  if (state === WAITING) return load<u32>(load<u32>(REASON_SLOT) + (reason << 2))
-  if (state === RUNNING) return SLOT_EXEC
-  if (state === RUNNABLE) return SLOT_SCHED_WAIT
-  if (state === SYSCALL) return SLOT_SYSCALL
-  return state === SYSCALL_BLOCKED ? SLOT_SYSCALL_BLOCK : SLOT_UNKNOWN
 }

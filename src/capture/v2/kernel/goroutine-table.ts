@@ -1,5 +1,6 @@
 // goroutine-table.ts: the table of `base/id-table.ts` from ids of goroutines to their rows, which says how it works. It is made and grows there.
 
+import { findRow, hashOf } from '../../../base/kernel/id-table.ts'
 import { GOROUTINES } from '../order-layout.ts'
 import {
   TABLE_FREE,
@@ -13,18 +14,7 @@ import {
 
 /** The row of an id, or -1. */
 export function find(id: u64): i32 {
-  const keys: usize = load<u32>(GOROUTINES + TABLE_KEYS)
-  const mask = load<u32>(GOROUTINES + TABLE_MASK)
-  const key = <f64>id
-  let at = hash(id)
-  for (;;) {
-    at &= mask
-    const held = load<f64>(keys + (at << 3))
-    if (held === key) return load<i32>(load<u32>(GOROUTINES + TABLE_ROWS) + (at << 2))
-    if (held === -1) break
-    at++
-  }
-  return -1
+  return findRow(GOROUTINES, <f64>id)
 }
 
 /** A row for an id that is not present; -1 when the table, or the model's columns for `room` rows, have to grow first. */
@@ -45,7 +35,7 @@ export function insert(id: u64, room: u32): i32 {
   store<u32>(GOROUTINES + TABLE_USED, used + 1)
   const keys: usize = load<u32>(GOROUTINES + TABLE_KEYS)
   const key = <f64>id
-  let at = hash(id) & mask
+  let at = hashOf(key) & mask
   while (load<f64>(keys + (at << 3)) !== -1) at = (at + 1) & mask
   store<f64>(keys + (at << 3), key)
   store<u32>(load<u32>(GOROUTINES + TABLE_ROWS) + (at << 2), row)
@@ -57,7 +47,7 @@ export function remove(key: f64): void {
   const keys: usize = load<u32>(GOROUTINES + TABLE_KEYS)
   const rows: usize = load<u32>(GOROUTINES + TABLE_ROWS)
   const mask = load<u32>(GOROUTINES + TABLE_MASK)
-  let at = hashOfKey(key) & mask
+  let at = hashOf(key) & mask
   for (;;) {
     const held = load<f64>(keys + (at << 3))
     if (held === key) break
@@ -73,7 +63,7 @@ export function remove(key: f64): void {
   for (;;) {
     const moved = load<f64>(keys + (next << 3))
     if (moved === -1) break
-    const home = hashOfKey(moved) & mask
+    const home = hashOf(moved) & mask
     if (((next - home) & mask) >= ((next - hole) & mask)) {
       store<f64>(keys + (hole << 3), moved)
       store<u32>(rows + (hole << 2), load<u32>(rows + (next << 2)))
@@ -82,19 +72,4 @@ export function remove(key: f64): void {
     next = (next + 1) & mask
   }
   store<f64>(keys + (hole << 3), -1)
-}
-
-/** As `hashId` there. */
-function hash(id: u64): u32 {
-  return id < 0x80000000 ? (<u32>id * 0x9e3779b1) >>> 7 : hashOfLarge(<f64>id)
-}
-
-function hashOfKey(key: f64): u32 {
-  return key < 0x80000000 ? (<u32>key * 0x9e3779b1) >>> 7 : hashOfLarge(key)
-}
-
-/** Large ids count as the doubles that they are in the table, and of 2^64 TypeScript sees no bit. */
-function hashOfLarge(key: f64): u32 {
-  const whole: u64 = key < 18446744073709551616.0 ? <u64>key : 0
-  return ((<u32>whole * 0x9e3779b1) ^ (<u32>(whole >> 32) * 0x85ebca6b)) >>> 7
 }

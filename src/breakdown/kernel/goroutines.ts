@@ -1,0 +1,180 @@
+// goroutines.ts: goroutines that are created by others and end as they should. `../analysis.ts` has the rules, and all that is odd.
+
+import { BLOCK_A, BLOCK_B, BLOCK_C, BLOCK_GOROUTINE, BLOCK_TIME } from '../../capture/block-layout.ts'
+import {
+  ABSENT,
+  ASSIST_SINCE,
+  BORN,
+  BORN_BEFORE,
+  BORN_HERE,
+  BORN_INSIDE_REGION,
+  CREATED,
+  FIRST_MEMBER,
+  HAS_PARENT,
+  ID,
+  INNERMOST_REGION,
+  KIND_OF_ENTRY,
+  LAST_MEMBER,
+  LAST_RANGE,
+  LEAVING,
+  LOG_PENDING,
+  LOW_STACKS,
+  MEMBERS_LOOKED_THROUGH,
+  MEMBER_COUNT,
+  MEMBER_FREE,
+  MEMBER_FREE_COUNT,
+  MEMBER_GOROUTINE,
+  MEMBER_NEXT,
+  MEMBER_OF,
+  MEMBER_ROOM,
+  MEMBER_ROWS,
+  MEMBER_STAY,
+  ONLY_CREATED,
+  PROGRAM,
+  REASON,
+  REASON_SLOT,
+  REGIONS_OPEN,
+  ROW_ROOM,
+  RUNTIME,
+  SERVES_ALL,
+  SINCE,
+  SLOTS,
+  STATE,
+  STAY,
+  STAY_END,
+  STAY_MASK,
+  STAY_TAIL,
+  STRIDE,
+  STW_SINCE,
+  SUMS,
+  SWEEP_SINCE,
+  SYSCALL_PROCESSOR,
+  SYSTEM,
+  TAKEN,
+  TASK,
+  TOLD,
+  WAITING,
+} from '../states-layout.ts'
+import { addTime, leaveSyscall, openStay } from './stays.ts'
+import { hasEnded, slotOfSerial } from './tasks.ts'
+
+const NONE: i32 = -1
+
+/**
+ * Whether a goroutine of the program could be created by an event. Nothing is changed where it could not.
+ *
+ * @param stay its first one
+ */
+export function create(event: u32, state: u32, stay: i32): bool {
+  const row = <u32>(<i32>load<f64>(event << 3, BLOCK_A))
+  const creator = load<u32>(event << 2, BLOCK_GOROUTINE)
+  const entry = load<f64>(event << 3, BLOCK_B)
+  const states: usize = load<u32>(STATE)
+  const room = load<u32>(ROW_ROOM)
+  if (row >= room || creator >= room || !(entry < LOW_STACKS)) return false
+  if (load<u8>(states + row) !== ABSENT || load<u8>(states + creator) === ABSENT) return false
+  if (state === WAITING && load<i32>(load<u32>(REASON_SLOT)) === 0) return false
+  const kind: u32 = load<u8>(load<u32>(KIND_OF_ENTRY) + <u32>entry)
+  if ((kind & ~SERVES_ALL) !== PROGRAM) return false
+  const serial = (kind & SERVES_ALL) !== 0 ? 0 : load<i32>(load<u32>(TASK) + (creator << 2))
+  const id = load<f64>(event << 3, BLOCK_C)
+  if (serial !== 0 && !addMember(serial, id, stay)) return false
+
+  // ---- It is created. ----
+  const timeNs = load<f64>(event << 3, BLOCK_TIME)
+  const of4 = row << 2
+  const of8 = row << 3
+  store<u8>(states + row, state)
+  store<f64>(load<u32>(ID) + of8, id)
+  store<f64>(load<u32>(SINCE) + of8, timeNs)
+  store<f64>(load<u32>(CREATED) + of8, timeNs)
+  store<f64>(load<u32>(TOLD) + of8, timeNs)
+  store<u16>(load<u32>(REASON) + (row << 1), 0)
+  store<u8>(load<u32>(SYSTEM) + row, PROGRAM)
+  store<f64>(load<u32>(ASSIST_SINCE) + of8, -1)
+  store<f64>(load<u32>(SWEEP_SINCE) + of8, -1)
+  store<f64>(load<u32>(STW_SINCE) + of8, -1)
+  store<i32>(load<u32>(LAST_RANGE) + of4, NONE)
+  store<i32>(load<u32>(SYSCALL_PROCESSOR) + of4, NONE)
+  memory.fill(load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3), 0, load<u32>(SLOTS) << 3)
+  forgetAnnotations(row)
+  const inside = load<i32>(load<u32>(INNERMOST_REGION) + (creator << 2)) !== NONE
+  store<u8>(load<u32>(BORN) + row, inside ? BORN_INSIDE_REGION : BORN_HERE)
+  store<i32>(load<u32>(TASK) + of4, serial)
+  store<u8>(load<u32>(ONLY_CREATED) + row, serial === 0 ? 0 : 1)
+  store<i32>(load<u32>(MEMBER_OF) + of4, serial)
+  store<i32>(load<u32>(STAY) + of4, stay)
+  openStay(stay, row, NONE, state, timeNs, 0, serial, load<i32>(load<u32>(STAY) + (creator << 2)), serial, NONE)
+  return true
+}
+
+/** Whether a goroutine without anything open could be ended by its event. Nothing is changed where it could not. */
+export function destroy(event: u32, row: u32): bool {
+  const timeNs = load<f64>(event << 3, BLOCK_TIME)
+  const of4 = row << 2
+  const of8 = row << 3
+  if (timeNs < load<f64>(load<u32>(TOLD) + of8) || load<i32>(load<u32>(INNERMOST_REGION) + of4) !== NONE) return false
+  const kind: u32 = load<u8>(load<u32>(SYSTEM) + row)
+  if (kind >= <u32>RUNTIME) return false
+  if (load<f64>(load<u32>(ASSIST_SINCE) + of8) >= 0) return false
+  if (load<f64>(load<u32>(SWEEP_SINCE) + of8) >= 0 || load<f64>(load<u32>(STW_SINCE) + of8) >= 0) return false
+
+  // ---- It is ended. ----
+  store<f64>(load<u32>(TOLD) + of8, timeNs)
+  addTime(row, timeNs)
+  leaveSyscall(row)
+  const last = load<i32>(load<u32>(STAY) + of4)
+  if (last >= load<i32>(STAY_TAIL) && last >= 0) {
+    store<f64>(load<u32>(STAY_END) + ((last & load<u32>(STAY_MASK)) << 3), timeNs)
+  }
+  store<u8>(load<u32>(STATE) + row, ABSENT)
+  store<u8>(load<u32>(BORN) + row, BORN_BEFORE)
+  store<i32>(load<u32>(TASK) + of4, 0)
+  store<u8>(load<u32>(ONLY_CREATED) + row, 0)
+  store<i32>(load<u32>(MEMBER_OF) + of4, 0)
+  forgetAnnotations(row)
+  return true
+}
+
+/** Nothing is annotated by the goroutine of a row. */
+function forgetAnnotations(row: u32): void {
+  const of4 = row << 2
+  store<u8>(load<u32>(LEAVING) + row, 0)
+  store<i32>(load<u32>(TAKEN) + of4, 0)
+  store<u8>(load<u32>(LOG_PENDING) + row, 0)
+  store<i32>(load<u32>(INNERMOST_REGION) + of4, NONE)
+  store<i32>(load<u32>(REGIONS_OPEN) + of4, 0)
+}
+
+/** Whether a goroutine could be noted to work for a task: one that is open, lies below no other and has few of them. */
+function addMember(serial: i32, goroutine: f64, stay: i32): bool {
+  if (hasEnded(serial)) return false
+  const slot = slotOfSerial(serial)
+  if (slot < 0 || load<u8>(load<u32>(HAS_PARENT) + slot) !== 0) return false
+  const count: usize = load<u32>(MEMBER_COUNT) + (slot << 2)
+  if (load<i32>(count) >= MEMBERS_LOOKED_THROUGH) return false
+  const first: usize = load<u32>(FIRST_MEMBER) + (slot << 2)
+  const next: usize = load<u32>(MEMBER_NEXT)
+  const goroutines: usize = load<u32>(MEMBER_GOROUTINE)
+  for (let member = load<i32>(first); member !== NONE; member = load<i32>(next + (member << 2))) {
+    if (load<f64>(goroutines + (member << 3)) === goroutine) return true
+  }
+  const freeCount = load<u32>(MEMBER_FREE_COUNT)
+  let row = load<u32>(MEMBER_ROWS)
+  if (freeCount > 0) {
+    row = load<u32>(load<u32>(MEMBER_FREE) + ((freeCount - 1) << 2))
+    store<u32>(MEMBER_FREE_COUNT, freeCount - 1)
+  } else {
+    if (row >= load<u32>(MEMBER_ROOM)) return false
+    store<u32>(MEMBER_ROWS, row + 1)
+  }
+  store<f64>(goroutines + (row << 3), goroutine)
+  store<i32>(load<u32>(MEMBER_STAY) + (row << 2), stay)
+  store<i32>(next + (row << 2), NONE)
+  const last: usize = load<u32>(LAST_MEMBER) + (slot << 2)
+  if (load<i32>(count) === 0) store<u32>(first, row)
+  else store<u32>(next + (load<i32>(last) << 2), row)
+  store<u32>(last, row)
+  store<i32>(count, load<i32>(count) + 1)
+  return true
+}

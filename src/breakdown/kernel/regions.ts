@@ -1,0 +1,216 @@
+// regions.ts: regions that begin and end as they should, with the sums between. `../analysis.ts` has the rules, and all that is odd.
+
+import { BLOCK_A, BLOCK_B, BLOCK_STACK, BLOCK_TIME } from '../../capture/block-layout.ts'
+import {
+  ASSIST_SINCE,
+  FIRST_REGION,
+  ID,
+  INNERMOST_REGION,
+  LAST_REGION,
+  LEAVING,
+  LOG_PENDING,
+  LOW_NAMES,
+  LOW_STACKS,
+  MAX_OPEN_REGIONS,
+  MEMBER_OF,
+  NAME_OF_STRING,
+  ONLY_CREATED,
+  OPEN_REGIONS,
+  REGION_END,
+  REGION_FREE,
+  REGION_FREE_COUNT,
+  REGION_GC_OVERLAP,
+  REGION_GOROUTINE,
+  REGION_NAME,
+  REGION_NEXT,
+  REGION_OUTER,
+  REGION_ROOM,
+  REGION_ROWS,
+  REGION_STACK,
+  REGION_START,
+  REGION_STRIDE,
+  REGION_SUMS,
+  REGION_TASK,
+  REGION_TOTAL,
+  REGIONS_OPEN,
+  ROW_OF_STACK,
+  SINCE,
+  SLOTS,
+  STACKS,
+  STATE,
+  STAY,
+  STAY_MASK,
+  STAY_TAIL,
+  STAY_TASK,
+  STOPPED_UNTIL,
+  STRIDE,
+  STW_SINCE,
+  SUMS,
+  SWEEP_SINCE,
+  SYSCALL_BLOCKED,
+  TAKEN,
+  TASK,
+  TASK_SERIAL,
+  TOLD,
+  UNKNOWN_STACK,
+  WAITS_FOR_REGIONS,
+} from '../states-layout.ts'
+import { slotOfState } from './stays.ts'
+import { hasEnded, slotOfTask } from './tasks.ts'
+
+const NONE: i32 = -1
+
+/** Whether a region of a goroutine's own task, or of none, could be begun by an event. Nothing is changed where it could not. */
+export function beginRegion(event: u32, row: u32): bool {
+  const timeNs = load<f64>(event << 3, BLOCK_TIME)
+  const id = load<f64>(event << 3, BLOCK_A)
+  const name = nameOf(event)
+  if (name < 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3)) || !isPlain(row)) return false
+  const slot = slotOfTask(id)
+  if (slot < 0) return false
+  const serial = load<i32>(load<u32>(TASK_SERIAL) + (slot << 2))
+  const open: usize = load<u32>(REGIONS_OPEN) + (row << 2)
+  if (load<i32>(open) >= MAX_OPEN_REGIONS) return false
+  const stackRow = rowOfStack(load<f64>(event << 3, BLOCK_STACK))
+  if (stackRow === UNKNOWN_STACK) return false
+  const stay = load<i32>(load<u32>(STAY) + (row << 2))
+  if (id !== 0 && !worksFor(row, serial, stay)) return false
+  const freeCount = load<u32>(REGION_FREE_COUNT)
+  const rows = load<u32>(REGION_ROWS)
+  if (freeCount === 0 && rows >= load<u32>(REGION_ROOM)) return false
+
+  // ---- It is begun. ----
+  let region: u32 = rows
+  if (freeCount > 0) {
+    region = load<u32>(load<u32>(REGION_FREE) + ((freeCount - 1) << 2))
+    store<u32>(REGION_FREE_COUNT, freeCount - 1)
+  } else {
+    store<u32>(REGION_ROWS, rows + 1)
+  }
+  const of4 = region << 2
+  const of8 = region << 3
+  store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
+  store<u8>(load<u32>(LOG_PENDING) + row, 0)
+  store<u8>(load<u32>(ONLY_CREATED) + row, 0)
+  if (id !== 0) store<i32>(load<u32>(STAY_TASK) + ((stay & load<u32>(STAY_MASK)) << 2), serial)
+  store<i32>(load<u32>(REGION_NAME) + of4, name)
+  store<f64>(load<u32>(REGION_START) + of8, timeNs)
+  store<f64>(load<u32>(REGION_END) + of8, NaN)
+  store<f64>(load<u32>(REGION_GOROUTINE) + of8, load<f64>(load<u32>(ID) + (row << 3)))
+  store<i32>(load<u32>(REGION_TASK) + of4, serial)
+  store<i32>(load<u32>(REGION_STACK) + of4, stackRow)
+  store<f64>(load<u32>(REGION_GC_OVERLAP) + of8, NaN)
+  store<i32>(load<u32>(REGION_NEXT) + of4, NONE)
+  const last: usize = load<u32>(LAST_REGION) + (slot << 2)
+  const before = load<i32>(last)
+  if (before === NONE) store<u32>(load<u32>(FIRST_REGION) + (slot << 2), region)
+  else store<u32>(load<u32>(REGION_NEXT) + (before << 2), region)
+  store<u32>(last, region)
+  const innermost: usize = load<u32>(INNERMOST_REGION) + (row << 2)
+  store<i32>(load<u32>(REGION_OUTER) + of4, load<i32>(innermost))
+  store<u32>(innermost, region)
+  store<i32>(open, load<i32>(open) + 1)
+  addOpenRegion(slot, 1)
+  const to: usize = load<u32>(REGION_SUMS) + ((region * load<u32>(REGION_STRIDE)) << 3)
+  const from: usize = load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3)
+  memory.copy(to, from, load<u32>(SLOTS) << 3)
+  addPending(row, timeNs, to)
+  return true
+}
+
+/** Whether the innermost region of a goroutine could be ended by an event that is about it. Nothing is changed where it could not. */
+export function endRegion(event: u32, row: u32): bool {
+  const timeNs = load<f64>(event << 3, BLOCK_TIME)
+  const name = nameOf(event)
+  if (name < 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3)) || !isPlain(row)) return false
+  const slot = slotOfTask(load<f64>(event << 3, BLOCK_A))
+  if (slot < 0) return false
+  const serial = load<i32>(load<u32>(TASK_SERIAL) + (slot << 2))
+  const innermost: usize = load<u32>(INNERMOST_REGION) + (row << 2)
+  const region = load<i32>(innermost)
+  if (region === NONE) return false
+  const of4 = region << 2
+  const of8 = region << 3
+  if (load<i32>(load<u32>(REGION_TASK) + of4) !== serial || load<i32>(load<u32>(REGION_NAME) + of4) !== name)
+    return false
+  const startNs = load<f64>(load<u32>(REGION_START) + of8)
+  if (load<f64>(STOPPED_UNTIL) > startNs) return false
+  if (load<i32>(load<u32>(OPEN_REGIONS) + (slot << 2)) <= 1 && load<u8>(load<u32>(WAITS_FOR_REGIONS) + slot) !== 0) {
+    return false
+  }
+
+  // ---- It is ended. ----
+  store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
+  store<u8>(load<u32>(LOG_PENDING) + row, 0)
+  const endNs = timeNs > startNs ? timeNs : startNs
+  const outer = load<i32>(load<u32>(REGION_OUTER) + of4)
+  store<i32>(innermost, outer)
+  let to: usize = load<u32>(REGION_SUMS) + ((region * load<u32>(REGION_STRIDE)) << 3)
+  let from: usize = load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3)
+  const sums = to
+  for (const end = to + (load<u32>(SLOTS) << 3); to < end; to += 8, from += 8) {
+    store<f64>(to, load<f64>(from) - load<f64>(to))
+  }
+  addPending(row, endNs, sums)
+  store<f64>(load<u32>(REGION_END) + of8, endNs)
+  store<f64>(load<u32>(REGION_TOTAL) + of8, endNs - startNs)
+  const open: usize = load<u32>(REGIONS_OPEN) + (row << 2)
+  store<i32>(open, load<i32>(open) - 1)
+  addOpenRegion(slot, -1)
+  if (load<i32>(load<u32>(TAKEN) + (row << 2)) === serial) {
+    let other = outer
+    while (other !== NONE && load<i32>(load<u32>(REGION_TASK) + (other << 2)) !== serial) {
+      other = load<i32>(load<u32>(REGION_OUTER) + (other << 2))
+    }
+    if (other === NONE) store<u8>(load<u32>(LEAVING) + row, 1)
+  }
+  return true
+}
+
+/** Row of the name of an event's region; -1 when it is not known. */
+function nameOf(event: u32): i32 {
+  const name = load<f64>(event << 3, BLOCK_B)
+  return name < LOW_NAMES ? load<i32>(load<u32>(NAME_OF_STRING) + ((<u32>name) << 2)) : NONE
+}
+
+/** Row of a stack; `UNKNOWN_STACK` when it is not known. */
+function rowOfStack(stack: f64): i32 {
+  if (stack === 0 || load<u32>(STACKS) === 0) return NONE
+  return stack < LOW_STACKS ? load<i32>(load<u32>(ROW_OF_STACK) + ((<u32>stack) << 2)) : UNKNOWN_STACK
+}
+
+/** Whether a goroutine works for a task, counts for it and has nothing to do with another one now. */
+function worksFor(row: u32, serial: i32, stay: i32): bool {
+  if (load<i32>(load<u32>(TASK) + (row << 2)) !== serial || load<i32>(load<u32>(MEMBER_OF) + (row << 2)) !== serial) {
+    return false
+  }
+  if (load<u8>(load<u32>(LEAVING) + row) !== 0 || stay < load<i32>(STAY_TAIL) || stay < 0) return false
+  if (hasEnded(serial)) return false
+  const held = load<i32>(load<u32>(STAY_TASK) + ((stay & load<u32>(STAY_MASK)) << 2))
+  return held === serial || held === 0
+}
+
+/** Whether nothing special goes on: no range is open, and there is a place for each sum. */
+function isPlain(row: u32): bool {
+  const of8 = row << 3
+  return (
+    load<u32>(REGION_STRIDE) === load<u32>(STRIDE) &&
+    load<f64>(load<u32>(ASSIST_SINCE) + of8) < 0 &&
+    load<f64>(load<u32>(SWEEP_SINCE) + of8) < 0 &&
+    load<f64>(load<u32>(STW_SINCE) + of8) < 0 &&
+    load<u8>(load<u32>(STATE) + row) !== SYSCALL_BLOCKED
+  )
+}
+
+function addOpenRegion(slot: i32, count: i32): void {
+  const open: usize = load<u32>(OPEN_REGIONS) + (slot << 2)
+  store<i32>(open, load<i32>(open) + count)
+}
+
+/** Adds what the state of a goroutine has come to until a time to sums. */
+function addPending(row: u32, timeNs: f64, sums: usize): void {
+  const sinceNs = load<f64>(load<u32>(SINCE) + (row << 3))
+  const slot = slotOfState(row)
+  const sum = sums + (slot << 3)
+  if (timeNs > sinceNs) store<f64>(sum, load<f64>(sum) + (timeNs - sinceNs))
+}

@@ -1,0 +1,95 @@
+// via.ts: why a goroutine that ends a wait had been waiting itself. `../via.ts` says what for.
+
+import {
+  FOR_COLLECTOR,
+  IN_BETWEEN,
+  NETWORK,
+  SLEEP,
+  STAY_END,
+  STAY_MASK,
+  STAY_PREVIOUS,
+  STAY_REASON,
+  STAY_START,
+  STAY_STATE,
+  STAY_TAIL,
+  STAY_VIA,
+  STAY_WAKER,
+  SYSCALL,
+  SYSCALL_BLOCKED,
+  SYSCALL_CAUSE,
+  UNKNOWN,
+  VIA_UNSETTLED,
+  WAITING,
+} from '../states-layout.ts'
+
+const NONE: i32 = -1
+
+/** Stays that are looked back over. */
+const MOST_BACK: u32 = 64
+
+/**
+ * Between two causes the one that took longer counts (a read from the network, say, and the system call that follows it); waits for the
+ * collector and for locks after it are passed over while they were shorter. Where they were longer, and mostly for the collector, that is the
+ * cause.
+ *
+ * @param waker its stay now
+ * @param ownReason reason of the wait
+ * @param sinceNs start of the wait
+ * @returns a reason row, `VIA_UNSETTLED`, or 0. The three rows of causes have to be made.
+ */
+export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64): u32 {
+  const tail = load<i32>(STAY_TAIL)
+  const mask = load<u32>(STAY_MASK)
+  const syscall = load<u32>(SYSCALL_CAUSE)
+  let at = waker
+  let callNs: f64 = 0
+  let otherNs: f64 = 0
+  let betweenNs: f64 = 0
+  let collectorNs: f64 = 0
+  let collector: u32 = 0
+  for (let steps: u32 = 0; steps < MOST_BACK && at >= tail && at >= 0; steps++) {
+    const slot = at & mask
+    const state: u32 = load<u8>(load<u32>(STAY_STATE) + slot)
+    if (state === UNKNOWN) return 0
+    const startNs = load<f64>(load<u32>(STAY_START) + (slot << 3))
+    const endNs = load<f64>(load<u32>(STAY_END) + (slot << 3))
+    const from = startNs > sinceNs ? startNs : sinceNs
+    const ns = endNs > from && endNs !== Infinity ? endNs - from : 0
+    const previous = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
+    const via: u32 = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
+    if (state === WAITING) {
+      const reason: u32 = via > 0 ? via : load<u16>(load<u32>(STAY_REASON) + (slot << 1))
+      const found = reason === 0 && load<i32>(load<u32>(STAY_WAKER) + (slot << 2)) === NONE ? VIA_UNSETTLED : reason
+      if (found === VIA_UNSETTLED || isCause(found)) {
+        if (betweenNs > ns && betweenNs > callNs) return collectorNs * 2 > betweenNs ? collector : 0
+        return other(callNs > ns ? syscall : found, ownReason)
+      }
+      if (load<u8>(load<u32>(IN_BETWEEN) + found) === 0) {
+        if (collectorNs * 2 > otherNs + betweenNs + ns) return collector
+        return callNs * 2 > otherNs ? other(syscall, ownReason) : 0
+      }
+      betweenNs += ns
+      if (load<u8>(load<u32>(FOR_COLLECTOR) + found) !== 0) {
+        // Of several the earliest is told: they are of one group.
+        collectorNs += ns
+        collector = found
+      }
+      if (previous === NONE) return 0
+    } else {
+      if (state === SYSCALL || state === SYSCALL_BLOCKED) callNs += ns
+      otherNs += ns
+      // Its first stay: a goroutine that a timer had started says so.
+      if (previous === NONE) return other(callNs * 2 > otherNs ? syscall : via, ownReason)
+    }
+    at = previous
+  }
+  return 0
+}
+
+function isCause(reason: u32): bool {
+  return reason === load<u32>(NETWORK) || reason === load<u32>(SLEEP) || reason === load<u32>(SYSCALL_CAUSE)
+}
+
+function other(cause: u32, ownReason: u32): u32 {
+  return cause === ownReason ? 0 : cause
+}
