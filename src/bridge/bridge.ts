@@ -4,17 +4,14 @@
 // capture is announced or being decoded) and late (the span had left; children follow it). All ways end in `release`. What leaves is
 // an entry of the journal; destinations read it from there.
 
-import { Failure, messageOf } from '../base/failure.ts'
 import { TraceBudget } from '../enrich/budget.ts'
 import { selectSpans } from '../span/otlp/rewrite.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
-import { spanIdHex, traceIdHex } from '../span/otlp/rows.ts'
 import type { ProcessIdentity, SpanTable } from '../span/span.ts'
 import type { Announcement } from './announcements.ts'
 import type { CaptureView } from './capture-view.ts'
-import { type AcceptedCapture, type CapturePorts, Captures, type SettledCapture } from './captures.ts'
-import { type HeldRequest, HeldRequests } from './held-requests.ts'
-import { type GivenTask, type KnownCapture, mayBeOf, type Way } from './known-capture.ts'
+import { type AcceptedCapture, type CapturePorts, Captures } from './captures.ts'
+import type { KnownCapture, Way } from './known-capture.ts'
 import { LateSpans } from './late.ts'
 import type { BridgeOptions } from './options.ts'
 import {
@@ -25,20 +22,11 @@ import {
   type NewEntry,
   type Recorder,
 } from './ports.ts'
-import { RecentSpans, settle, type SentSpans } from './recent-spans.ts'
-import {
-  type DecidedRow,
-  decidedRows,
-  decisionOf,
-  type JoinedRows,
-  joinRequestRows,
-  joinRows,
-  type JoinedSpan,
-  NO_JOINS,
-  type Release,
-  release,
-} from './release.ts'
+import { RecentSpans, settle } from './recent-spans.ts'
+import { readJournal } from './recovery.ts'
+import { decided, type JoinedRows, joinRows, type JoinedSpan, NO_JOINS, type Release, release } from './release.ts'
 import { Requests, requestKeyOf } from './requests.ts'
+import { WaitingSpans } from './waiting-spans.ts'
 
 /** What the flow holds, for metrics. */
 export interface BridgeGauges {
@@ -51,20 +39,10 @@ export interface BridgeGauges {
 }
 
 const NO_BYTES = new Uint8Array(0)
-/** Of its longest wait a request may leave so much early, with one that came just before: a timer and an entry written for each cost more. */
-const EARLY_PART = 1 / 128
-const MOST_EARLY_MS = 8
-/** Breakdowns are written for so long before what is ready leaves. */
-const RELEASE_AT_A_TIME_MS = 8
-/** What spans have found in a part of a capture has this time to be sent before the next part is looked at. */
-const LEAD_MS = 10
-/** A release that could not be written is tried again after this. */
-const RETRY_MS = 1_000
-
 /** The flow of one data folder. */
 export class Bridge implements Recorder {
   private readonly captures: Captures
-  private readonly held: HeldRequests
+  private readonly waiting: WaitingSpans
   private readonly recent: RecentSpans
   private readonly requests = new Requests()
   private readonly budget: TraceBudget
@@ -72,9 +50,6 @@ export class Bridge implements Recorder {
   /** Captures decoded so far, numbered: what was decided before the last of them is looked at again. */
   private ended: { readonly number: number; readonly capture: KnownCapture }[] = []
   private endedCount = 0
-  private cancelDeadline: (() => void) | null = null
-  private readonly togetherMs: number
-  private stopping = false
   /** Releases and late children being written. */
   private readonly work = new Set<Promise<unknown>>()
 
@@ -82,8 +57,6 @@ export class Bridge implements Recorder {
     private readonly ports: CapturePorts,
     private readonly options: BridgeOptions,
   ) {
-    this.held = new HeldRequests(options.holdMaxBytes)
-    this.togetherMs = Math.min(MOST_EARLY_MS, options.holdMaxMs * EARLY_PART)
     this.budget = new TraceBudget(options.traceLimits)
     this.recent = new RecentSpans(options.recentMaxBytes, options.late ? options.lateMaxAgeMs : 0)
     this.late = new LateSpans(ports, options, this.recent, this.budget, (joined, way) => this.own(joined, way))
@@ -91,12 +64,21 @@ export class Bridge implements Recorder {
       ports,
       options,
       {
-        progress: (capture) => this.progress(capture),
+        progress: (capture) => this.waiting.progress(capture),
         ended: (capture) => this.captureEnded(capture),
-        announcementOver: () => this.reconsider(),
+        announcementOver: () => this.waiting.reconsider(),
       },
       () => (options.late ? this.recent.processes() : null),
     )
+    this.waiting = new WaitingSpans(ports, options, {
+      captures: this.captures,
+      work: this.work,
+      capturesOf: (table) => this.capturesOf(table),
+      leaving: (table, joined, way) => this.leaving(table, joined, way),
+      left: (...about) => this.left(...about),
+      endedCount: () => this.endedCount,
+      run: (work) => this.run(work),
+    })
   }
 
   // ------------------------------------------------------------------------------------------------ spans in
@@ -152,7 +134,7 @@ export class Bridge implements Recorder {
       for (const rows of rowsOf.values()) parts.push(part(table, rows))
       out = outRows.includes(1) ? part(table, outRows) : null
     }
-    this.makeRoom(parts)
+    this.waiting.makeRoom(parts)
 
     const entries: NewEntry[] = []
     let joins = NO_JOINS
@@ -174,9 +156,11 @@ export class Bridge implements Recorder {
       let next = 0
       if (out !== null) this.left(out, sequences[next++], joins, 'now', decidedAfter, leaves.children)
       const always = this.options.holdMode === 'always'
-      const holds = parts.map((held) => this.hold(held, sequences[next++], nowMs + this.options.holdMaxMs, always))
+      const holds = parts.map((held) =>
+        this.waiting.hold(held, sequences[next++], nowMs + this.options.holdMaxMs, always),
+      )
       // What they would wait for may have come while they were being written.
-      this.letGoDecided(holds)
+      this.waiting.letGoDecided(holds)
     })
     return { stored, asItCame: parts.length === 0 && joins.joined.length === 0 }
   }
@@ -267,150 +251,6 @@ export class Bridge implements Recorder {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------ spans that wait
-
-  private hold(table: SpanTable, sequence: number, deadlineMs: number, always: boolean): HeldRequest {
-    const request = this.held.add(table, sequence, deadlineMs, always)
-    if (this.cancelDeadline === null) this.armDeadline()
-    return request
-  }
-
-  /** Lets go of what has nothing to wait for any more. */
-  private reconsider(): void {
-    for (const requests of [...this.held.byProcess()]) this.letGoDecided(requests)
-  }
-
-  /** @param requests of one process, or few */
-  private letGoDecided(requests: readonly HeldRequest[]): void {
-    const nowMs = this.ports.clock.nowMs()
-    const outlooks = new Map<string, Outlook>()
-    const outlookOf = (process: ProcessIdentity): Outlook => {
-      let outlook = outlooks.get(process.key)
-      if (outlook === undefined) outlooks.set(process.key, (outlook = this.outlookOf(process)))
-      return outlook
-    }
-    const mustWait = (request: HeldRequest): boolean => isAwaited(request, outlookOf(request.kept.process))
-    this.letGo(
-      requests.filter(({ deadlineMs }) => deadlineMs <= nowMs),
-      'deadline',
-    )
-    this.letGo(
-      requests.filter((request) => request.deadlineMs > nowMs && !mustWait(request)),
-      'decided',
-    )
-  }
-
-  private outlookOf(process: ProcessIdentity): Outlook {
-    return {
-      unfinished: this.captures.unfinished(process),
-      announced: this.captures.announcements.include(process),
-      joinable: this.captures.joinable(process),
-    }
-  }
-
-  private armDeadline(): void {
-    this.cancelDeadline?.()
-    this.cancelDeadline = null
-    const oldest = this.held.oldest()
-    if (oldest === null || this.stopping) return
-    const inMs = Math.max(0, oldest.deadlineMs - this.ports.clock.nowMs())
-    this.cancelDeadline = this.ports.clock.after(inMs, () => {
-      this.cancelDeadline = null
-      this.letGo(this.held.due(this.ports.clock.nowMs() + this.togetherMs), 'deadline')
-      this.armDeadline()
-    })
-  }
-
-  /** The oldest give way when those that wait take too many bytes. */
-  private makeRoom(parts: readonly SpanTable[]): void {
-    if (parts.length === 0) return
-    const { holdMaxBytes } = this.options
-    const coming = parts.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    if (this.held.bytes + this.held.unusedBytes + coming > 2 * holdMaxBytes) {
-      throw new Failure(
-        'OVERLOADED',
-        `spans that wait for captures hold ${this.held.bytes.toLocaleString('en-US')} bytes and do not leave fast enough, at most ${(2 * holdMaxBytes).toLocaleString('en-US')} are kept: try again in a second, or raise hold.maxBytes.`,
-        1,
-      )
-    }
-    for (let oldest = this.held.oldest(); oldest !== null; oldest = this.held.oldest()) {
-      if (this.held.waitingBytes + this.held.unusedBytes + coming <= holdMaxBytes) return
-      this.letGo([oldest], 'crowded')
-    }
-  }
-
-  /** Requests that waited leave, with what is known now. */
-  private letGo(requests: readonly HeldRequest[], reason: 'decided' | 'deadline' | 'crowded' | 'shutdown'): void {
-    if (requests.length === 0) return
-    const tables = requests.map(({ kept }) => kept.table())
-    const joins = joinRequestRows(tables.map((table) => ({ table, capturesOf: this.capturesOf(table) })))
-    const leaving = requests.map((request, i) => ({ request, table: tables[i], joins: joins[i] }))
-    // Spans that leave together may name each other: who held a lock that another waited for.
-    for (const { joins } of leaving) for (const { span, found } of joins.joined) found.capture.expect(found.task, span)
-    for (const { request } of leaving) this.held.leave(request)
-    this.ports.counters.add('subspan_holds_ended_total', leaving.length, { reason })
-    // What leaves as it came lies in the journal already, and takes a few bytes there: all of it is written as one.
-    const asItCame = leaving.filter(({ joins }) => joins.joined.length === 0)
-    if (asItCame.length > 0) this.run(this.writeReleases(asItCame, this.endedCount))
-    const enriched = leaving.filter(({ joins }) => joins.joined.length > 0)
-    if (enriched.length > 0) this.run(this.writeEnriched(enriched, this.endedCount))
-  }
-
-  /** The first leave while the breakdowns of the others are written, and so does whatever else waits for this thread. */
-  private async writeEnriched(leaving: readonly LeavingRequest[], decidedAfter: number): Promise<void> {
-    const { clock } = this.ports
-    const tasksOf = new Map<KnownCapture, unknown>()
-    for (const { joins } of leaving)
-      for (const { found } of joins.joined) tasksOf.set(found.capture, found.capture.tasks)
-    let writes: Promise<void>[] = []
-    let begunMs = clock.nowMs()
-    let stays = false
-    for (const one of leaving) {
-      // Meanwhile a capture may have been let go of, and with it the tasks that were found.
-      if (one.joins.joined.some(({ found }) => found.capture.tasks !== tasksOf.get(found.capture))) {
-        this.held.stay(one.request)
-        stays = true
-        continue
-      }
-      writes.push(this.writeReleases([one], decidedAfter))
-      if (clock.nowMs() - begunMs < RELEASE_AT_A_TIME_MS) continue
-      await Promise.all(writes)
-      writes = []
-      begunMs = clock.nowMs()
-    }
-    await Promise.all(writes)
-    if (!stays) return
-    if (this.stopping) this.letGo(this.held.waiting(), 'shutdown')
-    else this.reconsider()
-  }
-
-  private async writeReleases(leaving: readonly LeavingRequest[], decidedAfter: number): Promise<void> {
-    const { journal, clock, log } = this.ports
-    try {
-      const entries: NewEntry[] = []
-      const children: number[] = []
-      for (const { request, table, joins } of leaving) {
-        const leaves = this.leaving(table, joins.joined, 'hold')
-        const body = leaves.body === table.bytes ? NO_BYTES : leaves.body
-        const meta = { way: 'hold', spans: table.length, ...decided(joins.joined) }
-        entries.push({ kind: EntryKind.released, meta, body, settles: request.sequence })
-        children.push(leaves.children)
-      }
-      const written = await journal.append(entries)
-      leaving.forEach(({ request, table, joins }, i) => {
-        const sequence = entries[i].body.length === 0 ? request.sequence : written[i]
-        this.left(table, sequence, joins, 'hold', decidedAfter, children[i])
-        this.held.remove(request)
-      })
-    } catch (thrown) {
-      // Their bytes are on disk and in memory: nothing is lost by trying again.
-      const spans = leaving.reduce((sum, { table }) => sum + table.length, 0)
-      log.warn({ error: messageOf(thrown), spans }, 'spans that waited could not leave yet; trying again')
-      for (const { request } of leaving) this.held.stay(request)
-      if (!this.stopping) clock.after(RETRY_MS, () => this.reconsider())
-    }
-  }
-
   // ------------------------------------------------------------------------------------------------ captures
 
   /**
@@ -449,30 +289,12 @@ export class Bridge implements Recorder {
     return this.captures.view(id)
   }
 
-  private async progress(capture: KnownCapture): Promise<void> {
-    const before = new Set(this.work)
-    this.learnClock(capture)
-    for (const requests of this.held.byProcess((process) => mayBeOf(capture.name, process))) this.letGoDecided(requests)
-    const leaving = [...this.work].filter((work) => !before.has(work))
-    if (leaving.length === 0) return
-    // To look for tasks in the next part may take this thread for longer than what is found needs to leave.
-    await Promise.all(leaving)
-    await new Promise<void>((resolve) => this.ports.clock.after(LEAD_MS, resolve))
-  }
-
   private captureEnded(capture: KnownCapture): void {
     this.ended = this.ended.filter((earlier) => earlier.capture.joinable)
     this.ended.push({ number: ++this.endedCount, capture })
-    this.learnClock(capture)
-    this.reconsider()
+    this.waiting.learnClock(capture)
+    this.waiting.reconsider()
     this.run(this.late.followAll(capture).then((done) => (done ? this.captures.settle(capture) : undefined)))
-  }
-
-  /** Spans that wait tell a capture without clock snapshots what its clock is. */
-  private learnClock(capture: KnownCapture): void {
-    if (capture.clock.offsetNs !== null) return
-    const waiting = [...this.held.byProcess((process) => mayBeOf(capture.name, process))].flat()
-    joinRequestRows(waiting.map(({ kept }) => ({ table: kept.table(), capturesOf: () => [capture] })))
   }
 
   // ------------------------------------------------------------------------------------------------ start and end
@@ -483,75 +305,16 @@ export class Bridge implements Recorder {
    */
   async recover(): Promise<void> {
     const { journal, clock, counters } = this.ports
-    const waiting = new Map<number, { readonly table: SpanTable; readonly writtenMs: number }>()
-    const captures = new Map<number, { readonly meta: Readonly<Record<string, unknown>>; readonly writtenMs: number }>()
-    const settled = new Map<number, SettledCapture>()
-    const deaths = new Map<unknown, number>()
-    const followed: (readonly [sequence: number, row: number])[] = []
-    const blocks = new Map<number, SentSpans>()
-    const given = new GivenTasks()
-    const takeGiven = (table: SpanTable, decision: unknown): void =>
-      given.add(decidedRows(decision), (row) => [traceIdHex(table, row), spanIdHex(table, row)])
-    const unpin = this.recent.pin()
-    const oldestMs = clock.nowMs() - this.options.lateMaxAgeMs
-    const sent = (
-      table: SpanTable,
-      sequence: number,
-      writtenMs: number,
-      meta: Readonly<Record<string, unknown>>,
-    ): void => {
-      takeGiven(table, meta.decision)
-      if (!this.options.late || writtenMs < oldestMs) return
-      // Children of ours stand behind the spans that came in.
-      const length = Math.min(table.length, Number(meta.spans ?? table.length))
-      const block = this.recent.add(table, sequence, writtenMs, clock.nowMs(), length)
-      for (const { row } of decidedRows(meta.decision)) if (row < block.length) settle(block, row)
-      blocks.set(sequence, block)
-    }
-    for await (const { kind, sequence, writtenMs, meta, body, settles } of journal.replay()) {
-      switch (kind) {
-        case EntryKind.outgoing:
-          if (meta.way === 'late') {
-            const pairs = pairsOf(meta.followed)
-            followed.push(...pairs)
-            const parents = pairs.length > 0 && blocks.has(pairs[0][0]) ? await journal.body(pairs[0][0]) : null
-            if (parents !== null) scanned(parents, (table) => takeGiven(table, meta.decision))
-          } else if (meta.repeat !== true) {
-            this.requests.restore(meta.request, meta.way === 'pass', writtenMs, clock.nowMs())
-            if (writtenMs >= oldestMs) scanned(body, (table) => sent(table, sequence, writtenMs, meta))
-          }
-          break
-        case EntryKind.held:
-          this.requests.restore(meta.request, false, writtenMs, clock.nowMs())
-          scanned(body, (table) => waiting.set(sequence, { table, writtenMs }))
-          break
-        case EntryKind.released: {
-          const before = waiting.get(settles ?? -1)
-          waiting.delete(settles ?? -1)
-          if (body.length > 0) scanned(body, (table) => sent(table, sequence, writtenMs, meta))
-          else if (before !== undefined) sent(before.table, settles ?? sequence, writtenMs, meta)
-          break
-        }
-        case EntryKind.capture:
-          captures.set(sequence, { meta, writtenMs })
-          break
-        case EntryKind.captureSettled:
-          if (settles !== undefined) settled.set(settles, { view: meta.view as CaptureView, content: meta.content })
-          break
-        case EntryKind.captureAttempt:
-          // A decoding that came to an end, whatever its end, clears what was held against the capture.
-          deaths.set(meta.id, meta.begun === true ? (deaths.get(meta.id) ?? 0) + 1 : 0)
-          break
-      }
-    }
-    for (const [sequence, row] of followed) {
-      const block = blocks.get(sequence)
-      if (block !== undefined && row < block.length) settle(block, row)
-    }
-    unpin()
+    const { waiting, captures, settled, deaths, given } = await readJournal(
+      journal,
+      this.recent,
+      this.requests,
+      this.options,
+      clock.nowMs(),
+    )
     for (const [sequence, { table, writtenMs }] of waiting) {
       counters.add('subspan_holds_recovered_total', 1)
-      this.hold(table, sequence, writtenMs + this.options.holdMaxMs, true)
+      this.waiting.hold(table, sequence, writtenMs + this.options.holdMaxMs, true)
     }
     for (const [sequence, { meta, writtenMs }] of captures) {
       if (typeof meta.id === 'string')
@@ -565,7 +328,7 @@ export class Bridge implements Recorder {
           given.of(meta.id),
         )
     }
-    this.reconsider()
+    this.waiting.reconsider()
   }
 
   /**
@@ -573,11 +336,9 @@ export class Bridge implements Recorder {
    * written until the deadline; the rest is, after the next start.
    */
   async stop(deadlineMs: number): Promise<void> {
-    this.stopping = true
     const noted = this.captures.stop()
     const cancel = this.ports.clock.after(deadlineMs, () => this.late.stop())
-    this.cancelDeadline?.()
-    this.letGo(this.held.waiting(), 'shutdown')
+    this.waiting.stop()
     while (this.work.size > 0) await Promise.allSettled([...this.work])
     await noted
     cancel()
@@ -585,9 +346,9 @@ export class Bridge implements Recorder {
 
   gauges(): BridgeGauges {
     return {
-      heldRequests: this.held.size,
-      heldSpans: this.held.spans,
-      heldBytes: this.held.bytes,
+      heldRequests: this.waiting.requests,
+      heldSpans: this.waiting.spans,
+      heldBytes: this.waiting.bytes,
       recentBytes: this.recent.bytes,
       taskBytes: this.captures.bytes,
       capturesWaiting: this.captures.waiting,
@@ -606,50 +367,6 @@ export class Bridge implements Recorder {
   }
 }
 
-/** Which tasks were given to which spans, by what was decided before a restart. */
-class GivenTasks {
-  private readonly byCapture = new Map<string, GivenTask[]>()
-
-  add(rows: readonly DecidedRow[], idsOf: (row: number) => readonly [traceId: string, spanId: string]): void {
-    for (const { capture, row, taskId } of rows) {
-      const [traceId, spanId] = idsOf(row)
-      const tasks = this.byCapture.get(capture)
-      if (tasks === undefined) this.byCapture.set(capture, [{ taskId, traceId, spanId }])
-      else tasks.push({ taskId, traceId, spanId })
-    }
-  }
-
-  of(capture: string): readonly GivenTask[] {
-    return this.byCapture.get(capture) ?? []
-  }
-}
-
-/** A request that waited and leaves now, with the tasks of its spans. */
-interface LeavingRequest {
-  readonly request: HeldRequest
-  readonly table: SpanTable
-  readonly joins: JoinedRows
-}
-
-/** What a process's spans may wait for. */
-interface Outlook {
-  readonly unfinished: readonly KnownCapture[]
-  readonly announced: boolean
-  readonly joinable: readonly KnownCapture[]
-}
-
-function isAwaited({ kept, endUnixNs, always }: HeldRequest, { unfinished, announced, joinable }: Outlook): boolean {
-  if (unfinished.some((capture) => !capture.hasPassed(endUnixNs))) return true
-  if (!always && !announced) return false
-  // What was waited for may have come, under its own name or without one.
-  return !joinable.some((capture) => capture.covers(endUnixNs) && (capture.isNamed || namesAny(capture, kept.table())))
-}
-
-/** Whether a task of the capture names one of the spans: it is a capture of their process. */
-function namesAny(capture: KnownCapture, table: SpanTable): boolean {
-  return joinRows(table, () => [capture]).joined.length > 0
-}
-
 function isOfOneProcess({ resources }: SpanTable): boolean {
   return resources.every(({ process }) => process.key === resources[0].process.key)
 }
@@ -658,28 +375,4 @@ function isOfOneProcess({ resources }: SpanTable): boolean {
 function part(table: SpanTable, rows: Uint8Array): SpanTable {
   const bytes = selectSpans(table, rows)
   return bytes === table.bytes ? table : scanTraceRequest(bytes)
-}
-
-/** The decision, where there is one. */
-function decided(joined: readonly JoinedSpan[]): { readonly decision?: Record<string, unknown> } {
-  return joined.length === 0 ? {} : { decision: decisionOf(joined) }
-}
-
-/** Calls with the spans of a body of our own journal; one that cannot be read any more is left to the destinations as it is. */
-function scanned(body: Uint8Array, use: (table: SpanTable) => void): void {
-  let table: SpanTable
-  try {
-    table = scanTraceRequest(body)
-  } catch (thrown) {
-    if (thrown instanceof Failure) return
-    throw thrown
-  }
-  use(table)
-}
-
-function pairsOf(value: unknown): [number, number][] {
-  if (!Array.isArray(value)) return []
-  const pairs: [number, number][] = []
-  for (let i = 0; i + 1 < value.length; i += 2) pairs.push([Number(value[i]), Number(value[i + 1])])
-  return pairs
 }

@@ -246,6 +246,11 @@ export function decisionOf(joined: readonly JoinedSpan[]): Record<string, unknow
   return { rules: RULE_VERSION, captures: [...captures.values()] }
 }
 
+/** The decision as a part of an entry's meta, where there is one. */
+export function decided(joined: readonly JoinedSpan[]): { readonly decision?: Record<string, unknown> } {
+  return joined.length === 0 ? {} : { decision: decisionOf(joined) }
+}
+
 /** A row that a decision in the journal is about. */
 export interface DecidedRow {
   readonly capture: string
