@@ -5,25 +5,13 @@
 
 import { randomInt } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { crc32 } from 'node:zlib'
 import { Failure, messageOf } from '../base/failure.ts'
 import { utf8Of } from '../base/bytes.ts'
 import type { Clock, Counters, Journal, JournalEntry, Log, NewEntry } from '../bridge/ports.ts'
 import { EntryKind } from '../bridge/ports.ts'
 import { type Disk, diskFailure, type DiskFile, errorCode, isFull } from './disk.ts'
-import {
-  entryOf,
-  FIRST_OF_GROUP,
-  type Frame,
-  frameBytes,
-  HEADER_BYTES,
-  KIND_NAMES,
-  LAST_OF_GROUP,
-  readFrame,
-  scanFrames,
-  Window,
-  writeHeader,
-} from './frame.ts'
+import { entryOf, frameBytes, HEADER_BYTES, KIND_NAMES, readFrame, Window } from './frame.ts'
+import { encodeGroups, type Group, wholeGroups } from './group.ts'
 import type { JournalOptions } from './options.ts'
 import { OutgoingReader } from './outgoing-reader.ts'
 import { parseSegmentName, Segment, segmentName } from './segment.ts'
@@ -45,10 +33,8 @@ export interface JournalSetup {
   readonly usedThrough: number
 }
 
-/** Entries written together, waiting. */
-interface Group {
-  readonly entries: readonly NewEntry[]
-  readonly metas: readonly Uint8Array[]
+/** Entries to be written together, and who waits for them. */
+interface WaitingGroup extends Group {
   readonly bytes: number
   readonly resolve: (sequences: readonly number[]) => void
   readonly reject: (failure: Failure) => void
@@ -57,8 +43,6 @@ interface Group {
 /** Written with one fsync, unless one group alone is larger. */
 const MAX_BATCH_BYTES = 16 << 20
 const MAX_GROUP_BYTES = 1 << 30
-/** A larger body is handed to the system as it is, a smaller one is copied next to its header. */
-const COPY_BELOW_BYTES = 8_192
 /** Beyond `maxBytes`, for entries that settle others: without them nothing would ever become free again. */
 const RESERVE = 1 / 8
 /** A full journal has room again by segments: of an eighth each, a slow destination would leave senders refused for many seconds at a time. */
@@ -104,7 +88,7 @@ export class SegmentedJournal implements Journal {
   /** Held entries and captures that nothing has settled. */
   private readonly unsettled = new Map<number, Segment>()
   private readonly readers = new Set<OutgoingReader>()
-  private waiting: Group[] = []
+  private waiting: WaitingGroup[] = []
   private writing: Promise<void> | null = null
   /** The disk's last refusal; null after an append that went well. */
   private refusal: { readonly failure: Failure; readonly untilMs: number } | null = null
@@ -227,9 +211,9 @@ export class SegmentedJournal implements Journal {
   }
 
   /** Takes waiting groups up to a batch; those for which there is no room are refused. */
-  private async admit(): Promise<Group[]> {
+  private async admit(): Promise<WaitingGroup[]> {
     const { options, clock, counters, log } = this.setup
-    const batch: Group[] = []
+    const batch: WaitingGroup[] = []
     let bytes = 0
     let taken = 0
     for (const group of this.waiting) {
@@ -270,7 +254,7 @@ export class SegmentedJournal implements Journal {
     )
   }
 
-  private async write(groups: readonly Group[]): Promise<void> {
+  private async write(groups: readonly WaitingGroup[]): Promise<void> {
     const { folder, clock, counters, log } = this.setup
     for (let tries = 1; ; tries++) {
       try {
@@ -294,7 +278,7 @@ export class SegmentedJournal implements Journal {
   }
 
   /** @returns the sequence numbers of each group; only then are the entries there for readers */
-  private async writeOnce(groups: readonly Group[]): Promise<number[][]> {
+  private async writeOnce(groups: readonly WaitingGroup[]): Promise<number[][]> {
     const { options, clock, counters, ours } = this.setup
     if (!ours()) throw new Error('another process has taken the data folder; restart this one with a folder of its own')
     const bytes = groups.reduce((sum, group) => sum + group.bytes, 0)
@@ -305,7 +289,7 @@ export class SegmentedJournal implements Journal {
     const first = this.nextSequence
     this.nextSequence += groups.reduce((sum, { entries }) => sum + entries.length, 0)
     try {
-      await file.write(encode(groups, first, writtenMs, segment.salt), start)
+      await file.write(encodeGroups(groups, first, writtenMs, segment.salt), start)
       if (options.fsync) counters.add('subspan_journal_fsyncs_total', 1)
     } catch (thrown) {
       await this.abandon(segment, file)
@@ -619,33 +603,19 @@ export class SegmentedJournal implements Journal {
   }> {
     let wholeBytes = 0
     let wholeTo = 0
-    let group: Frame[] = []
     let file: DiskFile | null = null
     try {
       file = await this.setup.disk.openForReading(segment.path)
       const window = new Window(file, segment.bytes, READ_CHUNK_BYTES)
-      for await (const found of scanFrames(window, segment.first, segment.salt)) {
-        if (!('header' in found)) {
-          group = []
-          continue
-        }
-        const { flags, sequence } = found.header
-        if ((flags & FIRST_OF_GROUP) !== 0) group = []
-        else if (group.length === 0 || group[group.length - 1].header.sequence + 1 !== sequence) {
-          group = []
-          continue
-        }
-        group.push(found)
-        if ((flags & LAST_OF_GROUP) === 0) continue
+      for await (const group of wholeGroups(window, segment.first, segment.salt)) {
         for (const { at, header } of group) {
           if (segment.length === 0) segment.firstWrittenMs = header.writtenMs
           segment.lastWrittenMs = header.writtenMs
           segment.add(header.sequence, at, goesOut(header.kind))
           this.account(segment, header.sequence, header.kind, header.settles, header.bodyBytes)
           wholeBytes += frameBytes(header)
+          wholeTo = at + frameBytes(header)
         }
-        wholeTo = found.at + frameBytes(found.header)
-        group = []
       }
     } catch (thrown) {
       this.setup.log.error(
@@ -678,50 +648,6 @@ export class SegmentedJournal implements Journal {
 /** Whether destinations get such an entry. */
 function goesOut(kind: number): boolean {
   return kind === EntryKind.outgoing || kind === EntryKind.released
-}
-
-/** The frames of these groups, as parts to be written one after another. */
-function encode(groups: readonly Group[], first: number, writtenMs: number, salt: number): Uint8Array[] {
-  let small = 0
-  for (const { entries, metas } of groups) {
-    for (let at = 0; at < entries.length; at++) {
-      const { length } = entries[at].body
-      small += HEADER_BYTES + metas[at].length + (length < COPY_BELOW_BYTES ? length : 0)
-    }
-  }
-  const parts: Uint8Array[] = []
-  const bytes = new Uint8Array(small)
-  let from = 0
-  let to = 0
-  let sequence = first
-  for (const { entries, metas } of groups) {
-    for (let at = 0; at < entries.length; at++) {
-      const { kind, body, settles } = entries[at]
-      const meta = metas[at]
-      const header = {
-        kind,
-        flags: (at === 0 ? FIRST_OF_GROUP : 0) | (at === entries.length - 1 ? LAST_OF_GROUP : 0),
-        sequence: sequence++,
-        writtenMs,
-        settles: settles ?? 0,
-        metaBytes: meta.length,
-        bodyBytes: body.length,
-        payloadSum: crc32(body, crc32(meta, salt)),
-      }
-      writeHeader(bytes, to, header, salt)
-      bytes.set(meta, to + HEADER_BYTES)
-      to += HEADER_BYTES + meta.length
-      if (body.length < COPY_BELOW_BYTES) {
-        bytes.set(body, to)
-        to += body.length
-      } else {
-        parts.push(bytes.subarray(from, to), body)
-        from = to
-      }
-    }
-  }
-  if (to > from) parts.push(bytes.subarray(from, to))
-  return parts
 }
 
 function number(value: number): string {
