@@ -1,5 +1,7 @@
 // header-lines.ts: what may be a header of HTTP, and headers as a file holds them, one a line.
 
+import type { Failure } from './failure.ts'
+
 /** Whether this can be a header's name. */
 export function isHeaderName(name: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)
@@ -8,6 +10,26 @@ export function isHeaderName(name: string): boolean {
 /** Whether this can be a header's value: one line without control characters. */
 export function isHeaderValue(value: string): boolean {
   return !/[^\t\x20-\x7e\x80-\xff]/.test(value)
+}
+
+/**
+ * The headers in a file that an option names: a destination's, a target's.
+ *
+ * @param text what it holds (latin1, as headers are sent); null where no file is named
+ * @param refusal makes the failure out of a sentence, in which nothing stands of what the file holds
+ * @throws what `refusal` makes, for a line that is no header and for a file without any
+ */
+export function headersOfFile(
+  file: string,
+  text: string | null,
+  refusal: (sentence: string) => Failure,
+): Readonly<Record<string, string>> {
+  if (text === null) return {}
+  const headers = readHeaderLines(text)
+  const how = 'write one a line, as in "name: value".'
+  if (typeof headers === 'number') throw refusal(`line ${headers} of headersFile ${file} is no header: ${how}`)
+  if (Object.keys(headers).length === 0) throw refusal(`headersFile is ${file}, which holds no header: ${how}`)
+  return headers
 }
 
 /**

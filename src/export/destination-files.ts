@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { Failure, messageOf } from '../base/failure.ts'
-import { readHeaderLines } from '../base/header-lines.ts'
+import { headersOfFile } from '../base/header-lines.ts'
 import type { Destination } from './destination.ts'
 
 /** Contents of a destination's files, checked. */
@@ -52,12 +52,6 @@ export async function readDestinationFiles(
       )
     }
   }
-  const headers = readHeaderLines((await contentOf(headersFile))?.toString('latin1') ?? '')
-  if (typeof headers === 'number') {
-    throw failure(`line ${headers} of headersFile ${headersFile} is no header: write one a line, as in "name: value".`)
-  }
-  if (headersFile !== '' && Object.keys(headers).length === 0) {
-    throw failure(`headersFile is ${headersFile}, which holds no header: write one a line, as in "name: value".`)
-  }
+  const headers = headersOfFile(headersFile, (await contentOf(headersFile))?.toString('latin1') ?? null, failure)
   return { ca, cert, key, headers }
 }

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { Failure, messageOf } from '../base/failure.ts'
-import { readHeaderLines } from '../base/header-lines.ts'
+import { headersOfFile } from '../base/header-lines.ts'
 import { oneLine } from '../base/one-line.ts'
 import { type PullTarget, shownAddress, traceUrl } from './target.ts'
 
@@ -121,12 +121,8 @@ async function ask(
 
 /** @throws Failure TARGET for a file that cannot be read or used; what it holds is not told */
 async function headersOf(file: string): Promise<Readonly<Record<string, string>>> {
-  const headers = readHeaderLines((await contentOf(file))?.toString('latin1') ?? '')
-  if (typeof headers !== 'number') return headers
-  throw new Failure(
-    'TARGET',
-    `line ${headers} of headersFile ${file} of pull.targets is no header: write one a line, as in "name: value".`,
-  )
+  const refusal = (sentence: string): Failure => new Failure('TARGET', `pull.targets: ${sentence}`)
+  return headersOfFile(file, (await contentOf(file))?.toString('latin1') ?? null, refusal)
 }
 
 async function contentOf(file: string): Promise<Buffer | undefined> {

@@ -56,8 +56,10 @@ describe('a recording', () => {
     expect(go.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer one', 'Bearer two'])
     writeFileSync(headersFile, 'hunter2')
     const { failure } = await record({ ...go.target(), headersFile })
-    expect(failure?.message).toMatch(/^line 1 of headersFile \S+headers of pull\.targets is no header/)
+    expect(failure?.message).toMatch(/^pull\.targets: line 1 of headersFile \S+headers is no header/)
     expect(failure?.message).not.toContain('hunter2')
+    writeFileSync(headersFile, '# nothing\n')
+    expect((await record({ ...go.target(), headersFile })).failure?.message).toMatch(/headers, which holds no header: /)
     folder.remove()
   })
 
