@@ -242,6 +242,18 @@ export class Bridge implements Recorder {
     for (const { number, capture } of this.ended) {
       if (number > decidedAfter) this.run(this.late.follow(capture, [block]))
     }
+    // These spans may have told a whole capture's clock, or the names of renamed spans: those that left without a task are looked at again.
+    const asked = new Set([...joined.map(({ found }) => found.capture), ...missed.map(({ capture }) => capture)])
+    for (const capture of asked) {
+      if (capture.state !== 'done') continue
+      if (capture.learnedAnew) {
+        capture.followed()
+        this.run(this.late.followAll(capture))
+      } else if (missed.some((one) => one.capture === capture && one.learned !== capture.learned)) {
+        // Others told it while this was being written.
+        this.run(this.late.follow(capture, [block]))
+      }
+    }
   }
 
   private own(joined: readonly JoinedSpan[], way: Way): void {

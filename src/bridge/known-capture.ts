@@ -129,6 +129,8 @@ export class KnownCapture {
   /** The clock by snapshots and ids. */
   private clockByIds: ClockOffset = NO_CLOCK
   private readonly timed: TimedTasks
+  /** What had been learned of names and times when the spans that had left were looked at last. */
+  private followedAt = 0
   private readonly kinds = new KindTable()
 
   constructor(
@@ -272,6 +274,21 @@ export class KnownCapture {
   /** Whether it is known to be a capture of the process. */
   isOf(processKey: string): boolean {
     return this.processes.has(processKey) || this.timed.processKey === processKey
+  }
+
+  /** How often something was learned of names and times that earlier spans could not be asked by. */
+  get learned(): number {
+    return this.timed.learned
+  }
+
+  /** Whether something was learned since the spans that had left were looked at last. */
+  get learnedAnew(): boolean {
+    return this.learned !== this.followedAt
+  }
+
+  /** The spans that have left are looked at with all that is known now. */
+  followed(): void {
+    this.followedAt = this.learned
   }
 
   /** What joining by name and time came to; null before it was tried. */

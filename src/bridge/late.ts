@@ -71,6 +71,7 @@ export class LateSpans {
     const { hits, misses } = await this.look(capture, blocks)
     const tables = new TableCache(this.ports)
     const joined = await this.join(capture, hits, tables)
+    capture.followed()
     // Only now: the pairs among these spans may have told the capture's clock.
     for (const [block, rows] of misses) {
       for (const row of rows) {

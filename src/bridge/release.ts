@@ -37,6 +37,8 @@ export interface JoinedSpan {
 export interface MissedSpan {
   readonly capture: KnownCapture
   readonly reason: UnmatchedReason
+  /** What the capture had learned by then (`KnownCapture.learned`). */
+  readonly learned: number
 }
 
 export interface JoinedRows {
@@ -122,7 +124,7 @@ export function joinRequestRows(requests: readonly JoinRequest[]): JoinedRows[] 
     rows.forEach(({ request, row, span }, i) => {
       const found = answers[i]
       if (typeof found === 'string') {
-        missed[request].push({ capture, reason: found })
+        missed[request].push({ capture, reason: found, learned: capture.learned })
         return
       }
       const before = best[request].get(row)
@@ -135,7 +137,7 @@ export function joinRequestRows(requests: readonly JoinRequest[]): JoinedRows[] 
     const { table } = requests[request]
     const start = approximately(table.startLow, table.startHigh, row)
     const end = approximately(table.endLow, table.endHigh, row)
-    missed[request].push({ capture, reason: capture.whyUnmatched(start, end) })
+    missed[request].push({ capture, reason: capture.whyUnmatched(start, end), learned: capture.learned })
   }
   return best.map((joined, request) =>
     joined.size === 0 && missed[request].length === 0

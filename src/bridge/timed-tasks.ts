@@ -58,10 +58,19 @@ interface Fitted {
   readonly aliases: ReadonlyMap<string, number>
 }
 
+/** Whether spans that found no task by one fit may find it by a later one. */
+function tellsMore(before: Fitted | null, { processKey, clock, aliases }: Fitted): boolean {
+  if (before?.processKey !== processKey || aliases.size > before.aliases.size) return true
+  return clock.fit.errorNs < before.clock.fit.errorNs || clock.shape !== before.clock.shape
+}
+
 /** The tasks of one capture by name and time. */
 export class TimedTasks {
   /** What the last fit came to; null before the first. */
   report: NameTimeReport | null = null
+
+  /** Counts what was learned: a clock, or a better one, and names of renamed spans. Spans asked for before may have tasks now. */
+  learned = 0
 
   private columns: TaskColumns | null = null
   private readonly samples = new Map<string, Map<string, JoinSpan>>()
@@ -197,6 +206,7 @@ export class TimedTasks {
     this.report = joined.report
     const { processKey, pairs } = joined
     if (processKey !== null && pairs !== null) {
+      if (tellsMore(this.fitted, { processKey, clock: pairs.clock, aliases: pairs.aliases })) this.learned++
       this.fitted = { processKey, clock: pairs.clock, aliases: pairs.aliases }
     } else if (this.fitted !== null) {
       // What few spans told, more contradict: nothing is joined from now on.

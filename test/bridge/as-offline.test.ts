@@ -1,0 +1,175 @@
+// as-offline.test.ts: the same recording through the running flow, in several orders and pieces, and through `subspan join`: no span gets
+// another task, and where the flow knows as much, the pairs are the same.
+
+import { describe, expect, test } from 'vitest'
+import { decidedRows, joinSpanOf } from '../../src/bridge/release.ts'
+import { EntryKind } from '../../src/bridge/ports.ts'
+import { joinTasks } from '../../src/join/join.ts'
+import { selectSpans } from '../../src/span/otlp/rewrite.ts'
+import { scanTraceRequest } from '../../src/span/otlp/scan.ts'
+import { traceIdHex } from '../../src/span/otlp/rows.ts'
+import { analyse } from '../support/fixtures.ts'
+import { Flow, idOf, recording } from '../support/flow.ts'
+import { random } from '../support/generated-process.ts'
+import { spansOfProtobuf } from '../support/otlp.ts'
+
+const NAMES = [
+  'joins/go1.22-otel',
+  'joins/go1.22-opencensus',
+  'joins/go1.26-otel',
+  'joins/go1.26-opencensus-saturated',
+  'joins/go1.26-otel-renamed',
+  'joins/go1.23-opencensus-library',
+  'joins/go1.26-otel-library',
+  'joins/go1.27-otel-renamed-library',
+  'captures/go1.26/messages',
+  'captures/go1.24/messages-log-traceparent',
+]
+
+/** Of the pairs that are found offline so many may be missing where each request is decided by what is known when it comes: two, or this share. */
+const MISSING_ONE_BY_ONE = 0.005
+/** Of few spans the clock may be told, lost and told again while a request is being written: one request of them. */
+const FEW_SPANS = 100
+const MISSING_OF_FEW = 7
+
+/** The requests with only some of their traces, each cut into pieces of so many spans. */
+function pieces(requests: readonly Uint8Array[], share: number, spansEach: number, seed: number): Uint8Array[] {
+  const next = random(seed)
+  const kept = new Map<string, boolean>()
+  return requests.flatMap((request) => {
+    const table = scanTraceRequest(request)
+    const rows: number[] = []
+    for (let row = 0; row < table.length; row++) {
+      const trace = traceIdHex(table, row)
+      if (!kept.has(trace)) kept.set(trace, next() < share)
+      if (kept.get(trace) === true) rows.push(row)
+    }
+    const cut: Uint8Array[] = []
+    for (let at = 0; at < rows.length; at += spansEach) {
+      const chosen = new Uint8Array(table.length)
+      for (const row of rows.slice(at, at + spansEach)) chosen[row] = 1
+      cut.push(selectSpans(table, chosen))
+    }
+    return cut
+  })
+}
+
+/** What `subspan join` says of all the spans and the whole capture. */
+function offline(requests: readonly Uint8Array[], capture: Uint8Array): Map<string, string> {
+  const spans = requests.flatMap((request) => {
+    const table = scanTraceRequest(request)
+    return Array.from({ length: table.length }, (_, row) => joinSpanOf(table, row))
+  })
+  const { tasks, info } = analyse(capture)
+  const { matches } = joinTasks(spans, { tasks, clockSnapshots: info.clockSnapshots, durationNs: info.durationNs })
+  return new Map(matches.map(({ span, task }) => [idOf(spans[span]), String(tasks[task].id)]))
+}
+
+/** Every span that was decided on, with its task, by the journal. */
+function decided({ journal }: Flow): Map<string, string> {
+  const found = new Map<string, string>()
+  const bodies = new Map(journal.entries.map(({ sequence, body }) => [sequence, body]))
+  for (const { kind, sequence, meta } of journal.entries) {
+    if (kind !== EntryKind.outgoing && kind !== EntryKind.released) continue
+    const ids = spansOfProtobuf(
+      bodies.get(meta.way === 'late' ? (meta.followed as number[])[0] : sequence) ?? new Uint8Array(),
+    ).map(idOf)
+    for (const { row, taskId } of decidedRows(meta.decision)) {
+      expect(found.get(ids[row]) ?? String(taskId)).toBe(String(taskId))
+      found.set(ids[row], String(taskId))
+    }
+  }
+  return found
+}
+
+async function restarted({ clock, journal, files }: Flow): Promise<Flow> {
+  const after = new Flow({}, { clock, journal, files })
+  await after.bridge.recover()
+  await after.clock.advance(1_000)
+  return after
+}
+
+type Order = (spans: readonly Uint8Array[], capture: Uint8Array) => Promise<Flow>
+
+/** All that is joined is decided together: as offline, exactly. */
+const TOGETHER: Readonly<Record<string, Order>> = {
+  'spans before the capture': async (spans, capture) => {
+    const flow = new Flow()
+    await flow.spans(...spans)
+    await flow.capture(capture)
+    return flow
+  },
+  'a restart between the spans and the capture': async (spans, capture) => {
+    const flow = new Flow()
+    await flow.spans(...spans)
+    const after = await restarted(flow)
+    await after.capture(capture)
+    return after
+  },
+  'spans before, and the same capture twice': async (spans, capture) => {
+    const flow = new Flow()
+    await flow.spans(...spans)
+    await flow.capture(capture)
+    await flow.clock.advance(1_000)
+    await flow.capture(capture)
+    return flow
+  },
+}
+
+/** Each request is decided by what is known when it comes. */
+const ONE_BY_ONE: Readonly<Record<string, Order>> = {
+  'spans after the capture': async (spans, capture) => {
+    const flow = new Flow()
+    await flow.capture(capture)
+    await flow.spans(...spans)
+    return flow
+  },
+  'half of the spans before, half after': async (spans, capture) => {
+    const flow = new Flow()
+    await flow.spans(...spans.filter((_, i) => i % 2 === 0))
+    await flow.capture(capture)
+    await flow.clock.advance(1_000)
+    await flow.spans(...spans.filter((_, i) => i % 2 === 1))
+    return flow
+  },
+  'spans after the capture and a restart': async (spans, capture) => {
+    const flow = new Flow()
+    await flow.capture(capture)
+    await flow.spans(...spans.slice(0, spans.length / 2))
+    await flow.clock.advance(1_000)
+    const after = await restarted(flow)
+    await after.spans(...spans.slice(spans.length / 2))
+    return after
+  },
+}
+
+describe.each(NAMES)('%s', (name) => {
+  const { capture, requests, matches } = recording(name)
+
+  describe.each([1, 0.5, 0.05])('%d of the traces', (share) => {
+    describe.each([10_000, 7])('in requests of up to %d spans', (spansEach) => {
+      const spans = pieces(requests, share, spansEach, 5)
+      const expected = offline(spans, capture)
+
+      test.each(Object.keys(TOGETHER))('%s', async (order) => {
+        const flow = await TOGETHER[order](spans, capture)
+        await flow.clock.advance(10_000)
+        expect(decided(flow)).toEqual(expected)
+      })
+
+      test.each(Object.keys(ONE_BY_ONE))('%s', async (order) => {
+        const flow = await ONE_BY_ONE[order](spans, capture)
+        await flow.clock.advance(10_000)
+        const found = decided(flow)
+        const others = [...found].filter(([id, task]) => (expected.get(id) ?? task) !== task)
+        const wrong = [...found].filter(([id, task]) => (matches.get(id) ?? task) !== task)
+        const missing = [...expected.keys()].filter((id) => !found.has(id))
+        expect(others).toEqual([])
+        expect(wrong).toEqual([])
+        expect(missing.length).toBeLessThanOrEqual(
+          expected.size < FEW_SPANS ? MISSING_OF_FEW : Math.max(2, MISSING_ONE_BY_ONE * expected.size),
+        )
+      })
+    })
+  })
+})
