@@ -392,9 +392,10 @@ export class TaskTable {
   /** Forgets a task that was handed on. */
   forget(task: TaskState): void {
     this.members.release(this.firstMember[task.slot])
+    // While it still lies in its slot, which is another task's soon.
+    if (this.ofId(task.id) === task) this.ids.remove(task.id)
     this.ofSlot[task.slot] = null
     this.serials.remove(task.serial)
-    if (this.ofId(task.id) === task) this.ids.remove(task.id)
     this.handedOn[task.id % HANDED_ON] = task.id
   }
 
