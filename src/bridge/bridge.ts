@@ -238,22 +238,14 @@ export class Bridge implements Recorder {
     const nowMs = clock.nowMs()
     const block = this.recent.add(table, sequence, nowMs, nowMs)
     for (const { row } of joined) settle(block, row)
+    const again = new Set<KnownCapture>()
     // Captures that were decoded while this was being written did not find it among what had left.
-    for (const { number, capture } of this.ended) {
-      if (number > decidedAfter) this.run(this.late.follow(capture, [block]))
-    }
-    // These spans may have told a whole capture's clock, or the names of renamed spans: those that left without a task are looked at again.
-    const asked = new Set([...joined.map(({ found }) => found.capture), ...missed.map(({ capture }) => capture)])
-    for (const capture of asked) {
-      if (capture.state !== 'done') continue
-      if (capture.learnedAnew) {
-        capture.followed()
-        this.run(this.late.followAll(capture))
-      } else if (missed.some((one) => one.capture === capture && one.learned !== capture.learned)) {
-        // Others told it while this was being written.
-        this.run(this.late.follow(capture, [block]))
-      }
-    }
+    for (const { number, capture } of this.ended) if (number > decidedAfter) again.add(capture)
+    // A whole capture's clock, or the names of renamed spans, may have been told by these spans, or by others while this was being written:
+    // those that left without a task are looked at again.
+    for (const { found } of joined) if (isToldMore(found.capture)) again.add(found.capture)
+    for (const { capture, learned } of missed) if (isToldMore(capture, learned)) again.add(capture)
+    for (const capture of again) this.run(this.late.followAll(capture))
   }
 
   private own(joined: readonly JoinedSpan[], way: Way): void {
@@ -304,9 +296,18 @@ export class Bridge implements Recorder {
   private captureEnded(capture: KnownCapture): void {
     this.ended = this.ended.filter((earlier) => earlier.capture.joinable)
     this.ended.push({ number: ++this.endedCount, capture })
+    const before = new Set(this.work)
     this.waiting.learnClock(capture)
     this.waiting.reconsider()
-    this.run(this.late.followAll(capture).then((done) => (done ? this.captures.settle(capture) : undefined)))
+    const leaving = [...this.work].filter((work) => !before.has(work))
+    this.run(this.settle(capture, leaving))
+  }
+
+  /** The capture is done with when what waited for it has left and what had left before is followed. */
+  private async settle(capture: KnownCapture, leaving: readonly Promise<unknown>[]): Promise<void> {
+    const following = this.late.followAll(capture)
+    await Promise.allSettled(leaving)
+    if (await following) await this.captures.settle(capture)
   }
 
   // ------------------------------------------------------------------------------------------------ start and end
@@ -377,6 +378,11 @@ export class Bridge implements Recorder {
     this.work.add(kept)
     void kept.finally(() => this.work.delete(kept))
   }
+}
+
+/** Whether a whole capture has learned what its spans that left without a task may be joined by, since some were asked for. */
+function isToldMore(capture: KnownCapture, learnedThen = capture.learned): boolean {
+  return capture.state === 'done' && (capture.learnedAnew || capture.learned !== learnedThen)
 }
 
 function isOfOneProcess({ resources }: SpanTable): boolean {

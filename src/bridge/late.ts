@@ -35,6 +35,9 @@ interface Hit {
 /** Sends children after spans. */
 export class LateSpans {
   private stopping = false
+  /** Captures whose spans are being looked at, and those for which that was asked since it began. */
+  private readonly following = new Map<KnownCapture, Promise<boolean>>()
+  private readonly asked = new Set<KnownCapture>()
 
   constructor(
     private readonly ports: CapturePorts,
@@ -49,29 +52,46 @@ export class LateSpans {
     this.stopping = true
   }
 
-  /** Follows all spans that have left lately. @returns whether all of it is in the journal */
+  /**
+   * Follows all spans that have left lately: when a capture is decoded to its end, and when more is learned of it that tells tasks of spans which
+   * had left without one. Asked for while it goes on, all is looked at once more.
+   *
+   * @returns whether all of it is in the journal
+   */
   followAll(capture: KnownCapture): Promise<boolean> {
-    // All that left while it was being decoded are looked at once more, with all of it known.
-    if (this.options.late) capture.forgetMisses()
-    return this.follow(capture, this.options.late ? this.recent.all() : [])
+    this.asked.add(capture)
+    const before = this.following.get(capture)
+    if (before !== undefined) return before
+    const following = Promise.resolve().then(() => this.followUntilAllIsUsed(capture))
+    this.following.set(capture, following)
+    return following
   }
 
-  /** Follows spans that have left. @returns whether all of it is in the journal */
-  async follow(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<boolean> {
-    if (!capture.joinable) return true
-    const unpin = this.recent.pin()
+  private async followUntilAllIsUsed(capture: KnownCapture): Promise<boolean> {
     try {
-      return await this.followPinned(capture, blocks)
+      while (this.asked.delete(capture) || capture.learnedAnew) {
+        if (!capture.joinable || !this.options.late) return true
+        // Before the look, not after it: what is learned meanwhile is not used for what leaves meanwhile.
+        capture.followed()
+        capture.forgetMisses()
+        const unpin = this.recent.pin()
+        try {
+          if (!(await this.follow(capture, this.recent.all()))) return false
+        } finally {
+          unpin()
+        }
+      }
+      return true
     } finally {
-      unpin()
+      this.asked.delete(capture)
+      this.following.delete(capture)
     }
   }
 
-  private async followPinned(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<boolean> {
+  private async follow(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<boolean> {
     const { hits, misses } = await this.look(capture, blocks)
     const tables = new TableCache(this.ports)
     const joined = await this.join(capture, hits, tables)
-    capture.followed()
     // Only now: the pairs among these spans may have told the capture's clock.
     for (const [block, rows] of misses) {
       for (const row of rows) {

@@ -5,7 +5,7 @@
 
 import type { ClockSegment } from '../join/clock.ts'
 import type { ClockOffset, JoinSpan, JoinTask, NameTimeReport } from '../join/match.ts'
-import { clockOfNameTimePair, type NameTimeClock, pairByNameAndTime } from '../join/name-time.ts'
+import { clockOfNameTimePair, type NameTimeClock, pairByNameAndTime, strangersAmong } from '../join/name-time.ts'
 import { spanColumns, type TaskColumns, taskColumns } from '../join/time-columns.ts'
 import { WIDEST_END_NS } from '../join/time-shape.ts'
 import { joinProcess, type ProcessSpans } from '../join/which-process.ts'
@@ -61,7 +61,10 @@ interface Fitted {
 /** Whether spans that found no task by one fit may find it by a later one. */
 function tellsMore(before: Fitted | null, { processKey, clock, aliases }: Fitted): boolean {
   if (before?.processKey !== processKey || aliases.size > before.aliases.size) return true
-  return clock.fit.errorNs < before.clock.fit.errorNs || clock.shape !== before.clock.shape
+  const { fit, shape, segments } = before.clock
+  if (clock.fit.errorNs < fit.errorNs || clock.shape !== shape || clock.segments.length > segments.length) return true
+  if (Math.abs(clock.fit.offsetNs - fit.offsetNs) > fit.errorNs) return true
+  return strangersAmong(clock.fit) < strangersAmong(fit)
 }
 
 /** The tasks of one capture by name and time. */

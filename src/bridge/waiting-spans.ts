@@ -205,9 +205,10 @@ export class WaitingSpans {
 
   private async writeReleases(leaving: readonly LeavingRequest[], decidedAfter: number): Promise<void> {
     const { journal, clock, log } = this.ports
+    const entries: NewEntry[] = []
+    const children: number[] = []
+    let written: readonly number[]
     try {
-      const entries: NewEntry[] = []
-      const children: number[] = []
       for (const { request, table, joins } of leaving) {
         const leaves = this.flow.leaving(table, joins.joined, 'hold')
         const body = leaves.body === table.bytes ? NO_BYTES : leaves.body
@@ -215,19 +216,21 @@ export class WaitingSpans {
         entries.push({ kind: EntryKind.released, meta, body, settles: request.sequence })
         children.push(leaves.children)
       }
-      const written = await journal.append(entries)
-      leaving.forEach(({ request, table, joins }, i) => {
-        const sequence = entries[i].body.length === 0 ? request.sequence : written[i]
-        this.flow.left(table, sequence, joins, 'hold', decidedAfter, children[i])
-        this.held.remove(request)
-      })
+      written = await journal.append(entries)
     } catch (thrown) {
       // Their bytes are on disk and in memory: nothing is lost by trying again.
       const spans = leaving.reduce((sum, { table }) => sum + table.length, 0)
       log.warn({ error: messageOf(thrown), spans }, 'spans that waited could not leave yet; trying again')
       for (const { request } of leaving) this.held.stay(request)
       if (!this.stopping) clock.after(RETRY_MS, () => this.reconsider())
+      return
     }
+    // They have left: whatever goes wrong from here on, they must not do so again.
+    leaving.forEach(({ request, table, joins }, i) => {
+      const sequence = entries[i].body.length === 0 ? request.sequence : written[i]
+      this.flow.left(table, sequence, joins, 'hold', decidedAfter, children[i])
+      this.held.remove(request)
+    })
   }
 
   /** More of a capture is decoded. Resolves when what spans have found in it is on its way. */

@@ -206,11 +206,19 @@ function fitBy(
   }
 }
 
+/** How many of the spans in the capture's time no task explains: the more, the less is said by a task nearby. */
+export const Strangers = { none: 0, few: 1, many: 2 } as const
+
+export function strangersAmong({ explained, eligible }: OffsetFit): (typeof Strangers)[keyof typeof Strangers] {
+  if (explained >= eligible) return Strangers.none
+  return explained >= FEW_STRANGERS * eligible ? Strangers.few : Strangers.many
+}
+
 /** The offset for which far more speaks than chance and any other explain; null where there is none. */
 function surestOf(fits: readonly OffsetFit[]): OffsetFit | null {
   const [surest, next] = [...fits].sort((x, y) => y.surplusNats - x.surplusNats)
   if (surest === undefined || surest.surplusNats < SURPLUS_NATS) return null
-  if (surest.explained < FEW_STRANGERS * surest.eligible) return null
+  if (strangersAmong(surest) === Strangers.many) return null
   return surest.surplusNats >= TIMES_SURPLUS * (next?.surplusNats ?? 0) ? surest : null
 }
 
@@ -370,7 +378,7 @@ export function pairByNameAndTime(
     // Start and duration may both be cut, which makes lags longer, never shorter.
     raisedEndNs: 2 * rounding,
     margin,
-    noTaskCost: explained >= FEW_STRANGERS * eligible ? NO_TASK_COST : NO_TASK_COST_AMONG_STRANGERS,
+    noTaskCost: strangersAmong(clock.fit) === Strangers.many ? NO_TASK_COST_AMONG_STRANGERS : NO_TASK_COST,
     isFree,
   }
   const aliases = new Map(input.aliases)
@@ -409,7 +417,7 @@ function believed(
   relations: SpanRelations,
 ): Pairing {
   const { eligible, explained } = fit
-  if (explained >= eligible) return pairing
+  if (strangersAmong(fit) === Strangers.none) return pairing
   const chance = new ChancePairs(tasks, tasks.name, tasks.names.length)
   const rounding = roundingOf(columns)
   const nats = (span: number): number => {

@@ -253,7 +253,7 @@ export class OffsetFitter {
    */
   private likeliestNear(candidateNs: number): number {
     let likeliestNs = candidateNs
-    let most = -Infinity
+    let most = this.natsOf(this.lagsAt(candidateNs, SCAN_SAMPLE))
     for (let apartNs = -SCANNED_NS; apartNs <= SCANNED_NS; apartNs += SCAN_STEP_NS) {
       const nats = this.natsOf(this.lagsAt(candidateNs + apartNs, SCAN_SAMPLE))
       if (nats <= most) continue
