@@ -4,11 +4,13 @@
 // empty at once, wherever they are held.
 
 import type { Columns } from './columns.ts'
+import { Failure } from './failure.ts'
 
 /** Pages of 64 KiB: what a memory begins with, and the most it grows to (2 GiB). Pages that nobody touches cost nothing. */
 const FIRST_PAGES = 64
 const MOST_PAGES = 32_768
 const PAGE_BYTES = 65_536
+const MOST_BYTES = MOST_PAGES * PAGE_BYTES
 
 /** Pieces are handed out in powers of two, this at least. */
 const LEAST_BYTES = 64
@@ -67,8 +69,9 @@ export class KernelMemory implements Columns {
   /** Position of the piece handed out last. */
   private taken = 0
 
-  /** @throws RangeError when the memory cannot grow so far */
+  /** @throws Failure CAPTURE_TOO_LARGE when the memory cannot grow so far */
   private take(bytes: number): SharedArrayBuffer {
+    if (bytes > MOST_BYTES) throw tooLarge(this.top + bytes)
     const size = sizeClass(bytes)
     const returned = this.free[size].pop()
     if (returned !== undefined) {
@@ -76,12 +79,29 @@ export class KernelMemory implements Columns {
       new Uint8Array(this.buffer, returned, 2 ** size).fill(0)
       return this.buffer
     }
-    const missing = this.top + 2 ** size - this.buffer.byteLength
-    if (missing > 0) this.pages.grow(Math.ceil(missing / PAGE_BYTES))
+    const end = this.top + 2 ** size
+    if (end > this.buffer.byteLength) this.growTo(end)
     this.taken = this.top
-    this.top += 2 ** size
+    this.top = end
     return this.buffer
   }
+
+  private growTo(end: number): void {
+    if (end > MOST_BYTES) throw tooLarge(end)
+    try {
+      this.pages.grow(Math.ceil((end - this.buffer.byteLength) / PAGE_BYTES))
+    } catch {
+      // There may be so much, but this machine has not.
+      throw tooLarge(end)
+    }
+  }
+}
+
+function tooLarge(bytes: number): Failure {
+  return new Failure(
+    'CAPTURE_TOO_LARGE',
+    `analysing this capture takes ${bytes.toLocaleString('en-US')} bytes for columns, at most ${MOST_BYTES.toLocaleString('en-US')} can be had: record for a shorter time.`,
+  )
 }
 
 /** Logarithm of the size of a piece for so many bytes. */

@@ -63,6 +63,15 @@ const MOST_STAYS_RETURNED = 256
 /** Lost stretches that are told one by one. */
 const STRETCHES_TOLD = 8
 
+/** A task that a worker let go of. */
+interface LetGo {
+  /** The worker, whose row others may have by now. */
+  readonly goroutine: number
+  readonly serial: number
+  /** Its stay then. */
+  readonly stay: number
+}
+
 /** Runs the whole analysis of one capture: `push` its unpacked bytes, then `end`. */
 export class CaptureAnalysis {
   private readonly decoder: CaptureDecoder
@@ -75,8 +84,8 @@ export class CaptureAnalysis {
   /** Task that each goroutine row works for. */
   private readonly workers: Workers
   private readonly regions: RegionTable
-  /** Task that a worker let go of last, by its serial, and its stay then. */
-  private readonly left: ({ readonly serial: number; readonly stay: number } | null)[] = []
+  /** Task that the worker of each goroutine row let go of last. */
+  private readonly left: (LetGo | null)[] = []
   /** Where the stay log stood at some times, for letting go of what is older. */
   private marks: { readonly timeNs: number; readonly top: number }[] = []
   private markedTop = 0
@@ -116,7 +125,7 @@ export class CaptureAnalysis {
     this.workers = new Workers(this.kernel, rows)
     this.regions = new RegionTable(this.states.stride, this.kernel)
     this.lockPlaces = new LockPlaces(this.states.tables.stacks)
-    this.tasks = new TaskTable(this.decoder.problems, this.kernel, () => this.workers.memberOf.fill(0))
+    this.tasks = new TaskTable(this.decoder.problems, this.kernel, () => this.workers.membershipChanged())
     this.taskOfRowBound = (row) => this.serialOf(row)
     this.summarySink = 'summary' in sink ? sink : null
     this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.regions, this.kernel)
@@ -561,7 +570,7 @@ export class CaptureAnalysis {
       // Only a timer starts a goroutine without being one (time.AfterFunc, the deadline of a context).
       stays.via[stay & stays.mask] = states.causes.sleep
     }
-    if (task !== null && this.tasks.addMember(task, id, stay)) this.workers.memberOf[row] = task.serial
+    if (task !== null && this.tasks.addMember(task, id, stay)) this.workers.noteMember(row, task.serial)
   }
 
   /** A goroutine that existed before the capture, or before events of it were lost, is named for the first time. */
@@ -836,7 +845,7 @@ export class CaptureAnalysis {
       // The innermost of nested tasks says it all.
       else if (held === 0 || !this.tasks.descends(held, task)) stays.task[stay & stays.mask] = task.serial
     }
-    if (this.tasks.addMember(task, states.id[row], states.stay[row])) this.workers.memberOf[row] = task.serial
+    if (this.tasks.addMember(task, states.id[row], states.stay[row])) this.workers.noteMember(row, task.serial)
   }
 
   private related(serial: number, task: TaskState): boolean {
@@ -867,7 +876,7 @@ export class CaptureAnalysis {
     this.workers.serial[row] = task.serial
     const { stays } = this.states
     const left = this.left[row]
-    const again = left?.serial === task.serial ? left.stay : NONE
+    const again = left?.serial === task.serial && left.goroutine === this.states.id[row] ? left.stay : NONE
     this.left[row] = null
     const most = again === NONE ? MOST_STAYS_TAKEN_UP : MOST_STAYS_RETURNED
     let at = this.states.stay[row]
@@ -892,7 +901,8 @@ export class CaptureAnalysis {
     if (taken === null || this.workers.leaving[row] === 0) return
     this.workers.setTaken(row, null)
     this.workers.leaving[row] = 0
-    this.left[row] = { serial: taken.task.serial, stay: this.states.stay[row] }
+    const { states } = this
+    this.left[row] = { goroutine: states.id[row], serial: taken.task.serial, stay: states.stay[row] }
     if (this.workers.serial[row] === taken.task.serial) this.workers.serial[row] = taken.before
   }
 

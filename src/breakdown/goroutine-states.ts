@@ -60,7 +60,7 @@ import { Causes } from './via.ts'
 const GoState = goStates
 const NONE = none
 
-const FIXED_SLOTS = 5
+const FIXED_SLOTS = SLOT_UNKNOWN + 1
 
 /** By `GoState`; a wait's slot is that of its reason. */
 const SLOT_OF_STATE = Uint8Array.of(

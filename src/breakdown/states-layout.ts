@@ -145,7 +145,11 @@ export const MEMBERS_LOOKED_THROUGH = 8
 /** Header of the table of serials of tasks, whose rows are slots. */
 export const TASK_SERIALS = STATES_REGISTERS + 416
 
-export const STATES_REGISTERS_END = STATES_REGISTERS + 448
+/** By goroutine row: how often membership had changed when `MEMBER_OF` was noted; and how often it has by now. */
+export const MEMBER_SINCE = STATES_REGISTERS + 448
+export const MEMBERSHIP_CHANGES = STATES_REGISTERS + 452
+
+export const STATES_REGISTERS_END = STATES_REGISTERS + 456
 
 // ---- Numbers that both know. ----
 

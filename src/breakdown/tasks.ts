@@ -160,7 +160,7 @@ export class TaskTable {
   openRegions: Int32Array
   /** 1: it would have been handed over but for these. */
   waitsForRegions: Uint8Array
-  /** 1: it names a parent. */
+  /** 1: it names a parent, or is the background task, whose goroutines nobody counts. */
   private hasParent: Uint8Array
   /** First and last of its goroutines in `members`, and how many there are. */
   readonly members: MemberTable
@@ -227,7 +227,8 @@ export class TaskTable {
     this.serialOfSlot[slot] = serial
     this.firstRegion[slot] = this.lastRegion[slot] = NO_REGION
     this.openRegions[slot] = 0
-    this.waitsForRegions[slot] = this.hasParent[slot] = 0
+    this.waitsForRegions[slot] = 0
+    this.hasParent[slot] = id === 0 ? 1 : 0
     this.firstMember[slot] = this.lastMember[slot] = NO_MEMBER
     this.memberCount[slot] = 0
     return task

@@ -15,6 +15,8 @@ import {
   LEAVING,
   LOG_PENDING,
   MEMBER_OF,
+  MEMBER_SINCE,
+  MEMBERSHIP_CHANGES,
   ONLY_CREATED,
   REGIONS_OPEN,
   TAKEN,
@@ -23,7 +25,7 @@ import {
 import type { TaskState } from './tasks.ts'
 
 /** A task that a goroutine neither began nor was created for, but has regions or logs of. */
-export interface TakenUp {
+interface TakenUp {
   readonly task: TaskState
   /** Serial of the one that it worked for before; 0 none. */
   readonly before: number
@@ -49,8 +51,9 @@ export class Workers {
   /** Task that was taken up by an annotation, until the goroutine next waits after its last one; and its serial, 0 none. */
   private readonly taken: (TakenUp | null)[] = []
   private takenSerial: Int32Array
-  /** Serial of a task that the goroutine counts for already, and for those above it; 0 none. */
-  memberOf: Int32Array
+  /** Serial of a task that the goroutine counts for already, and for those above it, 0 none; and of how many changes of membership that knows. */
+  private memberOf: Int32Array
+  private memberSince: Int32Array
   /** Log written with no other annotation after it, while the byte is 1. */
   private readonly logs: (LogRecord | null)[] = []
   private logPending: Uint8Array
@@ -72,6 +75,7 @@ export class Workers {
     this.leaving = memory.uint8(rows)
     this.takenSerial = memory.int32(rows)
     this.memberOf = memory.int32(rows)
+    this.memberSince = memory.int32(rows)
     this.logPending = memory.uint8(rows)
     this.innermostRegion = memory.int32(rows).fill(NO_REGION)
     this.regionsOpen = memory.int32(rows)
@@ -106,6 +110,7 @@ export class Workers {
     this.leaving = grown(memory, this.leaving, memory.uint8(rows))
     this.takenSerial = grown(memory, this.takenSerial, memory.int32(rows))
     this.memberOf = grown(memory, this.memberOf, memory.int32(rows))
+    this.memberSince = grown(memory, this.memberSince, memory.int32(rows))
     this.logPending = grown(memory, this.logPending, memory.uint8(rows))
     this.innermostRegion = grown(memory, this.innermostRegion, memory.int32(rows).fill(NO_REGION))
     this.regionsOpen = grown(memory, this.regionsOpen, memory.int32(rows))
@@ -120,6 +125,17 @@ export class Workers {
   setTaken(row: number, taken: TakenUp | null): void {
     this.taken[row] = taken
     this.takenSerial[row] = taken === null ? 0 : taken.task.serial
+  }
+
+  /** The goroutine counts for the task and for those above it: until membership changes it need not be noted again. */
+  noteMember(row: number, serial: number): void {
+    this.memberOf[row] = serial
+    this.memberSince[row] = this.kernel.words[MEMBERSHIP_CHANGES >> 2]
+  }
+
+  /** A task lies below another, or its id is another's, since goroutines were noted for it: all are to be noted again. */
+  membershipChanged(): void {
+    this.kernel.words[MEMBERSHIP_CHANGES >> 2]++
   }
 
   /** The log that the goroutine wrote last, unless it annotated something since. */
@@ -157,6 +173,7 @@ export class Workers {
     words[LEAVING >> 2] = this.leaving.byteOffset
     words[TAKEN >> 2] = this.takenSerial.byteOffset
     words[MEMBER_OF >> 2] = this.memberOf.byteOffset
+    words[MEMBER_SINCE >> 2] = this.memberSince.byteOffset
     words[LOG_PENDING >> 2] = this.logPending.byteOffset
     words[INNERMOST_REGION >> 2] = this.innermostRegion.byteOffset
     words[BORN >> 2] = this.born.byteOffset

@@ -134,8 +134,12 @@ export class WorkerDecoder implements Decoder {
             })
             return
           case 'failed':
-            reject(new Failure(message.code, message.message))
-            return leave()
+            // What was decoded before is handed over first, as when nothing fails.
+            void handled.then(() => {
+              reject(new Failure(message.code, message.message))
+              leave()
+            })
+            return
         }
       }
       const onError = (error: NodeJS.ErrnoException): void => {

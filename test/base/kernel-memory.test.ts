@@ -1,6 +1,7 @@
 // kernel-memory.test.ts: columns in a memory that kernels see as well.
 
 import { describe, expect, test } from 'vitest'
+import { Failure } from '../../src/base/failure.ts'
 import { IdTable } from '../../src/base/id-table.ts'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
 
@@ -30,7 +31,10 @@ describe('a memory for kernels', () => {
 
   test('refuses what it has no room for, and goes on', () => {
     const memory = new KernelMemory(1)
-    expect(() => memory.uint8(2 ** 31)).toThrow(RangeError)
+    for (const bytes of [2 ** 31, 2 ** 32, 2 ** 32 + 8, 2 ** 40]) {
+      expect(() => memory.uint8(bytes)).toThrow(/bytes for columns, at most 2,147,483,648 can be had/)
+    }
+    expect(() => memory.float64(2 ** 29)).toThrow(Failure)
     expect(memory.int32(4)).toEqual(new Int32Array(4))
   })
 

@@ -180,6 +180,14 @@ describe('a capture made to cost much', () => {
     expect(info.problems.find(({ code }) => code === 'LIMIT')?.message).toMatch(/count for the task itself only/)
   })
 
+  test('a task that begins again and again beside a hundred thousand goroutines', () => {
+    const created = repeated(100_000, (i) => [wireEvent('GoCreate', 1, i + 10, 0, 0)])
+    const again = repeated(60_000, () => [wireEvent('UserTaskBegin', 1, 7, 0, 1, 0)])
+    const { info, tasks } = analysed(captureOf(batchesOf(1, [...begins, ...created, ...again])))
+    expect(info.problems.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(59_999)
+    expect(tasks).toBeGreaterThan(59_999)
+  })
+
   test('ids near 2^64 and ids that differ in their upper halves only', () => {
     const events = [
       ...begins,

@@ -28,7 +28,9 @@ import {
   MEMBER_OF,
   MEMBER_ROOM,
   MEMBER_ROWS,
+  MEMBER_SINCE,
   MEMBER_STAY,
+  MEMBERSHIP_CHANGES,
   ONLY_CREATED,
   PROGRAM,
   REASON,
@@ -103,6 +105,7 @@ export function create(event: u32, state: u32, stay: i32): bool {
   store<i32>(load<u32>(TASK) + of4, serial)
   store<u8>(load<u32>(ONLY_CREATED) + row, serial === 0 ? 0 : 1)
   store<i32>(load<u32>(MEMBER_OF) + of4, serial)
+  store<i32>(load<u32>(MEMBER_SINCE) + of4, load<i32>(MEMBERSHIP_CHANGES))
   store<i32>(load<u32>(STAY) + of4, stay)
   openStay(stay, row, NONE, state, timeNs, 0, serial, load<i32>(load<u32>(STAY) + (creator << 2)), serial, NONE)
   return true

@@ -13,6 +13,8 @@ import {
   LOW_STACKS,
   MAX_OPEN_REGIONS,
   MEMBER_OF,
+  MEMBER_SINCE,
+  MEMBERSHIP_CHANGES,
   NAME_OF_STRING,
   ONLY_CREATED,
   OPEN_REGIONS,
@@ -74,7 +76,8 @@ export function beginRegion(event: u32, row: u32): bool {
   const stackRow = rowOfStack(load<f64>(event << 3, BLOCK_STACK))
   if (stackRow === UNKNOWN_STACK) return false
   const stay = load<i32>(load<u32>(STAY) + (row << 2))
-  if (id !== 0 && !worksFor(row, serial, stay)) return false
+  // Of no task: it says that the goroutine works for its own one, which may have ended.
+  if (id === 0 ? hasEnded(load<i32>(load<u32>(TASK) + (row << 2))) : !worksFor(row, serial, stay)) return false
   const freeCount = load<u32>(REGION_FREE_COUNT)
   const rows = load<u32>(REGION_ROWS)
   if (freeCount === 0 && rows >= load<u32>(REGION_ROOM)) return false
@@ -181,9 +184,9 @@ function rowOfStack(stack: f64): i32 {
 
 /** Whether a goroutine works for a task, counts for it and has nothing to do with another one now. */
 function worksFor(row: u32, serial: i32, stay: i32): bool {
-  if (load<i32>(load<u32>(TASK) + (row << 2)) !== serial || load<i32>(load<u32>(MEMBER_OF) + (row << 2)) !== serial) {
-    return false
-  }
+  const of4 = row << 2
+  if (load<i32>(load<u32>(TASK) + of4) !== serial || load<i32>(load<u32>(MEMBER_OF) + of4) !== serial) return false
+  if (load<i32>(load<u32>(MEMBER_SINCE) + of4) !== load<i32>(MEMBERSHIP_CHANGES)) return false
   if (load<u8>(load<u32>(LEAVING) + row) !== 0 || stay < load<i32>(STAY_TAIL) || stay < 0) return false
   if (hasEnded(serial)) return false
   const held = load<i32>(load<u32>(STAY_TASK) + ((stay & load<u32>(STAY_MASK)) << 2))

@@ -79,7 +79,7 @@ import {
 import { create, destroy } from './goroutines.ts'
 import { beginRegion, endRegion } from './regions.ts'
 import { addTime, leaveSyscall, openStay } from './stays.ts'
-import { hasEnded } from './tasks.ts'
+import { hasEnded, mayLieBelow } from './tasks.ts'
 import { ofWaker } from './via.ts'
 
 export { ofWaker }
@@ -189,6 +189,7 @@ export function run(from: u32, to: u32): u32 {
             if (via < 0) break
           } else if (wakerTask === 0 || servesOthers(waker, task, wakerTask)) {
             if (load<u8>(load<u32>(HANDS_OVER) + waitReason) !== 0) {
+              if (mayLieBelow(wakerTask)) break
               if (min(load<i32>(NETWORK), load<i32>(SLEEP)) < 0 || load<i32>(SYSCALL_CAUSE) < 0) break
               via = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)))
             }
@@ -245,7 +246,7 @@ export function run(from: u32, to: u32): u32 {
   return i
 }
 
-/** Whether a waker may work for nobody as far as a goroutine's task goes. */
+/** Whether a waker works for nobody as far as a goroutine's task goes, unless its own task lies below that one. */
 function servesOthers(waker: u32, task: i32, wakerTask: i32): bool {
   return load<u8>(load<u32>(ONLY_CREATED) + waker) !== 0 && task !== 0 && task !== wakerTask
 }

@@ -1,7 +1,7 @@
 // scheduler-model.ts: what goroutines (G), processors (P) and threads (M) can do next, and which event may follow which.
 //
-// This is the whole rule book of the order in which events can have happened; `order.ts` has the few most common cases once more,
-// inlined into its loop. Rules, and which of them wait and which fail, are those of Go's reader (internal/trace/order.go, Go 1.26).
+// This is the whole rule book of the order in which events can have happened; `kernel/order.ts` has the most common cases once more,
+// for WebAssembly. Rules, and which of them wait and which fail, are those of Go's reader (internal/trace/order.go, Go 1.26).
 // Where Go's reader stops at a contradiction, this one notes it and takes the event's own word for the new state.
 
 import { grown, ownColumns } from '../../base/columns.ts'

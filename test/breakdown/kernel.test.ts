@@ -1,0 +1,183 @@
+// kernel.test.ts: what the kernel does of events and what TypeScript does of them is the same: all of a capture by TypeScript, and by both.
+
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { KernelMemory } from '../../src/base/kernel-memory.ts'
+import { CaptureStory } from '../support/capture-story.ts'
+import { analyse, captureFixtures } from '../support/fixtures.ts'
+import { mutate } from '../support/mutations.ts'
+import { Random } from '../support/random.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** Events that the kernel was given and handed back. */
+let handedBack = 0
+
+/** From now on the kernel hands back every event that it is given. */
+function withoutKernel(): void {
+  handedBack = 0
+  const { prototype } = KernelMemory
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own memory below
+  const start = prototype.start
+  vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
+    const exports = start.call(this, kernel) as object
+    return 'ofWaker' in exports ? { ...exports, run: (from: number) => (handedBack++, from) } : exports
+  })
+}
+
+/** What an analysis tells, as values whose order says nothing; what a refusal says. */
+function told(capture: Uint8Array, stacks: boolean): unknown {
+  try {
+    return JSON.parse(
+      JSON.stringify(analyse(capture, { timelines: true, stacks }), (_, value: unknown) =>
+        typeof value === 'bigint'
+          ? value.toString()
+          : ArrayBuffer.isView(value)
+            ? [...(value as Float64Array)].map(String)
+            : value,
+      ),
+    )
+  } catch (thrown) {
+    return String(thrown)
+  }
+}
+
+/** Problems that speak of events out of order, or of goroutines that are not known. */
+function lostIn(analysed: unknown): string[] {
+  const { info } = analysed as { info: { problems: { code: string }[] } }
+  return info.problems.map(({ code }) => code).filter((code) => !code.endsWith('_MISUSE'))
+}
+
+const REASONS = ['chan receive', 'select', 'network', 'sync', 'sleep', 'chan send'] as const
+const ENTRIES = ['main.work', 'main.serve', 'main.work', 'main.fetch'] as const
+
+/** Goroutines, tasks and regions that come and go by chance, on one processor; few ids, so that rows and tasks are soon those of others. */
+function storyOf(random: Random, events: number): Uint8Array {
+  const story = new CaptureStory()
+  const runnable: number[] = []
+  const waiting: number[] = []
+  const tasks: number[] = [0]
+  const regions = new Map<number, [number, string][]>()
+  // Ids that tables see as numbers of 32 bits, and some that they do not.
+  const first = random.pick([0, 0, 2 ** 31 - 10, 2 ** 32 - 5, 2 ** 45])
+  let lastGoroutine = first + 3
+  let lastTask = 0
+  let running = 0
+  for (const goroutine of [first + 1, first + 2, first + 3]) {
+    story.found(goroutine, 'runnable')
+    runnable.push(goroutine)
+  }
+  const takeFrom = (list: number[]): number => list.splice(random.below(list.length), 1)[0]
+  for (let event = 0; event < events; event++) {
+    story.at((event + 1) * 1_000 + random.below(500))
+    if (running === 0) {
+      if (runnable.length === 0) {
+        // Nobody is left to wake anybody.
+        if (waiting.length === 0) break
+        runnable.push(takeFrom(waiting))
+        story.unblock(runnable[0])
+      } else {
+        running = takeFrom(runnable)
+        story.start(running)
+      }
+      continue
+    }
+    const open = regions.get(running) ?? []
+    switch (random.below(15)) {
+      case 0:
+      case 1:
+        story.block(random.pick(REASONS))
+        waiting.push(running)
+        running = 0
+        break
+      case 2:
+        story.stop()
+        runnable.push(running)
+        running = 0
+        break
+      case 3:
+        story.destroy()
+        regions.delete(running)
+        running = 0
+        break
+      case 4:
+      case 5:
+        story.create(++lastGoroutine, random.pick(ENTRIES))
+        runnable.push(lastGoroutine)
+        break
+      case 6:
+        story.taskBegin(++lastTask, random.pick(['get', 'put']), random.pick(tasks))
+        tasks.push(lastTask)
+        break
+      case 7:
+        if (tasks.length > 1) story.taskEnd(tasks.splice(1 + random.below(tasks.length - 1), 1)[0])
+        break
+      case 8:
+      case 9: {
+        const region: [number, string] = [random.pick(tasks), random.pick(['a', 'b'])]
+        story.regionBegin(...region)
+        regions.set(running, [...open, region])
+        break
+      }
+      case 10: {
+        const region = open.pop()
+        if (region !== undefined) story.regionEnd(...region)
+        break
+      }
+      case 11: {
+        if (waiting.length === 0) break
+        const next = takeFrom(waiting)
+        story.switchTo(next)
+        waiting.push(running)
+        running = next
+        break
+      }
+      default:
+        if (waiting.length === 0) break
+        runnable.push(takeFrom(waiting))
+        story.unblock(runnable[runnable.length - 1])
+    }
+  }
+  return story.bytes()
+}
+
+const fixtures = ['captures', 'damaged', 'joins'].flatMap((folder) => captureFixtures(folder))
+const small = fixtures.filter((fixture) => fixture.bytes().length < 200_000)
+
+describe.each([
+  ['with stacks', true],
+  ['without stacks', false],
+])('%s the kernel tells what TypeScript tells', (_, stacks) => {
+  test.each(fixtures.map((fixture) => [fixture.name, fixture] as const))('of %s', (_, { bytes }) => {
+    const capture = bytes()
+    const byBoth = told(capture, stacks)
+    withoutKernel()
+    expect(byBoth).toEqual(told(capture, stacks))
+  })
+
+  test('whatever goroutines and tasks do', () => {
+    let all = 0
+    for (let seed = 1; seed <= 400; seed++) {
+      const capture = storyOf(new Random(seed), 60 + (seed % 7) * 60)
+      const byBoth = told(capture, stacks)
+      expect(lostIn(byBoth), `seed ${seed}`).toEqual([])
+      withoutKernel()
+      expect(byBoth, `seed ${seed}`).toEqual(told(capture, stacks))
+      all += handedBack
+      vi.restoreAllMocks()
+    }
+    expect(all).toBeGreaterThan(20_000)
+  })
+
+  test('however a capture is broken', () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const random = new Random(seed)
+      const capture = mutate(random.pick(small).bytes(), random, () => random.pick(small).bytes())
+      const byBoth = told(capture, stacks)
+      withoutKernel()
+      expect(byBoth, `seed ${seed}`).toEqual(told(capture, stacks))
+      vi.restoreAllMocks()
+    }
+  })
+})
