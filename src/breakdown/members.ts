@@ -42,16 +42,8 @@ export class MemberTable {
 
   /** A row for a goroutine, without a next one. */
   take(goroutine: number, firstStay: number): number {
-    const { words } = this.kernel
-    const freeCount = words[MEMBER_FREE_COUNT >> 2]
-    let row: number
-    if (freeCount > 0) {
-      row = this.free[freeCount - 1]
-      words[MEMBER_FREE_COUNT >> 2] = freeCount - 1
-    } else {
-      row = words[MEMBER_ROWS >> 2]++
-      if (row === this.next.length) this.grow()
-    }
+    const row = this.kernel.takeRow(MEMBER_ROWS, MEMBER_FREE_COUNT, this.free)
+    if (row === this.next.length) this.grow()
     this.goroutine[row] = goroutine
     this.firstStay[row] = firstStay
     this.next[row] = NO_MEMBER

@@ -64,7 +64,7 @@ export class RegionTable {
     public stride: number,
     private readonly kernel: StatesKernel,
   ) {
-    const { memory, words } = kernel
+    const { memory } = kernel
     this.nameRow = memory.int32(256)
     this.startNs = memory.float64(256)
     this.endNs = memory.float64(256)
@@ -77,23 +77,13 @@ export class RegionTable {
     this.gcOverlapNs = memory.float64(256)
     this.sums = memory.float64(256 * stride)
     this.free = memory.int32(256)
-    words[REGION_ROWS >> 2] = 0
-    words[REGION_FREE_COUNT >> 2] = 0
     this.tellKernel()
   }
 
   /** A row for a new region; its sums are not cleared. */
   take(name: string, task: number, goroutine: number, startNs: number, stack: number, outer: number): number {
-    const { words } = this.kernel
-    const freeCount = words[REGION_FREE_COUNT >> 2]
-    let row: number
-    if (freeCount > 0) {
-      row = this.free[freeCount - 1]
-      words[REGION_FREE_COUNT >> 2] = freeCount - 1
-    } else {
-      row = words[REGION_ROWS >> 2]++
-      if (row === this.task.length) this.grow()
-    }
+    const row = this.kernel.takeRow(REGION_ROWS, REGION_FREE_COUNT, this.free)
+    if (row === this.task.length) this.grow()
     const nameRow = this.nameRowOf(name)
     this.nameRow[row] = nameRow
     if (nameRow === OWN_NAME) this.ownNames.set(row, name)

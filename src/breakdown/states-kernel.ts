@@ -28,4 +28,18 @@ export class StatesKernel {
     this.run = run
     this.ofWaker = ofWaker
   }
+
+  /**
+   * A row to be filled, of columns whose rows are used again: one given back, or a new one, for which there may be no room yet.
+   *
+   * @param rows register of the rows ever given out
+   * @param freeCount register of the number of those given back, which `free` holds
+   */
+  takeRow(rows: number, freeCount: number, free: Int32Array): number {
+    const { words } = this
+    const count = words[freeCount >> 2]
+    if (count === 0) return words[rows >> 2]++
+    words[freeCount >> 2] = count - 1
+    return free[count - 1]
+  }
 }

@@ -26,6 +26,10 @@ const NONE = none
 /** Stays that are looked forward over. */
 const MOST_FORWARD = 16
 
+/** The registers with the rows of the reasons that are causes. */
+const CAUSES = { network: NETWORK, sleep: SLEEP, syscall: SYSCALL_CAUSE } as const
+const CAUSE_NAMES = ['network', 'sleep', 'syscall'] as const
+
 /** Rows of the reasons that are causes, made when first needed. */
 export class Causes {
   /** By reason, for the kernel: the cause of a wait that nobody ended, -1 what was not asked yet; and truth values of what a reason is. */
@@ -49,7 +53,7 @@ export class Causes {
     words[HANDS_OVER >> 2] = this.handsOver.byteOffset
     words[IN_BETWEEN >> 2] = this.inBetween.byteOffset
     words[FOR_COLLECTOR >> 2] = this.forCollector.byteOffset
-    for (const register of [NETWORK, SLEEP, SYSCALL_CAUSE]) words[register >> 2] = NONE
+    for (const name of CAUSE_NAMES) words[CAUSES[name] >> 2] = NONE
     for (let row = 0; row < reasons.length; row++) this.note(row)
   }
 
@@ -66,21 +70,22 @@ export class Causes {
   }
 
   get network(): number {
-    return this.cause(NETWORK, 'network')
+    return this.cause('network')
   }
 
   get sleep(): number {
-    return this.cause(SLEEP, 'sleep')
+    return this.cause('sleep')
   }
 
   get syscall(): number {
-    return this.cause(SYSCALL_CAUSE, 'syscall')
+    return this.cause('syscall')
   }
 
-  private cause(register: number, text: string): number {
+  /** Row of a cause, made when it is first asked for. */
+  private cause(name: keyof typeof CAUSES): number {
     const { words } = this.kernel
-    const known = words[register >> 2]
-    return known === NONE ? (words[register >> 2] = this.reasonRow(text)) : known
+    const register = CAUSES[name] >> 2
+    return words[register] === NONE ? (words[register] = this.reasonRow(name)) : words[register]
   }
 
   isCause(reason: number): boolean {
@@ -116,8 +121,8 @@ export class Causes {
    * @param sinceNs start of the wait: what was before it did not hold it up
    */
   ofWaker(waker: number, ownReason: number, sinceNs: number): number {
-    // Asked so, all three are made: the kernel makes none.
-    this.isCause(NONE)
+    // The kernel makes none.
+    for (const name of CAUSE_NAMES) this.cause(name)
     return this.kernel.ofWaker(waker, ownReason, sinceNs)
   }
 

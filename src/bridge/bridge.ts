@@ -296,10 +296,10 @@ export class Bridge implements Recorder {
   private captureEnded(capture: KnownCapture): void {
     this.ended = this.ended.filter((earlier) => earlier.capture.joinable)
     this.ended.push({ number: ++this.endedCount, capture })
-    const before = new Set(this.work)
-    this.waiting.learnClock(capture)
-    this.waiting.reconsider()
-    const leaving = [...this.work].filter((work) => !before.has(work))
+    const leaving = this.waiting.begun(() => {
+      this.waiting.learnClock(capture)
+      this.waiting.reconsider()
+    })
     this.run(this.settle(capture, leaving))
   }
 

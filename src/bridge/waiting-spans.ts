@@ -235,14 +235,22 @@ export class WaitingSpans {
 
   /** More of a capture is decoded. Resolves when what spans have found in it is on its way. */
   async progress(capture: KnownCapture): Promise<void> {
-    const before = new Set(this.flow.work)
-    this.learnClock(capture)
-    for (const requests of this.held.byProcess((process) => mayBeOf(capture.name, process))) this.letGoDecided(requests)
-    const leaving = [...this.flow.work].filter((work) => !before.has(work))
+    const leaving = this.begun(() => {
+      this.learnClock(capture)
+      const possible = this.held.byProcess((process) => mayBeOf(capture.name, process))
+      for (const requests of possible) this.letGoDecided(requests)
+    })
     if (leaving.length === 0) return
     // To look for tasks in the next part may take this thread for longer than what is found needs to leave.
     await Promise.all(leaving)
     await new Promise<void>((resolve) => this.ports.clock.after(LEAD_MS, resolve))
+  }
+
+  /** The work that a step begins. */
+  begun(step: () => void): Promise<unknown>[] {
+    const before = new Set(this.flow.work)
+    step()
+    return [...this.flow.work].filter((work) => !before.has(work))
   }
 
   /** Spans that wait tell a capture without clock snapshots what its clock is. */

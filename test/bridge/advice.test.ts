@@ -92,7 +92,14 @@ describe('a capture that explains no span', () => {
     expect(adviceOf(empty, [])).toMatch('The capture has no tasks')
   })
 
-  test('with spans in its time and no task of theirs', () => {
+  test.each([
+    [
+      'with spans in its time and no task of theirs',
+      'no-task',
+      '1,200 spans lie in its time and none of its tasks is theirs',
+    ],
+    ['whose clock nothing tells', 'no-clock', 'use Go 1.25 or newer'],
+  ] as const)('%s', (_, reason, sentence) => {
     const strange = new KnownCapture(
       'c',
       { service: '', instance: '' },
@@ -101,22 +108,8 @@ describe('a capture that explains no span', () => {
       {},
     )
     strange.state = 'done'
-    strange.miss('no-task', 1_200)
+    strange.miss(reason, 1_200)
     const process = { key: 'p', service: 'shop', instance: 'a', aliases: ['a'], shared: false }
-    expect(adviceOf(strange, [process])).toMatch('1,200 spans lie in its time and none of its tasks is theirs')
-  })
-
-  test('whose clock nothing tells', () => {
-    const strange = new KnownCapture(
-      'c',
-      { service: '', instance: '' },
-      { by: 'upload', from: '', seconds: null },
-      0,
-      {},
-    )
-    strange.state = 'done'
-    strange.miss('no-clock', 5)
-    const process = { key: 'p', service: 'shop', instance: 'a', aliases: ['a'], shared: false }
-    expect(adviceOf(strange, [process])).toMatch('use Go 1.25 or newer')
+    expect(adviceOf(strange, [process])).toMatch(sentence)
   })
 })

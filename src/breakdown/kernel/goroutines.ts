@@ -1,5 +1,6 @@
 // goroutines.ts: goroutines that are created by others and end as they should. `../analysis.ts` has the rules, and all that is odd.
 
+import { takeRow } from '../../base/kernel/rows.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_C, BLOCK_GOROUTINE, BLOCK_TIME } from '../../capture/block-layout.ts'
 import {
   ABSENT,
@@ -162,22 +163,15 @@ function addMember(serial: i32, goroutine: f64, stay: i32): bool {
   for (let member = load<i32>(first); member !== NONE; member = load<i32>(next + (member << 2))) {
     if (load<f64>(goroutines + (member << 3)) === goroutine) return true
   }
-  const freeCount = load<u32>(MEMBER_FREE_COUNT)
-  let row = load<u32>(MEMBER_ROWS)
-  if (freeCount > 0) {
-    row = load<u32>(load<u32>(MEMBER_FREE) + ((freeCount - 1) << 2))
-    store<u32>(MEMBER_FREE_COUNT, freeCount - 1)
-  } else {
-    if (row >= load<u32>(MEMBER_ROOM)) return false
-    store<u32>(MEMBER_ROWS, row + 1)
-  }
+  const row = takeRow(MEMBER_ROWS, load<u32>(MEMBER_ROOM), MEMBER_FREE, MEMBER_FREE_COUNT)
+  if (row < 0) return false
   store<f64>(goroutines + (row << 3), goroutine)
   store<i32>(load<u32>(MEMBER_STAY) + (row << 2), stay)
   store<i32>(next + (row << 2), NONE)
   const last: usize = load<u32>(LAST_MEMBER) + (slot << 2)
-  if (load<i32>(count) === 0) store<u32>(first, row)
-  else store<u32>(next + (load<i32>(last) << 2), row)
-  store<u32>(last, row)
+  if (load<i32>(count) === 0) store<i32>(first, row)
+  else store<i32>(next + (load<i32>(last) << 2), row)
+  store<i32>(last, row)
   store<i32>(count, load<i32>(count) + 1)
   return true
 }

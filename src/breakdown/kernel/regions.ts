@@ -1,5 +1,6 @@
 // regions.ts: regions that begin and end as they should, with the sums between. `../analysis.ts` has the rules, and all that is odd.
 
+import { takeRow } from '../../base/kernel/rows.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_STACK, BLOCK_TIME } from '../../capture/block-layout.ts'
 import {
   ASSIST_SINCE,
@@ -78,18 +79,10 @@ export function beginRegion(event: u32, row: u32): bool {
   const stay = load<i32>(load<u32>(STAY) + (row << 2))
   // Of no task: it says that the goroutine works for its own one, which may have ended.
   if (id === 0 ? hasEnded(load<i32>(load<u32>(TASK) + (row << 2))) : !worksFor(row, serial, stay)) return false
-  const freeCount = load<u32>(REGION_FREE_COUNT)
-  const rows = load<u32>(REGION_ROWS)
-  if (freeCount === 0 && rows >= load<u32>(REGION_ROOM)) return false
+  const region = takeRow(REGION_ROWS, load<u32>(REGION_ROOM), REGION_FREE, REGION_FREE_COUNT)
+  if (region < 0) return false
 
   // ---- It is begun. ----
-  let region: u32 = rows
-  if (freeCount > 0) {
-    region = load<u32>(load<u32>(REGION_FREE) + ((freeCount - 1) << 2))
-    store<u32>(REGION_FREE_COUNT, freeCount - 1)
-  } else {
-    store<u32>(REGION_ROWS, rows + 1)
-  }
   const of4 = region << 2
   const of8 = region << 3
   store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
@@ -106,15 +99,15 @@ export function beginRegion(event: u32, row: u32): bool {
   store<i32>(load<u32>(REGION_NEXT) + of4, NONE)
   const last: usize = load<u32>(LAST_REGION) + (slot << 2)
   const before = load<i32>(last)
-  if (before === NONE) store<u32>(load<u32>(FIRST_REGION) + (slot << 2), region)
-  else store<u32>(load<u32>(REGION_NEXT) + (before << 2), region)
-  store<u32>(last, region)
+  if (before === NONE) store<i32>(load<u32>(FIRST_REGION) + (slot << 2), region)
+  else store<i32>(load<u32>(REGION_NEXT) + (before << 2), region)
+  store<i32>(last, region)
   const innermost: usize = load<u32>(INNERMOST_REGION) + (row << 2)
   store<i32>(load<u32>(REGION_OUTER) + of4, load<i32>(innermost))
-  store<u32>(innermost, region)
+  store<i32>(innermost, region)
   store<i32>(open, load<i32>(open) + 1)
   addOpenRegion(slot, 1)
-  const to: usize = load<u32>(REGION_SUMS) + ((region * load<u32>(REGION_STRIDE)) << 3)
+  const to: usize = load<u32>(REGION_SUMS) + ((<u32>region * load<u32>(REGION_STRIDE)) << 3)
   const from: usize = load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3)
   memory.copy(to, from, load<u32>(SLOTS) << 3)
   addPending(row, timeNs, to)

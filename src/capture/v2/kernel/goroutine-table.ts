@@ -1,6 +1,7 @@
 // goroutine-table.ts: the table of `base/id-table.ts` from ids of goroutines to their rows, which says how it works. It is made and grows there.
 
 import { findRow, hashOf } from '../../../base/kernel/id-table.ts'
+import { takeRow } from '../../../base/kernel/rows.ts'
 import { GOROUTINES } from '../order-layout.ts'
 import {
   TABLE_FREE,
@@ -22,23 +23,15 @@ export function insert(id: u64, room: u32): i32 {
   const used = load<u32>(GOROUTINES + TABLE_USED)
   const mask = load<u32>(GOROUTINES + TABLE_MASK)
   if ((used + 1) * 2 > mask + 1) return -1
-  let row: u32
-  const freeCount = load<u32>(GOROUTINES + TABLE_FREE_COUNT)
-  if (freeCount > 0) {
-    row = load<u32>(load<u32>(GOROUTINES + TABLE_FREE) + ((freeCount - 1) << 2))
-    store<u32>(GOROUTINES + TABLE_FREE_COUNT, freeCount - 1)
-  } else {
-    row = load<u32>(GOROUTINES + TABLE_ROW_COUNT)
-    if (row >= room) return -1
-    store<u32>(GOROUTINES + TABLE_ROW_COUNT, row + 1)
-  }
+  const row = takeRow(GOROUTINES + TABLE_ROW_COUNT, room, GOROUTINES + TABLE_FREE, GOROUTINES + TABLE_FREE_COUNT)
+  if (row < 0) return -1
   store<u32>(GOROUTINES + TABLE_USED, used + 1)
   const keys: usize = load<u32>(GOROUTINES + TABLE_KEYS)
   const key = <f64>id
   let at = hashOf(key) & mask
   while (load<f64>(keys + (at << 3)) !== -1) at = (at + 1) & mask
   store<f64>(keys + (at << 3), key)
-  store<u32>(load<u32>(GOROUTINES + TABLE_ROWS) + (at << 2), row)
+  store<i32>(load<u32>(GOROUTINES + TABLE_ROWS) + (at << 2), row)
   return row
 }
 
