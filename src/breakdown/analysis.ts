@@ -11,7 +11,7 @@ import { GoroutineStates, SystemKind } from './goroutine-states.ts'
 import { isHeld, LockPlaces } from './locks.ts'
 import { NO_REGION as noRegion, RegionTable } from './regions.ts'
 import { StatesKernel } from './states-kernel.ts'
-import { MAX_OPEN_REGIONS, STAY_TAIL, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
+import { ADDED_UP, MAX_OPEN_REGIONS, STAY_TAIL, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 import { type AnalysisSink, type SummarySink, TaskRecords } from './task-records.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
@@ -90,15 +90,13 @@ export class CaptureAnalysis {
   /** Where the stay log stood at some times, for letting go of what is older. */
   private marks: { readonly timeNs: number; readonly top: number }[] = []
   private markedTop = 0
+  /** What tasks up to this serial are added up under is known. */
+  private kindsTo = 0
   private eventsSinceLook = 0
   /** Events since the past was let go of, those since the last look aside. */
   private eventsSinceForgetting = 0
   /** Stays in the log at which the past is let go of next. */
   private staysBeforeForgetting = MANY_STAYS
-  /** Tasks that ended and wait for their surroundings, in the order of their ends. */
-  private ended: TaskState[] = []
-  /** The earliest of them, the first to be handed over last. */
-  private settling: TaskState[] = []
   // -0: the engine makes room for a double at once. A field that holds small whole numbers first and large ones later changes the shape of its
   // object, and all code that was compiled for the old shape is thrown away.
   private syncNs = -0
@@ -126,10 +124,16 @@ export class CaptureAnalysis {
     this.workers = new Workers(this.kernel, rows)
     this.regions = new RegionTable(this.states.stride, this.kernel)
     this.lockPlaces = new LockPlaces(this.states.tables.stacks)
-    this.tasks = new TaskTable(this.decoder.problems, this.kernel, () => this.workers.membershipChanged())
+    this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.regions, this.kernel)
+    this.tasks = new TaskTable(
+      this.decoder.problems,
+      this.kernel,
+      (string) => this.names.textNow(string),
+      () => this.workers.membershipChanged(),
+    )
     this.taskOfRowBound = (row) => this.serialOf(row)
     this.summarySink = 'summary' in sink ? sink : null
-    this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.regions, this.kernel)
+    this.kernel.words[ADDED_UP >> 2] = this.summarySink === null ? 0 : 1
     const told = { timelines: options.timelines ?? false, stacks: this.stacks }
     this.records = new TaskRecords(this.states, this.tasks, this.regions, this.lockPlaces, this.decoder, sink, told)
   }
@@ -186,6 +190,7 @@ export class CaptureAnalysis {
   end(): CaptureInfo {
     const { problems } = this.decoder
     const info = this.decoder.end()
+    this.findKinds()
     const endNs = this.decoder.lastNs + (this.goTimes ? 1 : 0)
     this.nowNs = endNs
     for (let row = 0; row < this.workers.rows; row++) this.closeRegions(row, endNs, false)
@@ -238,6 +243,7 @@ export class CaptureAnalysis {
     this.eventsSinceForgetting += EVENTS_BETWEEN_LOOKS
     this.nowNs = Math.max(this.nowNs, timeNs)
     const { stays } = this.states
+    this.findKinds()
     // Handed over as early as may be: what dies young costs the garbage collector nothing.
     this.settle(this.nowNs - SETTLE_NS)
     if (stays.top - this.markedTop > STAYS_PER_MARK) this.mark()
@@ -480,6 +486,7 @@ export class CaptureAnalysis {
 
   private generationEnd(timeNs: number): void {
     // The generation's bytes are about to go: names that are still theirs become texts.
+    this.findKinds()
     this.tasks.tellNames()
     this.nowNs = Math.max(this.nowNs, timeNs)
     this.settle(timeNs - SETTLE_NS)
@@ -492,17 +499,14 @@ export class CaptureAnalysis {
 
   /** Hands over the tasks that ended before a time. Those with regions still open wait for these. */
   private settle(beforeNs: number): void {
+    const { tasks } = this
+    const { columns } = tasks
     for (;;) {
-      if (this.settling.length === 0) {
-        if (this.ended.length === 0) return
-        this.settling = this.ended.reverse()
-        this.ended = []
-      }
-      const task = this.settling[this.settling.length - 1]
-      if ((task.endNs ?? 0) > beforeNs) return
-      this.settling.pop()
-      if (this.tasks.openRegions[task.slot] === 0) this.records.handOver(task, this.nowNs)
-      else this.tasks.waitsForRegions[task.slot] = 1
+      const slot = columns.firstSettling
+      if (slot < 0 || columns.endNs[slot] > beforeNs) return
+      columns.dropSettling()
+      if (columns.openRegions[slot] === 0) this.records.handOver(tasks.ofSlotNow(slot), this.nowNs)
+      else columns.waitsForRegions[slot] = 1
     }
   }
 
@@ -517,12 +521,13 @@ export class CaptureAnalysis {
     this.eventsSinceForgetting = -this.eventsSinceLook
     let keep = stays.top
     let keepNs = this.nowNs
-    for (const task of this.tasks.all()) {
-      if (task.startNs === null) continue
-      if (task.startStay < keep) keep = task.startStay
-      if (task.endStay >= 0 && task.endStay < keep) keep = task.endStay
-      if (task.startNs < keepNs) keepNs = task.startNs
-    }
+    const { startNs, startStay, endStay } = this.tasks.columns
+    this.tasks.forEachSlot((slot) => {
+      if (Number.isNaN(startNs[slot])) return
+      if (startStay[slot] < keep) keep = startStay[slot]
+      if (endStay[slot] >= 0 && endStay[slot] < keep) keep = endStay[slot]
+      if (startNs[slot] < keepNs) keepNs = startNs[slot]
+    })
     keepNs -= 2 * SETTLE_NS
     let mark = -1
     while (mark + 1 < this.marks.length && this.marks[mark + 1].timeNs <= keepNs) mark++
@@ -665,14 +670,12 @@ export class CaptureAnalysis {
     const { states } = this
     const task = this.tasks.begin(id, t)
     this.nameTask(task, name)
-    task.startNs = t
-    task.startGoroutine = states.id[row]
-    task.startStay = states.stay[row]
+    task.begin(t, states.id[row], states.stay[row])
     task.precedingLog = this.workers.pendingLog(row)
     this.workers.setPendingLog(row, null)
     if (parentId !== 0) this.tasks.setParent(task, parentId)
     // A task that was worked for before it begins may be what the goroutine works for already, or lie outside of that: a ring has no end.
-    if (this.tasks.memberCount[task.slot] === 0) this.tasks.setOuter(task, this.serialOf(row))
+    if (this.tasks.columns.memberCount[task.slot] === 0) this.tasks.setOuter(task, this.serialOf(row))
     this.workers.serial[row] = task.serial
     this.join(task, row, t)
   }
@@ -682,9 +685,23 @@ export class CaptureAnalysis {
       task.name = this.names.text(name, 'task name')
       return
     }
-    const bytes = this.names.bytes(name, 'task name')
-    task.kind = this.summarySink.kindOf(bytes)
-    this.tasks.name(task, bytes)
+    this.names.check(name, 'task name')
+    this.tasks.setKind(task.slot, this.summarySink.kindOf(this.names.bytes(name)))
+    this.tasks.name(task, name)
+  }
+
+  /** Finds out what the tasks that the kernel began since are added up under. */
+  private findKinds(): void {
+    const { summarySink, tasks, names } = this
+    if (summarySink === null) return
+    const { latest } = tasks.lineage
+    const { kind, nameString } = tasks.columns
+    while (this.kindsTo < latest) {
+      const slot = tasks.slotOfSerial(++this.kindsTo)
+      if (slot >= 0 && kind[slot] < 0 && nameString[slot] >= 0) {
+        tasks.setKind(slot, summarySink.kindOf(names.bytes(nameString[slot])))
+      }
+    }
   }
 
   private endTask(row: number, t: number, id: number): void {
@@ -702,11 +719,9 @@ export class CaptureAnalysis {
     }
     this.workFor(task, row, t, true)
     // Times of two processors can cross by some nanoseconds.
-    task.endNs = task.startNs === null ? t : Math.max(t, task.startNs)
-    this.workers.noteEnd(task)
-    task.endGoroutine = states.id[row]
-    task.endStay = states.stay[row]
-    this.ended.push(task)
+    task.end(task.startNs === null ? t : Math.max(t, task.startNs), states.id[row], states.stay[row])
+    this.workers.noteEnd(task.serial)
+    this.tasks.columns.settle(task.slot)
   }
 
   private beginRegion(row: number, t: number, taskId: number, name: number, stack: number): void {
@@ -726,13 +741,13 @@ export class CaptureAnalysis {
     states.snapshot(row, t, regions, region)
     this.workers.innermostRegion[row] = region
     this.workers.regionsOpen[row]++
-    this.tasks.openRegions[task.slot]++
+    this.tasks.columns.openRegions[task.slot]++
     this.workFor(task, row, t, false)
   }
 
   /** A row for a region, at the end of its task's. */
   private addRegion(task: TaskState, name: string, row: number, startNs: number, stack: number): number {
-    const { regions, tasks } = this
+    const { regions } = this
     const { slot } = task
     const region = regions.take(
       name,
@@ -742,9 +757,10 @@ export class CaptureAnalysis {
       stack,
       this.workers.innermostRegion[row],
     )
-    if (tasks.lastRegion[slot] === NO_REGION) tasks.firstRegion[slot] = region
-    else regions.nextOfTask[tasks.lastRegion[slot]] = region
-    tasks.lastRegion[slot] = region
+    const { firstRegion, lastRegion } = this.tasks.columns
+    if (lastRegion[slot] === NO_REGION) firstRegion[slot] = region
+    else regions.nextOfTask[lastRegion[slot]] = region
+    lastRegion[slot] = region
     return region
   }
 
@@ -795,7 +811,7 @@ export class CaptureAnalysis {
     }
     this.closeRegion(row, region, t, true)
     const taken = this.workers.takenUp(row)
-    if (taken?.task === task) {
+    if (taken?.serial === task.serial) {
       let other = this.workers.innermostRegion[row]
       while (other !== NO_REGION && regions.task[other] !== task.serial) other = regions.outer[other]
       if (other === NO_REGION) this.workers.leaving[row] = 1
@@ -865,14 +881,14 @@ export class CaptureAnalysis {
     this.join(task, row, t)
     if (task.id === 0 || task.ended) return
     const taken = this.workers.takenUp(row)
-    if (taken?.task === task) {
+    if (taken?.serial === task.serial) {
       if (!leaving) this.workers.leaving[row] = 0
       return
     }
     if (current !== null && this.related(current.serial, task)) return
     // What it was done with it does not come back to.
     const before = taken && this.workers.leaving[row] === 1 ? taken.before : (current?.serial ?? 0)
-    this.workers.setTaken(row, { task, before })
+    this.workers.setTaken(row, { serial: task.serial, before })
     this.workers.leaving[row] = leaving ? 1 : 0
     this.workers.serial[row] = task.serial
     const { stays } = this.states
@@ -903,8 +919,8 @@ export class CaptureAnalysis {
     this.workers.setTaken(row, null)
     this.workers.leaving[row] = 0
     const { states } = this
-    this.left[row] = { goroutine: states.id[row], serial: taken.task.serial, stay: states.stay[row] }
-    if (this.workers.serial[row] === taken.task.serial) this.workers.serial[row] = taken.before
+    this.left[row] = { goroutine: states.id[row], serial: taken.serial, stay: states.stay[row] }
+    if (this.workers.serial[row] === taken.serial) this.workers.serial[row] = taken.before
   }
 
   // ------------------------------------------------------------------------------------------------ regions
@@ -930,11 +946,11 @@ export class CaptureAnalysis {
       this.records.stopsOfRegion.set(region, this.stopsWhileRunnable(row, start, end))
     }
     this.workers.regionsOpen[row]--
-    const task = this.tasks.ofSerial(regions.task[region])
-    const { openRegions, waitsForRegions } = this.tasks
-    if (task !== undefined && --openRegions[task.slot] === 0 && waitsForRegions[task.slot] === 1) {
-      waitsForRegions[task.slot] = 0
-      this.ended.push(task)
+    const slot = this.tasks.slotOfSerial(regions.task[region])
+    const { columns } = this.tasks
+    if (slot >= 0 && --columns.openRegions[slot] === 0 && columns.waitsForRegions[slot] === 1) {
+      columns.waitsForRegions[slot] = 0
+      columns.settle(slot)
     }
   }
 

@@ -1,5 +1,6 @@
 // generation-names.ts: what the ids of strings and stacks stand for in the generation in hand, looked up once each.
 
+import { textOf } from '../base/bytes.ts'
 import type { ProblemList } from '../capture/problems.ts'
 import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
@@ -8,6 +9,7 @@ import type { RegionTable } from './regions.ts'
 import { runtimeWaitOf, servesAll } from './runtime-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
+  DENSE_STRINGS,
   KIND_OF_ENTRY,
   LOW_NAMES,
   LOW_STACKS,
@@ -54,6 +56,8 @@ export class GenerationNames {
   /** Number of the generation, and its begin. */
   private generation = 0
   private syncNs = -0
+  /** Registers of the kernel. */
+  private readonly words: Int32Array
 
   /**
    * @param withStacks whether stacks are kept
@@ -67,6 +71,7 @@ export class GenerationNames {
     kernel: StatesKernel,
   ) {
     const { memory, words } = kernel
+    this.words = words
     this.reasonOfLowString = memory.int32(LOW_STRINGS).fill(NONE)
     this.rowOfLowStack = memory.int32(LOW_STACKS).fill(UNKNOWN_STACK)
     words[REASON_OF_STRING >> 2] = this.reasonOfLowString.byteOffset
@@ -83,6 +88,7 @@ export class GenerationNames {
     if (strings === this.strings) return
     this.strings = strings
     this.stackTable = stacks
+    this.words[DENSE_STRINGS >> 2] = strings.denseTo
     this.reasonOfString.clear()
     this.reasonOfLowString.fill(NONE)
     this.rowOfLowStack.fill(UNKNOWN_STACK)
@@ -162,11 +168,19 @@ export class GenerationNames {
     return this.strings?.has(id) !== false
   }
 
-  /** The bytes of a string as they were written; none, and told of, when it is not in the table. @param what it is, for the message */
-  bytes(id: number, what: string): Uint8Array {
-    const bytes = this.strings?.raw(id) ?? null
-    if (bytes === null && id !== 0) this.tellUnknown(id, what)
-    return bytes ?? NO_BYTES
+  /** Tells of a string when it is in no table. @param what it is, for the message */
+  check(id: number, what: string): void {
+    if (id !== 0 && (this.strings?.raw(id) ?? null) === null) this.tellUnknown(id, what)
+  }
+
+  /** The bytes of a string as they were written; none when it is not in the table. */
+  bytes(id: number): Uint8Array {
+    return this.strings?.raw(id) ?? NO_BYTES
+  }
+
+  /** The text of a string, for messages; empty when it is not in the table. */
+  textNow(id: number): string {
+    return textOf(this.bytes(id))
   }
 
   /** The bytes of a string that is no text; null when it is one. */

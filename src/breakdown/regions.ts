@@ -4,6 +4,7 @@
 // of a pool a region costs no allocation until somebody asks for it as a record.
 
 import { grown } from '../base/columns.ts'
+import { OWN_NAME, RecurringNames } from './recurring-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   REGION_END,
@@ -27,17 +28,11 @@ import {
 /** No region. */
 export const NO_REGION = -1
 
-/** In the column of names: the name is kept for this region alone. */
-const OWN_NAME = -1
-/** Distinct names that are kept for all regions; a program with more of them makes names of its requests. */
-const MOST_NAMES = 1 << 12
-
 /** Regions of goroutines and tasks, in columns that the kernel fills as well. A row is in use from its begin until its task is handed over. */
 export class RegionTable {
   /** Row of the name among those that recur, or `OWN_NAME`. */
   private nameRow: Int32Array
-  private readonly names: string[] = []
-  private readonly rowOfName = new Map<string, number>()
+  private readonly names = new RecurringNames()
   private readonly ownNames = new Map<number, string>()
   /** Nanoseconds from the origin; NaN when it began before the capture. */
   startNs: Float64Array
@@ -100,16 +95,12 @@ export class RegionTable {
 
   name(row: number): string {
     const nameRow = this.nameRow[row]
-    return nameRow === OWN_NAME ? (this.ownNames.get(row) ?? '') : this.names[nameRow]
+    return nameRow === OWN_NAME ? (this.ownNames.get(row) ?? '') : this.names.nameOf(nameRow)
   }
 
   /** Row of a name that recurs; -1 when there are too many already. */
   nameRowOf(name: string): number {
-    const known = this.rowOfName.get(name)
-    if (known !== undefined) return known
-    if (this.names.length === MOST_NAMES) return OWN_NAME
-    this.rowOfName.set(name, this.names.length)
-    return this.names.push(name) - 1
+    return this.names.rowOf(name)
   }
 
   /** Gives a row back. */

@@ -1,5 +1,6 @@
 // states-kernel.ts: the kernel that brings goroutines from state to state (`kernel/states.ts`), as TypeScript sees it.
 
+import { grown } from '../base/columns.ts'
 import { compileKernel, type KernelMemory } from '../base/kernel-memory.ts'
 import { statesKernel } from './states-kernel.wasm.ts'
 import { STATES_REGISTERS_END } from './states-layout.ts'
@@ -27,6 +28,22 @@ export class StatesKernel {
     const { run, ofWaker } = memory.start(compiled) as Exports
     this.run = run
     this.ofWaker = ofWaker
+  }
+
+  /**
+   * Puts a column where the kernel finds it, with the values of the one in whose place it is, which is given back.
+   *
+   * @param old an empty one for the first
+   * @param register where the position is told
+   */
+  place<Column extends Uint8Array | Uint16Array | Int32Array | Float64Array>(
+    old: Column,
+    longer: Column,
+    register: number,
+  ): Column {
+    if (old.length > 0) grown(this.memory, old, longer)
+    this.words[register >> 2] = longer.byteOffset
+    return longer
   }
 
   /**

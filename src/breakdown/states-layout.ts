@@ -141,6 +141,8 @@ export const MEMBER_FREE = STATES_REGISTERS + 408
 export const MEMBER_FREE_COUNT = STATES_REGISTERS + 412
 /** Goroutines of a task beyond which a set is kept of them. */
 export const MEMBERS_LOOKED_THROUGH = 8
+/** Goroutines of all tasks together, those that count for a task above as well: so many, and some more for each stay. */
+export const LEAST_MEMBERS = 100_000
 
 /** Header of the table of serials of tasks, whose rows are slots. */
 export const TASK_SERIALS = STATES_REGISTERS + 416
@@ -149,7 +151,43 @@ export const TASK_SERIALS = STATES_REGISTERS + 416
 export const MEMBER_SINCE = STATES_REGISTERS + 448
 export const MEMBERSHIP_CHANGES = STATES_REGISTERS + 452
 
-export const STATES_REGISTERS_END = STATES_REGISTERS + 456
+// More of tasks, by slot; see `TaskColumns`. How many slots there is room for, and the ring of those that wait to be handed over.
+export const TASK_ID = STATES_REGISTERS + 640
+export const TASK_PARENT = STATES_REGISTERS + 644
+export const TASK_START = STATES_REGISTERS + 648
+export const TASK_END = STATES_REGISTERS + 652
+export const TASK_START_GOROUTINE = STATES_REGISTERS + 656
+export const TASK_END_GOROUTINE = STATES_REGISTERS + 660
+export const TASK_START_STAY = STATES_REGISTERS + 664
+export const TASK_END_STAY = STATES_REGISTERS + 668
+export const TASK_KIND = STATES_REGISTERS + 672
+export const TASK_NAME = STATES_REGISTERS + 676
+export const SLOT_ROOM = STATES_REGISTERS + 680
+export const SETTLING = STATES_REGISTERS + 684
+export const SETTLING_FIRST = STATES_REGISTERS + 688
+export const SETTLING_COUNT = STATES_REGISTERS + 692
+
+// `Lineage`: the latest serial, and columns by serial modulo their length.
+export const LAST_SERIAL = STATES_REGISTERS + 696
+export const LINEAGE_ID = STATES_REGISTERS + 700
+export const LINEAGE_PARENT = STATES_REGISTERS + 704
+export const LINEAGE_OUTER = STATES_REGISTERS + 708
+export const LINEAGE_ROOM = STATES_REGISTERS + 712
+/** Serials whose id and parent are remembered at most: at ten thousand tasks a second the last two minutes. */
+export const MOST_SERIALS = 1 << 20
+/** Generations of tasks that are followed up; a longer line of parents is a program's mistake or hostile. */
+export const MOST_GENERATIONS = 256
+
+/** Ids handed on lately, each at its own number modulo the length. */
+export const HANDED_ON = STATES_REGISTERS + 716
+export const HANDED_ON_ROOM = 1 << 16
+/** Truth value: whether tasks are only added up. */
+export const ADDED_UP = STATES_REGISTERS + 720
+/** Strings from 1 to this are in the table of the generation in hand, all of them. */
+export const DENSE_STRINGS = STATES_REGISTERS + 724
+
+/** The rest of the room is for more of them. */
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1024
 
 // ---- Numbers that both know. ----
 

@@ -114,7 +114,7 @@ export class TaskRecords {
       this.sink.task(this.recordOf(task))
     }
     if (pieces.steps > pieces.mostSteps) this.tellLimit(pieces.mostSteps, task)
-    for (let region = this.tasks.firstRegion[task.slot]; region !== NO_REGION;) {
+    for (let region = this.tasks.columns.firstRegion[task.slot]; region !== NO_REGION;) {
       const next = this.regions.nextOfTask[region]
       this.regions.release(region)
       this.stopsOfRegion.delete(region)
@@ -139,13 +139,17 @@ export class TaskRecords {
   private summarize(task: TaskState): void {
     const { states, summary, scratch, regions } = this
     const { startNs, endNs } = task
-    summary.begin(task.id, task.kind, startNs, endNs)
+    summary.begin(task.id, this.tasks.kindOf(task), startNs, endNs)
     if (startNs !== null && endNs !== null) {
       this.walked = task
       walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratch)
       groupPieces(states.stays, scratch, states.groupOfReasonRow, states.causes, summary.parts)
     }
-    for (let region = this.tasks.firstRegion[task.slot]; region !== NO_REGION; region = regions.nextOfTask[region]) {
+    for (
+      let region = this.tasks.columns.firstRegion[task.slot];
+      region !== NO_REGION;
+      region = regions.nextOfTask[region]
+    ) {
       const totalNs = regions.totalNs[region]
       const at = summary.addRegion(regions.name(region), totalNs)
       states.addToGroups(regions.sums, Math.imul(region, regions.stride), totalNs, summary.regionParts, at)
@@ -173,7 +177,7 @@ export class TaskRecords {
       )
       if (endNs !== null) {
         path = breakDownWindow(scratch, states.tables, states.tables.gcPhases, startNs, endNs)
-        work = this.tasks.memberCount[task.slot] === 1 ? path : this.workOf(task, path, startNs, endNs)
+        work = this.tasks.columns.memberCount[task.slot] === 1 ? path : this.workOf(task, path, startNs, endNs)
       }
     }
     const keep = this.options.timelines && startNs !== null
@@ -221,7 +225,11 @@ export class TaskRecords {
   private regionRecords(task: TaskState): RegionRecord[] {
     const { regions, states } = this
     const records: RegionRecord[] = []
-    for (let region = this.tasks.firstRegion[task.slot]; region !== NO_REGION; region = regions.nextOfTask[region]) {
+    for (
+      let region = this.tasks.columns.firstRegion[task.slot];
+      region !== NO_REGION;
+      region = regions.nextOfTask[region]
+    ) {
       const breakdown = states.breakdownOf(regions.sums, region * regions.stride, regions.totalNs[region])
       breakdown.gcOverlapNs = this.gcOverlapOf(region)
       breakdown.stwWaitNs = this.stopsOfRegion.get(region) ?? breakdown.stwWaitNs
@@ -249,7 +257,7 @@ export class TaskRecords {
     if (task.samples.length === 0) return []
     const rows = new Map<number, number>()
     for (
-      let region = this.tasks.firstRegion[task.slot];
+      let region = this.tasks.columns.firstRegion[task.slot];
       region !== NO_REGION;
       region = this.regions.nextOfTask[region]
     ) {
@@ -290,7 +298,8 @@ export class TaskRecords {
       const text = tables.rangeNames[name]
       work.rangeNs[text] = (work.rangeNs[text] ?? 0) + ns
     }
-    const { members, firstMember } = this.tasks
+    const { members } = this.tasks
+    const { firstMember } = this.tasks.columns
     for (let member = firstMember[task.slot]; member !== NO_MEMBER; member = members.next[member]) {
       const starter = members.goroutine[member] === task.startGoroutine
       let stay = members.firstStay[member]

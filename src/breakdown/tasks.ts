@@ -1,56 +1,40 @@
 // tasks.ts: user tasks, their regions and logs, as the annotations come by.
 
-import { textOf } from '../base/bytes.ts'
-import { grown, ownColumns } from '../base/columns.ts'
 import { IdTable } from '../base/id-table.ts'
 import { TABLE_HEADER_BYTES } from '../base/id-table-layout.ts'
 import type { ProblemList } from '../capture/problems.ts'
 import type { CpuSample, LogRecord } from './breakdown.ts'
+import { Lineage } from './lineage.ts'
 import { MemberTable, NO_MEMBER } from './members.ts'
-import { NO_REGION } from './regions.ts'
+import { OWN_NAME, RecurringNames } from './recurring-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
-  FIRST_MEMBER,
-  FIRST_REGION,
-  HAS_PARENT,
-  LAST_MEMBER,
-  LAST_REGION,
-  MEMBER_COUNT,
+  HANDED_ON,
+  HANDED_ON_ROOM,
+  LEAST_MEMBERS,
   MEMBERS_LOOKED_THROUGH,
-  OPEN_REGIONS,
-  SLOT_OF_ID,
+  MOST_GENERATIONS as mostGenerations,
   TASK_IDS,
-  TASK_SERIAL,
   TASK_SERIALS,
-  WAITS_FOR_REGIONS,
 } from './states-layout.ts'
+import { TaskColumns } from './task-columns.ts'
 
-/** Ids of tasks handed on that are remembered. */
-const HANDED_ON = 1 << 16
-/** Goroutines of all tasks together, those that count for a task above as well, a fixed number and so many for each stay. */
-const LEAST_MEMBERS = 100_000
+// Of its own, as in `analysis.ts`.
+const MOST_GENERATIONS = mostGenerations
+
+/** What comes to `LEAST_MEMBERS` for each stay. */
 const MEMBERS_PER_STAY = 8
-/** Generations of tasks that are followed up; a longer line of parents is a program's mistake or hostile. */
-const MOST_GENERATIONS = 256
 /** CPU samples kept of one task: at the usual hundred a second those of a processor for 40 seconds. */
 const MOST_SAMPLES = 4_096
-/** Serials whose id and parent are remembered at most: at ten thousand tasks a second the last two minutes. */
-const MOST_SERIALS = 1 << 20
 
-/** A task of which something was seen: begun, ended, logged to, with regions, or named as a parent. */
+/**
+ * A task of which something was seen: begun, ended, logged to, with regions, or named as a parent. Made only when somebody asks: what is known
+ * of each lies in columns (`TaskColumns`), where it says so here.
+ */
 export class TaskState {
-  parentId: number | null = null
-  /** What it is added up under; empty where records are made. */
-  kind = ''
-  /** Its name as UTF-8 while that did not become a text: of most tasks that are added up, none is ever asked for. */
-  nameUntold: Uint8Array | null = null
+  /** What it is added up under where that is no name that recurs; empty where records are made. */
+  ownKind = ''
   private text = ''
-  startNs: number | null = null
-  endNs: number | null = null
-  startGoroutine: number | null = null
-  startStay = -1
-  endStay = -1
-  endGoroutine: number | null = null
   precedingLog: LogRecord | null = null
   readonly logs: LogRecord[] = []
   /** Their regions are rows of the `RegionTable`. */
@@ -59,16 +43,18 @@ export class TaskState {
   memberIds: Set<number> | null = null
 
   constructor(
+    private readonly columns: TaskColumns,
     readonly id: number,
     /** Number of the task in this capture, from 1; ids may be used again, serials are not. */
     readonly serial: number,
-    /** Its row in the columns of the `TaskTable`, until it is handed on. */
+    /** Its row in the columns, until it is handed on. */
     readonly slot: number,
+    private readonly textOfString: (string: number) => string,
   ) {}
 
   get name(): string {
-    this.tellName()
-    return this.text
+    const string = this.columns.nameString[this.slot]
+    return string < 0 ? this.text : this.textOfString(string)
   }
 
   set name(text: string) {
@@ -77,65 +63,62 @@ export class TaskState {
 
   /** Makes a text of the name, whose bytes hold only as long as their generation. */
   tellName(): void {
-    if (this.nameUntold === null) return
-    this.text = textOf(this.nameUntold)
-    this.nameUntold = null
+    this.text = this.name
+    this.columns.nameString[this.slot] = -1
   }
 
   get ended(): boolean {
-    return this.endNs !== null
+    return !Number.isNaN(this.columns.endNs[this.slot])
+  }
+
+  get parentId(): number | null {
+    return known(this.columns.parentId[this.slot])
+  }
+
+  get startNs(): number | null {
+    return known(this.columns.startNs[this.slot])
+  }
+
+  get endNs(): number | null {
+    return known(this.columns.endNs[this.slot])
+  }
+
+  get startGoroutine(): number | null {
+    return known(this.columns.startGoroutine[this.slot])
+  }
+
+  get endGoroutine(): number | null {
+    return known(this.columns.endGoroutine[this.slot])
+  }
+
+  get startStay(): number {
+    return this.columns.startStay[this.slot]
+  }
+
+  get endStay(): number {
+    return this.columns.endStay[this.slot]
+  }
+
+  /** It begins. @param goroutine id of the one that begins it, in its `stay` */
+  begin(timeNs: number, goroutine: number, stay: number): void {
+    const { columns, slot } = this
+    columns.startNs[slot] = timeNs
+    columns.startGoroutine[slot] = goroutine
+    columns.startStay[slot] = stay
+  }
+
+  /** It ends, as `begin`. */
+  end(timeNs: number, goroutine: number, stay: number): void {
+    const { columns, slot } = this
+    columns.endNs[slot] = timeNs
+    columns.endGoroutine[slot] = goroutine
+    columns.endStay[slot] = stay
   }
 }
 
-/**
- * Id, parent and surroundings of the latest tasks by serial, those handed on included: a long task still asks which of its descendants a
- * goroutine worked for, and whose goroutine ended a wait, when these are long gone.
- */
-class Lineage {
-  private latest = 0
-  private ids = new Float64Array(256)
-  private parents = new Int32Array(256)
-  private outers = new Int32Array(256)
-
-  /** Serials come in order. */
-  add(serial: number, id: number): void {
-    if (serial >= this.ids.length && this.ids.length < MOST_SERIALS) {
-      const size = this.ids.length * 2
-      this.ids = grown(ownColumns, this.ids, new Float64Array(size))
-      this.parents = grown(ownColumns, this.parents, new Int32Array(size))
-      this.outers = grown(ownColumns, this.outers, new Int32Array(size))
-    }
-    this.latest = serial
-    this.ids[serial & (this.ids.length - 1)] = id
-    this.parents[serial & (this.ids.length - 1)] = 0
-    this.outers[serial & (this.ids.length - 1)] = 0
-  }
-
-  setParent(serial: number, parent: number): void {
-    if (this.has(serial)) this.parents[serial & (this.ids.length - 1)] = parent
-  }
-
-  /** Id of the task; -1 when it is not remembered. */
-  idOf(serial: number): number {
-    return this.has(serial) ? this.ids[serial & (this.ids.length - 1)] : -1
-  }
-
-  /** Serial of the parent; 0 when it has none or none is remembered. */
-  parentOf(serial: number): number {
-    return this.has(serial) ? this.parents[serial & (this.ids.length - 1)] : 0
-  }
-
-  setOuter(serial: number, outer: number): void {
-    if (this.has(serial)) this.outers[serial & (this.ids.length - 1)] = outer
-  }
-
-  outerOf(serial: number): number {
-    return this.has(serial) ? this.outers[serial & (this.ids.length - 1)] : 0
-  }
-
-  private has(serial: number): boolean {
-    return serial > 0 && serial <= this.latest && this.latest - serial < this.ids.length
-  }
+/** A number of a column in which NaN says that there is none. */
+function known(value: number): number | null {
+  return Number.isNaN(value) ? null : value
 }
 
 /**
@@ -145,61 +128,43 @@ class Lineage {
  * which keep the tasks in them alive and cost the garbage collector a third of the whole time.
  */
 export class TaskTable {
-  /** Rows of live ids, and the slot of the task of each row. */
+  /** Rows of live ids, whose slots `columns.slotOfId` tells. */
   private readonly ids: IdTable
-  private slotOfId: Int32Array
-  /** Slots of live serials, and the task of each slot. */
+  /** Slots of live serials. */
   private readonly serials: IdTable
+  readonly columns: TaskColumns
+  /** What was made of the task of each slot, where somebody asked. */
   private readonly ofSlot: (TaskState | null)[] = []
-  // --- by slot, for the kernel as well ---
-  private serialOfSlot: Int32Array
-  /** First and last of its regions in the `RegionTable`. */
-  firstRegion: Int32Array
-  lastRegion: Int32Array
-  /** Regions begun and not ended. */
-  openRegions: Int32Array
-  /** 1: it would have been handed over but for these. */
-  waitsForRegions: Uint8Array
-  /** 1: it names a parent, or is the background task, whose goroutines nobody counts. */
-  private hasParent: Uint8Array
-  /** First and last of its goroutines in `members`, and how many there are. */
+  /** What tasks are added up under. */
+  readonly kinds = new RecurringNames()
   readonly members: MemberTable
-  firstMember: Int32Array
-  private lastMember: Int32Array
-  memberCount: Int32Array
-  private readonly lineage = new Lineage()
-  private lastSerial = 0
+  readonly lineage: Lineage
   /** Names of tasks up to this serial are texts, or become so at once. */
   private toldTo = 0
   /** Ids handed on lately, each at its own number modulo the size: a parent named after its end makes no second record. */
-  private readonly handedOn = new Float64Array(HANDED_ON).fill(-1)
+  private readonly handedOn: Float64Array
 
   /**
-   * @param kernel which looks tasks up as well
+   * @param kernel which begins and ends tasks as well
+   * @param textOfString the text of a string of the generation in hand
    * @param membersChanged called when a task is found to lie below another after goroutines were noted for it
    */
   constructor(
     private readonly problems: ProblemList,
-    private readonly kernel: StatesKernel,
+    kernel: StatesKernel,
+    private readonly textOfString: (string: number) => string,
     private readonly membersChanged: () => void,
   ) {
-    const { memory } = kernel
+    const { memory, words } = kernel
     const table = (header: number) =>
       new IdTable(256, memory, new Int32Array(memory.buffer, header, TABLE_HEADER_BYTES >> 2))
     this.ids = table(TASK_IDS)
     this.serials = table(TASK_SERIALS)
-    this.slotOfId = memory.int32(256)
-    this.serialOfSlot = memory.int32(256)
-    this.firstRegion = memory.int32(256)
-    this.lastRegion = memory.int32(256)
-    this.openRegions = memory.int32(256)
-    this.waitsForRegions = memory.uint8(256)
-    this.hasParent = memory.uint8(256)
+    this.columns = new TaskColumns(kernel)
     this.members = new MemberTable(kernel)
-    this.firstMember = memory.int32(256)
-    this.lastMember = memory.int32(256)
-    this.memberCount = memory.int32(256)
-    this.tellKernel()
+    this.lineage = new Lineage(kernel)
+    this.handedOn = memory.float64(HANDED_ON_ROOM).fill(-1)
+    words[HANDED_ON >> 2] = this.handedOn.byteOffset
   }
 
   /** The task of an id, made on first mention. */
@@ -214,34 +179,42 @@ export class TaskTable {
           `a task has an id of about ${id.toExponential(3)}, beyond 2^53: ids so large are not told apart exactly. The runtime counts tasks from 1, so this is damage or no Go runtime's capture.`,
       )
     }
-    const serial = ++this.lastSerial
+    const serial = this.lineage.add(id)
     const slot = this.serials.insert(serial)
     const row = this.ids.insert(id)
-    if (Math.max(slot, row) >= this.slotOfId.length) this.grow()
-    const task = new TaskState(id, serial, slot)
-    this.lineage.add(serial, id)
+    this.columns.makeRoom(Math.max(slot, row))
+    this.columns.slotOfId[row] = slot
+    this.columns.take(slot, serial, id)
     // Its children of before count their goroutines for it from now on.
-    if (this.handedOn[id % HANDED_ON] === id) this.membersChanged()
-    this.slotOfId[row] = slot
-    this.ofSlot[slot] = task
-    this.serialOfSlot[slot] = serial
-    this.firstRegion[slot] = this.lastRegion[slot] = NO_REGION
-    this.openRegions[slot] = 0
-    this.waitsForRegions[slot] = 0
-    this.hasParent[slot] = id === 0 ? 1 : 0
-    this.firstMember[slot] = this.lastMember[slot] = NO_MEMBER
-    this.memberCount[slot] = 0
-    return task
+    if (this.handedOn[id % HANDED_ON_ROOM] === id) this.membersChanged()
+    return this.ofSlotNow(slot)
   }
 
   private ofId(id: number): TaskState | undefined {
     const row = this.ids.find(id)
-    return row < 0 ? undefined : (this.ofSlot[this.slotOfId[row]] ?? undefined)
+    return row < 0 ? undefined : this.ofSlotNow(this.columns.slotOfId[row])
+  }
+
+  /** Slot of the task of a serial; -1 when it was handed on. */
+  slotOfSerial(serial: number): number {
+    return this.serials.find(serial)
   }
 
   ofSerial(serial: number): TaskState | undefined {
     const slot = this.serials.find(serial)
-    return slot < 0 ? undefined : (this.ofSlot[slot] ?? undefined)
+    return slot < 0 ? undefined : this.ofSlotNow(slot)
+  }
+
+  /** The task that has a slot. */
+  ofSlotNow(slot: number): TaskState {
+    const { columns } = this
+    const made = slot < this.ofSlot.length ? this.ofSlot[slot] : null
+    // What was made of the one before, which the kernel handed on, is no longer it.
+    if (made !== null && made.serial === columns.serial[slot]) return made
+    const task = new TaskState(columns, columns.id[slot], columns.serial[slot], slot, this.textOfString)
+    while (this.ofSlot.length <= slot) this.ofSlot.push(null)
+    this.ofSlot[slot] = task
+    return task
   }
 
   /** Notes which task the goroutine that begins one worked for before: serials, 0 none. */
@@ -271,10 +244,11 @@ export class TaskTable {
       )
       return
     }
-    task.parentId = parentId
-    this.hasParent[task.slot] = 1
-    if (this.memberCount[task.slot] > 0) this.membersChanged()
-    if (known === undefined && this.handedOn[parentId % HANDED_ON] === parentId) return
+    const { columns } = this
+    columns.parentId[task.slot] = parentId
+    columns.hasParent[task.slot] = 1
+    if (columns.memberCount[task.slot] > 0) this.membersChanged()
+    if (known === undefined && this.handedOn[parentId % HANDED_ON_ROOM] === parentId) return
     this.lineage.setParent(task.serial, (known ?? this.mention(parentId)).serial)
   }
 
@@ -296,15 +270,32 @@ export class TaskTable {
     return this.mention(id)
   }
 
-  /** The name of a task, as UTF-8 that holds until the next `tellNames`. */
-  name(task: TaskState, name: Uint8Array): void {
-    task.nameUntold = name
+  /** The name of a task, as a string of the generation in hand. */
+  name(task: TaskState, string: number): void {
+    this.columns.nameString[task.slot] = string
     if (task.serial <= this.toldTo) task.tellName()
   }
 
-  /** Makes texts of the names that are still bytes. */
+  /** What a task is added up under, by its name. */
+  setKind(slot: number, kind: string): void {
+    const row = this.kinds.rowOf(kind)
+    this.columns.kind[slot] = row
+    if (row === OWN_NAME) this.ofSlotNow(slot).ownKind = kind
+  }
+
+  /** What a task is added up under; empty where nobody said so. */
+  kindOf(task: TaskState): string {
+    const row = this.columns.kind[task.slot]
+    return row === OWN_NAME ? task.ownKind : this.kinds.nameOf(row)
+  }
+
+  /** Makes texts of the names that are still strings of the generation in hand, which is about to go. */
   tellNames(): void {
-    while (this.toldTo < this.lastSerial) this.ofSerial(++this.toldTo)?.tellName()
+    const { latest } = this.lineage
+    while (this.toldTo < latest) {
+      const slot = this.serials.find(++this.toldTo)
+      if (slot >= 0 && this.columns.nameString[slot] >= 0) this.ofSlotNow(slot).tellName()
+    }
   }
 
   /** Tasks not handed on yet. */
@@ -348,27 +339,28 @@ export class TaskTable {
   private addOwnMember(task: TaskState, goroutine: number, stay: number): void {
     if (task.id === 0) return
     const { members } = this
+    const { firstMember, lastMember, memberCount } = this.columns
     const { slot } = task
     if (task.memberIds === null) {
-      for (let member = this.firstMember[slot]; member !== NO_MEMBER; member = members.next[member]) {
+      for (let member = firstMember[slot]; member !== NO_MEMBER; member = members.next[member]) {
         if (members.goroutine[member] === goroutine) return
       }
-      if (this.memberCount[slot] >= MEMBERS_LOOKED_THROUGH) task.memberIds = new Set(this.goroutinesOf(task))
+      if (memberCount[slot] >= MEMBERS_LOOKED_THROUGH) task.memberIds = new Set(this.goroutinesOf(task))
     } else if (task.memberIds.has(goroutine)) {
       return
     }
     task.memberIds?.add(goroutine)
     const member = members.take(goroutine, stay)
-    if (this.memberCount[slot]++ === 0) this.firstMember[slot] = member
-    else members.next[this.lastMember[slot]] = member
-    this.lastMember[slot] = member
+    if (memberCount[slot]++ === 0) firstMember[slot] = member
+    else members.next[lastMember[slot]] = member
+    lastMember[slot] = member
   }
 
   /** Ids of the goroutines that worked for a task, in the order in which they were first seen doing so. */
   goroutinesOf(task: TaskState): number[] {
     const ids: number[] = []
     const { goroutine, next } = this.members
-    for (let row = this.firstMember[task.slot]; row !== NO_MEMBER; row = next[row]) ids.push(goroutine[row])
+    for (let row = this.columns.firstMember[task.slot]; row !== NO_MEMBER; row = next[row]) ids.push(goroutine[row])
     return ids
   }
 
@@ -392,50 +384,27 @@ export class TaskTable {
 
   /** Forgets a task that was handed on. */
   forget(task: TaskState): void {
-    this.members.release(this.firstMember[task.slot])
-    // While it still lies in its slot, which is another task's soon.
-    if (this.ofId(task.id) === task) this.ids.remove(task.id)
-    this.ofSlot[task.slot] = null
+    const { slot, id } = task
+    this.members.release(this.columns.firstMember[slot])
+    // Another task may have its id by now.
+    const row = this.ids.find(id)
+    if (row >= 0 && this.columns.slotOfId[row] === slot) this.ids.remove(id)
+    this.ofSlot[slot] = null
+    this.columns.serial[slot] = 0
     this.serials.remove(task.serial)
-    this.handedOn[task.id % HANDED_ON] = task.id
-  }
-
-  private grow(): void {
-    const { memory } = this.kernel
-    const size = this.slotOfId.length * 2
-    const i32 = (old: Int32Array) => grown(memory, old, memory.int32(size))
-    this.slotOfId = i32(this.slotOfId)
-    this.serialOfSlot = i32(this.serialOfSlot)
-    this.firstRegion = i32(this.firstRegion)
-    this.lastRegion = i32(this.lastRegion)
-    this.openRegions = i32(this.openRegions)
-    this.waitsForRegions = grown(memory, this.waitsForRegions, memory.uint8(size))
-    this.hasParent = grown(memory, this.hasParent, memory.uint8(size))
-    this.firstMember = i32(this.firstMember)
-    this.lastMember = i32(this.lastMember)
-    this.memberCount = i32(this.memberCount)
-    this.tellKernel()
-  }
-
-  /** Tells the kernel where the columns lie. */
-  private tellKernel(): void {
-    const { words } = this.kernel
-    words[SLOT_OF_ID >> 2] = this.slotOfId.byteOffset
-    words[TASK_SERIAL >> 2] = this.serialOfSlot.byteOffset
-    words[FIRST_REGION >> 2] = this.firstRegion.byteOffset
-    words[LAST_REGION >> 2] = this.lastRegion.byteOffset
-    words[OPEN_REGIONS >> 2] = this.openRegions.byteOffset
-    words[WAITS_FOR_REGIONS >> 2] = this.waitsForRegions.byteOffset
-    words[HAS_PARENT >> 2] = this.hasParent.byteOffset
-    words[FIRST_MEMBER >> 2] = this.firstMember.byteOffset
-    words[LAST_MEMBER >> 2] = this.lastMember.byteOffset
-    words[MEMBER_COUNT >> 2] = this.memberCount.byteOffset
+    this.handedOn[id % HANDED_ON_ROOM] = id
   }
 
   /** All tasks not handed on yet, by serial: in the order of their first mention. */
   all(): TaskState[] {
     const tasks: TaskState[] = []
-    for (const task of this.ofSlot) if (task !== null) tasks.push(task)
+    this.forEachSlot((slot) => tasks.push(this.ofSlotNow(slot)))
     return tasks.sort((x, y) => x.serial - y.serial)
+  }
+
+  /** Calls `visit` with the slot of each task not handed on yet. */
+  forEachSlot(visit: (slot: number) => void): void {
+    const { serial } = this.columns
+    for (let slot = 0; slot < this.serials.rowCount; slot++) if (serial[slot] !== 0) visit(slot)
   }
 }

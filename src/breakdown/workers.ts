@@ -22,11 +22,10 @@ import {
   TAKEN,
   TASK,
 } from './states-layout.ts'
-import type { TaskState } from './tasks.ts'
 
 /** A task that a goroutine neither began nor was created for, but has regions or logs of. */
 interface TakenUp {
-  readonly task: TaskState
+  readonly serial: number
   /** Serial of the one that it worked for before; 0 none. */
   readonly before: number
 }
@@ -124,7 +123,7 @@ export class Workers {
 
   setTaken(row: number, taken: TakenUp | null): void {
     this.taken[row] = taken
-    this.takenSerial[row] = taken === null ? 0 : taken.task.serial
+    this.takenSerial[row] = taken === null ? 0 : taken.serial
   }
 
   /** The goroutine counts for the task and for those above it: until membership changes it need not be noted again. */
@@ -154,15 +153,15 @@ export class Workers {
   }
 
   /** A task ended: who works for it works for one above it, if any. */
-  noteEnd(task: TaskState): void {
-    if (task.serial >= this.ended.length) {
+  noteEnd(serial: number): void {
+    if (serial >= this.ended.length) {
       const { memory } = this.kernel
       let size = this.ended.length
-      while (size <= task.serial) size *= 2
+      while (size <= serial) size *= 2
       this.ended = grown(memory, this.ended, memory.uint8(size))
       this.tellKernel()
     }
-    this.ended[task.serial] = 1
+    this.ended[serial] = 1
   }
 
   /** Tells the kernel where the columns lie. */

@@ -42,6 +42,16 @@ export class StringTable {
     this.sparse = null
   }
 
+  /** All strings from 1 to this are in the table. */
+  get denseTo(): number {
+    if (this.dense === null && this.sparse === null) this.index()
+    const { dense } = this
+    if (dense === null) return 0
+    let to = 0
+    while (to + 1 < dense.length && dense[to + 1] !== 0) to++
+    return to
+  }
+
   /** The string, or undefined when the id is not in the table. */
   get(id: number): string | undefined {
     if (id === 0) return ''

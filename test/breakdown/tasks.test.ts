@@ -8,7 +8,13 @@ import { BLOCK_END } from '../../src/capture/block-layout.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 
 test('an id of a task that was handed on stands for a new task, not for the one that has its place', () => {
-  const tasks = new TaskTable(new ProblemList(), new StatesKernel(new KernelMemory(BLOCK_END)), () => undefined)
+  const kernel = new StatesKernel(new KernelMemory(BLOCK_END))
+  const tasks = new TaskTable(
+    new ProblemList(),
+    kernel,
+    () => '',
+    () => undefined,
+  )
   const first = tasks.mention(7)
   tasks.addMember(first, 31, 0)
   tasks.forget(first)

@@ -1,6 +1,17 @@
-// id-table.ts: looking up in an `IdTable` (`../id-table.ts`, which says how it works), for kernels.
+// id-table.ts: an `IdTable` (`../id-table.ts`, which says how it works), for kernels.
 
-import { TABLE_KEYS, TABLE_MASK, TABLE_ROWS } from '../id-table-layout.ts'
+import {
+  TABLE_FREE,
+  TABLE_FREE_COUNT,
+  TABLE_KEYS,
+  TABLE_MASK,
+  TABLE_ROW_COUNT,
+  TABLE_ROWS,
+  TABLE_USED,
+} from '../id-table-layout.ts'
+
+/** What stands where no id is. */
+const NO_ID: f64 = -1
 
 /** The row of an id in the table whose header lies at a position, or -1. */
 export function findRow(header: usize, id: f64): i32 {
@@ -11,10 +22,55 @@ export function findRow(header: usize, id: f64): i32 {
     at &= mask
     const held = load<f64>(keys + (at << 3))
     if (held === id) return load<i32>(load<u32>(header, TABLE_ROWS) + (at << 2))
-    if (held === -1) break
+    if (held === NO_ID) break
     at++
   }
   return -1
+}
+
+/** The row that the next id gets; -1 when the table has to grow first. */
+export function nextRow(header: usize): i32 {
+  if ((load<u32>(header, TABLE_USED) + 1) * 2 > load<u32>(header, TABLE_MASK) + 1) return -1
+  const free = load<u32>(header, TABLE_FREE_COUNT)
+  if (free === 0) return load<i32>(header, TABLE_ROW_COUNT)
+  return load<i32>(load<u32>(header, TABLE_FREE) + ((free - 1) << 2))
+}
+
+/** Gives an id that is not there yet the row that `nextRow` told. */
+export function insertRow(header: usize, id: f64, row: i32): void {
+  const free = load<u32>(header, TABLE_FREE_COUNT)
+  if (free === 0) store<u32>(header, load<u32>(header, TABLE_ROW_COUNT) + 1, TABLE_ROW_COUNT)
+  else store<u32>(header, free - 1, TABLE_FREE_COUNT)
+  store<u32>(header, load<u32>(header, TABLE_USED) + 1, TABLE_USED)
+  const keys: usize = load<u32>(header, TABLE_KEYS)
+  const mask = load<u32>(header, TABLE_MASK)
+  let at = hashOf(id) & mask
+  while (load<f64>(keys + (at << 3)) !== NO_ID) at = (at + 1) & mask
+  store<f64>(keys + (at << 3), id)
+  store<i32>(load<u32>(header, TABLE_ROWS) + (at << 2), row)
+}
+
+/** Forgets an id that is there. */
+export function removeRow(header: usize, id: f64): void {
+  const keys: usize = load<u32>(header, TABLE_KEYS)
+  const rows: usize = load<u32>(header, TABLE_ROWS)
+  const mask = load<u32>(header, TABLE_MASK)
+  let hole = hashOf(id) & mask
+  while (load<f64>(keys + (hole << 3)) !== id) hole = (hole + 1) & mask
+  const free = load<u32>(header, TABLE_FREE_COUNT)
+  store<i32>(load<u32>(header, TABLE_FREE) + (free << 2), load<i32>(rows + (hole << 2)))
+  store<u32>(header, free + 1, TABLE_FREE_COUNT)
+  store<u32>(header, load<u32>(header, TABLE_USED) - 1, TABLE_USED)
+  for (let next = (hole + 1) & mask; ; next = (next + 1) & mask) {
+    const key = load<f64>(keys + (next << 3))
+    if (key === NO_ID) break
+    const home = hashOf(key) & mask
+    if (((next - home) & mask) < ((next - hole) & mask)) continue
+    store<f64>(keys + (hole << 3), key)
+    store<i32>(rows + (hole << 2), load<i32>(rows + (next << 2)))
+    hole = next
+  }
+  store<f64>(keys + (hole << 3), NO_ID)
 }
 
 /** As `hashId` there. Of 2^64 TypeScript sees no bit. */

@@ -1,5 +1,10 @@
 // rows.ts: rows of columns that are used again, for kernels: those given back first, then new ones.
 
+/** Whether `takeRow` has a row. */
+export function hasRow(rows: usize, room: u32, freeCount: usize): bool {
+  return load<u32>(freeCount) > 0 || load<u32>(rows) < room
+}
+
 /**
  * A row to be filled; -1 when the columns have to grow first.
  *

@@ -1,6 +1,5 @@
 // goroutines.ts: goroutines that are created by others and end as they should. `../analysis.ts` has the rules, and all that is odd.
 
-import { takeRow } from '../../base/kernel/rows.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_C, BLOCK_GOROUTINE, BLOCK_TIME } from '../../capture/block-layout.ts'
 import {
   ABSENT,
@@ -10,27 +9,15 @@ import {
   BORN_HERE,
   BORN_INSIDE_REGION,
   CREATED,
-  FIRST_MEMBER,
-  HAS_PARENT,
   ID,
   INNERMOST_REGION,
   KIND_OF_ENTRY,
-  LAST_MEMBER,
   LAST_RANGE,
   LEAVING,
   LOG_PENDING,
   LOW_STACKS,
-  MEMBERS_LOOKED_THROUGH,
-  MEMBER_COUNT,
-  MEMBER_FREE,
-  MEMBER_FREE_COUNT,
-  MEMBER_GOROUTINE,
-  MEMBER_NEXT,
   MEMBER_OF,
-  MEMBER_ROOM,
-  MEMBER_ROWS,
   MEMBER_SINCE,
-  MEMBER_STAY,
   MEMBERSHIP_CHANGES,
   ONLY_CREATED,
   PROGRAM,
@@ -59,7 +46,7 @@ import {
   WAITING,
 } from '../states-layout.ts'
 import { addTime, leaveSyscall, openStay } from './stays.ts'
-import { hasEnded, slotOfSerial } from './tasks.ts'
+import { addMember, currentTask, slotOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
 
@@ -79,9 +66,13 @@ export function create(event: u32, state: u32, stay: i32): bool {
   if (state === WAITING && load<i32>(load<u32>(REASON_SLOT)) === 0) return false
   const kind: u32 = load<u8>(load<u32>(KIND_OF_ENTRY) + <u32>entry)
   if ((kind & ~SERVES_ALL) !== PROGRAM) return false
-  const serial = (kind & SERVES_ALL) !== 0 ? 0 : load<i32>(load<u32>(TASK) + (creator << 2))
+  const current = currentTask(creator)
+  const serial = (kind & SERVES_ALL) !== 0 ? 0 : current
   const id = load<f64>(event << 3, BLOCK_C)
-  if (serial !== 0 && !addMember(serial, id, stay)) return false
+  if (serial !== 0) {
+    const slot = slotOfSerial(serial)
+    if (slot < 0 || !addMember(slot, id, stay)) return false
+  }
 
   // ---- It is created. ----
   const timeNs = load<f64>(event << 3, BLOCK_TIME)
@@ -148,30 +139,4 @@ function forgetAnnotations(row: u32): void {
   store<u8>(load<u32>(LOG_PENDING) + row, 0)
   store<i32>(load<u32>(INNERMOST_REGION) + of4, NONE)
   store<i32>(load<u32>(REGIONS_OPEN) + of4, 0)
-}
-
-/** Whether a goroutine could be noted to work for a task: one that is open, lies below no other and has few of them. */
-function addMember(serial: i32, goroutine: f64, stay: i32): bool {
-  if (hasEnded(serial)) return false
-  const slot = slotOfSerial(serial)
-  if (slot < 0 || load<u8>(load<u32>(HAS_PARENT) + slot) !== 0) return false
-  const count: usize = load<u32>(MEMBER_COUNT) + (slot << 2)
-  if (load<i32>(count) >= MEMBERS_LOOKED_THROUGH) return false
-  const first: usize = load<u32>(FIRST_MEMBER) + (slot << 2)
-  const next: usize = load<u32>(MEMBER_NEXT)
-  const goroutines: usize = load<u32>(MEMBER_GOROUTINE)
-  for (let member = load<i32>(first); member !== NONE; member = load<i32>(next + (member << 2))) {
-    if (load<f64>(goroutines + (member << 3)) === goroutine) return true
-  }
-  const row = takeRow(MEMBER_ROWS, load<u32>(MEMBER_ROOM), MEMBER_FREE, MEMBER_FREE_COUNT)
-  if (row < 0) return false
-  store<f64>(goroutines + (row << 3), goroutine)
-  store<i32>(load<u32>(MEMBER_STAY) + (row << 2), stay)
-  store<i32>(next + (row << 2), NONE)
-  const last: usize = load<u32>(LAST_MEMBER) + (slot << 2)
-  if (load<i32>(count) === 0) store<i32>(first, row)
-  else store<i32>(next + (load<i32>(last) << 2), row)
-  store<i32>(last, row)
-  store<i32>(count, load<i32>(count) + 1)
-  return true
 }

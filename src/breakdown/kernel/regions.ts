@@ -1,6 +1,6 @@
 // regions.ts: regions that begin and end as they should, with the sums between. `../analysis.ts` has the rules, and all that is odd.
 
-import { takeRow } from '../../base/kernel/rows.ts'
+import { hasRow, takeRow } from '../../base/kernel/rows.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_STACK, BLOCK_TIME } from '../../capture/block-layout.ts'
 import {
   ASSIST_SINCE,
@@ -13,9 +13,6 @@ import {
   LOW_NAMES,
   LOW_STACKS,
   MAX_OPEN_REGIONS,
-  MEMBER_OF,
-  MEMBER_SINCE,
-  MEMBERSHIP_CHANGES,
   NAME_OF_STRING,
   ONLY_CREATED,
   OPEN_REGIONS,
@@ -41,10 +38,6 @@ import {
   SLOTS,
   STACKS,
   STATE,
-  STAY,
-  STAY_MASK,
-  STAY_TAIL,
-  STAY_TASK,
   STOPPED_UNTIL,
   STRIDE,
   STW_SINCE,
@@ -52,14 +45,14 @@ import {
   SWEEP_SINCE,
   SYSCALL_BLOCKED,
   TAKEN,
-  TASK,
   TASK_SERIAL,
   TOLD,
   UNKNOWN_STACK,
   WAITS_FOR_REGIONS,
 } from '../states-layout.ts'
 import { slotOfState } from './stays.ts'
-import { hasEnded, slotOfTask } from './tasks.ts'
+import { slotOfTask } from './tasks.ts'
+import { join, worksFor } from './workers.ts'
 
 const NONE: i32 = -1
 
@@ -76,11 +69,11 @@ export function beginRegion(event: u32, row: u32): bool {
   if (load<i32>(open) >= MAX_OPEN_REGIONS) return false
   const stackRow = rowOfStack(load<f64>(event << 3, BLOCK_STACK))
   if (stackRow === UNKNOWN_STACK) return false
-  const stay = load<i32>(load<u32>(STAY) + (row << 2))
-  // Of no task: it says that the goroutine works for its own one, which may have ended.
-  if (id === 0 ? hasEnded(load<i32>(load<u32>(TASK) + (row << 2))) : !worksFor(row, serial, stay)) return false
+  // Of no task: it says only that the goroutine annotates.
+  const worksForIt = worksFor(row, serial)
+  if (!hasRow(REGION_ROWS, load<u32>(REGION_ROOM), REGION_FREE_COUNT)) return false
+  if (id !== 0 && !(worksForIt && join(row, serial, slot, timeNs))) return false
   const region = takeRow(REGION_ROWS, load<u32>(REGION_ROOM), REGION_FREE, REGION_FREE_COUNT)
-  if (region < 0) return false
 
   // ---- It is begun. ----
   const of4 = region << 2
@@ -88,7 +81,6 @@ export function beginRegion(event: u32, row: u32): bool {
   store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
   store<u8>(load<u32>(LOG_PENDING) + row, 0)
   store<u8>(load<u32>(ONLY_CREATED) + row, 0)
-  if (id !== 0) store<i32>(load<u32>(STAY_TASK) + ((stay & load<u32>(STAY_MASK)) << 2), serial)
   store<i32>(load<u32>(REGION_NAME) + of4, name)
   store<f64>(load<u32>(REGION_START) + of8, timeNs)
   store<f64>(load<u32>(REGION_END) + of8, NaN)
@@ -173,17 +165,6 @@ function nameOf(event: u32): i32 {
 function rowOfStack(stack: f64): i32 {
   if (stack === 0 || load<u32>(STACKS) === 0) return NONE
   return stack < LOW_STACKS ? load<i32>(load<u32>(ROW_OF_STACK) + ((<u32>stack) << 2)) : UNKNOWN_STACK
-}
-
-/** Whether a goroutine works for a task, counts for it and has nothing to do with another one now. */
-function worksFor(row: u32, serial: i32, stay: i32): bool {
-  const of4 = row << 2
-  if (load<i32>(load<u32>(TASK) + of4) !== serial || load<i32>(load<u32>(MEMBER_OF) + of4) !== serial) return false
-  if (load<i32>(load<u32>(MEMBER_SINCE) + of4) !== load<i32>(MEMBERSHIP_CHANGES)) return false
-  if (load<u8>(load<u32>(LEAVING) + row) !== 0 || stay < load<i32>(STAY_TAIL) || stay < 0) return false
-  if (hasEnded(serial)) return false
-  const held = load<i32>(load<u32>(STAY_TASK) + ((stay & load<u32>(STAY_MASK)) << 2))
-  return held === serial || held === 0
 }
 
 /** Whether nothing special goes on: no range is open, and there is a place for each sum. */

@@ -27,8 +27,11 @@ import {
   GO_UNBLOCK,
   HEAP_ALLOC,
   PROC_START,
+  USER_LOG,
   USER_REGION_BEGIN,
   USER_REGION_END,
+  USER_TASK_BEGIN,
+  USER_TASK_END,
 } from '../../capture/event-numbers.ts'
 import {
   ABSENT,
@@ -54,9 +57,7 @@ import {
   STACKS,
   STATE,
   STAY,
-  STAY_END,
   STAY_MASK,
-  STAY_NEXT,
   STAY_REASON,
   STAY_STACK,
   STAY_START,
@@ -70,16 +71,16 @@ import {
   SYSCALL_GOROUTINE,
   SYSCALL_PROCESSOR,
   SYSTEM,
-  TASK,
   TIMERS,
   TOLD,
   UNKNOWN_STACK,
   WAITING,
 } from '../states-layout.ts'
+import { beginTask, endTask, log } from './annotations.ts'
 import { create, destroy } from './goroutines.ts'
 import { beginRegion, endRegion } from './regions.ts'
-import { addTime, leaveSyscall, openStay } from './stays.ts'
-import { hasEnded, mayLieBelow } from './tasks.ts'
+import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
+import { currentTask, descendsFrom } from './tasks.ts'
 import { ofWaker } from './via.ts'
 
 export { ofWaker }
@@ -98,7 +99,6 @@ export function run(from: u32, to: u32): u32 {
   const reasons: usize = load<u32>(REASON)
   const stayOf: usize = load<u32>(STAY)
   const room = load<u32>(ROW_ROOM)
-  const taskOf: usize = load<u32>(TASK)
   const mask = load<u32>(STAY_MASK)
   const tail = load<i32>(STAY_TAIL)
   const stacks = load<u32>(STACKS) !== 0
@@ -135,8 +135,16 @@ export function run(from: u32, to: u32): u32 {
         continue
       case USER_REGION_BEGIN:
       case USER_REGION_END:
+      case USER_TASK_BEGIN:
+      case USER_TASK_END:
+      case USER_LOG:
         if (row >= room || load<u8>(states + row) === ABSENT) continue
-        if (kind === USER_REGION_BEGIN ? beginRegion(i, row) : endRegion(i, row)) continue
+        store<i32>(STAY_TOP, top)
+        if (annotate(i, row, kind)) {
+          // The goroutine may have gone on in another stay.
+          top = load<i32>(STAY_TOP)
+          continue
+        }
         state = ABSENT
         break
       case GO_DESTROY:
@@ -160,8 +168,9 @@ export function run(from: u32, to: u32): u32 {
     // ---- Whether anything is odd, before anything is changed. ----
     const timeNs = load<f64>(i << 3, BLOCK_TIME)
     if (timeNs < load<f64>(told + (row << 3)) || top - tail > <i32>mask) break
-    const task = load<i32>(taskOf + (row << 2))
-    if (hasEnded(task)) break
+    // A worker that is done with its task lets go of it first.
+    if (kind === GO_BLOCK && load<u8>(load<u32>(LEAVING) + row) !== 0) break
+    const task = currentTask(row)
     const stay = load<i32>(stayOf + (row << 2))
     let reason: u32 = 0
     let stackRow: i32 = NONE
@@ -171,8 +180,7 @@ export function run(from: u32, to: u32): u32 {
     if (kind === GO_UNBLOCK) {
       const waker = load<u32>(i << 2, BLOCK_GOROUTINE)
       if (waker < room) {
-        wakerTask = load<i32>(taskOf + (waker << 2))
-        if (hasEnded(wakerTask)) break
+        wakerTask = currentTask(waker)
         if (load<u8>(states + waker) !== ABSENT && load<u8>(load<u32>(SYSTEM) + waker) !== TIMERS) {
           by = load<i32>(stayOf + (waker << 2))
         }
@@ -189,7 +197,6 @@ export function run(from: u32, to: u32): u32 {
             if (via < 0) break
           } else if (wakerTask === 0 || servesOthers(waker, task, wakerTask)) {
             if (load<u8>(load<u32>(HANDS_OVER) + waitReason) !== 0) {
-              if (mayLieBelow(wakerTask)) break
               if (min(load<i32>(NETWORK), load<i32>(SLEEP)) < 0 || load<i32>(SYSCALL_CAUSE) < 0) break
               via = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)))
             }
@@ -208,7 +215,7 @@ export function run(from: u32, to: u32): u32 {
       }
       if (kind === GO_BLOCK) {
         const name = load<f64>(i << 3, BLOCK_A)
-        if (!(name < LOW_STRINGS) || load<u8>(load<u32>(LEAVING) + row) !== 0) break
+        if (!(name < LOW_STRINGS)) break
         const known = load<i32>(load<u32>(REASON_OF_STRING) + ((<u32>name) << 2))
         if (known < 0) break
         reason = known
@@ -236,17 +243,22 @@ export function run(from: u32, to: u32): u32 {
     const range = load<i32>(load<u32>(LAST_RANGE) + (row << 2))
     const at = openStay(top, row, stay, state, timeNs, reason, task, by, wakerTask, range)
     if (stackRow !== NONE) store<i32>(load<u32>(STAY_STACK) + (at << 2), stackRow)
-    if (stay >= tail) {
-      store<i32>(load<u32>(STAY_NEXT) + ((stay & mask) << 2), top)
-      store<f64>(load<u32>(STAY_END) + ((stay & mask) << 3), timeNs)
-    }
+    closeStay(stay, top, timeNs)
     top++
   }
   store<i32>(STAY_TOP, top)
   return i
 }
 
-/** Whether a waker works for nobody as far as a goroutine's task goes, unless its own task lies below that one. */
+/** Whether a waker works for nobody as far as a goroutine's task goes. */
 function servesOthers(waker: u32, task: i32, wakerTask: i32): bool {
-  return load<u8>(load<u32>(ONLY_CREATED) + waker) !== 0 && task !== 0 && task !== wakerTask
+  return load<u8>(load<u32>(ONLY_CREATED) + waker) !== 0 && task !== 0 && !descendsFrom(wakerTask, task)
+}
+
+/** Whether a region, task or log could be taken. */
+function annotate(event: u32, row: u32, kind: u32): bool {
+  if (kind === USER_REGION_BEGIN) return beginRegion(event, row)
+  if (kind === USER_REGION_END) return endRegion(event, row)
+  if (kind === USER_TASK_BEGIN) return beginTask(event, row)
+  return kind === USER_TASK_END ? endTask(event, row) : log(event, row)
 }

@@ -23,6 +23,7 @@ import {
   STAY_STACK,
   STAY_START,
   STAY_STATE,
+  STAY_TAIL,
   STAY_TASK,
   STAY_VIA,
   STAY_WAKER,
@@ -69,6 +70,14 @@ export function openStay(
   store<i32>(load<u32>(STAY_STACK) + of4, NONE)
   store<f64>(load<u32>(STAY_GOROUTINE) + of8, load<f64>(load<u32>(ID) + (row << 3)))
   return at
+}
+
+/** Ends a stay, as far as it is still kept, where the next one of its goroutine begins. */
+export function closeStay(stay: i32, next: i32, timeNs: f64): void {
+  if (stay < load<i32>(STAY_TAIL)) return
+  const at: u32 = stay & load<u32>(STAY_MASK)
+  store<i32>(load<u32>(STAY_NEXT) + (at << 2), next)
+  store<f64>(load<u32>(STAY_END) + (at << 3), timeNs)
 }
 
 /** Adds the time since the state of a goroutine began to its sum. */

@@ -1,0 +1,174 @@
+// annotations.ts: tasks that begin and end as they should, and their logs. `../analysis.ts` has the rules, and all that is odd.
+
+import { findRow, insertRow, nextRow } from '../../base/kernel/id-table.ts'
+import { BLOCK_A, BLOCK_B, BLOCK_C, BLOCK_TIME } from '../../capture/block-layout.ts'
+import {
+  ADDED_UP,
+  DENSE_STRINGS,
+  ENDED,
+  ENDED_ROOM,
+  FIRST_MEMBER,
+  FIRST_REGION,
+  HANDED_ON,
+  HANDED_ON_ROOM,
+  HAS_PARENT,
+  ID,
+  LAST_MEMBER,
+  LAST_REGION,
+  LAST_SERIAL,
+  LINEAGE_ID,
+  LINEAGE_OUTER,
+  LINEAGE_PARENT,
+  LINEAGE_ROOM,
+  LOG_PENDING,
+  MEMBER_COUNT,
+  MOST_SERIALS,
+  ONLY_CREATED,
+  OPEN_REGIONS,
+  SETTLING,
+  SETTLING_COUNT,
+  SETTLING_FIRST,
+  SLOT_OF_ID,
+  SLOT_ROOM,
+  STAY,
+  TASK,
+  TASK_END,
+  TASK_END_GOROUTINE,
+  TASK_END_STAY,
+  TASK_ID,
+  TASK_IDS,
+  TASK_KIND,
+  TASK_NAME,
+  TASK_PARENT,
+  TASK_SERIAL,
+  TASK_SERIALS,
+  TASK_START,
+  TASK_START_GOROUTINE,
+  TASK_START_STAY,
+  TOLD,
+  WAITS_FOR_REGIONS,
+} from '../states-layout.ts'
+import { currentTask, slotOfTask } from './tasks.ts'
+import { join, worksFor } from './workers.ts'
+
+const NONE: i32 = -1
+
+/** Ids up to here are told apart exactly. */
+const MOST_EXACT: f64 = 9007199254740991
+
+/** Whether a task of a new id could be begun by an event. Nothing is changed where it could not. */
+export function beginTask(event: u32, row: u32): bool {
+  const timeNs = load<f64>(event << 3, BLOCK_TIME)
+  const id = load<f64>(event << 3, BLOCK_A)
+  const parent = load<f64>(event << 3, BLOCK_B)
+  const name = load<f64>(event << 3, BLOCK_C)
+  if (load<u32>(ADDED_UP) === 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
+  if (!(id > 0 && id <= MOST_EXACT && parent <= MOST_EXACT && isKnown(name))) return false
+  if (findRow(TASK_IDS, id) >= 0 || isHandedOn(id)) return false
+  const above = parent === 0 ? NONE : slotOfTask(parent)
+  if (parent !== 0 && above < 0 && !isHandedOn(parent)) return false
+  const serial = load<i32>(LAST_SERIAL) + 1
+  const room = load<i32>(LINEAGE_ROOM)
+  if (serial >= room && room < MOST_SERIALS) return false
+  const slot = nextRow(TASK_SERIALS)
+  const idRow = nextRow(TASK_IDS)
+  const slots = load<i32>(SLOT_ROOM)
+  if (slot < 0 || idRow < 0 || slot >= slots || idRow >= slots) return false
+  const outer = currentTask(row)
+  const stay = load<i32>(load<u32>(STAY) + (row << 2))
+  const of4 = slot << 2
+  const of8 = slot << 3
+  // What joining asks: nobody looks here before the task is in the tables.
+  store<i32>(LAST_SERIAL, serial)
+  const at = (serial & (room - 1)) << 2
+  store<i32>(load<u32>(LINEAGE_PARENT) + at, above < 0 ? 0 : load<i32>(load<u32>(TASK_SERIAL) + (above << 2)))
+  store<f64>(load<u32>(TASK_ID) + of8, id)
+  store<f64>(load<u32>(TASK_PARENT) + of8, parent === 0 ? NaN : parent)
+  store<u8>(load<u32>(HAS_PARENT) + slot, parent === 0 ? 0 : 1)
+  store<i32>(load<u32>(FIRST_MEMBER) + of4, NONE)
+  store<i32>(load<u32>(LAST_MEMBER) + of4, NONE)
+  store<i32>(load<u32>(MEMBER_COUNT) + of4, 0)
+  if (!join(row, serial, slot, timeNs)) {
+    store<i32>(LAST_SERIAL, serial - 1)
+    return false
+  }
+
+  // ---- It is begun. ----
+  insertRow(TASK_SERIALS, serial, slot)
+  insertRow(TASK_IDS, id, idRow)
+  store<i32>(load<u32>(SLOT_OF_ID) + (idRow << 2), slot)
+  store<f64>(load<u32>(LINEAGE_ID) + (at << 1), id)
+  store<i32>(load<u32>(LINEAGE_OUTER) + at, outer)
+  store<i32>(load<u32>(TASK_SERIAL) + of4, serial)
+  store<f64>(load<u32>(TASK_START) + of8, timeNs)
+  store<f64>(load<u32>(TASK_END) + of8, NaN)
+  store<f64>(load<u32>(TASK_START_GOROUTINE) + of8, load<f64>(load<u32>(ID) + (row << 3)))
+  store<f64>(load<u32>(TASK_END_GOROUTINE) + of8, NaN)
+  store<i32>(load<u32>(TASK_START_STAY) + of4, stay)
+  store<i32>(load<u32>(TASK_END_STAY) + of4, NONE)
+  store<i32>(load<u32>(TASK_KIND) + of4, NONE)
+  store<f64>(load<u32>(TASK_NAME) + of8, name)
+  store<i32>(load<u32>(FIRST_REGION) + of4, NONE)
+  store<i32>(load<u32>(LAST_REGION) + of4, NONE)
+  store<i32>(load<u32>(OPEN_REGIONS) + of4, 0)
+  store<u8>(load<u32>(WAITS_FOR_REGIONS) + slot, 0)
+  store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
+  store<u8>(load<u32>(LOG_PENDING) + row, 0)
+  store<i32>(load<u32>(TASK) + (row << 2), serial)
+  return true
+}
+
+/** Whether the task that a goroutine works for could be ended by an event. Nothing is changed where it could not. */
+export function endTask(event: u32, row: u32): bool {
+  const timeNs = load<f64>(event << 3, BLOCK_TIME)
+  const id = load<f64>(event << 3, BLOCK_A)
+  if (id === 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
+  const slot = slotOfTask(id)
+  if (slot < 0) return false
+  const serial = load<i32>(load<u32>(TASK_SERIAL) + (slot << 2))
+  if (<u32>serial >= load<u32>(ENDED_ROOM) || !worksFor(row, serial) || !join(row, serial, slot, timeNs)) return false
+
+  // ---- It is ended. ----
+  store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
+  store<u8>(load<u32>(LOG_PENDING) + row, 0)
+  const startNs = load<f64>(load<u32>(TASK_START) + (slot << 3))
+  store<f64>(load<u32>(TASK_END) + (slot << 3), startNs > timeNs ? startNs : timeNs)
+  store<f64>(load<u32>(TASK_END_GOROUTINE) + (slot << 3), load<f64>(load<u32>(ID) + (row << 3)))
+  store<i32>(load<u32>(TASK_END_STAY) + (slot << 2), load<i32>(load<u32>(STAY) + (row << 2)))
+  store<u8>(load<u32>(ENDED) + serial, 1)
+  const count = load<u32>(SETTLING_COUNT)
+  const place = (load<u32>(SETTLING_FIRST) + count) & (load<u32>(SLOT_ROOM) - 1)
+  store<i32>(load<u32>(SETTLING) + (place << 2), slot)
+  store<u32>(SETTLING_COUNT, count + 1)
+  return true
+}
+
+/** Whether a log of the task that a goroutine works for, or of none, could be passed over: where tasks are added up nobody reads it. */
+export function log(event: u32, row: u32): bool {
+  const timeNs = load<f64>(event << 3, BLOCK_TIME)
+  const id = load<f64>(event << 3, BLOCK_A)
+  if (load<u32>(ADDED_UP) === 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
+  if (!isKnown(load<f64>(event << 3, BLOCK_B)) || !isKnown(load<f64>(event << 3, BLOCK_C))) return false
+  const slot = slotOfTask(id)
+  if (slot < 0) return false
+  const serial = load<i32>(load<u32>(TASK_SERIAL) + (slot << 2))
+  if (id === 0) {
+    // It says only that the goroutine annotates.
+    currentTask(row)
+    store<u8>(load<u32>(ONLY_CREATED) + row, 0)
+  } else if (!worksFor(row, serial) || !join(row, serial, slot, timeNs)) {
+    return false
+  }
+  store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
+  return true
+}
+
+/** Whether a string is in the table of the generation in hand. */
+function isKnown(string: f64): bool {
+  return string <= load<i32>(DENSE_STRINGS)
+}
+
+/** Whether a task of an id was handed on lately. */
+function isHandedOn(id: f64): bool {
+  return load<f64>(load<u32>(HANDED_ON) + ((<u32>((<u64>id) & (HANDED_ON_ROOM - 1))) << 3)) === id
+}
