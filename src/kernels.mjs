@@ -7,12 +7,21 @@ import { fileURLToPath } from 'node:url'
 
 /** Each kernel: what it is compiled from, what is written, and the name under which that exports it. */
 const KERNELS = [
+  { source: 'src/capture/v1/kernel/order.ts', module: 'src/capture/v1/order-kernel.wasm.ts', name: 'orderKernelV1' },
   { source: 'src/capture/v2/kernel/order.ts', module: 'src/capture/v2/order-kernel.wasm.ts', name: 'orderKernel' },
   { source: 'src/breakdown/kernel/states.ts', module: 'src/breakdown/states-kernel.wasm.ts', name: 'statesKernel' },
 ]
 
 /** Folders whose files the kernels are made of besides their own. */
-const SHARED = ['src/base', 'src/base/kernel', 'src/capture', 'src/capture/v2', 'src/breakdown']
+const SHARED = [
+  'src/base',
+  'src/base/kernel',
+  'src/capture',
+  'src/capture/kernel',
+  'src/capture/v1',
+  'src/capture/v2',
+  'src/breakdown',
+]
 
 const FLAGS = [
   ...['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--use', 'abort='],

@@ -1,6 +1,7 @@
 // decode.ts: the bytes of a capture, as they arrive, to ordered events.
 
-import type { KernelMemory } from '../base/kernel-memory.ts'
+import { KernelMemory } from '../base/kernel-memory.ts'
+import { BLOCK_END } from './block-layout.ts'
 import type { CaptureInfo, ClockSnapshot } from './capture.ts'
 import type { EventSink } from './event-block.ts'
 import { type CaptureHeader, HEADER_BYTES, readHeader } from './header.ts'
@@ -34,37 +35,32 @@ export class CaptureDecoder {
   private header: CaptureHeader | null = null
   private head = new Uint8Array(0)
   private bytes = 0
+  /** The memory that blocks of events lie in, for kernels that read them. */
+  readonly memory = new KernelMemory(BLOCK_END)
   private framer: GenerationFramer | null = null
+  private ordering: Ordering | null = null
   private old: DecoderV1 | null = null
-  private readonly ordering: Ordering
   private readonly snapshots: ClockSnapshot[] = []
   private frequency = 0
 
   constructor(
     private readonly options: DecodeOptions,
     private readonly sink: DecodeSink,
-  ) {
-    this.ordering = new Ordering({ goTimes: options.goTimes ?? false }, this.problems, sink)
-  }
+  ) {}
 
   /** Stretches whose events are lost, as far as known. */
   get lost(): readonly LostTime[] {
-    return this.old?.lost ?? this.ordering.lost
+    return this.old?.lost ?? this.ordering?.lost ?? []
   }
 
   /** Time of the latest event so far, nanoseconds from the origin. */
   get lastNs(): number {
-    return Math.max(0, this.old?.lastNs ?? this.ordering.lastNs)
+    return Math.max(0, this.old?.lastNs ?? this.ordering?.lastNs ?? 0)
   }
 
   /** Nanoseconds of the origin on the trace clock; 0 before the first generation. */
   get originNs(): bigint {
-    return this.ordering.originNs
-  }
-
-  /** The memory that blocks of events lie in, for kernels that read them. */
-  get memory(): KernelMemory {
-    return this.ordering.memory
+    return this.ordering?.originNs ?? 0n
   }
 
   /** Clock pairings seen so far. */
@@ -107,7 +103,11 @@ export class CaptureDecoder {
       this.old.push(bytes)
       return
     }
-    this.framer = new GenerationFramer(header.version, HEADER_BYTES, this.problems, (framed) => this.take(framed))
+    const ordering = new Ordering({ goTimes: this.options.goTimes ?? false }, this.problems, this.sink, this.memory)
+    this.ordering = ordering
+    this.framer = new GenerationFramer(header.version, HEADER_BYTES, this.problems, (framed) =>
+      this.take(framed, ordering, header),
+    )
     if (bytes.length > HEADER_BYTES) this.framer.push(bytes.subarray(HEADER_BYTES))
   }
 
@@ -130,8 +130,7 @@ export class CaptureDecoder {
     const header = this.header ?? readHeader(this.head)
     this.framer?.end()
     while (this.step());
-    const { ordering } = this
-    const events = this.old?.events ?? ordering.events
+    const events = this.old?.events ?? this.ordering?.events ?? 0
     if (events === 0) {
       this.problems.add('CAPTURE_TRUNCATED', this.bytes, () =>
         this.bytes <= HEADER_BYTES
@@ -144,7 +143,7 @@ export class CaptureDecoder {
       bytes: this.bytes,
       // Go's reader closes with one more synchronisation event.
       events: events + 1,
-      originNs: ordering.originNs,
+      originNs: this.originNs,
       ticksPerSecond: this.old?.frequency ?? this.frequency,
       durationNs: this.lastNs,
       wallOffsetNs: this.snapshots.length === 0 ? null : this.snapshots[0].unixNs - BigInt(this.snapshots[0].traceNs),
@@ -153,9 +152,7 @@ export class CaptureDecoder {
     }
   }
 
-  private take(framed: FramedGeneration): void {
-    const header = this.header
-    if (header === null) return
+  private take(framed: FramedGeneration, ordering: Ordering, header: CaptureHeader): void {
     const generation = readGeneration(
       framed.number,
       framed.bytes,
@@ -167,11 +164,11 @@ export class CaptureDecoder {
       this.problems,
     )
     this.frequency = generation.frequency
-    this.ordering.order(generation)
+    ordering.order(generation)
     const snapshot = generation.clockSnapshot
     if (snapshot !== null) {
       this.snapshots.push({
-        traceNs: this.ordering.relativeNs(generation, snapshot.timeUnits),
+        traceNs: ordering.relativeNs(generation, snapshot.timeUnits),
         unixNs: snapshot.unixNs,
         monotonicNs: snapshot.monotonicNs,
       })

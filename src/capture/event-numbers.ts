@@ -1,6 +1,7 @@
 // event-numbers.ts: the numbers of `event-types.ts` that kernels know, as both compilers read them. A test holds the two together.
 
 export const PROC_START = 10
+export const PROC_STOP = 11
 export const GO_CREATE = 14
 export const GO_START = 16
 export const GO_DESTROY = 17
@@ -10,6 +11,10 @@ export const GO_UNBLOCK = 21
 export const GO_SYSCALL_BEGIN = 22
 export const GO_SYSCALL_END = 23
 export const GO_SYSCALL_END_BLOCKED = 24
+export const GC_SWEEP_BEGIN = 32
+export const GC_SWEEP_END = 33
+export const GC_MARK_ASSIST_BEGIN = 35
+export const GC_MARK_ASSIST_END = 36
 export const HEAP_ALLOC = 37
 export const USER_TASK_BEGIN = 40
 export const USER_TASK_END = 41

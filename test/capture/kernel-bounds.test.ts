@@ -5,7 +5,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { STATES_REGISTERS_END } from '../../src/breakdown/states-layout.ts'
 import { BLOCK_TIME, STATES_REGISTERS } from '../../src/capture/block-layout.ts'
-import { REGISTERS_END } from '../../src/capture/v2/order-layout.ts'
+import { REGISTERS_END as V1_REGISTERS_END } from '../../src/capture/v1/order-layout.ts'
+import { REGISTERS_END as V2_REGISTERS_END } from '../../src/capture/v2/order-layout.ts'
 import { analyse, captureFixtures } from '../support/fixtures.ts'
 import { mutate } from '../support/mutations.ts'
 import { Random } from '../support/random.ts'
@@ -52,7 +53,7 @@ class Guards {
     let count = this.guards.reduce((sum, guard) => sum + guard.filter((byte) => byte !== GUARD).length, 0)
     for (const { buffer, usedBytes } of this.memories) {
       const unused = [
-        [REGISTERS_END, STATES_REGISTERS],
+        [Math.max(V1_REGISTERS_END, V2_REGISTERS_END), STATES_REGISTERS],
         [STATES_REGISTERS_END, BLOCK_TIME],
         [usedBytes, buffer.byteLength],
       ]

@@ -13,7 +13,10 @@ describe('kernels and TypeScript', () => {
     const { NOT_TIMED: notTimed, PROC_RUNNING, PROC_SYSCALL, RUNNABLE, RUNNING, SYSCALL, WAITING, ...kinds } = numbers
     const named = Object.fromEntries(
       Object.entries(kinds).map(([name, number]) => [
-        name.toLowerCase().replaceAll(/(?:^|_)([a-z])/g, (_, first: string) => first.toUpperCase()),
+        name
+          .toLowerCase()
+          .replaceAll(/(?:^|_)([a-z])/g, (_, first: string) => first.toUpperCase())
+          .replace(/^Gc/, 'GC'),
         number,
       ]),
     )

@@ -2,11 +2,14 @@
 
 import { describe, expect, test } from 'vitest'
 import { NONE_U64 } from '../../src/base/id-table.ts'
+import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { HEADER_BYTES, readHeader } from '../../src/capture/header.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
+import { EvV1 } from '../../src/capture/v1/event-types.ts'
 import { type BatchV1, type ContentsV1, readContents } from '../../src/capture/v1/contents.ts'
 import { analyse, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
 import { uvarint } from '../support/capture-story.ts'
+import { batchV1, beginV1, captureV1, eventV1 } from '../support/v1-wire.ts'
 import { known } from '../support/known-tasks.ts'
 
 const captures = captureFixtures().filter((fixture) => !isV2(fixture))
@@ -179,6 +182,36 @@ describe('a capture of Go 1.21 or older whose processors have clocks that disagr
       }
     },
   )
+})
+
+describe('times of one processor of a capture of Go 1.21 or older', () => {
+  const second = 40_000_000
+  /** Problems, without that these have no stacks. */
+  const told = ({ problems }: CaptureInfo): string[] =>
+    [...new Set(problems.map(({ code }) => code))].filter((code) => code !== 'UNKNOWN_STACK')
+  const heap = (ticks: number): number[] => eventV1(EvV1.HeapAlloc, ticks, 4096)
+
+  test('that are out of reach cost the rest of their batch, and move no later one', () => {
+    const capture = captureV1([beginV1, batchV1(0, 2_000, heap(10), heap(20 * second)), batchV1(0, 3_000, heap(5))])
+    const { info } = analyse(capture)
+    expect(told(info)).toEqual(['BATCH_DAMAGED', 'EVENTS_LOST'])
+    // The first event is the begin of the capture, 2,000 ticks and a few before; a tick is 25 ns.
+    expect(info.durationNs).toBeGreaterThan(2_000 * 25)
+    expect(info.durationNs).toBeLessThan(2_100 * 25)
+  })
+
+  test('may be moved on by seconds, with all of their batch', () => {
+    const capture = captureV1([
+      beginV1,
+      batchV1(0, 2_000, heap(8 * second)),
+      batchV1(0, second, heap(second), heap(6 * second)),
+      batchV1(0, 2 * second, heap(1)),
+      batchV1(1, 9 * second, heap(second / 2)),
+    ])
+    const { info } = analyse(capture)
+    expect(told(info)).toEqual(['CLOCK_STEP'])
+    expect(info.durationNs / 1e9).toBeCloseTo(15, 3)
+  })
 })
 
 test('a name that is not in the dictionary is empty, and counted', () => {

@@ -50,13 +50,18 @@ export function insertRow(header: usize, id: f64, row: i32): void {
   store<i32>(load<u32>(header, TABLE_ROWS) + (at << 2), row)
 }
 
-/** Forgets an id that is there. */
+/** Forgets an id; its row may be given out again. Does nothing when it is absent. */
 export function removeRow(header: usize, id: f64): void {
   const keys: usize = load<u32>(header, TABLE_KEYS)
   const rows: usize = load<u32>(header, TABLE_ROWS)
   const mask = load<u32>(header, TABLE_MASK)
   let hole = hashOf(id) & mask
-  while (load<f64>(keys + (hole << 3)) !== id) hole = (hole + 1) & mask
+  for (;;) {
+    const held = load<f64>(keys + (hole << 3))
+    if (held === id) break
+    if (held === NO_ID) return
+    hole = (hole + 1) & mask
+  }
   const free = load<u32>(header, TABLE_FREE_COUNT)
   store<i32>(load<u32>(header, TABLE_FREE) + (free << 2), load<i32>(rows + (hole << 2)))
   store<u32>(header, free + 1, TABLE_FREE_COUNT)

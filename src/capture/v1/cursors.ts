@@ -5,6 +5,24 @@ import type { ProblemList } from '../problems.ts'
 import { CursorHeap } from '../cursor-heap.ts'
 import type { BatchV1, ContentsV1 } from './contents.ts'
 import { EvV1 } from './event-types.ts'
+import type { OrderKernelV1 } from './order-kernel.ts'
+import {
+  BATCH_SLACK,
+  HEAD_ARGUMENTS,
+  HEAD_AT,
+  HEAD_END,
+  HEAD_GOROUTINE,
+  HEAD_KIND,
+  HEAD_MAX_TICKS,
+  HEAD_MESSAGES,
+  HEAD_PROCESSOR,
+  HEAD_THREAD,
+  HEAD_TICKS,
+  HEAD_TOLD,
+  HEAP_CURSORS,
+  HEAP_TIMES,
+} from './order-layout.ts'
+import { StringTableV1 } from './string-table.ts'
 import { TimeQueue } from './time-queue.ts'
 
 /** A batch that begins so far from most others, or an event so far after them, is damage: a flipped bit of a time. */
@@ -16,7 +34,10 @@ const MOST_STEP_BACK_SECONDS = 10
 const LEAST_WAKENED = 1 << 17
 const WAKENED_PER_EVENT = 8
 
-/** Heads of all processors, as columns by cursor; the earliest is the top of the heap, times are ticks. */
+/**
+ * Heads of all processors, as columns by cursor, which the kernel uses; the earliest is the top of the heap, times are ticks. Each processor has
+ * room in the kernel's memory for one of its batches at a time, as long as its longest.
+ */
 export class CursorsV1 {
   readonly count: number
   /** Row of the processor; -1 for events written without one. */
@@ -27,14 +48,20 @@ export class CursorsV1 {
   readonly thread: Int32Array
   /** Whether it was told of. */
   readonly told: Uint8Array
-  /** Position after the head, and end of its batch, in the capture. */
-  readonly at: Float64Array
-  readonly end: Float64Array
+  /** Positions after the head, and after its batch, in the kernel's memory. */
+  private readonly headAt: Int32Array
+  private readonly headEnd: Int32Array
+  /** Time of the head; of the last one before while none is in hand. The heap's is that of the head when its run began. */
+  readonly ticks: Float64Array
   /** Times beyond cannot be in the batch. */
   readonly maxTicks: Float64Array
-  /** The head: kind and four arguments each. Its time is the heap's key. */
+  /** The head: kind and four arguments each. */
   readonly kind: Uint8Array
   readonly args: Float64Array
+  /** What makes positions of messages in the kernel's memory their ids. */
+  private readonly messages: Float64Array
+  private readonly rooms: Uint8Array
+  private readonly roomFrom: Int32Array
   readonly heap: CursorHeap
   /** Cursors whose head waits for an event of another processor: they are not in the heap. */
   parked = 0
@@ -59,10 +86,12 @@ export class CursorsV1 {
   private readonly latestTicks: number
 
   constructor(
-    contents: ContentsV1,
+    kernel: OrderKernelV1,
+    private readonly contents: ContentsV1,
     private readonly frequency: number,
     problems: ProblemList,
   ) {
+    const { memory } = kernel
     const { processors } = contents
     this.count = processors.length
     const middle = middleOf(processors.flatMap(({ batches }) => batches.map(({ ticks }) => ticks)))
@@ -83,17 +112,30 @@ export class CursorsV1 {
         return sound
       }),
     )
-    this.processor = Int32Array.from(processors, ({ id }, cursor) => (id === NONE_U64 ? -1 : cursor))
-    processors.forEach(({ id }, cursor) => this.ofProcessor.set(id, cursor))
-    this.goroutine = new Int32Array(this.count).fill(-1)
-    this.thread = new Int32Array(this.count).fill(-1)
-    this.told = new Uint8Array(this.count)
-    this.at = new Float64Array(this.count)
-    this.end = new Float64Array(this.count)
-    this.maxTicks = new Float64Array(this.count)
-    this.kind = new Uint8Array(this.count)
-    this.args = new Float64Array(this.count * 4)
-    this.heap = new CursorHeap(this.count)
+    this.processor = memory.int32(this.count)
+    for (const [cursor, { id }] of processors.entries()) {
+      this.processor[cursor] = id === NONE_U64 ? -1 : cursor
+      this.ofProcessor.set(id, cursor)
+    }
+    this.goroutine = memory.int32(this.count).fill(-1)
+    this.thread = memory.int32(this.count).fill(-1)
+    this.told = memory.uint8(this.count)
+    this.headAt = memory.int32(this.count)
+    this.headEnd = memory.int32(this.count)
+    this.ticks = memory.float64(this.count)
+    this.maxTicks = memory.float64(this.count)
+    this.kind = memory.uint8(this.count)
+    this.args = memory.float64(this.count * 4)
+    this.messages = memory.float64(this.count)
+    this.heap = new CursorHeap(this.count, memory)
+    this.roomFrom = new Int32Array(this.count)
+    let roomBytes = 0
+    for (const [cursor, list] of this.batches.entries()) {
+      this.roomFrom[cursor] = roomBytes
+      roomBytes += list.reduce((most, { from, to }) => Math.max(most, to - from), 0) + BATCH_SLACK
+    }
+    this.rooms = memory.uint8(roomBytes)
+    this.tellKernel(kernel)
     this.parkedFor = new Float64Array(this.count)
     let lists = 8
     while (lists < this.count) lists *= 2
@@ -138,15 +180,25 @@ export class CursorsV1 {
     return this.batches.some(([first]) => first?.damaged && first.from === first.to)
   }
 
-  /** Moves to the processor's next batch that holds anything; false when there is none. */
+  /**
+   * Moves to the processor's next batch that holds anything; false when there is none. Its time is `heap.time`; that of the head is the
+   * caller's to set.
+   */
   nextBatch(cursor: number): boolean {
     const list = this.batches[cursor]
     while (++this.batch[cursor] < list.length) {
       const index = this.batch[cursor]
       const batch = list[index]
       if (batch.from === batch.to && !batch.damaged) continue
-      this.at[cursor] = batch.from
-      this.end[cursor] = batch.to
+      const { bytes } = this.contents
+      const room = this.roomFrom[cursor]
+      // What lies behind a batch is read where damage makes one end inside an event.
+      const read = bytes.subarray(batch.from, batch.to + BATCH_SLACK)
+      this.rooms.set(read, room)
+      this.rooms.fill(0, room + read.length, room + batch.to - batch.from + BATCH_SLACK)
+      this.headAt[cursor] = this.rooms.byteOffset + room
+      this.headEnd[cursor] = this.headAt[cursor] + batch.to - batch.from
+      this.messages[cursor] = StringTableV1.idOfMessage(batch.from - this.headAt[cursor])
       this.heap.time[cursor] = batch.ticks
       const next = index + 1
       this.maxTicks[cursor] =
@@ -156,6 +208,18 @@ export class CursorsV1 {
       return true
     }
     return false
+  }
+
+  /** Position after the head in the capture; that of its batch's end when it has none. */
+  at(cursor: number): number {
+    const back = this.headEnd[cursor] - this.headAt[cursor]
+    const { from, to } = this.batches[cursor][this.batch[cursor]]
+    return back < 0 || back > to - from ? to : to - back
+  }
+
+  /** Position after the head's batch in the capture. */
+  end(cursor: number): number {
+    return this.batches[cursor][this.batch[cursor]].to
   }
 
   /** Whether events of the batch in hand are missing after its end. */
@@ -175,17 +239,6 @@ export class CursorsV1 {
     const list = this.batches[cursor]
     const index = this.batch[cursor] + 1 + ahead
     return index < list.length && !list[index - 1].damaged ? list[index] : null
-  }
-
-  store(cursor: number, at: number, end: number, kind: number, a0: number, a1: number, a2: number, a3: number): void {
-    this.at[cursor] = at
-    this.end[cursor] = end
-    this.kind[cursor] = kind
-    const base = cursor * 4
-    this.args[base] = a0
-    this.args[base + 1] = a1
-    this.args[base + 2] = a2
-    this.args[base + 3] = a3
   }
 
   /** Takes the top out of the heap until something happens to a goroutine (-1: to the collector). */
@@ -240,6 +293,22 @@ export class CursorsV1 {
       }
     }
     return this.byTime.first
+  }
+
+  private tellKernel({ words }: OrderKernelV1): void {
+    words[HEAD_AT >> 2] = this.headAt.byteOffset
+    words[HEAD_END >> 2] = this.headEnd.byteOffset
+    words[HEAD_PROCESSOR >> 2] = this.processor.byteOffset
+    words[HEAD_GOROUTINE >> 2] = this.goroutine.byteOffset
+    words[HEAD_THREAD >> 2] = this.thread.byteOffset
+    words[HEAD_KIND >> 2] = this.kind.byteOffset
+    words[HEAD_TOLD >> 2] = this.told.byteOffset
+    words[HEAD_TICKS >> 2] = this.ticks.byteOffset
+    words[HEAD_MAX_TICKS >> 2] = this.maxTicks.byteOffset
+    words[HEAD_ARGUMENTS >> 2] = this.args.byteOffset
+    words[HEAD_MESSAGES >> 2] = this.messages.byteOffset
+    words[HEAP_TIMES >> 2] = this.heap.time.byteOffset
+    words[HEAP_CURSORS >> 2] = this.heap.cursors.byteOffset
   }
 
   private listOf(goroutine: number): number {

@@ -10,21 +10,47 @@
 // when the goroutine goes on. Both are gathered beforehand and told when their time has come (Go's reader sorts all events a second time).
 // Whether a system call blocks is the next event of its processor: nothing else can come between (Go's reader looks through all events for it).
 //
-// Shape of the hot loop: as in `v2/order.ts`, and for the same reasons.
+// Who does what: the loop over events is a WebAssembly kernel (`kernel/order.ts`), as for newer captures (`v2/order.ts` says why). It decodes,
+// picks the earliest head and tells the frequent kinds when nothing is odd about them. Here is what it comes back for: an event for the model,
+// the next batch, damage, a full block, what is told at another time. While any cursor is parked, which in whole captures none is, every
+// event is for the model.
 
 import { NONE_U64 } from '../../base/id-table.ts'
 import { longEnd, readLong } from '../../base/varint.ts'
 import type { KernelMemory } from '../../base/kernel-memory.ts'
 import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
-import { Ev, GoStatus } from '../event-types.ts'
+import { Ev } from '../event-types.ts'
 import { HEADER_BYTES } from '../header.ts'
 import { LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import type { ContentsV1 } from './contents.ts'
 import { CursorsV1 } from './cursors.ts'
 import { EvV1, eventNameV1, Shape, shapesOf, timedNumbers } from './event-types.ts'
+import { OrderKernelV1 } from './order-kernel.ts'
+import {
+  ASIDE,
+  ASIDE_TICKS,
+  BATCH,
+  CURSOR,
+  DAMAGED,
+  DAMAGED_TICKS,
+  DONE,
+  FULL,
+  GO_TIMES,
+  HEAP_LENGTH,
+  LAST_NS,
+  LIMIT_TICKS,
+  LISTING,
+  LOSS_TICKS,
+  MARK_TICKS,
+  MODEL,
+  NS_PER_TICK,
+  ORIGIN_TICKS,
+  PARKED,
+  PAUSING,
+  ROWS,
+} from './order-layout.ts'
 import { AdvanceV1, COLLECTOR, InCall, SchedulerModelV1 } from './scheduler-model.ts'
-import { StringTableV1 } from './string-table.ts'
 
 /** Rows of one step, about. */
 const STEP_ROWS = 64 * BLOCK_ROWS
@@ -35,8 +61,6 @@ const GENERATION_SECONDS = 1
  * not come. Clocks of processors seldom differ by as much.
  */
 const PATIENCE_SECONDS = 0.01
-/** Rows that one event may take at most, those that are told before it aside. */
-const MAX_EVENT_ROWS = 2
 /** Processors looked at when events are taken by force, over a whole capture: a fixed number and so many for each. */
 const LEAST_LOOKS = 1 << 24
 const LOOKS_PER_FORCING = 256
@@ -61,20 +85,18 @@ interface GenerationSink extends EventSink {
 
 /** Orders the events of one capture and hands them to a sink in blocks. */
 export class OrderingV1 {
-  /** Events as Go's reader counts them, without the last synchronisation event. */
-  events = 0
   /** Latest time told, nanoseconds from the origin; -1 before the first event. */
   lastNs = -1
   readonly lost = new LostTimes()
 
   private readonly bytes: Uint8Array
   private readonly shapes: Uint8Array
+  private readonly kernel: OrderKernelV1
   private readonly cursors: CursorsV1
   private readonly model: SchedulerModelV1
   private readonly block: EventBlock
   private readonly nsPerTick: number
   private originTicks: number
-  private readonly reasonOfKind: Float64Array
   private readonly generationTicks: number
   private readonly patienceTicks: number
   /** Whether events are known to be missing. */
@@ -88,7 +110,8 @@ export class OrderingV1 {
   private asideTicks = Infinity
   /** Time of the last `generationEnd`. */
   private markTicks: number
-  private rowsOfStep = 0
+  /** Rows handed to the sink. */
+  private handedOn = 0
   private finished = false
   /** When events of some processor began to be missing, ticks, while that is still to be told; Infinity: nothing to tell. */
   private lossTicks = Infinity
@@ -108,9 +131,9 @@ export class OrderingV1 {
     this.generationTicks = GENERATION_SECONDS * frequency
     this.patienceTicks = PATIENCE_SECONDS * frequency
     this.incomplete = options.truncated
-    this.model = new SchedulerModelV1(contents.strings, version, goTimes, problems)
-    this.reasonOfKind = this.model.reasonOfKind
-    this.cursors = new CursorsV1(contents, frequency, problems)
+    this.kernel = new OrderKernelV1(memory, version)
+    this.model = new SchedulerModelV1(this.kernel, contents.strings, version, goTimes, problems)
+    this.cursors = new CursorsV1(this.kernel, contents, frequency, problems)
     this.block.strings = contents.strings
     this.block.stacks = contents.stacks
     const { cursors } = this
@@ -121,7 +144,16 @@ export class OrderingV1 {
     if (heap.length > 0 && !cursors.seesBegin) this.loseBegin()
     if (options.truncated) this.loseEnd()
     this.findAside()
+    const { words, doubles } = this.kernel
+    words[GO_TIMES >> 2] = goTimes ? 1 : 0
+    doubles[NS_PER_TICK >> 3] = this.nsPerTick
+    doubles[ORIGIN_TICKS >> 3] = this.originTicks
     if (heap.length > 0) this.tell(Ev.Sync, this.originTicks, -1, -1, -1, 0, 0, 0, 0)
+  }
+
+  /** Events as Go's reader counts them, without the last synchronisation event. */
+  get events(): number {
+    return this.handedOn + this.block.length
   }
 
   /**
@@ -132,7 +164,8 @@ export class OrderingV1 {
   step(): boolean {
     const { cursors, sink } = this
     const { heap } = cursors
-    for (this.rowsOfStep = 0; this.rowsOfStep < STEP_ROWS;) {
+    const until = this.events + STEP_ROWS
+    while (this.events < until) {
       if (heap.length === 0) {
         if (cursors.parked === 0) {
           this.finish()
@@ -166,357 +199,150 @@ export class OrderingV1 {
 
   /**
    * Takes the head of the top cursor and the events after it for as long as no other head is earlier; then puts the cursor where it
-   * belongs. Parks it when its head has to wait.
+   * belongs, and goes on with the next as long as nothing odd is in sight. Parks a cursor when its head has to wait.
    *
+   * @param first cursor
    * @param begins the cursor is new: its first event is to be read, and nothing taken
    */
-  private run(cursor: number, begins: boolean): void {
-    const { bytes, shapes, model, block, sink, cursors, nsPerTick, originTicks, reasonOfKind } = this
-    const { goTimes } = this.options
+  private run(first: number, begins: boolean): void {
+    const { kernel, block, cursors, model } = this
+    const { words, doubles } = kernel
     const { heap } = cursors
-    const { goroutines, threads } = model
-    let { gStatus, gSequence } = model
-    const { kind: outKind, timeNs: outTime, goroutine: outG, processor: outP, thread: outM } = block
-    const { a: outA, b: outB, c: outC, stack: outStack } = block
-    const numbers = timedNumbers
-    const processor = cursors.processor[cursor]
-
-    let at = cursors.at[cursor]
-    let end = cursors.end[cursor]
-    let maxTicks = cursors.maxTicks[cursor]
-    let ticks = heap.time[cursor]
-    let kind = cursors.kind[cursor]
-    let a0 = cursors.args[cursor * 4]
-    let a1 = cursors.args[cursor * 4 + 1]
-    let a2 = cursors.args[cursor * 4 + 2]
-    let a3 = cursors.args[cursor * 4 + 3]
-    let g = cursors.goroutine[cursor]
-    let thread = cursors.thread[cursor]
-    let rows = block.length
-    let lastNs = this.lastNs
-    let events = this.events
-    let asideTicks = this.asideTicks
-    let limit = begins ? -Infinity : Math.min(heap.secondTime(), this.markTicks + this.generationTicks)
-    if (this.incomplete && cursors.parked > 0) limit = Math.min(limit, ticks + this.patienceTicks)
+    const markTicks = this.markTicks + this.generationTicks
+    let limit = begins ? -Infinity : Math.min(heap.secondTime(), markTicks)
+    if (this.incomplete && cursors.parked > 0) limit = Math.min(limit, heap.time[first] + this.patienceTicks)
+    doubles[LIMIT_TICKS >> 3] = limit
+    doubles[MARK_TICKS >> 3] = markTicks
+    words[PAUSING >> 2] = 0
+    let cursor = first
     let inHand = !begins
-    const rowsBefore = rows
-    let flushed = 0
-
     for (;;) {
-      if (inHand) {
-        if (ticks > asideTicks) {
-          block.length = rows
-          this.lastNs = lastNs
-          this.events = events
-          this.tellAside(ticks)
-          rows = block.length
-          lastNs = this.lastNs
-          events = this.events
-          asideTicks = this.asideTicks
+      words[HEAP_LENGTH >> 2] = heap.length
+      words[ROWS >> 2] = block.length
+      words[LISTING >> 2] = model.listing ? 1 : 0
+      words[PARKED >> 2] = cursors.parked
+      doubles[LAST_NS >> 3] = this.lastNs
+      doubles[ASIDE_TICKS >> 3] = this.asideTicks
+      doubles[LOSS_TICKS >> 3] = this.lossTicks
+      const answer = kernel.run(cursor, begins ? 1 : 0, inHand ? 1 : 0)
+      heap.length = words[HEAP_LENGTH >> 2]
+      block.length = words[ROWS >> 2]
+      this.lastNs = doubles[LAST_NS >> 3]
+      if (answer === DONE) break
+      cursor = words[CURSOR >> 2]
+      inHand = answer === ASIDE || answer === FULL
+      if (answer === ASIDE) {
+        this.tellAside(cursors.ticks[cursor])
+      } else if (answer === FULL) {
+        this.flush()
+        words[PAUSING >> 2] = 1
+      } else if (answer === MODEL) {
+        if (!this.takeByModel(cursor)) return
+        if (cursors.woken.length > 0) {
+          doubles[LIMIT_TICKS >> 3] = -Infinity
+          words[PAUSING >> 2] = 1
         }
-        const gBefore = g
-        let rowKind = 0
-        let rowG = g
-        let rowA = a0
-        let rowB = 0
-        let rowC = 0
-        let rowStack = 0
-        let told = ticks
-        let isTold = true
-        /** A second row: the return from a call that does not block, or a label. */
-        let after = 0
-        fast: {
-          // ---- The event in hand against the model, when it is a frequent one and nothing is odd about it. ----
-          switch (kind) {
-            case EvV1.GoStartLocal:
-            case EvV1.GoStart: {
-              const row = goroutines.find(a0)
-              if (row < 0 || gStatus[row] !== GoStatus.runnable || model.listing) break
-              if (kind === EvV1.GoStart && gSequence[row] !== a1) break
-              gStatus[row] = GoStatus.running
-              gSequence[row]++
-              g = row
-              rowKind = Ev.GoStart
-              rowG = -1
-              rowA = row
-              break fast
-            }
-            case EvV1.GoSleep:
-            case EvV1.GoBlock:
-            case EvV1.GoBlockSend:
-            case EvV1.GoBlockRecv:
-            case EvV1.GoBlockSelect:
-            case EvV1.GoBlockSync:
-            case EvV1.GoBlockCond:
-            case EvV1.GoBlockNet:
-              if (g < 0 || gStatus[g] !== GoStatus.running) break
-              gStatus[g] = GoStatus.waiting
-              g = -1
-              rowKind = Ev.GoBlock
-              rowA = reasonOfKind[kind]
-              rowStack = a0
-              break fast
-            case EvV1.GoUnblockLocal:
-            case EvV1.GoUnblock: {
-              const row = goroutines.find(a0)
-              if (row < 0 || gStatus[row] !== GoStatus.waiting) break
-              if (kind === EvV1.GoUnblock) {
-                if (gSequence[row] !== a1) break
-                rowStack = a2
-              } else {
-                rowStack = a1
-              }
-              gStatus[row] = GoStatus.runnable
-              gSequence[row]++
-              rowKind = Ev.GoUnblock
-              rowA = row
-              break fast
-            }
-            case EvV1.GoCreate:
-              if (model.listing || goroutines.find(a0) >= 0) break
-              rowA = model.newGoroutine(a0)
-              gStatus = model.gStatus
-              gSequence = model.gSequence
-              rowKind = Ev.GoCreate
-              rowB = a1
-              rowC = a0
-              rowStack = a2
-              break fast
-            case EvV1.GoEnd:
-              if (g < 0 || gStatus[g] !== GoStatus.running) break
-              goroutines.remove(model.gId[g])
-              g = -1
-              rowKind = Ev.GoDestroy
-              break fast
-            case EvV1.GoSysCall:
-              if (g < 0 || gStatus[g] !== GoStatus.running) break
-              rowKind = Ev.GoSyscallBegin
-              rowA = 0
-              rowStack = a0
-              // Seldom the next event is a GoSysBlock, a string or in another batch.
-              if (at < end && bytes[at] !== SYS_BLOCK && shapes[bytes[at]] !== Shape.untimed) after = Ev.GoSyscallEnd
-              else if (this.blocks(cursor, at, end, ticks, g)) model.gCall[g] = InCall.begun
-              else after = Ev.GoSyscallEnd
-              break fast
-            case EvV1.HeapAlloc:
-              rowKind = Ev.HeapAlloc
-              break fast
-            case EvV1.ProcStart:
-              if (cursors.told[cursor] === 0) break
-              thread = threads.find(a0)
-              if (thread < 0) thread = model.threadRow(a0)
-              rowKind = Ev.ProcStart
-              rowA = processor
-              break fast
-            case EvV1.ProcStop:
-              if (cursors.told[cursor] === 0) break
-              rowKind = Ev.ProcStop
-              rowA = processor
-              break fast
-            case EvV1.UserRegion:
-              if (g < 0 || gStatus[g] !== GoStatus.running || a1 > 1) break
-              rowKind = a1 === 0 ? Ev.UserRegionBegin : Ev.UserRegionEnd
-              rowB = a2
-              rowStack = a3
-              break fast
-          }
-          // ---- Everything else, and everything odd. ----
-          const result = model.advance(kind, g, processor, cursors.told[cursor] === 1, a0, a1, a2, a3, ticks, at)
-          gStatus = model.gStatus
-          gSequence = model.gSequence
-          if (result === AdvanceV1.wait) {
-            cursors.store(cursor, at, end, kind, a0, a1, a2, a3)
-            heap.time[cursor] = ticks
-            cursors.park(model.waitsFor)
-            cursors.goroutine[cursor] = g
-            cursors.thread[cursor] = thread
-            block.length = rows
-            this.lastNs = lastNs
-            this.events = events
-            this.rowsOfStep += rows - rowsBefore + flushed
-            return
-          }
-          if (model.extra.length > 0) {
-            block.length = rows
-            this.lastNs = lastNs
-            this.events = events
-            this.tellExtra(ticks, processor, thread)
-            rows = block.length
-            lastNs = this.lastNs
-            events = this.events
-          }
-          g = model.current
-          if (kind === EvV1.Gomaxprocs && this.options.truncated && a0 > cursors.running) {
-            // A processor without any batch: its first buffer was not full when the capture was cut.
-            this.lost.add(0, Infinity)
-          }
-          if (kind === EvV1.ProcStart || kind === EvV1.ProcStop) {
-            cursors.told[cursor] = 1
-            if (kind === EvV1.ProcStart) thread = model.threadRow(a0)
-          }
-          isTold = result === AdvanceV1.tell
-          rowKind = model.rowKind
-          rowG = model.rowG
-          rowA = model.rowA
-          rowB = model.rowB
-          rowC = model.rowC
-          rowStack = model.rowStack
-          if (model.label >= 0) after = Ev.GoLabel
-          else if (kind === EvV1.GoSysCall && isTold) {
-            if (this.blocks(cursor, at, end, ticks, gBefore)) model.gCall[gBefore] = InCall.begun
-            else after = Ev.GoSyscallEnd
-          } else if (kind === EvV1.GoSysExit && a2 > 0) told = Math.max(a2, model.callTicks)
-          else if (kind === EvV1.GoSysExitLocal && a1 > 0) told = Math.max(a1, model.callTicks)
-        }
-        if (isTold) {
-          if (rows > BLOCK_ROWS - MAX_EVENT_ROWS) {
-            block.length = rows
-            sink.events(block)
-            flushed += rows
-            rows = 0
-          }
-          let t = Math.trunc((told - originTicks) * nsPerTick)
-          if (t < 0) t = 0
-          if (t > lastNs) lastNs = t
-          else if (goTimes) t = ++lastNs
-          outKind[rows] = rowKind
-          outTime[rows] = t
-          outG[rows] = rowG
-          outP[rows] = processor
-          outM[rows] = thread
-          outA[rows] = rowA
-          outB[rows] = rowB
-          outC[rows] = rowC
-          outStack[rows] = rowStack
-          rows++
-          events++
-          if (after !== 0) {
-            // A call that does not block is an instant: the newer model gives it the shortest time there is.
-            if (after === Ev.GoSyscallEnd) t++
-            if (t > lastNs) lastNs = t
-            else if (goTimes) t = ++lastNs
-            outKind[rows] = after
-            outTime[rows] = t
-            outG[rows] = g
-            outP[rows] = processor
-            outM[rows] = thread
-            outA[rows] = after === Ev.GoLabel ? model.label : 0
-            outStack[rows] = 0
-            rows++
-            events++
-          }
-        }
-        if (kind === EvV1.ProcStop) thread = -1
-        if (cursors.parked > 0) {
-          // What waited for this goroutine may go on.
-          cursors.wake(a0)
-          if (gBefore >= 0) cursors.wake(model.gId[gBefore])
-          if (kind === EvV1.GCStart) cursors.wake(COLLECTOR)
-          if (cursors.woken.length > 0) limit = -Infinity
+      } else if (answer === BATCH || answer === DAMAGED) {
+        if (answer === DAMAGED) this.damage(cursor, cursors.kind[cursor], doubles[DAMAGED_TICKS >> 3])
+        if (!this.nextBatch(cursor, answer === DAMAGED)) {
+          if (!begins) heap.remove(0)
+          break
         }
       }
-      inHand = true
-
-      // ---- The next event of this cursor. ----
-      let sound = true
-      for (;;) {
-        if (at >= end || !sound) {
-          if (!sound || cursors.isDamaged(cursor)) {
-            g = -1
-            this.loseRest(cursor, ticks)
-          }
-          if (!cursors.nextBatch(cursor)) {
-            at = -1
-            break
-          }
-          at = cursors.at[cursor]
-          end = cursors.end[cursor]
-          const begin = heap.time[cursor]
-          maxTicks = cursors.maxTicks[cursor]
-          if (begin < ticks) {
-            // Times within a batch hold among themselves: all of it is moved.
-            this.tellStep(cursor, ticks - begin)
-            maxTicks += ticks - begin
-          } else ticks = begin
-          sound = true
-          continue
-        }
-        const first = bytes[at++]
-        const shape = shapes[first]
-        kind = first & 63
-        let stop = end
-        if (shape === Shape.untimed) {
-          at = passTable(bytes, kind, at)
-          continue
-        }
-        if (shape !== Shape.short) {
-          stop = bytes[at++]
-          stop += at
-          if (kind === EvV1.CPUSample) {
-            at = stop
-            continue
-          }
-        }
-        // The time since the event before and up to four arguments. Most numbers are one byte, most others two.
-        let value = bytes[at++]
-        if (value >= 0x80) {
-          const second = bytes[at]
-          if (second < 0x80) {
-            value = (value & 0x7f) | (second << 7)
-            at++
-          } else {
-            value = readLong(bytes, at, value)
-            at = longEnd
-          }
-        }
-        ticks += value
-        const count = numbers[kind]
-        for (let i = 1; i < count; i++) {
-          value = bytes[at++]
-          if (value >= 0x80) {
-            const second = bytes[at]
-            if (second < 0x80) {
-              value = (value & 0x7f) | (second << 7)
-              at++
-            } else {
-              value = readLong(bytes, at, value)
-              at = longEnd
-            }
-          }
-          if (i === 1) a0 = value
-          else if (i === 2) a1 = value
-          else if (i === 3) a2 = value
-          else a3 = value
-        }
-        sound = shape === Shape.short ? at <= end : at === stop
-        if (shape === Shape.log) {
-          a3 = StringTableV1.idOfMessage(stop)
-          at = passText(bytes, stop)
-        }
-        if (sound && ticks <= maxTicks) break
-        sound = false
-        this.damage(cursor, Math.min(at, end), kind, ticks)
-      }
-      if (at < 0) {
-        if (!begins) heap.remove(0)
-        break
-      }
-
-      // ---- Its place among the heads. ----
-      if (ticks <= limit) continue
-      cursors.store(cursor, at, end, kind, a0, a1, a2, a3)
-      heap.time[cursor] = ticks
-      if (begins) heap.push(cursor)
-      else heap.update(0)
-      break
     }
     cursors.pushWoken()
-    cursors.goroutine[cursor] = g
-    cursors.thread[cursor] = thread
-    block.length = rows
-    this.lastNs = lastNs
-    this.events = events
-    this.rowsOfStep += rows - rowsBefore + flushed
+  }
+
+  /**
+   * The event in hand of the top cursor by the whole rule book, told if there is something to tell.
+   *
+   * @returns false when it has to wait: the cursor is parked then
+   */
+  private takeByModel(cursor: number): boolean {
+    const { model, cursors } = this
+    const { heap, args } = cursors
+    const kind = cursors.kind[cursor]
+    const ticks = cursors.ticks[cursor]
+    const processor = cursors.processor[cursor]
+    const g = cursors.goroutine[cursor]
+    const a0 = args[cursor * 4]
+    const a1 = args[cursor * 4 + 1]
+    const a2 = args[cursor * 4 + 2]
+    const a3 = args[cursor * 4 + 3]
+    const result = model.advance(
+      kind,
+      g,
+      processor,
+      cursors.told[cursor] === 1,
+      a0,
+      a1,
+      a2,
+      a3,
+      ticks,
+      cursors.at(cursor),
+    )
+    if (result === AdvanceV1.wait) {
+      heap.time[cursor] = ticks
+      cursors.park(model.waitsFor)
+      return false
+    }
+    this.tellExtra(ticks, processor, cursors.thread[cursor])
+    cursors.goroutine[cursor] = model.current
+    if (kind === EvV1.Gomaxprocs && this.options.truncated && a0 > cursors.running) {
+      // A processor without any batch: its first buffer was not full when the capture was cut.
+      this.lost.add(0, Infinity)
+    }
+    if (kind === EvV1.ProcStart || kind === EvV1.ProcStop) {
+      cursors.told[cursor] = 1
+      if (kind === EvV1.ProcStart) cursors.thread[cursor] = model.threadRow(a0)
+    }
+    const thread = cursors.thread[cursor]
+    if (result === AdvanceV1.tell) {
+      const { rowKind, rowG, rowA, rowB, rowC, rowStack } = model
+      let told = ticks
+      if (kind === EvV1.GoSysExit && a2 > 0) told = Math.max(a2, model.callTicks)
+      else if (kind === EvV1.GoSysExitLocal && a1 > 0) told = Math.max(a1, model.callTicks)
+      const ns = this.tell(rowKind, told, rowG, processor, thread, rowA, rowB, rowC, rowStack)
+      if (model.label >= 0) {
+        this.tellAt(Ev.GoLabel, ns, model.current, processor, thread, model.label, 0, 0, 0)
+      } else if (kind === EvV1.GoSysCall) {
+        if (this.blocks(cursor, ticks, g)) model.gCall[g] = InCall.begun
+        // A call that does not block is an instant: the newer model gives it the shortest time there is.
+        else this.tellAt(Ev.GoSyscallEnd, ns + 1, model.current, processor, thread, 0, 0, 0, 0)
+      }
+    }
+    if (kind === EvV1.ProcStop) cursors.thread[cursor] = -1
+    if (cursors.parked > 0) {
+      // What waited for this goroutine may go on.
+      cursors.wake(a0)
+      if (g >= 0) cursors.wake(model.gId[g])
+      if (kind === EvV1.GCStart) cursors.wake(COLLECTOR)
+    }
+    return true
+  }
+
+  /**
+   * A cursor has come to the end of its batch, or of what can be read of it.
+   *
+   * @returns false when there is no further one
+   */
+  private nextBatch(cursor: number, damaged: boolean): boolean {
+    const { cursors } = this
+    const ticks = cursors.ticks[cursor]
+    if (damaged || cursors.isDamaged(cursor)) {
+      cursors.goroutine[cursor] = -1
+      this.loseRest(cursor, ticks)
+    }
+    if (!cursors.nextBatch(cursor)) return false
+    const begin = cursors.heap.time[cursor]
+    if (begin < ticks) {
+      // Times within a batch hold among themselves: all of it is moved.
+      this.tellStep(cursor, ticks - begin)
+      cursors.maxTicks[cursor] += ticks - begin
+    } else {
+      cursors.ticks[cursor] = begin
+    }
+    return true
   }
 
   // ---- what is told at another time than that of its place ----
@@ -554,10 +380,10 @@ export class OrderingV1 {
   }
 
   /** Whether the system call that a processor's goroutine just entered blocks: then the processor's next event is a GoSysBlock. */
-  private blocks(cursor: number, from: number, to: number, ticks: number, g: number): boolean {
+  private blocks(cursor: number, ticks: number, g: number): boolean {
     const { bytes, shapes, cursors } = this
-    let at = from
-    let end = to
+    let at = cursors.at(cursor)
+    let end = cursors.end(cursor)
     for (let ahead = 0; ;) {
       if (at >= end) {
         const batch = cursors.batchAhead(cursor, ahead++)
@@ -589,6 +415,7 @@ export class OrderingV1 {
     for (const { kind, a, b, c } of this.model.extra) this.tell(kind, ticks, -1, processor, thread, a, b, c, 0)
   }
 
+  /** Tells one event outside the kernel. @returns its time, nanoseconds from the origin */
   private tell(
     kind: number,
     ticks: number,
@@ -599,12 +426,27 @@ export class OrderingV1 {
     b: number,
     c: number,
     stack: number,
-  ): void {
+  ): number {
+    const ns = Math.max(0, Math.trunc((ticks - this.originTicks) * this.nsPerTick))
+    return this.tellAt(kind, ns, g, processor, thread, a, b, c, stack)
+  }
+
+  private tellAt(
+    kind: number,
+    ns: number,
+    g: number,
+    processor: number,
+    thread: number,
+    a: number,
+    b: number,
+    c: number,
+    stack: number,
+  ): number {
     const { block } = this
     if (block.length === BLOCK_ROWS) this.flush()
-    let t = Math.max(0, Math.trunc((ticks - this.originTicks) * this.nsPerTick))
-    if (this.options.goTimes && t <= this.lastNs) t = this.lastNs + 1
+    let t = ns
     if (t > this.lastNs) this.lastNs = t
+    else if (this.options.goTimes) t = ++this.lastNs
     const row = block.length++
     block.kind[row] = kind
     block.timeNs[row] = t
@@ -615,12 +457,14 @@ export class OrderingV1 {
     block.b[row] = b
     block.c[row] = c
     block.stack[row] = stack
-    this.events++
+    return t
   }
 
   private flush(): void {
-    if (this.block.length > 0) this.sink.events(this.block)
-    this.block.length = 0
+    const { block } = this
+    if (block.length > 0) this.sink.events(block)
+    this.handedOn += block.length
+    block.length = 0
   }
 
   private finish(): void {
@@ -641,9 +485,10 @@ export class OrderingV1 {
     const kind = cursors.kind[cursor]
     const goroutine = cursors.parkedFor[cursor]
     const ticks = cursors.heap.time[cursor]
-    this.problems.add('ORDER_FORCED', cursors.at[cursor], () => {
+    const at = cursors.at(cursor)
+    this.problems.add('ORDER_FORCED', at, () => {
       const time = ((ticks - this.originTicks) * this.nsPerTick) / 1e6
-      return `${eventNameV1(kind)} before byte ${cursors.at[cursor].toLocaleString('en-US')} of ${bytes.length.toLocaleString('en-US')}, at ${time.toFixed(3)} ms, waits for an event of ${goroutine === COLLECTOR ? 'the garbage collector' : `goroutine ${goroutine}`} that never comes (lost batches, or the capture was cut). It is taken as it stands; what the goroutine did before may be missing.`
+      return `${eventNameV1(kind)} before byte ${at.toLocaleString('en-US')} of ${bytes.length.toLocaleString('en-US')}, at ${time.toFixed(3)} ms, waits for an event of ${goroutine === COLLECTOR ? 'the garbage collector' : `goroutine ${goroutine}`} that never comes (lost batches, or the capture was cut). It is taken as it stands; what the goroutine did before may be missing.`
     })
     const row = model.force(kind, cursors.args[cursor * 4], cursors.args[cursor * 4 + 1])
     this.forced++
@@ -664,7 +509,7 @@ export class OrderingV1 {
 
   /** A processor's batch begins before the last event of the one before: its clock, or that of the core it runs on now, was set back. */
   private tellStep(cursor: number, ticks: number): void {
-    const at = this.cursors.at[cursor]
+    const at = this.cursors.at(cursor)
     this.problems.add(
       'CLOCK_STEP',
       at,
@@ -673,12 +518,14 @@ export class OrderingV1 {
     )
   }
 
-  private damage(cursor: number, at: number, kind: number, ticks: number): void {
-    const { originTicks, nsPerTick } = this
-    const end = this.cursors.end[cursor]
+  /** The event that a cursor read last is none. */
+  private damage(cursor: number, kind: number, ticks: number): void {
+    const { originTicks, nsPerTick, cursors } = this
+    const at = cursors.at(cursor)
+    const end = cursors.end(cursor)
     this.problems.add('BATCH_DAMAGED', at, () => {
       const far =
-        ticks > this.cursors.maxTicks[cursor]
+        ticks > cursors.maxTicks[cursor]
           ? `a time ${(((ticks - originTicks) * nsPerTick) / 1e9).toFixed(0)} s after the capture's begin`
           : 'more or fewer numbers than it has'
       return `an event (${eventNameV1(kind)}) with ${far}, at byte ${at.toLocaleString('en-US')}: the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one processor's events, is lost; other processors are kept.`

@@ -1,13 +1,16 @@
 // scheduler-model.ts: which event of a capture of Go 1.11 to 1.21 may follow which, and what each becomes in the newer model.
 //
 // Only goroutines are modelled: each has a sequence number, and events that can be of several processors name the number they follow.
-// `order.ts` has the most frequent events once more, inlined into its loop.
+// `kernel/order.ts` has the most frequent events once more, for WebAssembly.
 // Source of the rules: internal/trace/internal/tracev1/order.go, of what becomes of an event: internal/trace/tracev1.go, both Go 1.26.
 
+import { grown, ownColumns } from '../../base/columns.ts'
 import { IdTable } from '../../base/id-table.ts'
 import { Ev, GoStatus, ProcStatus } from '../event-types.ts'
 import type { ProblemList } from '../problems.ts'
 import { EvV1, eventNameV1, reasonsV1, stwKindsV1 } from './event-types.ts'
+import type { OrderKernelV1 } from './order-kernel.ts'
+import { G_CALL, G_ID, G_ROOM, G_SEQUENCE, G_STATUS, REASONS } from './order-layout.ts'
 import type { StringTableV1 } from './string-table.ts'
 
 /** What an event may do. */
@@ -44,17 +47,17 @@ export interface ExtraRowV1 {
 
 /** State of the goroutines as far as the events so far say. Public arrays are indexed by row. */
 export class SchedulerModelV1 {
-  readonly goroutines = new IdTable(1024)
+  readonly goroutines: IdTable
   /** A `GoStatus`: runnable, running or waiting (in system calls too). */
-  gStatus: Uint8Array = new Uint8Array(1024)
-  gSequence: Float64Array = new Float64Array(1024)
-  gId: Float64Array = new Float64Array(1024)
+  gStatus: Uint8Array
+  gSequence: Float64Array
+  gId: Float64Array
   /** An `InCall`. */
-  gCall: Uint8Array = new Uint8Array(1024)
+  gCall: Uint8Array
   /** When its processor was taken, ticks. */
   gCallTicks: Float64Array = new Float64Array(1024)
 
-  readonly threads = new IdTable(64)
+  readonly threads: IdTable
   /** The capture begins with a list of the goroutines there are, up to the first Gomaxprocs. */
   listing = true
   private readonly listed = new Set<number>()
@@ -81,19 +84,37 @@ export class SchedulerModelV1 {
   /** Goroutine id that an event which has to wait waits for, or `COLLECTOR`. */
   waitsFor = 0
 
+  /** @param kernel which uses the columns of the most frequent events */
   constructor(
+    private readonly kernel: OrderKernelV1,
     strings: StringTableV1,
     private readonly version: number,
     private readonly goTimes: boolean,
     private readonly problems: ProblemList,
   ) {
+    const { memory, words } = kernel
+    this.goroutines = new IdTable(1024, memory, kernel.goroutines)
+    this.gStatus = memory.uint8(1024)
+    this.gSequence = memory.float64(1024)
+    this.gId = memory.float64(1024)
+    this.gCall = memory.uint8(1024)
+    this.threads = new IdTable(64, memory, kernel.threads)
     this.stwKinds = stwKindsV1.map((kind) => strings.addWord(kind))
     this.reasons = new Map([...reasonsV1].map(([kind, reason]) => [kind, strings.addWord(reason)]))
+    const reasonOfKind = memory.float64(64)
+    for (const [kind, reason] of this.reasons) reasonOfKind[kind] = reason
+    words[REASONS >> 2] = reasonOfKind.byteOffset
+    this.tellKernel()
   }
 
-  /** String ids of the reasons that events of a kind stand for; 0 where there is none. */
-  get reasonOfKind(): Float64Array {
-    return Float64Array.from({ length: 64 }, (_, kind) => this.reasons.get(kind) ?? 0)
+  /** Tells the kernel where the columns of goroutines lie. */
+  private tellKernel(): void {
+    const { words } = this.kernel
+    words[G_STATUS >> 2] = this.gStatus.byteOffset
+    words[G_SEQUENCE >> 2] = this.gSequence.byteOffset
+    words[G_ID >> 2] = this.gId.byteOffset
+    words[G_CALL >> 2] = this.gCall.byteOffset
+    words[G_ROOM >> 2] = this.gStatus.length
   }
 
   /**
@@ -283,11 +304,13 @@ export class SchedulerModelV1 {
   newGoroutine(id: number): number {
     const row = this.goroutines.insert(id)
     if (row >= this.gStatus.length) {
-      this.gStatus = twice(this.gStatus)
-      this.gSequence = twice(this.gSequence)
-      this.gId = twice(this.gId)
-      this.gCall = twice(this.gCall)
-      this.gCallTicks = twice(this.gCallTicks)
+      const { memory } = this.kernel
+      this.gStatus = grown(memory, this.gStatus, memory.uint8(row * 2))
+      this.gSequence = grown(memory, this.gSequence, memory.float64(row * 2))
+      this.gId = grown(memory, this.gId, memory.float64(row * 2))
+      this.gCall = grown(memory, this.gCall, memory.uint8(row * 2))
+      this.gCallTicks = grown(ownColumns, this.gCallTicks, new Float64Array(row * 2))
+      this.tellKernel()
     }
     this.gStatus[row] = GoStatus.runnable
     this.gSequence[row] = 1
@@ -441,12 +464,4 @@ export class SchedulerModelV1 {
         `${eventNameV1(kind)} before byte ${at.toLocaleString('en-US')} contradicts what came before: ${what}. Events before it may be missing.`,
     )
   }
-}
-
-function twice<Column extends Uint8Array | Float64Array>(old: Column): Column {
-  const grown = (
-    old instanceof Uint8Array ? new Uint8Array(old.length * 2) : new Float64Array(old.length * 2)
-  ) as Column
-  grown.set(old)
-  return grown
 }

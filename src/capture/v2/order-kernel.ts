@@ -1,13 +1,12 @@
 // order-kernel.ts: the kernel that decodes and orders events (`kernel/order.ts`), as TypeScript sees it.
 
 import { TABLE_HEADER_BYTES } from '../../base/id-table-layout.ts'
-import { compileKernel, KernelMemory } from '../../base/kernel-memory.ts'
+import { compileKernel, type KernelMemory } from '../../base/kernel-memory.ts'
 import { timedArgumentCount } from '../event-types.ts'
-import { BLOCK_END } from '../block-layout.ts'
 import { ARGUMENT_COUNTS, GOROUTINES, REGISTERS_END } from './order-layout.ts'
 import { orderKernel } from './order-kernel.wasm.ts'
 
-const compiled = compileKernel(orderKernel)
+let compiled: WebAssembly.Module | null = null
 
 /** What the kernel exports. */
 interface Exports {
@@ -15,21 +14,21 @@ interface Exports {
   readonly run: (first: number, index: number, given: number) => number
 }
 
-/** A memory, the kernel started in it, and its registers (`order-layout.ts`) as whole numbers and as doubles. */
+/** The kernel started in a memory, and its registers (`order-layout.ts`) as whole numbers and as doubles. */
 export class OrderKernel {
-  readonly memory = new KernelMemory(BLOCK_END)
   readonly words: Int32Array
   readonly doubles: Float64Array
   /** Header of the table of goroutines. */
   readonly goroutines: Int32Array
   readonly run: Exports['run']
 
-  constructor() {
-    const { buffer } = this.memory
+  constructor(readonly memory: KernelMemory) {
+    const { buffer } = memory
     this.words = new Int32Array(buffer, 0, REGISTERS_END >> 2)
     this.doubles = new Float64Array(buffer, 0, REGISTERS_END >> 3)
     this.goroutines = new Int32Array(buffer, GOROUTINES, TABLE_HEADER_BYTES >> 2)
     new Uint8Array(buffer, ARGUMENT_COUNTS, timedArgumentCount.length).set(timedArgumentCount)
-    this.run = (this.memory.start(compiled) as Exports).run
+    compiled ??= compileKernel(orderKernel)
+    this.run = (memory.start(compiled) as Exports).run
   }
 }

@@ -78,8 +78,8 @@ export class Ordering {
   private generations = 0
   /** Number of the generation ordered last; 0 before the first. */
   private lastNumber = 0
-  private readonly kernel = new OrderKernel()
-  private readonly block = new EventBlock(this.kernel.memory.buffer)
+  private readonly kernel: OrderKernel
+  private readonly block: EventBlock
   private readonly model: SchedulerModel
   private readonly goTimes: boolean
 
@@ -87,19 +87,17 @@ export class Ordering {
     options: OrderOptions,
     private readonly problems: ProblemList,
     private readonly sink: EventSink,
+    memory: KernelMemory,
   ) {
     this.goTimes = options.goTimes
+    this.kernel = new OrderKernel(memory)
+    this.block = new EventBlock(memory.buffer)
     this.model = new SchedulerModel(problems, this.kernel)
   }
 
   /** Events as Go's reader counts them, without the last synchronisation event. */
   get events(): number {
     return this.told + this.untold
-  }
-
-  /** The memory that blocks of events lie in. */
-  get memory(): KernelMemory {
-    return this.kernel.memory
   }
 
   /** Stretches of which events are lost. */

@@ -43,8 +43,8 @@ import {
   USER_TASK_END,
   WAITING,
 } from '../../event-numbers.ts'
-import { find, insert, remove } from './goroutine-table.ts'
-import { secondTime, siftUp, update } from './heap.ts'
+import { findRow, insertRow, nextRow, removeRow } from '../../../base/kernel/id-table.ts'
+import { secondTime, siftUp, update } from '../../kernel/heap.ts'
 import {
   ARGUMENT_COUNTS,
   BATCH,
@@ -58,6 +58,7 @@ import {
   G_SEQUENCE,
   G_STATUS,
   GO_TIMES,
+  GOROUTINES,
   HEAD_ARGUMENTS,
   HEAD_AT,
   HEAD_END,
@@ -150,7 +151,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
         let plain = false
         switch (kind) {
           case GO_START: {
-            const row = find(a0)
+            const row = findRow(GOROUTINES, <f64>a0)
             if (row < 0 || load<u8>(gStatus + row) !== RUNNABLE || load<i32>(gGeneration + (row << 2)) !== ordinal)
               break
             const sequence = <f64>a1
@@ -172,7 +173,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           case GO_UNBLOCK: {
-            const row = find(a0)
+            const row = findRow(GOROUTINES, <f64>a0)
             if (row < 0 || load<u8>(gStatus + row) !== WAITING || load<i32>(gGeneration + (row << 2)) !== ordinal) break
             const sequence = <f64>a1
             if (load<f64>(gSequence + (row << 3)) + 1 !== sequence) break
@@ -205,9 +206,10 @@ export function run(first: u32, index: i32, given: bool): i32 {
             break
           case GO_CREATE:
           case GO_CREATE_BLOCKED: {
-            if (p < 0 || (g >= 0 && load<u8>(gStatus + g) !== RUNNING) || find(a0) >= 0) break
-            const row = insert(a0, load<u32>(G_ROOM))
-            if (row < 0) break
+            if (p < 0 || (g >= 0 && load<u8>(gStatus + g) !== RUNNING) || findRow(GOROUTINES, <f64>a0) >= 0) break
+            const row = nextRow(GOROUTINES)
+            if (row < 0 || row >= load<i32>(G_ROOM)) break
+            insertRow(GOROUTINES, <f64>a0, row)
             store<u8>(gStatus + row, kind === GO_CREATE ? RUNNABLE : WAITING)
             store<i32>(gGeneration + (row << 2), ordinal)
             store<f64>(gSequence + (row << 3), 0)
@@ -222,7 +224,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
           }
           case GO_DESTROY:
             if (g < 0 || p < 0 || load<u8>(gStatus + g) !== RUNNING) break
-            remove(load<f64>(load<u32>(G_ID) + (g << 3)))
+            removeRow(GOROUTINES, load<f64>(load<u32>(G_ID) + (g << 3)))
             store<i32>(mG + (thread << 2), NONE)
             plain = true
             break

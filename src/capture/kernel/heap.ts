@@ -1,4 +1,4 @@
-// heap.ts: the binary heap of `../../cursor-heap.ts`, which says why it moves as it does, where it is used for each run of events.
+// heap.ts: the binary heap of `../cursor-heap.ts`, which says why it moves as it does, where it is used for each run of events.
 
 /** Time of the earliest head below the top: while the top's is not later, it stays the top. */
 export function secondTime(times: usize, cursors: usize, length: u32): f64 {

@@ -1,0 +1,541 @@
+// order.ts: the loop that decodes the events of a capture of Go 1.11 to 1.21 and puts them in order, in WebAssembly (AssemblyScript).
+//
+// What it does, and what it leaves to TypeScript, `../order.ts` says. Memory is reached by bare positions, as in `../../v2/kernel/order.ts`.
+
+import { findRow, insertRow, nextRow, removeRow } from '../../../base/kernel/id-table.ts'
+import {
+  BLOCK_A,
+  BLOCK_B,
+  BLOCK_C,
+  BLOCK_END,
+  BLOCK_GOROUTINE,
+  BLOCK_KIND,
+  BLOCK_PROCESSOR,
+  BLOCK_ROWS,
+  BLOCK_STACK,
+  BLOCK_THREAD,
+  BLOCK_TIME,
+} from '../../block-layout.ts'
+import {
+  GC_MARK_ASSIST_BEGIN,
+  GC_MARK_ASSIST_END,
+  GC_SWEEP_BEGIN,
+  GC_SWEEP_END,
+  GO_BLOCK,
+  GO_CREATE,
+  GO_DESTROY,
+  GO_START,
+  GO_STOP,
+  GO_SYSCALL_BEGIN,
+  GO_SYSCALL_END,
+  GO_UNBLOCK,
+  HEAP_ALLOC,
+  PROC_START,
+  PROC_STOP,
+  RUNNABLE,
+  RUNNING,
+  USER_LOG,
+  USER_REGION_BEGIN,
+  USER_REGION_END,
+  USER_TASK_BEGIN,
+  USER_TASK_END,
+  WAITING,
+} from '../../event-numbers.ts'
+import { secondTime, siftUp, update } from '../../kernel/heap.ts'
+import {
+  CALL_BEGUN,
+  CALL_NONE,
+  SHAPE_LOG,
+  SHAPE_SHORT,
+  SHAPE_UNTIMED,
+  V1_CPU_SAMPLE,
+  V1_GC_MARK_ASSIST_DONE,
+  V1_GC_MARK_ASSIST_START,
+  V1_GC_SWEEP_DONE,
+  V1_GC_SWEEP_START,
+  V1_GO_BLOCK,
+  V1_GO_BLOCK_COND,
+  V1_GO_BLOCK_GC,
+  V1_GO_BLOCK_NET,
+  V1_GO_BLOCK_RECV,
+  V1_GO_BLOCK_SELECT,
+  V1_GO_BLOCK_SEND,
+  V1_GO_BLOCK_SYNC,
+  V1_GO_CREATE,
+  V1_GO_END,
+  V1_GO_PREEMPT,
+  V1_GO_SCHED,
+  V1_GO_SLEEP,
+  V1_GO_START,
+  V1_GO_START_LOCAL,
+  V1_GO_STOP,
+  V1_GO_SYS_BLOCK,
+  V1_GO_SYS_CALL,
+  V1_GO_UNBLOCK,
+  V1_GO_UNBLOCK_LOCAL,
+  V1_HEAP_ALLOC,
+  V1_PROC_START,
+  V1_PROC_STOP,
+  V1_STACK,
+  V1_STRING,
+  V1_USER_LOG,
+  V1_USER_REGION,
+  V1_USER_TASK_CREATE,
+  V1_USER_TASK_END,
+} from '../event-numbers.ts'
+import {
+  ASIDE,
+  ASIDE_TICKS,
+  BATCH,
+  CURSOR,
+  DAMAGED,
+  DAMAGED_TICKS,
+  DONE,
+  FULL,
+  G_CALL,
+  G_ID,
+  G_ROOM,
+  G_SEQUENCE,
+  G_STATUS,
+  GO_TIMES,
+  GOROUTINES,
+  HEAD_ARGUMENTS,
+  HEAD_AT,
+  HEAD_END,
+  HEAD_GOROUTINE,
+  HEAD_KIND,
+  HEAD_MAX_TICKS,
+  HEAD_MESSAGES,
+  HEAD_PROCESSOR,
+  HEAD_THREAD,
+  HEAD_TICKS,
+  HEAD_TOLD,
+  HEAP_CURSORS,
+  HEAP_LENGTH,
+  HEAP_TIMES,
+  LAST_NS,
+  LIMIT_TICKS,
+  LISTING,
+  LOSS_TICKS,
+  MARK_TICKS,
+  MODEL,
+  NS_PER_TICK,
+  NUMBERS,
+  ORIGIN_TICKS,
+  PARKED,
+  PAUSING,
+  REASONS,
+  ROOM_FOR_ONE,
+  ROWS,
+  SHAPES,
+  THREADS,
+} from '../order-layout.ts'
+import { longEnd, readLong } from './varint.ts'
+
+const FULL_ROWS: u32 = BLOCK_ROWS - ROOM_FOR_ONE
+const NONE: i32 = -1
+
+/**
+ * Takes events in order, beginning with those of one processor.
+ *
+ * @param first cursor; the top of the heap unless it begins
+ * @param begins the cursor is not in the heap yet: its first event is read, and nothing taken
+ * @param given whether the cursor's head is in hand; else the event after it is read first
+ * @returns DONE, MODEL, BATCH, DAMAGED, ASIDE or FULL
+ */
+export function run(first: u32, begins: bool, given: bool): i32 {
+  const times: usize = load<u32>(HEAP_TIMES)
+  const cursors: usize = load<u32>(HEAP_CURSORS)
+  const gStatus: usize = load<u32>(G_STATUS)
+  const gSequence: usize = load<u32>(G_SEQUENCE)
+  const goTimes = load<u32>(GO_TIMES) !== 0
+  const ofModel = load<u32>(PARKED) > 0
+  const nsPerTick = load<f64>(NS_PER_TICK)
+  const originTicks = load<f64>(ORIGIN_TICKS)
+  const asideTicks = load<f64>(ASIDE_TICKS)
+  const markTicks = load<f64>(MARK_TICKS)
+
+  let rows = load<u32>(ROWS)
+  let lastNs = load<f64>(LAST_NS)
+  let limit = load<f64>(LIMIT_TICKS)
+  let cursor = first
+  let inHand = given
+  let answer = DONE
+
+  for (;;) {
+    // ---- A run of one processor. ----
+    const head4: u32 = cursor << 2
+    const head8: u32 = cursor << 3
+    const ofArguments = load<u32>(HEAD_ARGUMENTS) + (cursor << 5)
+    const end: usize = load<u32>(load<u32>(HEAD_END) + head4)
+    const processor = load<i32>(load<u32>(HEAD_PROCESSOR) + head4)
+    const maxTicks = load<f64>(load<u32>(HEAD_MAX_TICKS) + head8)
+    let at: usize = load<u32>(load<u32>(HEAD_AT) + head4)
+    let ticks = load<f64>(load<u32>(HEAD_TICKS) + head8)
+    let kind: u32 = load<u8>(load<u32>(HEAD_KIND) + cursor)
+    let a0 = load<f64>(ofArguments)
+    let a1 = load<f64>(ofArguments, 8)
+    let a2 = load<f64>(ofArguments, 16)
+    let a3 = load<f64>(ofArguments, 24)
+    let g = load<i32>(load<u32>(HEAD_GOROUTINE) + head4)
+    let thread = load<i32>(load<u32>(HEAD_THREAD) + head4)
+
+    for (;;) {
+      if (inHand) {
+        if (ticks > asideTicks) {
+          answer = ASIDE
+          break
+        }
+        if (rows > FULL_ROWS) {
+          answer = FULL
+          break
+        }
+        // ---- The event in hand against the model. ----
+        let rowKind: u32 = 0
+        let rowG = g
+        let rowA = a0
+        let rowB: f64 = 0
+        let rowC: f64 = 0
+        let rowStack: f64 = 0
+        let returns = false
+        if (!ofModel) {
+          switch (kind) {
+            case V1_GO_START_LOCAL:
+            case V1_GO_START: {
+              const row = findRow(GOROUTINES, a0)
+              if (row < 0 || load<u8>(gStatus + row) !== RUNNABLE || load<u32>(LISTING) !== 0) break
+              const sequence = load<f64>(gSequence + (row << 3))
+              if (kind === V1_GO_START && sequence !== a1) break
+              store<u8>(gStatus + row, RUNNING)
+              store<f64>(gSequence + (row << 3), sequence + 1)
+              g = row
+              rowG = NONE
+              rowA = row
+              rowKind = GO_START
+              break
+            }
+            case V1_GO_STOP:
+            case V1_GO_SLEEP:
+            case V1_GO_BLOCK:
+            case V1_GO_BLOCK_SEND:
+            case V1_GO_BLOCK_RECV:
+            case V1_GO_BLOCK_SELECT:
+            case V1_GO_BLOCK_SYNC:
+            case V1_GO_BLOCK_COND:
+            case V1_GO_BLOCK_NET:
+            case V1_GO_BLOCK_GC:
+            case V1_GO_SCHED:
+            case V1_GO_PREEMPT: {
+              if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
+              const stops = kind === V1_GO_SCHED || kind === V1_GO_PREEMPT
+              store<u8>(gStatus + g, stops ? RUNNABLE : WAITING)
+              g = NONE
+              rowA = load<f64>(load<u32>(REASONS) + (kind << 3))
+              rowStack = a0
+              rowKind = stops ? GO_STOP : GO_BLOCK
+              break
+            }
+            case V1_GO_UNBLOCK_LOCAL:
+            case V1_GO_UNBLOCK: {
+              const row = findRow(GOROUTINES, a0)
+              if (row < 0 || load<u8>(gStatus + row) !== WAITING) break
+              const sequence = load<f64>(gSequence + (row << 3))
+              if (kind === V1_GO_UNBLOCK && sequence !== a1) break
+              store<u8>(gStatus + row, RUNNABLE)
+              store<f64>(gSequence + (row << 3), sequence + 1)
+              rowA = row
+              rowStack = kind === V1_GO_UNBLOCK ? a2 : a1
+              rowKind = GO_UNBLOCK
+              break
+            }
+            case V1_GO_CREATE: {
+              if (load<u32>(LISTING) !== 0 || findRow(GOROUTINES, a0) >= 0) break
+              const row = nextRow(GOROUTINES)
+              if (row < 0 || row >= load<i32>(G_ROOM)) break
+              insertRow(GOROUTINES, a0, row)
+              store<u8>(gStatus + row, RUNNABLE)
+              store<f64>(gSequence + (row << 3), 1)
+              store<f64>(load<u32>(G_ID) + (row << 3), a0)
+              store<u8>(load<u32>(G_CALL) + row, CALL_NONE)
+              rowA = row
+              rowB = a1
+              rowC = a0
+              rowStack = a2
+              rowKind = GO_CREATE
+              break
+            }
+            case V1_GO_END:
+              if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
+              removeRow(GOROUTINES, load<f64>(load<u32>(G_ID) + (g << 3)))
+              g = NONE
+              rowKind = GO_DESTROY
+              break
+            case V1_GO_SYS_CALL: {
+              if (g < 0 || load<u8>(gStatus + g) !== RUNNING || at >= end) break
+              // Whether it blocks the next event says. What else may stand there is looked at elsewhere.
+              const next = load<u8>(at)
+              if (next === V1_GO_SYS_BLOCK) {
+                if (goTimes) break
+                store<u8>(load<u32>(G_CALL) + g, CALL_BEGUN)
+              } else {
+                if (load<u8>(next, SHAPES) === SHAPE_UNTIMED) break
+                returns = true
+              }
+              rowA = 0
+              rowStack = a0
+              rowKind = GO_SYSCALL_BEGIN
+              break
+            }
+            case V1_HEAP_ALLOC:
+              rowKind = HEAP_ALLOC
+              break
+            case V1_PROC_START: {
+              if (load<u8>(load<u32>(HEAD_TOLD) + cursor) === 0) break
+              const row = findRow(THREADS, a0)
+              if (row < 0) break
+              thread = row
+              rowA = processor
+              rowKind = PROC_START
+              break
+            }
+            case V1_PROC_STOP:
+              if (load<u8>(load<u32>(HEAD_TOLD) + cursor) === 0) break
+              rowA = processor
+              rowKind = PROC_STOP
+              break
+            case V1_GC_SWEEP_START:
+            case V1_GC_MARK_ASSIST_START:
+              rowA = 0
+              rowStack = a0
+              rowKind = kind === V1_GC_SWEEP_START ? GC_SWEEP_BEGIN : GC_MARK_ASSIST_BEGIN
+              break
+            case V1_GC_SWEEP_DONE:
+              rowB = a1
+              rowKind = GC_SWEEP_END
+              break
+            case V1_GC_MARK_ASSIST_DONE:
+              rowKind = GC_MARK_ASSIST_END
+              break
+            case V1_USER_TASK_CREATE:
+              if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
+              rowB = a1
+              rowC = a2
+              rowStack = a3
+              rowKind = USER_TASK_BEGIN
+              break
+            case V1_USER_TASK_END:
+              if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
+              rowStack = a1
+              rowKind = USER_TASK_END
+              break
+            case V1_USER_REGION:
+              if (g < 0 || load<u8>(gStatus + g) !== RUNNING || a1 > 1) break
+              rowB = a2
+              rowStack = a3
+              rowKind = a1 === 0 ? USER_REGION_BEGIN : USER_REGION_END
+              break
+            case V1_USER_LOG:
+              if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
+              rowB = a1
+              rowC = a3
+              rowStack = a2
+              rowKind = USER_LOG
+              break
+          }
+        }
+        if (rowKind === 0) {
+          answer = MODEL
+          break
+        }
+        let t = max<f64>(0, Math.trunc((ticks - originTicks) * nsPerTick))
+        if (t > lastNs) lastNs = t
+        else if (goTimes) {
+          lastNs += 1
+          t = lastNs
+        }
+        let of4 = rows << 2
+        let of8 = rows << 3
+        store<u8>(rows, rowKind, BLOCK_KIND)
+        store<f64>(of8, t, BLOCK_TIME)
+        store<i32>(of4, rowG, BLOCK_GOROUTINE)
+        store<i32>(of4, processor, BLOCK_PROCESSOR)
+        store<i32>(of4, thread, BLOCK_THREAD)
+        store<f64>(of8, rowA, BLOCK_A)
+        store<f64>(of8, rowB, BLOCK_B)
+        store<f64>(of8, rowC, BLOCK_C)
+        store<f64>(of8, rowStack, BLOCK_STACK)
+        rows++
+        if (returns) {
+          // A call that does not block is an instant: the newer model gives it the shortest time there is.
+          t += 1
+          if (t > lastNs) lastNs = t
+          of4 += 4
+          of8 += 8
+          store<u8>(rows, GO_SYSCALL_END, BLOCK_KIND)
+          store<f64>(of8, t, BLOCK_TIME)
+          store<i32>(of4, g, BLOCK_GOROUTINE)
+          store<i32>(of4, processor, BLOCK_PROCESSOR)
+          store<i32>(of4, thread, BLOCK_THREAD)
+          store<f64>(of8, 0, BLOCK_A)
+          store<f64>(of8, 0, BLOCK_B)
+          store<f64>(of8, 0, BLOCK_C)
+          store<f64>(of8, 0, BLOCK_STACK)
+          rows++
+        }
+        if (kind === V1_PROC_STOP) thread = NONE
+      }
+
+      // ---- The next event of this processor. ----
+      let shape: u32 = 0
+      let stop: usize = 0
+      let count: u32 = 0
+      let ended = true
+      while (at < end) {
+        const first: u32 = load<u8>(at)
+        at++
+        shape = load<u8>(first, SHAPES)
+        kind = first & 63
+        if (shape === SHAPE_UNTIMED) {
+          at = passTable(kind, at, end)
+          continue
+        }
+        if (shape !== SHAPE_SHORT) {
+          stop = load<u8>(at)
+          at++
+          stop += at
+          if (kind === V1_CPU_SAMPLE) {
+            at = stop
+            continue
+          }
+        }
+        count = load<u8>(kind, NUMBERS)
+        ended = false
+        break
+      }
+      if (ended) {
+        answer = BATCH
+        break
+      }
+      const before = ticks
+      // The time since the event before and up to four arguments. Most numbers are one byte, most others two.
+      let byte: u32 = load<u8>(at)
+      at++
+      let value: f64 = byte
+      if (byte >= 0x80) {
+        value = readLong(at, byte)
+        at = longEnd
+      }
+      ticks += value
+      if (count > 1) {
+        byte = load<u8>(at)
+        at++
+        a0 = byte
+        if (byte >= 0x80) {
+          a0 = readLong(at, byte)
+          at = longEnd
+        }
+        if (count > 2) {
+          byte = load<u8>(at)
+          at++
+          a1 = byte
+          if (byte >= 0x80) {
+            a1 = readLong(at, byte)
+            at = longEnd
+          }
+          if (count > 3) {
+            byte = load<u8>(at)
+            at++
+            a2 = byte
+            if (byte >= 0x80) {
+              a2 = readLong(at, byte)
+              at = longEnd
+            }
+            if (count > 4) {
+              byte = load<u8>(at)
+              at++
+              a3 = byte
+              if (byte >= 0x80) {
+                a3 = readLong(at, byte)
+                at = longEnd
+              }
+            }
+          }
+        }
+      }
+      // After a number without an end the place is before all batches: further from their first byte than any end, counted without a sign.
+      const sound = shape === SHAPE_SHORT ? at - BLOCK_END <= end - BLOCK_END : at === stop
+      if (shape === SHAPE_LOG) {
+        a3 = load<f64>(load<u32>(HEAD_MESSAGES) + head8) + <f64>stop
+        at = passText(stop, end)
+      }
+      if (!sound || !(ticks <= maxTicks)) {
+        store<f64>(DAMAGED_TICKS, ticks)
+        ticks = before
+        answer = DAMAGED
+        break
+      }
+      inHand = true
+
+      // ---- Its place among the heads. ----
+      if (!(ticks <= limit)) break
+    }
+
+    store<u32>(load<u32>(HEAD_AT) + head4, at)
+    store<f64>(load<u32>(HEAD_TICKS) + head8, ticks)
+    store<u8>(load<u32>(HEAD_KIND) + cursor, kind)
+    store<f64>(ofArguments, a0)
+    store<f64>(ofArguments, a1, 8)
+    store<f64>(ofArguments, a2, 16)
+    store<f64>(ofArguments, a3, 24)
+    store<i32>(load<u32>(HEAD_GOROUTINE) + head4, g)
+    store<i32>(load<u32>(HEAD_THREAD) + head4, thread)
+    if (answer !== DONE) break
+    store<f64>(times + head8, ticks)
+    const length = load<u32>(HEAP_LENGTH)
+    if (begins) {
+      store<u32>(cursors + (length << 2), cursor)
+      store<u32>(HEAP_LENGTH, length + 1)
+      siftUp(times, cursors, length)
+      break
+    }
+    update(times, cursors, length, 0)
+    if (ofModel || load<u32>(PAUSING) !== 0) break
+    cursor = load<u32>(cursors)
+    ticks = load<f64>(times + (cursor << 3))
+    if (ticks >= load<f64>(LOSS_TICKS) || ticks > markTicks) break
+    limit = min(secondTime(times, cursors, length), markTicks)
+  }
+  store<u32>(ROWS, rows)
+  store<f64>(LAST_NS, lastNs)
+  store<f64>(LIMIT_TICKS, limit)
+  store<u32>(CURSOR, cursor)
+  return answer
+}
+
+/** Position after a String, Stack, Frequency or TimerGoroutine whose first byte is before `at`; the batch's end at most. */
+function passTable(kind: u32, at: usize, end: usize): usize {
+  if (kind === V1_STACK) return passText(at, end)
+  const behind = passNumber(at, end)
+  return kind === V1_STRING ? passText(behind, end) : behind
+}
+
+/** Position after a length and as many bytes; the batch's end at most. */
+function passText(at: usize, end: usize): usize {
+  const first: u32 = load<u8>(at)
+  let from = at + 1
+  let length: f64 = first
+  if (first >= 0x80) {
+    length = readLong(from, first)
+    from = longEnd
+  }
+  if (from < <usize>BLOCK_END || from > end || length > <f64>(end - from)) return end
+  return from + <usize>length
+}
+
+/** Position after a number; the batch's end at most. */
+function passNumber(at: usize, end: usize): usize {
+  const first: u32 = load<u8>(at)
+  if (first < 0x80) return at + 1
+  readLong(at + 1, first)
+  return longEnd < <usize>BLOCK_END || longEnd > end ? end : longEnd
+}

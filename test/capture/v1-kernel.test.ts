@@ -1,0 +1,129 @@
+// v1-kernel.test.ts: what the kernel does of events of Go 1.21 and older and what TypeScript does of them is the same: all of a capture by
+// TypeScript, and by both.
+
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { KernelMemory } from '../../src/base/kernel-memory.ts'
+import { CaptureDecoder } from '../../src/capture/decode.ts'
+import { Ev } from '../../src/capture/event-types.ts'
+import * as numbers from '../../src/capture/v1/event-numbers.ts'
+import { EvV1, Shape, timedNumbers } from '../../src/capture/v1/event-types.ts'
+import { BATCH_SLACK, NUMBERS, PARKED, REGISTERS_END, SHAPES } from '../../src/capture/v1/order-layout.ts'
+import { STATES_REGISTERS } from '../../src/capture/block-layout.ts'
+import { InCall } from '../../src/capture/v1/scheduler-model.ts'
+import { captureFixtures, corpusFixtures, isV2 } from '../support/fixtures.ts'
+import { mutate } from '../support/mutations.ts'
+import { Random } from '../support/random.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** Calls of the kernel. */
+let calls = 0
+
+/** From now on the kernel hands every event to the model, as it does where any cursor is parked. */
+function withoutKernel(): void {
+  const { prototype } = KernelMemory
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own memory below
+  const start = prototype.start
+  vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
+    const exports = start.call(this, kernel) as { run: (...values: number[]) => number }
+    const parked = new Int32Array(this.buffer, PARKED, 1)
+    return {
+      ...exports,
+      run: (...values: number[]) => {
+        calls++
+        parked[0] = Math.max(1, parked[0])
+        return exports.run(...values)
+      },
+    }
+  })
+}
+
+/** All that a decoder tells. */
+function told(capture: Uint8Array, goTimes: boolean): unknown {
+  const rows: string[] = []
+  const decoder = new CaptureDecoder(
+    { goTimes },
+    {
+      events: (block) => {
+        const { length, kind, timeNs, goroutine, processor, thread, a, b, c, stack } = block
+        for (let row = 0; row < length; row++) {
+          const of = [kind[row], timeNs[row], goroutine[row], processor[row], thread[row], a[row], stack[row]]
+          // Kinds that have no more say nothing there.
+          const more = kind[row] === Ev.GoSyscallEnd ? [] : [b[row], c[row]]
+          rows.push([...of, ...more].join(' '))
+        }
+      },
+      generationEnd: (timeNs) => rows.push(`until ${timeNs}`),
+    },
+  )
+  try {
+    for (let at = 0; at < capture.length; at += 65_521) decoder.push(capture.subarray(at, at + 65_521))
+    return { info: decoder.end(), lost: [...decoder.lost], rows }
+  } catch (thrown) {
+    return { thrown: String(thrown), rows }
+  }
+}
+
+const fixtures = [
+  ...['captures', 'damaged', 'joins', 'accuracy'].flatMap((folder) => captureFixtures(folder)),
+  ...corpusFixtures(),
+].filter((fixture) => /^go 1\.(?:11|19|21) trace/.test(Buffer.from(fixture.bytes().subarray(0, 16)).toString('latin1')))
+const small = captureFixtures().filter((fixture) => !isV2(fixture) && fixture.bytes().length < 200_000)
+
+describe.each([
+  ['true times', false],
+  ["Go's times", true],
+])('with %s the kernel tells what TypeScript tells', (_, goTimes) => {
+  test.each(fixtures.map((fixture) => [fixture.name, fixture] as const))('of %s', (_, { bytes }) => {
+    const capture = bytes()
+    const byBoth = told(capture, goTimes) as { rows: string[] }
+    withoutKernel()
+    calls = 0
+    expect(byBoth).toEqual(told(capture, goTimes))
+    expect(calls).toBeGreaterThan(byBoth.rows.length / 2)
+  })
+
+  test('however a capture is broken', () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const random = new Random(seed)
+      const capture = mutate(random.pick(small).bytes(), random, () => random.pick(small).bytes())
+      const byBoth = told(capture, goTimes)
+      withoutKernel()
+      expect(byBoth, `seed ${seed}`).toEqual(told(capture, goTimes))
+      vi.restoreAllMocks()
+    }
+  })
+})
+
+describe('the kernel of older captures and TypeScript', () => {
+  test('know the same numbers', () => {
+    const { SHAPE_SHORT, SHAPE_LOG, SHAPE_UNTIMED, CALL_NONE, CALL_BEGUN, ...kinds } = numbers
+    const named = Object.fromEntries(
+      Object.entries(kinds).map(([name, number]) => [
+        name
+          .slice('V1_'.length)
+          .toLowerCase()
+          .replaceAll(/(?:^|_)([a-z])/g, (_, first: string) => first.toUpperCase())
+          .replaceAll('Gc', 'GC')
+          .replace('Cpu', 'CPU'),
+        number,
+      ]),
+    )
+    expect(EvV1).toMatchObject(named)
+    expect(Shape).toMatchObject({ short: SHAPE_SHORT, log: SHAPE_LOG, untimed: SHAPE_UNTIMED })
+    expect(InCall).toMatchObject({ none: CALL_NONE, begun: CALL_BEGUN })
+  })
+
+  test('keep registers apart', () => {
+    expect(SHAPES + 256).toBeLessThanOrEqual(NUMBERS)
+    expect(NUMBERS + timedNumbers.length).toBeLessThanOrEqual(REGISTERS_END)
+    expect(REGISTERS_END).toBeLessThanOrEqual(STATES_REGISTERS)
+  })
+
+  test('have slack behind a batch for an event of five numbers of ten bytes, and for the length of a text behind the longest', () => {
+    expect(2 + Math.max(...timedNumbers) * 10).toBeLessThanOrEqual(BATCH_SLACK)
+    expect(2 + 255 + 10).toBeLessThanOrEqual(BATCH_SLACK)
+  })
+})
