@@ -8,10 +8,17 @@ import { Ev as kinds, GoStatus, ProcStatus } from '../capture/event-types.ts'
 import { type GcPhases, GoState as goStates, type LogRecord, type TaskTables } from './breakdown.ts'
 import { GenerationNames } from './generation-names.ts'
 import { GoroutineStates, SystemKind } from './goroutine-states.ts'
-import { isHeld, LockPlaces } from './locks.ts'
+import { LockPlaces } from './locks.ts'
 import { NO_REGION as noRegion, RegionTable } from './regions.ts'
 import { StatesKernel } from './states-kernel.ts'
-import { ADDED_UP, MAX_OPEN_REGIONS, STAY_TAIL, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
+import {
+  ADDED_UP,
+  MAX_OPEN_REGIONS,
+  MOST_STAYS_BEFORE_RELEASE,
+  STAY_TAIL,
+  STAY_TOP,
+  STOPPED_UNTIL,
+} from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 import { type AnalysisSink, type SummarySink, TaskRecords } from './task-records.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
@@ -103,7 +110,8 @@ export class CaptureAnalysis {
   private nowNs = -0
   private readonly names: GenerationNames
   private readonly records: TaskRecords
-  private readonly lockPlaces: LockPlaces
+  /** Which stacks are about one lock, as far as is known so far. */
+  readonly lockPlaces: LockPlaces
   private readonly summarySink: SummarySink | null
 
   private readonly taskOfRowBound: (row: number) => number
@@ -123,7 +131,7 @@ export class CaptureAnalysis {
     const rows = this.states.rowCount
     this.workers = new Workers(this.kernel, rows)
     this.regions = new RegionTable(this.states.stride, this.kernel)
-    this.lockPlaces = new LockPlaces(this.states.tables.stacks)
+    this.lockPlaces = new LockPlaces(this.states.tables.stacks, this.kernel)
     this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.regions, this.kernel)
     this.tasks = new TaskTable(
       this.decoder.problems,
@@ -473,15 +481,16 @@ export class CaptureAnalysis {
       this.lockPlaces.noteRelease(stay[row], this.names.stackRow(stack))
       return
     }
-    if (!isHeld(this.lockPlaces.kind(waited))) return
-    let earlier = by
-    for (let n = 0; n < MOST_STAYS_TAKEN_UP && stays.has(earlier); n++) {
-      const at = earlier & stays.mask
-      if (stays.state[at] === GoState.waiting && isHeld(this.lockPlaces.kind(stays.stack[at]))) break
-      earlier = stays.previous[at]
+    if (!this.lockPlaces.isHeld(waited)) return
+    let earlier = NONE
+    let at = by
+    for (let n = 0; n < MOST_STAYS_BEFORE_RELEASE && earlier === NONE && stays.has(at); n++) {
+      const slot = at & stays.mask
+      if (stays.state[slot] === GoState.waiting && this.lockPlaces.isHeld(stays.stack[slot]))
+        earlier = stays.stack[slot]
+      at = stays.previous[slot]
     }
-    const earlierStack = stays.has(earlier) ? stays.stack[earlier & stays.mask] : NONE
-    this.lockPlaces.released(waited, this.names.stackRow(stack), earlierStack)
+    this.lockPlaces.released(waited, this.names.stackRow(stack), earlier)
   }
 
   private generationEnd(timeNs: number): void {

@@ -8,7 +8,22 @@
 // Slots that are handed out by a channel (a semaphore, a pool of connections) are held and waited for likewise, and channels queue likewise.
 // There a slot is what goroutines wait for at one place of the program, one after the other.
 
+import { grown } from '../base/columns.ts'
 import { GoState, type StackFrame } from './breakdown.ts'
+import type { StatesKernel } from './states-kernel.ts'
+import {
+  FUNCTION_OF_PLACE,
+  LOCK_FILE,
+  LOCK_MUTEX,
+  LOCK_OF_STACK,
+  LOCK_ONCE,
+  LOCK_RW_MUTEX,
+  LOCK_STACK_ROOM,
+  LOCK_UNHELD,
+  LOCK_UNKNOWN,
+  PLACE_OF_STACK,
+  SAME_PLACE_AS,
+} from './states-layout.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 
 /** What is waited for under the runtime's reasons `sync…`. */
@@ -25,8 +40,13 @@ const KINDS: readonly (readonly [prefix: string, kind: LockKind])[] = [
   ['internal/poll.(*fdMutex).', 'file'],
 ]
 
-/** Kinds that one holds and the others wait for; the others are ended by whoever is done last. */
-const HELD: ReadonlySet<LockKind> = new Set(['mutex', 'rwMutex', 'once', 'file'])
+/** Kinds that one holds and the others wait for, as columns have them; the others are ended by whoever is done last. */
+const HELD: Readonly<Partial<Record<LockKind, number>>> = {
+  mutex: LOCK_MUTEX,
+  rwMutex: LOCK_RW_MUTEX,
+  once: LOCK_ONCE,
+  file: LOCK_FILE,
+}
 
 /** Kinds that take a mutex inside: a wait for that one is a wait for them. */
 const MADE_OF_MUTEX: ReadonlySet<LockKind> = new Set(['rwMutex', 'once'])
@@ -54,25 +74,44 @@ export function lockKindOf(stack: readonly StackFrame[]): LockKind | null {
 
 /** Whether a kind of lock has a holder. */
 export function isHeld(kind: LockKind | null): boolean {
-  return kind !== null && HELD.has(kind)
+  return kind !== null && HELD[kind] !== undefined
 }
 
-/** Places of a program that take or let go of locks, in classes: those of one class are about one lock. */
+/** Places of a program that take or let go of locks, in classes, those of one class about one lock; in columns that the kernel uses as well. */
 export class LockPlaces {
+  // --- by stack row ---
+  /** Kind of lock, as columns have it. */
+  private kindOf: Uint8Array
+  /** Where the program takes or lets go of it. */
+  private placeOf: Int32Array
+  // --- by place ---
+  /** Number of its function. */
+  private functionOf: Int32Array
+  /** The place it was found to be one with; itself where that is none. */
+  private sameAs: Int32Array
   private readonly placeOfKey = new Map<string, number>()
-  /** Function of each place, and the place it was found to be one with. */
-  private readonly functions: string[] = []
-  private readonly sameAs: number[] = []
+  private readonly numberOfFunction = new Map<string, number>()
   private readonly releases = new Map<number, number>()
-  /** By stack row: its kind of lock and place; undefined when not asked for yet. */
-  private readonly known: ({ readonly kind: LockKind | null; readonly place: number } | undefined)[] = []
 
-  /** @param stacks `TaskTables.stacks` */
-  constructor(private readonly stacks: readonly (readonly StackFrame[])[]) {}
+  /**
+   * @param stacks `TaskTables.stacks`
+   * @param kernel which notes where locks are let go of as well (`kernel/locks.ts`)
+   */
+  constructor(
+    private readonly stacks: readonly (readonly StackFrame[])[],
+    private readonly kernel: StatesKernel,
+  ) {
+    const { memory } = kernel
+    this.kindOf = memory.uint8(256)
+    this.placeOf = memory.int32(256)
+    this.functionOf = memory.int32(64)
+    this.sameAs = memory.int32(64)
+    this.tellKernel()
+  }
 
-  /** The kind of lock of a stack row. */
-  kind(stack: number): LockKind | null {
-    return stack < 0 ? null : this.of(stack).kind
+  /** Whether a stack row is about a lock that has a holder. */
+  isHeld(stack: number): boolean {
+    return stack >= 0 && this.kind(stack) > LOCK_UNHELD
   }
 
   /**
@@ -82,25 +121,23 @@ export class LockPlaces {
    */
   released(waitStack: number, releaseStack: number, earlier: number): void {
     if (waitStack < 0 || releaseStack < 0) return
-    const wait = this.of(waitStack)
-    const release = this.of(releaseStack)
-    if (!isHeld(wait.kind) || wait.kind !== release.kind) return
-    this.unite(wait.place, release.place)
+    const kind = this.kind(waitStack)
+    if (kind === LOCK_UNHELD || this.kind(releaseStack) !== kind) return
+    const released = this.placeOf[releaseStack]
+    this.unite(this.placeOf[waitStack], released)
     // Readers and writers of a read-write mutex wake each other only: the place where it is taken and the one where it is let go of
     // are of one lock when they are in one function.
-    if (wait.kind !== 'rwMutex' || earlier < 0) return
-    const taken = this.of(earlier)
-    if (taken.kind !== 'rwMutex' || taken.place < 0 || release.place < 0) return
-    if (this.functions[taken.place] === this.functions[release.place]) this.unite(taken.place, release.place)
+    if (kind !== LOCK_RW_MUTEX || earlier < 0 || this.kind(earlier) !== LOCK_RW_MUTEX) return
+    const taken = this.placeOf[earlier]
+    if (taken >= 0 && released >= 0 && this.functionOf[taken] === this.functionOf[released]) this.unite(taken, released)
   }
 
   /** Whether two waits are for one lock, as far as it is known. */
   same(oneStack: number, otherStack: number): boolean {
-    if (oneStack < 0 || otherStack < 0) return false
-    const one = this.of(oneStack)
-    const other = this.of(otherStack)
-    if (!isHeld(one.kind) || one.kind !== other.kind) return false
-    return oneStack === otherStack || (one.place >= 0 && this.root(one.place) === this.root(other.place))
+    if (!this.isHeld(oneStack) || otherStack < 0 || this.kind(oneStack) !== this.kind(otherStack)) return false
+    const one = this.placeOf[oneStack]
+    const other = this.placeOf[otherStack]
+    return oneStack === otherStack || (one >= 0 && other >= 0 && this.root(one) === this.root(other))
   }
 
   /** Whether two waits for channels are at one place of the program. */
@@ -113,7 +150,7 @@ export class LockPlaces {
 
   /** A goroutine whose wait nothing is known of was woken at a stack: the only thing that tells which lock it was for. */
   noteRelease(wait: number, releaseStack: number): void {
-    if (this.releases.size < MOST_RELEASES && isHeld(this.kind(releaseStack))) this.releases.set(wait, releaseStack)
+    if (this.releases.size < MOST_RELEASES && this.isHeld(releaseStack)) this.releases.set(wait, releaseStack)
   }
 
   /** Stack row at which a goroutine was woken from a wait that nothing else is known of; -1 when none. */
@@ -126,23 +163,34 @@ export class LockPlaces {
     return frame === undefined ? '' : `${frame.function}:${frame.line}`
   }
 
-  private of(stack: number): { readonly kind: LockKind | null; readonly place: number } {
-    return (this.known[stack] ??= this.find(this.stacks[stack]))
+  /** Kind of lock of a stack row, as columns have it; finds it, and the place, when it was not asked for yet. */
+  private kind(stack: number): number {
+    if (stack >= this.kindOf.length) this.growStacks(stack)
+    if (this.kindOf[stack] === LOCK_UNKNOWN) this.find(stack)
+    return this.kindOf[stack]
   }
 
-  private find(stack: readonly StackFrame[]): { readonly kind: LockKind | null; readonly place: number } {
+  private find(row: number): void {
+    const stack = this.stacks[row]
     const kind = lockKindOf(stack)
-    const frame = isHeld(kind) ? stack.find((one) => !PLUMBING.test(one.function)) : undefined
-    if (frame === undefined) return { kind, place: NONE }
+    const held = kind === null ? undefined : HELD[kind]
+    this.kindOf[row] = held ?? LOCK_UNHELD
+    const frame = held === undefined ? undefined : stack.find((one) => !PLUMBING.test(one.function))
+    this.placeOf[row] = frame === undefined ? NONE : this.placeAt(frame)
+  }
+
+  private placeAt(frame: StackFrame): number {
     const key = `${frame.function}:${frame.line}`
-    let place = this.placeOfKey.get(key)
-    if (place === undefined) {
-      place = this.functions.length
-      this.functions.push(frame.function)
-      this.sameAs.push(place)
-      this.placeOfKey.set(key, place)
-    }
-    return { kind, place }
+    const known = this.placeOfKey.get(key)
+    if (known !== undefined) return known
+    const place = this.placeOfKey.size
+    if (place === this.sameAs.length) this.growPlaces()
+    let number = this.numberOfFunction.get(frame.function)
+    if (number === undefined) this.numberOfFunction.set(frame.function, (number = this.numberOfFunction.size))
+    this.functionOf[place] = number
+    this.sameAs[place] = place
+    this.placeOfKey.set(key, place)
+    return place
   }
 
   private unite(one: number, other: number): void {
@@ -156,6 +204,33 @@ export class LockPlaces {
       at = this.sameAs[at]
     }
     return at
+  }
+
+  private growStacks(row: number): void {
+    const { memory } = this.kernel
+    let size = this.kindOf.length
+    while (size <= row) size *= 2
+    this.kindOf = grown(memory, this.kindOf, memory.uint8(size))
+    this.placeOf = grown(memory, this.placeOf, memory.int32(size))
+    this.tellKernel()
+  }
+
+  private growPlaces(): void {
+    const { memory } = this.kernel
+    const size = this.sameAs.length * 2
+    this.functionOf = grown(memory, this.functionOf, memory.int32(size))
+    this.sameAs = grown(memory, this.sameAs, memory.int32(size))
+    this.tellKernel()
+  }
+
+  /** Tells the kernel where the columns lie. */
+  private tellKernel(): void {
+    const { words } = this.kernel
+    words[LOCK_OF_STACK >> 2] = this.kindOf.byteOffset
+    words[PLACE_OF_STACK >> 2] = this.placeOf.byteOffset
+    words[LOCK_STACK_ROOM >> 2] = this.kindOf.length
+    words[FUNCTION_OF_PLACE >> 2] = this.functionOf.byteOffset
+    words[SAME_PLACE_AS >> 2] = this.sameAs.byteOffset
   }
 }
 

@@ -4,7 +4,7 @@
 // The blame ends there. Who held up the one that held the task up is its own request's matter.
 
 import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
-import { type Hold, holdersOf, isHeld, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
+import { type Hold, holdersOf, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 import { addPart } from './window.ts'
@@ -75,7 +75,7 @@ export function explainWaits(
     const serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0
     let holds: Hold[] = []
-    if (isHeld(places.kind(stays.stack[at]))) holds = holdersOf(stays, places, stay, fromNs, toNs, lockBudget)
+    if (places.isHeld(stays.stack[at])) holds = holdersOf(stays, places, stay, fromNs, toNs, lockBudget)
     else if (via === 0 && causes.isChannel(stays.reason[at]))
       holds = slotHoldersOf(stays, places, stay, fromNs, toNs, lockBudget)
     if (holds.length > 0) {

@@ -151,6 +151,13 @@ export const TASK_SERIALS = STATES_REGISTERS + 416
 export const MEMBER_SINCE = STATES_REGISTERS + 448
 export const MEMBERSHIP_CHANGES = STATES_REGISTERS + 452
 
+// `LockPlaces`: by stack row, and how many of these there is room for, its kind of lock and its place; by place its function and one that it is one with.
+export const LOCK_OF_STACK = STATES_REGISTERS + 456
+export const PLACE_OF_STACK = STATES_REGISTERS + 460
+export const LOCK_STACK_ROOM = STATES_REGISTERS + 464
+export const FUNCTION_OF_PLACE = STATES_REGISTERS + 468
+export const SAME_PLACE_AS = STATES_REGISTERS + 472
+
 // More of tasks, by slot; see `TaskColumns`. How many slots there is room for, and the ring of those that wait to be handed over.
 export const TASK_ID = STATES_REGISTERS + 640
 export const TASK_PARENT = STATES_REGISTERS + 644
@@ -217,6 +224,17 @@ export const TIMERS = 3
 export const BORN_BEFORE = 0
 export const BORN_HERE = 1
 export const BORN_INSIDE_REGION = 2
+
+// Kinds of locks in the columns of `LockPlaces`: not asked yet, none that has a holder, and those that have one.
+export const LOCK_UNKNOWN = 0
+export const LOCK_UNHELD = 1
+export const LOCK_MUTEX = 2
+export const LOCK_RW_MUTEX = 3
+export const LOCK_ONCE = 4
+export const LOCK_FILE = 5
+
+/** Stays of one that lets go of a lock which are looked back over for where it had waited for one. */
+export const MOST_STAYS_BEFORE_RELEASE = 16
 
 /** In `StayLog.via`: the waker had waited since before the capture, so that its reason is only told by what it does next. */
 export const VIA_UNSETTLED = 0xffff

@@ -2,8 +2,10 @@
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
+import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { CaptureStory } from '../support/capture-story.ts'
-import { analyse, captureFixtures } from '../support/fixtures.ts'
+import { captureFixtures } from '../support/fixtures.ts'
 import { mutate } from '../support/mutations.ts'
 import { Random } from '../support/random.ts'
 
@@ -26,11 +28,22 @@ function withoutKernel(): void {
   })
 }
 
+/** For each stack that is about a lock the first that is about the same one. */
+function locksOf({ lockPlaces: places, tables }: CaptureAnalysis): number[][] {
+  const stacks = tables.stacks.length
+  const held = Array.from({ length: stacks }, (_, row) => row).filter((row) => places.isHeld(row))
+  return held.map((row) => [row, held.findIndex((first) => places.same(first, row))])
+}
+
 /** What an analysis tells, as values whose order says nothing; what a refusal says. */
 function told(capture: Uint8Array, stacks: boolean): unknown {
   try {
+    const tasks: TaskRecord[] = []
+    const analysis = new CaptureAnalysis({ timelines: true, stacks }, { task: (task) => tasks.push(task) })
+    analysis.push(capture)
+    const info = analysis.end()
     return JSON.parse(
-      JSON.stringify(analyse(capture, { timelines: true, stacks }), (_, value: unknown) =>
+      JSON.stringify({ info, tasks, tables: analysis.tables, locks: locksOf(analysis) }, (_, value: unknown) =>
         typeof value === 'bigint'
           ? value.toString()
           : ArrayBuffer.isView(value)
@@ -50,6 +63,16 @@ function lostIn(analysed: unknown): string[] {
 }
 
 const REASONS = ['chan receive', 'select', 'network', 'sync', 'sleep', 'chan send'] as const
+/** Functions that take or let go of locks, and others. */
+const PLACES = Array.from({ length: 16 }, (_, place) => `main.lock${place}`)
+/** Waits that are the runtime's own, or for none that has a holder, or of which no place is known. */
+const NO_LOCKS = [
+  ['sync.(*WaitGroup).Wait', 'main.wait'],
+  ['sync.(*Mutex).Lock'],
+  ['runtime.gcMarkDone'],
+  ['main.select'],
+  [],
+] as const
 const ENTRIES = ['main.work', 'main.serve', 'main.work', 'main.fetch'] as const
 
 /** Goroutines, tasks and regions that come and go by chance, on one processor; few ids, so that rows and tasks are soon those of others. */
@@ -61,6 +84,9 @@ function storyOf(random: Random, events: number): Uint8Array {
   const regions = new Map<number, [number, string][]>()
   // Ids that tables see as numbers of 32 bits, and some that they do not.
   const first = random.pick([0, 0, 2 ** 31 - 10, 2 ** 32 - 5, 2 ** 45])
+  // Of long waits more is told, and of those for locks most.
+  const stepNs = random.pick([1_000, 30_000])
+  const reasons = random.pick([REASONS, ['sync']] as const)
   let lastGoroutine = first + 3
   let lastTask = 0
   let running = 0
@@ -68,15 +94,33 @@ function storyOf(random: Random, events: number): Uint8Array {
     story.found(goroutine, 'runnable')
     runnable.push(goroutine)
   }
+  const lockOf = new Map<number, readonly [kind: string, place: string]>()
+  const waitAt = (): readonly string[] => {
+    if (random.below(4) === 0) return random.pick(NO_LOCKS)
+    const kind = random.pick(['Mutex', 'RWMutex'])
+    const place = random.pick(PLACES)
+    lockOf.set(running, [kind, place])
+    return [`sync.(*${kind}).${random.pick(['Lock', kind === 'Mutex' ? 'TryLock' : 'RLock'])}`, place]
+  }
+  const wakeAt = (woken: number): readonly string[] => {
+    if (random.below(8) === 0) return random.pick(NO_LOCKS)
+    const own = lockOf.get(running)
+    const [kind] = (random.below(4) === 0 ? undefined : lockOf.get(woken)) ?? ['Mutex']
+    const place = own !== undefined && random.below(2) === 0 ? own[1] : random.pick(PLACES)
+    // In the same function, but not at the same place of it.
+    return kind === 'Mutex'
+      ? ['sync.(*Mutex).Unlock', place]
+      : ['sync.(*RWMutex).unlockSlow', 'sync.(*RWMutex).Unlock', place]
+  }
   const takeFrom = (list: number[]): number => list.splice(random.below(list.length), 1)[0]
   for (let event = 0; event < events; event++) {
-    story.at((event + 1) * 1_000 + random.below(500))
+    story.at((event + 1) * stepNs + random.below(500))
     if (running === 0) {
       if (runnable.length === 0) {
         // Nobody is left to wake anybody.
         if (waiting.length === 0) break
         runnable.push(takeFrom(waiting))
-        story.unblock(runnable[0])
+        story.unblock(runnable[0], ...wakeAt(runnable[0]))
       } else {
         running = takeFrom(runnable)
         story.start(running)
@@ -87,7 +131,7 @@ function storyOf(random: Random, events: number): Uint8Array {
     switch (random.below(15)) {
       case 0:
       case 1:
-        story.block(random.pick(REASONS))
+        story.block(random.pick(reasons), ...waitAt())
         waiting.push(running)
         running = 0
         break
@@ -136,7 +180,7 @@ function storyOf(random: Random, events: number): Uint8Array {
       default:
         if (waiting.length === 0) break
         runnable.push(takeFrom(waiting))
-        story.unblock(runnable[runnable.length - 1])
+        story.unblock(runnable[runnable.length - 1], ...wakeAt(runnable[runnable.length - 1]))
     }
   }
   return story.bytes()

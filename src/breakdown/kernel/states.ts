@@ -78,6 +78,7 @@ import {
 } from '../states-layout.ts'
 import { beginTask, endTask, log } from './annotations.ts'
 import { create, destroy } from './goroutines.ts'
+import { noteRelease } from './locks.ts'
 import { beginRegion, endRegion } from './regions.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { currentTask, descendsFrom } from './tasks.ts'
@@ -185,11 +186,11 @@ export function run(from: u32, to: u32): u32 {
           by = load<i32>(stayOf + (waker << 2))
         }
       }
-      // TypeScript finds out who lets go of what.
-      if (stacks && stack !== 0 && by !== NONE) break
-      if (before === WAITING && stay >= tail && stay >= 0) {
-        const slot = stay & mask
-        let via: i32 = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
+      const waits = before === WAITING && stay >= tail && stay >= 0
+      const slot = stay & mask
+      let via: i32 = 0
+      if (waits) {
+        via = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
         if (via === 0) {
           const waitReason: u32 = load<u16>(load<u32>(STAY_REASON) + (slot << 1))
           if (by === NONE) {
@@ -202,6 +203,9 @@ export function run(from: u32, to: u32): u32 {
             }
           }
         }
+      }
+      if (stacks && stack !== 0 && by !== NONE && !noteRelease(stay, by, stack)) break
+      if (waits) {
         store<i32>(load<u32>(STAY_WAKER) + (slot << 2), by)
         store<i32>(load<u32>(STAY_WAKER_TASK) + (slot << 2), wakerTask)
         store<u16>(load<u32>(STAY_VIA) + (slot << 1), via)
