@@ -20,7 +20,8 @@ import {
   STOPPED_UNTIL,
 } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
-import { type AnalysisSink, type SummarySink, TaskRecords } from './task-records.ts'
+import { type AnalysisSink, type SumsSink, TaskRecords } from './task-records.ts'
+import type { TaskSums } from './task-sums.ts'
 import { type TaskState, TaskTable } from './tasks.ts'
 import { Born, Workers } from './workers.ts'
 
@@ -112,7 +113,7 @@ export class CaptureAnalysis {
   private readonly records: TaskRecords
   /** Which stacks are about one lock, as far as is known so far. */
   readonly lockPlaces: LockPlaces
-  private readonly summarySink: SummarySink | null
+  private readonly sumsSink: SumsSink | null
 
   private readonly taskOfRowBound: (row: number) => number
 
@@ -140,15 +141,33 @@ export class CaptureAnalysis {
       () => this.workers.membershipChanged(),
     )
     this.taskOfRowBound = (row) => this.serialOf(row)
-    this.summarySink = 'summary' in sink ? sink : null
-    this.kernel.words[ADDED_UP >> 2] = this.summarySink === null ? 0 : 1
+    this.sumsSink = 'kindOf' in sink ? sink : null
+    this.kernel.words[ADDED_UP >> 2] = this.sumsSink === null ? 0 : 1
     const told = { timelines: options.timelines ?? false, stacks: this.stacks }
-    this.records = new TaskRecords(this.states, this.tasks, this.regions, this.lockPlaces, this.decoder, sink, told)
+    this.records = new TaskRecords(
+      this.states,
+      this.tasks,
+      this.regions,
+      this.lockPlaces,
+      this.decoder,
+      this.kernel,
+      sink,
+      told,
+    )
   }
 
   /** Tables that the rows of task records point into. */
   get tables(): TaskTables & { readonly gcPhases: GcPhases } {
     return this.states.tables
+  }
+
+  /** What tasks come to so far, and how many were handed over, task 0 aside; null sums where the sink takes records. */
+  get sums(): TaskSums | null {
+    return this.records.sums
+  }
+
+  get taskCount(): number {
+    return this.records.handedOver
   }
 
   /** Stretches of the capture that were lost, as far as known. */
@@ -269,7 +288,7 @@ export class CaptureAnalysis {
     const { stays, stops } = this.states
     for (let i = from; ; i++) {
       words[STAY_TAIL >> 2] = stays.tail
-      doubles[STOPPED_UNTIL >> 3] = this.summarySink === null ? stops.lastEndNs : -1
+      doubles[STOPPED_UNTIL >> 3] = this.sumsSink === null ? stops.lastEndNs : -1
       words[STAY_TOP >> 2] = stays.top
       i = kernel.run(i, to)
       stays.top = words[STAY_TOP >> 2]
@@ -448,7 +467,7 @@ export class CaptureAnalysis {
         states.gcEnd(t)
         break
       case Ev.CPUSample:
-        if (this.summarySink === null && states.has(a[i])) this.sample(a[i], t, stack[i])
+        if (this.sumsSink === null && states.has(a[i])) this.sample(a[i], t, stack[i])
         break
       case Ev.Sync:
         this.syncNs = t
@@ -511,6 +530,7 @@ export class CaptureAnalysis {
     const { tasks } = this
     const { columns } = tasks
     for (;;) {
+      this.records.addUp(beforeNs)
       const slot = columns.firstSettling
       if (slot < 0 || columns.endNs[slot] > beforeNs) return
       columns.dropSettling()
@@ -690,25 +710,25 @@ export class CaptureAnalysis {
   }
 
   private nameTask(task: TaskState, name: number): void {
-    if (this.summarySink === null) {
+    if (this.sumsSink === null) {
       task.name = this.names.text(name, 'task name')
       return
     }
     this.names.check(name, 'task name')
-    this.tasks.setKind(task.slot, this.summarySink.kindOf(this.names.bytes(name)))
+    this.tasks.setKind(task.slot, this.sumsSink.kindOf(this.names.bytes(name)))
     this.tasks.name(task, name)
   }
 
   /** Finds out what the tasks that the kernel began since are added up under. */
   private findKinds(): void {
-    const { summarySink, tasks, names } = this
-    if (summarySink === null) return
+    const { sumsSink, tasks, names } = this
+    if (sumsSink === null) return
     const { latest } = tasks.lineage
     const { kind, nameString } = tasks.columns
     while (this.kindsTo < latest) {
       const slot = tasks.slotOfSerial(++this.kindsTo)
       if (slot >= 0 && kind[slot] < 0 && nameString[slot] >= 0) {
-        tasks.setKind(slot, summarySink.kindOf(names.bytes(nameString[slot])))
+        tasks.setKind(slot, sumsSink.kindOf(names.bytes(nameString[slot])))
       }
     }
   }
@@ -840,7 +860,7 @@ export class CaptureAnalysis {
   private log(row: number, t: number, taskId: number, category: number, message: number): void {
     const { states } = this
     const task = this.tasks.mention(taskId)
-    if (this.summarySink !== null) {
+    if (this.sumsSink !== null) {
       this.names.sharedText(category, 'log category')
       if (!this.names.has(message)) this.names.tellUnknown(message, 'log message')
       this.workFor(task, row, t, true)
@@ -951,7 +971,7 @@ export class CaptureAnalysis {
     states.snapshotMinus(row, end, regions, region)
     regions.endNs[region] = known ? end : NaN
     regions.totalNs[region] = end - start
-    if (states.stops.lastEndNs > start && this.summarySink === null) {
+    if (states.stops.lastEndNs > start && this.sumsSink === null) {
       this.records.stopsOfRegion.set(region, this.stopsWhileRunnable(row, start, end))
     }
     this.workers.regionsOpen[row]--

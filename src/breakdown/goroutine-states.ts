@@ -15,15 +15,20 @@ import {
   type TaskTables,
 } from './breakdown.ts'
 import { grown, ownColumns } from '../base/columns.ts'
+import { columnOfReason } from './groups.ts'
 import { beginPhase, endPhase, gcOverlap } from './gc-phases.ts'
 import type { RegionTable } from './regions.ts'
 import {
   ABSENT,
   ASSIST_SINCE,
   CREATED,
+  EXEC,
+  GROUP_OF_REASON,
+  GROUP_OF_SLOT,
   ID,
   LAST_RANGE,
   MAX_NAMES,
+  NO_GROUP,
   PROCESSOR_ROOM,
   PROGRAM,
   REASON,
@@ -31,6 +36,7 @@ import {
   REASON_SPECIAL,
   ROW_ROOM,
   RUNTIME,
+  SCHED_WAIT,
   SINCE,
   SLOT_EXEC,
   SLOT_SCHED_WAIT,
@@ -46,13 +52,14 @@ import {
   SWEEP_SINCE,
   SYSCALL_GOROUTINE,
   SYSCALL_PROCESSOR,
+  SYSCALL_TIME,
   SYSTEM,
   TIMERS,
   TOLD,
+  UNKNOWN_TIME,
   UNNAMED,
 } from './states-layout.ts'
 import type { StatesKernel } from './states-kernel.ts'
-import { columnOfReason, EXEC, SCHED_WAIT, SYSCALL, UNKNOWN } from './summary.ts'
 import { NONE as none, RangeLog, StayLog, StopLog } from './stay-log.ts'
 import { Causes } from './via.ts'
 
@@ -157,7 +164,9 @@ export class GoroutineStates {
   private readonly rangeSlot = new Int32Array(MAX_NAMES)
   private slots = FIXED_SLOTS
   /** Column in parts by group of each reason row. */
-  readonly groupOfReasonRow: number[] = [columnOfReason('')]
+  readonly groupOfReason: Uint8Array
+  /** As that, by slot of sums; `NO_GROUP` for ranges, and for time of which nothing is known. */
+  private readonly groupOfSlot: Uint8Array
   private readonly stackRows = new Map<string, number>()
   /** Row of the reason "forever", which ends a goroutine for accounting. */
   foreverReason = -1
@@ -191,6 +200,14 @@ export class GoroutineStates {
     this.reasonSpecial = memory.uint8(MAX_NAMES)
     // No reason, of which the runtime has several.
     this.reasonSpecial[0] = 1
+    this.groupOfReason = memory.uint8(MAX_NAMES)
+    this.groupOfReason[0] = columnOfReason('')
+    this.groupOfSlot = memory.uint8(FIXED_SLOTS + 2 * MAX_NAMES).fill(NO_GROUP)
+    this.groupOfSlot[SLOT_EXEC] = EXEC
+    this.groupOfSlot[SLOT_SCHED_WAIT] = SCHED_WAIT
+    this.groupOfSlot[SLOT_SYSCALL] = this.groupOfSlot[SLOT_SYSCALL_BLOCK] = SYSCALL_TIME
+    words[GROUP_OF_REASON >> 2] = this.groupOfReason.byteOffset
+    words[GROUP_OF_SLOT >> 2] = this.groupOfSlot.byteOffset
     words[REASON_SLOT >> 2] = this.reasonSlot.byteOffset
     words[REASON_SPECIAL >> 2] = this.reasonSpecial.byteOffset
     this.tables = {
@@ -215,7 +232,7 @@ export class GoroutineStates {
     if (reasons.length >= MAX_NAMES) return MAX_NAMES - 1
     const row = reasons.length
     reasons.push(row === MAX_NAMES - 1 ? '(other reasons)' : keyOf(text))
-    this.groupOfReasonRow.push(columnOfReason(reasons[row]))
+    this.groupOfReason[row] = columnOfReason(reasons[row])
     this.reasonRows.set(text, row)
     this.causes.note(row)
     if (text === 'forever' && reasons[row] === text) this.foreverReason = row
@@ -252,7 +269,9 @@ export class GoroutineStates {
   private slotOfReason(row: number): number {
     const known = this.reasonSlot[row]
     if (known !== 0) return known
-    return (this.reasonSlot[row] = this.newSlot())
+    const slot = this.newSlot()
+    this.groupOfSlot[slot] = this.groupOfReason[row]
+    return (this.reasonSlot[row] = slot)
   }
 
   private slotOfRange(row: number): number {
@@ -581,22 +600,18 @@ export class GoroutineStates {
     return this.slots
   }
 
-  /** Adds sums (a difference of two snapshots) to parts by group that begin at `at`. */
-  addToGroups(sums: Float64Array, offset: number, totalNs: number, parts: Float64Array, at: number): void {
-    const syscallNs = sums[offset + SLOT_SYSCALL] + sums[offset + SLOT_SYSCALL_BLOCK]
-    let sum = sums[offset + SLOT_EXEC] + sums[offset + SLOT_SCHED_WAIT] + syscallNs
-    parts[at + EXEC] += sums[offset + SLOT_EXEC]
-    parts[at + SCHED_WAIT] += sums[offset + SLOT_SCHED_WAIT]
-    parts[at + SYSCALL] += syscallNs
-    const { reasonSlot, groupOfReasonRow } = this
-    for (let row = 0; row < groupOfReasonRow.length; row++) {
-      const slot = reasonSlot[row]
-      if (slot === 0) continue
+  /** Adds sums (a difference of two snapshots) up by group. */
+  groupSums(sums: Float64Array, offset: number, totalNs: number, parts: Float64Array): void {
+    const { groupOfSlot, slots } = this
+    let sum = 0
+    for (let slot = 0; slot < slots; slot++) {
+      const group = groupOfSlot[slot]
+      if (group === NO_GROUP) continue
       const ns = sums[offset + slot]
-      parts[at + groupOfReasonRow[row]] += ns
+      parts[group] += ns
       sum += ns
     }
-    if (totalNs > sum) parts[at + UNKNOWN] += totalNs - sum
+    if (totalNs > sum) parts[UNKNOWN_TIME] += totalNs - sum
   }
 
   /** Sums (a difference of two snapshots) as a breakdown. */

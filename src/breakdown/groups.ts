@@ -17,6 +17,14 @@ export const GROUPS = [
 ] as const
 export type Group = (typeof GROUPS)[number]
 
+/** Columns of parts: nanoseconds by group, in the order of `GROUPS`. */
+export const GROUP_COUNT = GROUPS.length
+
+/** Column of the group that a block reason belongs to. */
+export function columnOfReason(reason: string): number {
+  return GROUPS.indexOf(groupOfReason(reason))
+}
+
 /** Nanoseconds per group; they add up to the stretch they are of. */
 export type GroupedParts = Record<Group, number>
 

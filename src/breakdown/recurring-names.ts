@@ -4,7 +4,7 @@
 export const OWN_NAME = -1
 
 /** Distinct names that are kept for all; a program with more of them makes names of its requests. */
-const MOST_NAMES = 1 << 12
+export const MOST_NAMES = 1 << 12
 
 /** The first names that come, each a row. */
 export class RecurringNames {

@@ -31,7 +31,7 @@ export const NO_REGION = -1
 /** Regions of goroutines and tasks, in columns that the kernel fills as well. A row is in use from its begin until its task is handed over. */
 export class RegionTable {
   /** Row of the name among those that recur, or `OWN_NAME`. */
-  private nameRow: Int32Array
+  nameRow: Int32Array
   private readonly names = new RecurringNames()
   private readonly ownNames = new Map<number, string>()
   /** Nanoseconds from the origin; NaN when it began before the capture. */

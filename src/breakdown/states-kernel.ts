@@ -13,6 +13,8 @@ interface Exports {
   readonly run: (from: number, to: number) => number
   /** See `kernel/via.ts`. */
   readonly ofWaker: (waker: number, ownReason: number, sinceNs: number) => number
+  /** See `kernel/sums.ts`. */
+  readonly settle: (beforeNs: number) => void
 }
 
 /** The kernel started in the memory of the decoder, whose blocks it reads, and its registers (`states-layout.ts`) as whole numbers and as doubles. */
@@ -21,13 +23,15 @@ export class StatesKernel {
   readonly doubles: Float64Array
   readonly run: Exports['run']
   readonly ofWaker: Exports['ofWaker']
+  readonly settle: Exports['settle']
 
   constructor(readonly memory: KernelMemory) {
     this.words = new Int32Array(memory.buffer, 0, STATES_REGISTERS_END >> 2)
     this.doubles = new Float64Array(memory.buffer, 0, STATES_REGISTERS_END >> 3)
-    const { run, ofWaker } = memory.start(compiled) as Exports
+    const { run, ofWaker, settle } = memory.start(compiled) as Exports
     this.run = run
     this.ofWaker = ofWaker
+    this.settle = settle
   }
 
   /**

@@ -193,6 +193,27 @@ export const ADDED_UP = STATES_REGISTERS + 720
 /** Strings from 1 to this are in the table of the generation in hand, all of them. */
 export const DENSE_STRINGS = STATES_REGISTERS + 724
 
+// `TaskSums`, all but `LOST_COUNT` and `HANDED_OVER` where tasks are only added up. Steps over the past so far, and how many are allowed;
+// of the slowest tasks the shortest, -1 while there are few; nanoseconds by group of what is in hand: doubles.
+export const STEPS = STATES_REGISTERS + 728
+export const MOST_STEPS = STATES_REGISTERS + 736
+export const SLOWEST_NS = STATES_REGISTERS + 744
+export const PARTS = STATES_REGISTERS + 752
+/** Groups by reason row and by slot of sums. */
+export const GROUP_OF_REASON = STATES_REGISTERS + 832
+export const GROUP_OF_SLOT = STATES_REGISTERS + 836
+/** Stretches that were lost; tasks handed over, task 0 aside. */
+export const LOST_COUNT = STATES_REGISTERS + 840
+export const HANDED_OVER = STATES_REGISTERS + 844
+/** Tasks of which start and end are known, and regions, that were added up. */
+export const SUMMED_WHOLE = STATES_REGISTERS + 848
+export const SUMMED_REGIONS = STATES_REGISTERS + 852
+/** By rows of names that recur: rows of kinds; -1 none yet. And the rows of kinds, one after the other (`KindSums`). */
+export const KIND_OF_REGION_NAME = STATES_REGISTERS + 856
+export const KIND_OF_TYPE = STATES_REGISTERS + 860
+export const REGION_KINDS = STATES_REGISTERS + 864
+export const TYPE_KINDS = STATES_REGISTERS + 868
+
 /** The rest of the room is for more of them. */
 export const STATES_REGISTERS_END = STATES_REGISTERS + 1024
 
@@ -213,6 +234,32 @@ export const SLOT_SCHED_WAIT = 1
 export const SLOT_SYSCALL = 2
 export const SLOT_SYSCALL_BLOCK = 3
 export const SLOT_UNKNOWN = 4
+
+// Columns of parts, in the order of `GROUPS`, and their bytes; in `GROUP_OF_SLOT`: the sum is of no group.
+export const EXEC = 0
+export const SCHED_WAIT = 1
+export const SYSCALL_TIME = 5
+export const UNKNOWN_TIME = 9
+export const GROUP_BYTES = 80
+export const NO_GROUP = 255
+
+// A row of `KindSums`: byte positions of doubles, of the position and room of its exact durations, and of those of its ranges by doubling.
+export const KIND_COUNT = 0
+export const KIND_TOTAL = 8
+export const KIND_LONGEST = 16
+export const KIND_PARTS = 24
+export const KIND_EXACT = 104
+export const KIND_EXACT_ROOM = 108
+export const KIND_RANGES = 112
+export const KIND_BYTES = 368
+/** Durations kept one by one; beyond them, how many lie in each small range is kept. */
+export const EXACT_DURATIONS = 4096
+/** Ranges of one doubling, and doublings that the kernel knows. */
+export const DURATION_RANGES_BITS = 11
+export const DURATION_RANGES = 2048
+export const DOUBLINGS = 64
+/** Ids up to here are told apart exactly. */
+export const MOST_EXACT_ID = 9007199254740991
 
 // `SystemKind`.
 export const UNNAMED = 0

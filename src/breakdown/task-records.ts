@@ -18,7 +18,9 @@ import {
 } from './path.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
-import { groupPieces, TaskSummary } from './summary.ts'
+import type { StatesKernel } from './states-kernel.ts'
+import { HANDED_OVER, LOST_COUNT, MOST_STEPS, STEPS } from './states-layout.ts'
+import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import { addPart, breakDownWindow } from './window.ts'
 
@@ -27,7 +29,7 @@ const NONE = none
 const NO_REGION = noRegion
 
 /** Takes what an analysis finds: tasks as records, or added up. */
-export type AnalysisSink = TaskSink | SummarySink
+export type AnalysisSink = TaskSink | SumsSink
 
 /** Takes tasks as records. */
 export interface TaskSink {
@@ -37,10 +39,8 @@ export interface TaskSink {
   decodedUntil?(traceNs: number): void
 }
 
-/** Takes tasks added up; no record is made, and no text decoded, that it does not need. */
-export interface SummarySink {
-  /** As `TaskSink.task`. The summary is filled again for the next task. */
-  summary(task: TaskSummary): void
+/** Has tasks added up (`TaskSums`); no record is made, and no text decoded, that this does not need. */
+export interface SumsSink {
   /** The kind under which tasks of a name are added up. Names come as UTF-8: with ids in them, each is a text of its own that nobody would read. */
   kindOf(name: Uint8Array): string
   decodedUntil?(traceNs: number): void
@@ -63,8 +63,7 @@ export class TaskRecords {
   /** Ids of the runtime's own goroutines that were seen. */
   readonly runtimeGoroutines = new Set<number>()
   private readonly scratch = new PathScratch()
-  /** Tasks handed over, task 0 aside, and those of them that lie in lost stretches. */
-  handedOver = 0
+  /** Tasks handed over, task 0 aside, that lie in lost stretches. */
   partialTasks = 0
   private nowNs = -0
   /** Task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
@@ -73,8 +72,9 @@ export class TaskRecords {
   private readonly worksForWalked = (serial: number): boolean =>
     this.walked !== null && this.tasks.descends(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
-  private readonly summarySink: SummarySink | null
-  private readonly summary = new TaskSummary()
+  /** Where tasks are only added up. */
+  readonly sums: TaskSums | null
+  private readonly parts = noParts()
 
   constructor(
     private readonly states: GoroutineStates,
@@ -82,10 +82,16 @@ export class TaskRecords {
     private readonly regions: RegionTable,
     private readonly lockPlaces: LockPlaces,
     private readonly decoder: CaptureDecoder,
+    private readonly kernel: StatesKernel,
     private readonly sink: AnalysisSink,
     private readonly options: RecordOptions,
   ) {
-    this.summarySink = 'summary' in sink ? sink : null
+    this.sums = 'kindOf' in sink ? new TaskSums(kernel) : null
+  }
+
+  /** Tasks handed over, task 0 aside. */
+  get handedOver(): number {
+    return this.kernel.words[HANDED_OVER >> 2]
   }
 
   /** Pieces that count steps over the past, with as many allowed as go with what was told so far. */
@@ -93,6 +99,18 @@ export class TaskRecords {
     const { pieces } = this.scratch
     pieces.mostSteps = LEAST_STEPS + STEPS_PER_STAY * this.states.stays.top
     return pieces
+  }
+
+  /** Has the kernel add up the tasks that ended before a time, up to the first that is for TypeScript; nothing where records are made. */
+  addUp(beforeNs: number): void {
+    if (this.sums === null) return
+    const { kernel } = this
+    const pieces = this.allowSteps()
+    kernel.words[LOST_COUNT >> 2] = this.decoder.lost.length
+    kernel.doubles[STEPS >> 3] = pieces.steps
+    kernel.doubles[MOST_STEPS >> 3] = pieces.mostSteps
+    kernel.settle(beforeNs)
+    pieces.steps = kernel.doubles[STEPS >> 3]
   }
 
   /**
@@ -104,12 +122,11 @@ export class TaskRecords {
     this.nowNs = nowNs
     const pieces = this.allowSteps()
     if (task.id !== 0) {
-      this.handedOver++
+      this.kernel.words[HANDED_OVER >> 2]++
       if (this.isPartial(task.startNs, task.endNs)) this.partialTasks++
     }
-    if (this.summarySink !== null) {
-      this.summarize(task)
-      this.summarySink.summary(this.summary)
+    if (this.sums !== null) {
+      this.sum(task, this.sums)
     } else if ('task' in this.sink) {
       this.sink.task(this.recordOf(task))
     }
@@ -136,23 +153,21 @@ export class TaskRecords {
     return asked
   }
 
-  private summarize(task: TaskState): void {
-    const { states, summary, scratch, regions } = this
+  private sum(task: TaskState, sums: TaskSums): void {
+    const { states, scratch, regions, tasks, parts } = this
     const { startNs, endNs } = task
-    summary.begin(task.id, this.tasks.kindOf(task), startNs, endNs)
     if (startNs !== null && endNs !== null) {
       this.walked = task
       walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratch)
-      groupPieces(states.stays, scratch, states.groupOfReasonRow, states.causes, summary.parts)
+      parts.fill(0)
+      groupPieces(states.stays, scratch, states.groupOfReason, states.causes, parts)
+      sums.addTask(task.id, tasks.columns.kind[task.slot], tasks.kindOf(task), startNs, endNs - startNs, parts)
     }
-    for (
-      let region = this.tasks.columns.firstRegion[task.slot];
-      region !== NO_REGION;
-      region = regions.nextOfTask[region]
-    ) {
+    for (let region = tasks.columns.firstRegion[task.slot]; region !== NO_REGION; region = regions.nextOfTask[region]) {
       const totalNs = regions.totalNs[region]
-      const at = summary.addRegion(regions.name(region), totalNs)
-      states.addToGroups(regions.sums, Math.imul(region, regions.stride), totalNs, summary.regionParts, at)
+      parts.fill(0)
+      states.groupSums(regions.sums, Math.imul(region, regions.stride), totalNs, parts)
+      sums.addRegion(regions.nameRow[region], regions.name(region), totalNs, parts)
     }
   }
 

@@ -4,7 +4,8 @@ import { Failure } from '../base/failure.ts'
 import { CaptureAnalysis } from '../breakdown/analysis.ts'
 import type { AnalysisSink } from '../breakdown/task-records.ts'
 import type { TaskRecord } from '../breakdown/breakdown.ts'
-import { AnalysisText } from './analysis-text.ts'
+import { TaskTypes } from '../join/task-name.ts'
+import { analysisText } from './analysis-text.ts'
 import { captureJson, taskJson } from './analysis-json.ts'
 import { feedCapture, tellFailure, tellProblems } from './capture-files.ts'
 import { inputName } from './input.ts'
@@ -37,7 +38,6 @@ export async function analyze(paths: readonly string[], options: AnalyzeOptions,
 }
 
 async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Terminal): Promise<void> {
-  const text = options.format === 'text' ? new AnalysisText() : null
   let tasks = 0
   const write = (task: TaskRecord): void => {
     if (options.format === 'jsonl') {
@@ -48,15 +48,16 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
     }
     tasks++
   }
-  const sink: AnalysisSink =
-    text === null ? { task: write } : { summary: (task) => text.add(task), kindOf: (name) => text.typeOf(name) }
+  const types = new TaskTypes()
+  const sink: AnalysisSink = options.format === 'text' ? { kindOf: (name) => types.of(name) } : { task: write }
   const { goTimes, ticksPerSecond } = options
   const analysis = new CaptureAnalysis({ goTimes, ticksPerSecond }, sink)
   const failure = await feedCapture(analysis, path, terminal)
   while (analysis.step()) if (terminal.blocked) await terminal.flush()
   const info = analysis.end()
   const capture = captureJson(path, info)
-  if (text !== null) terminal.write(text.render(inputName(path), info, terminal.style))
+  if (analysis.sums !== null)
+    terminal.write(analysisText(inputName(path), info, analysis.sums, analysis.taskCount, terminal.style))
   else if (options.format === 'jsonl') terminal.write(`${JSON.stringify({ capture })}\n`)
   else terminal.write(`${tasks === 0 ? '{"tasks":[' : ''}],"capture":${JSON.stringify(capture)}}\n`)
   await terminal.flush()

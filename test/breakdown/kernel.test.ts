@@ -5,7 +5,7 @@ import { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { CaptureStory } from '../support/capture-story.ts'
-import { captureFixtures } from '../support/fixtures.ts'
+import { addUp, captureFixtures } from '../support/fixtures.ts'
 import { mutate } from '../support/mutations.ts'
 import { Random } from '../support/random.ts'
 
@@ -24,7 +24,8 @@ function withoutKernel(): void {
   const start = prototype.start
   vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
     const exports = start.call(this, kernel) as object
-    return 'ofWaker' in exports ? { ...exports, run: (from: number) => (handedBack++, from) } : exports
+    if (!('ofWaker' in exports)) return exports
+    return { ...exports, run: (from: number) => (handedBack++, from), settle: () => undefined }
   })
 }
 
@@ -35,15 +36,27 @@ function locksOf({ lockPlaces: places, tables }: CaptureAnalysis): number[][] {
   return held.map((row) => [row, held.findIndex((first) => places.same(first, row))])
 }
 
+/** What records tell. */
+function records(capture: Uint8Array, stacks: boolean): unknown {
+  const tasks: TaskRecord[] = []
+  const analysis = new CaptureAnalysis({ timelines: true, stacks }, { task: (task) => tasks.push(task) })
+  analysis.push(capture)
+  const info = analysis.end()
+  return { info, tasks, tables: analysis.tables, locks: locksOf(analysis) }
+}
+
+/** How a capture is analysed. */
+const WAYS = {
+  'with stacks': (capture: Uint8Array): unknown => records(capture, true),
+  'without stacks': (capture: Uint8Array): unknown => records(capture, false),
+  'added up': (capture: Uint8Array): unknown => addUp(capture),
+} as const
+
 /** What an analysis tells, as values whose order says nothing; what a refusal says. */
-function told(capture: Uint8Array, stacks: boolean): unknown {
+function told(capture: Uint8Array, way: keyof typeof WAYS): unknown {
   try {
-    const tasks: TaskRecord[] = []
-    const analysis = new CaptureAnalysis({ timelines: true, stacks }, { task: (task) => tasks.push(task) })
-    analysis.push(capture)
-    const info = analysis.end()
     return JSON.parse(
-      JSON.stringify({ info, tasks, tables: analysis.tables, locks: locksOf(analysis) }, (_, value: unknown) =>
+      JSON.stringify(WAYS[way](capture), (_, value: unknown) =>
         typeof value === 'bigint'
           ? value.toString()
           : ArrayBuffer.isView(value)
@@ -186,41 +199,170 @@ function storyOf(random: Random, events: number): Uint8Array {
   return story.bytes()
 }
 
+/**
+ * Requests as servers have them: goroutines that begin tasks one after the other, some below those of others, with regions, logs and system
+ * calls, and end them; a tenth of what they do is odd. Long enough for tasks to be handed over while the capture goes on.
+ */
+function serverStoryOf(random: Random, events: number): Uint8Array {
+  const story = new CaptureStory()
+  const runnable: number[] = []
+  const waiting: number[] = []
+  /** By goroutine: its open tasks, and the regions in each, the innermost last; and that of its creator. */
+  const open = new Map<number, { readonly task: number; readonly regions: string[] }[]>()
+  const below = new Map<number, number>()
+  /** Lately begun, by whomever, and whether open or not. */
+  const seen: number[] = []
+  const first = random.pick([0, 0, 2 ** 31 - 10, 2 ** 52])
+  const stepNs = random.pick([2_000, 20_000, 200_000])
+  let lastGoroutine = 3
+  let lastTask = first
+  let running = 0
+  for (const goroutine of [1, 2, 3]) {
+    story.found(goroutine, 'runnable')
+    runnable.push(goroutine)
+  }
+  const takeFrom = (list: number[]): number => list.splice(random.below(list.length), 1)[0]
+  const begin = (parent: number): void => {
+    story.taskBegin(++lastTask, random.pick(['get', 'put', `list ${lastTask}`]), parent)
+    const tasks = open.get(running) ?? []
+    tasks.push({ task: lastTask, regions: [] })
+    open.set(running, tasks)
+    seen.push(lastTask)
+    if (seen.length > 20) seen.shift()
+  }
+  for (let event = 0; event < events; event++) {
+    story.at((event + 1) * stepNs + random.below(stepNs >> 1))
+    if (running === 0) {
+      if (runnable.length === 0) {
+        if (waiting.length === 0) break
+        runnable.push(takeFrom(waiting))
+        story.unblock(runnable[0])
+      } else {
+        running = takeFrom(runnable)
+        story.start(running)
+      }
+      continue
+    }
+    const tasks = open.get(running) ?? []
+    const innermost = tasks.at(-1)
+    if (random.below(10) === 0) {
+      const task = seen.length > 0 && random.below(4) > 0 ? random.pick(seen) : random.pick([0, lastTask + 5, 7])
+      const odd = random.below(5)
+      if (odd === 0) story.taskEnd(task)
+      else if (odd === 1) story.log(task, 'note', 'odd')
+      else if (odd === 2) story.regionBegin(task, 'odd')
+      else if (odd === 3) story.taskBegin(task, 'again', random.pick([0, ...seen]))
+      else story.regionEnd(task, random.pick(['odd', 'read']))
+      continue
+    }
+    switch (random.below(innermost === undefined ? 8 : 16)) {
+      case 0:
+        story.block(random.pick(REASONS))
+        waiting.push(running)
+        running = 0
+        break
+      case 1:
+        if (random.below(3) === 0) story.stop()
+        else story.syscall().syscallEnd()
+        if (random.below(3) > 0) break
+        story.block('select')
+        waiting.push(running)
+        running = 0
+        break
+      case 2:
+      case 3:
+        if (waiting.length === 0) break
+        runnable.push(takeFrom(waiting))
+        story.unblock(runnable[runnable.length - 1])
+        break
+      case 4:
+        if (runnable.length + waiting.length > 12) {
+          story.destroy()
+          open.delete(running)
+          running = 0
+          break
+        }
+        story.create(++lastGoroutine, random.pick(ENTRIES))
+        if (innermost !== undefined) below.set(lastGoroutine, innermost.task)
+        runnable.push(lastGoroutine)
+        break
+      case 5:
+      case 6:
+      case 7:
+        if (tasks.length < 3) begin(random.pick([0, innermost?.task ?? below.get(running) ?? 0]))
+        break
+      case 8:
+      case 9:
+        story.log(innermost?.task ?? 0, 'note', random.pick(['a', 'b']))
+        break
+      case 10:
+      case 11:
+      case 12: {
+        if (innermost === undefined) break
+        const name = random.pick(['read', 'write', 'wait'])
+        innermost.regions.push(name)
+        story.regionBegin(innermost.task, name)
+        break
+      }
+      case 13:
+      case 14: {
+        const name = innermost?.regions.pop()
+        if (innermost !== undefined && name !== undefined) story.regionEnd(innermost.task, name)
+        break
+      }
+      default: {
+        const done = tasks.pop()
+        if (done === undefined) break
+        while (done.regions.length > 0) story.regionEnd(done.task, done.regions.pop() ?? '')
+        story.taskEnd(done.task)
+      }
+    }
+  }
+  return story.bytes()
+}
+
 const fixtures = ['captures', 'damaged', 'joins'].flatMap((folder) => captureFixtures(folder))
 const small = fixtures.filter((fixture) => fixture.bytes().length < 200_000)
 
-describe.each([
-  ['with stacks', true],
-  ['without stacks', false],
-])('%s the kernel tells what TypeScript tells', (_, stacks) => {
+describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells what TypeScript tells', (way) => {
   test.each(fixtures.map((fixture) => [fixture.name, fixture] as const))('of %s', (_, { bytes }) => {
     const capture = bytes()
-    const byBoth = told(capture, stacks)
+    const byBoth = told(capture, way)
     withoutKernel()
-    expect(byBoth).toEqual(told(capture, stacks))
+    expect(byBoth).toEqual(told(capture, way))
   })
 
   test('whatever goroutines and tasks do', () => {
     let all = 0
     for (let seed = 1; seed <= 400; seed++) {
       const capture = storyOf(new Random(seed), 60 + (seed % 7) * 60)
-      const byBoth = told(capture, stacks)
+      const byBoth = told(capture, way)
       expect(lostIn(byBoth), `seed ${seed}`).toEqual([])
       withoutKernel()
-      expect(byBoth, `seed ${seed}`).toEqual(told(capture, stacks))
+      expect(byBoth, `seed ${seed}`).toEqual(told(capture, way))
       all += handedBack
       vi.restoreAllMocks()
     }
     expect(all).toBeGreaterThan(20_000)
   })
 
+  test('whatever requests do', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const capture = serverStoryOf(new Random(seed), seed % 10 === 0 ? 5_500 : 1_500)
+      const byBoth = told(capture, way)
+      withoutKernel()
+      expect(byBoth, `seed ${seed}`).toEqual(told(capture, way))
+      vi.restoreAllMocks()
+    }
+  })
+
   test('however a capture is broken', () => {
     for (let seed = 1; seed <= 100; seed++) {
       const random = new Random(seed)
       const capture = mutate(random.pick(small).bytes(), random, () => random.pick(small).bytes())
-      const byBoth = told(capture, stacks)
+      const byBoth = told(capture, way)
       withoutKernel()
-      expect(byBoth, `seed ${seed}`).toEqual(told(capture, stacks))
+      expect(byBoth, `seed ${seed}`).toEqual(told(capture, way))
       vi.restoreAllMocks()
     }
   })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CaptureAnalysis, type AnalysisOptions } from '../../src/breakdown/analysis.ts'
 import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
+import type { KindSums } from '../../src/breakdown/kind-sums.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 
 /** A recorded capture. */
@@ -82,6 +83,26 @@ export function analyse(bytes: Uint8Array, options: AnalysisOptions = {}, chunkB
   const analysis = new CaptureAnalysis(options, { task: (task) => tasks.push(task) })
   for (let at = 0; at < bytes.length; at += chunkBytes) analysis.push(bytes.subarray(at, at + chunkBytes))
   return { info: analysis.end(), tasks, tables: analysis.tables }
+}
+
+/** What a whole capture comes to: its kinds of task, told by their names up to the first space, and of region, and its slowest tasks. */
+export function addUp(bytes: Uint8Array, options: AnalysisOptions = {}, chunkBytes = 65_521): unknown {
+  const analysis = new CaptureAnalysis(options, { kindOf: (name) => new TextDecoder().decode(name).split(' ')[0] })
+  for (let at = 0; at < bytes.length; at += chunkBytes) analysis.push(bytes.subarray(at, at + chunkBytes))
+  const info = analysis.end()
+  const { sums, taskCount } = analysis
+  if (sums === null) throw new Error('nothing was added up')
+  const rows = (kinds: KindSums) =>
+    Array.from({ length: kinds.size }, (_, row) => ({
+      name: kinds.nameOf(row),
+      count: kinds.countOf(row),
+      totalNs: kinds.totalNsOf(row),
+      longestNs: kinds.longestNsOf(row),
+      percentiles: [0.1, 0.5, 0.9].map((share) => kinds.percentile(row, share)),
+      parts: kinds.partsOf(row),
+    }))
+  const { slowest, whole, regionCount } = sums
+  return { info, taskCount, whole, regionCount, slowest, types: rows(sums.types), regions: rows(sums.regions) }
 }
 
 /** The parts of a breakdown that do not overlap, added up. */

@@ -22,8 +22,8 @@ import {
   LINEAGE_ROOM,
   LOG_PENDING,
   MEMBER_COUNT,
+  MOST_EXACT_ID,
   MOST_SERIALS,
-  ONLY_CREATED,
   OPEN_REGIONS,
   SETTLING,
   SETTLING_COUNT,
@@ -49,12 +49,9 @@ import {
   WAITS_FOR_REGIONS,
 } from '../states-layout.ts'
 import { currentTask, slotOfTask } from './tasks.ts'
-import { join, worksFor } from './workers.ts'
+import { annotate, join, worksFor } from './workers.ts'
 
 const NONE: i32 = -1
-
-/** Ids up to here are told apart exactly. */
-const MOST_EXACT: f64 = 9007199254740991
 
 /** Whether a task of a new id could be begun by an event. Nothing is changed where it could not. */
 export function beginTask(event: u32, row: u32): bool {
@@ -63,7 +60,7 @@ export function beginTask(event: u32, row: u32): bool {
   const parent = load<f64>(event << 3, BLOCK_B)
   const name = load<f64>(event << 3, BLOCK_C)
   if (load<u32>(ADDED_UP) === 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
-  if (!(id > 0 && id <= MOST_EXACT && parent <= MOST_EXACT && isKnown(name))) return false
+  if (!(id > 0 && id <= <f64>MOST_EXACT_ID && parent <= <f64>MOST_EXACT_ID && isKnown(name))) return false
   if (findRow(TASK_IDS, id) >= 0 || isHandedOn(id)) return false
   const above = parent === 0 ? NONE : slotOfTask(parent)
   if (parent !== 0 && above < 0 && !isHandedOn(parent)) return false
@@ -152,13 +149,7 @@ export function log(event: u32, row: u32): bool {
   const slot = slotOfTask(id)
   if (slot < 0) return false
   const serial = load<i32>(load<u32>(TASK_SERIAL) + (slot << 2))
-  if (id === 0) {
-    // It says only that the goroutine annotates.
-    currentTask(row)
-    store<u8>(load<u32>(ONLY_CREATED) + row, 0)
-  } else if (!worksFor(row, serial) || !join(row, serial, slot, timeNs)) {
-    return false
-  }
+  if (id === 0 ? !annotate(row, slot) : !(worksFor(row, serial) && join(row, serial, slot, timeNs))) return false
   store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
   return true
 }

@@ -14,7 +14,6 @@ import {
   LOW_STACKS,
   MAX_OPEN_REGIONS,
   NAME_OF_STRING,
-  ONLY_CREATED,
   OPEN_REGIONS,
   REGION_END,
   REGION_FREE,
@@ -52,7 +51,7 @@ import {
 } from '../states-layout.ts'
 import { slotOfState } from './stays.ts'
 import { slotOfTask } from './tasks.ts'
-import { join, worksFor } from './workers.ts'
+import { annotate, join, worksFor } from './workers.ts'
 
 const NONE: i32 = -1
 
@@ -69,10 +68,8 @@ export function beginRegion(event: u32, row: u32): bool {
   if (load<i32>(open) >= MAX_OPEN_REGIONS) return false
   const stackRow = rowOfStack(load<f64>(event << 3, BLOCK_STACK))
   if (stackRow === UNKNOWN_STACK) return false
-  // Of no task: it says only that the goroutine annotates.
-  const worksForIt = worksFor(row, serial)
   if (!hasRow(REGION_ROWS, load<u32>(REGION_ROOM), REGION_FREE_COUNT)) return false
-  if (id !== 0 && !(worksForIt && join(row, serial, slot, timeNs))) return false
+  if (id === 0 ? !annotate(row, slot) : !(worksFor(row, serial) && join(row, serial, slot, timeNs))) return false
   const region = takeRow(REGION_ROWS, load<u32>(REGION_ROOM), REGION_FREE, REGION_FREE_COUNT)
 
   // ---- It is begun. ----
@@ -80,7 +77,6 @@ export function beginRegion(event: u32, row: u32): bool {
   const of8 = region << 3
   store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
   store<u8>(load<u32>(LOG_PENDING) + row, 0)
-  store<u8>(load<u32>(ONLY_CREATED) + row, 0)
   store<i32>(load<u32>(REGION_NAME) + of4, name)
   store<f64>(load<u32>(REGION_START) + of8, timeNs)
   store<f64>(load<u32>(REGION_END) + of8, NaN)

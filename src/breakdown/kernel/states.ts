@@ -81,10 +81,11 @@ import { create, destroy } from './goroutines.ts'
 import { noteRelease } from './locks.ts'
 import { beginRegion, endRegion } from './regions.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
+import { settle } from './sums.ts'
 import { currentTask, descendsFrom } from './tasks.ts'
 import { ofWaker } from './via.ts'
 
-export { ofWaker }
+export { ofWaker, settle }
 
 const NONE: i32 = -1
 
@@ -141,7 +142,7 @@ export function run(from: u32, to: u32): u32 {
       case USER_LOG:
         if (row >= room || load<u8>(states + row) === ABSENT) continue
         store<i32>(STAY_TOP, top)
-        if (annotate(i, row, kind)) {
+        if (takeAnnotation(i, row, kind)) {
           // The goroutine may have gone on in another stay.
           top = load<i32>(STAY_TOP)
           continue
@@ -260,7 +261,7 @@ function servesOthers(waker: u32, task: i32, wakerTask: i32): bool {
 }
 
 /** Whether a region, task or log could be taken. */
-function annotate(event: u32, row: u32, kind: u32): bool {
+function takeAnnotation(event: u32, row: u32, kind: u32): bool {
   if (kind === USER_REGION_BEGIN) return beginRegion(event, row)
   if (kind === USER_REGION_END) return endRegion(event, row)
   if (kind === USER_TASK_BEGIN) return beginTask(event, row)

@@ -16,15 +16,29 @@ import {
   STAY_TAIL,
   STAY_TASK,
   STAY_TOP,
+  TASK_PARENT,
 } from '../states-layout.ts'
 import { addTime, closeStay, openStay } from './stays.ts'
 import { addMember, currentTask, descendsFrom, slotOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
 
-/** Whether a goroutine works for a task now, and is not about to let go of it. */
+/** Whether a goroutine works for a task now, and is not about to let go of it: before that nobody may ask what it works for. */
 export function worksFor(row: u32, serial: i32): bool {
-  return currentTask(row) === serial && load<u8>(load<u32>(LEAVING) + row) === 0
+  return load<u8>(load<u32>(LEAVING) + row) === 0 && currentTask(row) === serial
+}
+
+/**
+ * Whether an annotation of no task could be noted: it says only that its goroutine annotates. A broken capture may let the background task lie
+ * below another, for which its goroutines count then.
+ *
+ * @param slot that of the background task
+ */
+export function annotate(row: u32, slot: i32): bool {
+  if (load<f64>(load<u32>(TASK_PARENT) + (slot << 3)) > 0) return false
+  currentTask(row)
+  store<u8>(load<u32>(ONLY_CREATED) + row, 0)
+  return true
 }
 
 /**

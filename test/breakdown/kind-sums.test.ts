@@ -1,6 +1,39 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Durations } from '../../src/cli/durations.ts'
+import { KernelMemory } from '../../src/base/kernel-memory.ts'
+import { GROUP_COUNT } from '../../src/breakdown/groups.ts'
+import { KindSums } from '../../src/breakdown/kind-sums.ts'
+import { StatesKernel } from '../../src/breakdown/states-kernel.ts'
+import { TYPE_KINDS } from '../../src/breakdown/states-layout.ts'
+import { BLOCK_END } from '../../src/capture/block-layout.ts'
+
+const noParts = new Float64Array(GROUP_COUNT)
+
+/** Durations of a kind. */
+class Durations {
+  private readonly kinds = new KindSums(new StatesKernel(new KernelMemory(BLOCK_END)), TYPE_KINDS, 10)
+  private readonly row = this.kinds.rowOf('get')
+
+  add(ns: number): void {
+    this.kinds.add(this.row, ns, noParts)
+  }
+
+  get count(): number {
+    return this.kinds.countOf(this.row)
+  }
+
+  get maxNs(): number {
+    return this.kinds.longestNsOf(this.row)
+  }
+
+  get totalNs(): number {
+    return this.kinds.totalNsOf(this.row)
+  }
+
+  percentile(share: number): number {
+    return this.kinds.percentile(this.row, share)
+  }
+}
 
 function nearestRank(values: readonly number[], share: number): number {
   const sorted = [...values].sort((one, other) => one - other)
