@@ -59,6 +59,7 @@ import {
   UNKNOWN_TIME,
   UNNAMED,
 } from './states-layout.ts'
+import { Runners } from './runners.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import { NONE as none, RangeLog, StayLog, StopLog } from './stay-log.ts'
 import { Causes } from './via.ts'
@@ -173,6 +174,7 @@ export class GoroutineStates {
   /** Row of the reason "sync", under which the runtime's own semaphores are too. */
   syncReason = -1
   readonly causes: Causes
+  readonly runners: Runners
 
   /** @param kernel which brings goroutines from state to state as well (`kernel/states.ts`) */
   constructor(
@@ -217,6 +219,7 @@ export class GoroutineStates {
       gcPhases: { startNs: [], endNs: [], beforeNs: [] },
     }
     this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons, kernel)
+    this.runners = new Runners(kernel)
     // Grown once at once, as `StayLog` is.
     this.growGoroutines(this.state.length)
     this.growProcessors()

@@ -3,8 +3,9 @@
 //
 // The blame ends there. Who held up the one that held the task up is its own request's matter.
 
-import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
+import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait } from './breakdown.ts'
 import { type Hold, holdersOf, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
+import type { Runners } from './runners.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 import { addPart } from './window.ts'
@@ -17,14 +18,8 @@ const LONG_NS = 1_000_000
 const MOST_WAITS = 16
 /** Stays looked back over of the one to blame for a wait. */
 const MOST_WAKER_STAYS = 1_024
-/** Stays looked through for those that ran, for all waits of a task: what lies beyond is not counted. */
-const MOST_RUNNER_STAYS = 4_096
-/** Of them before the wait, for those that ran already. */
-const MOST_STAYS_BEFORE = 256
 /** Stays looked through for holders of locks, and for whom they worked, for all waits of a task. */
 const MOST_LOCK_STAYS = 8_192
-/** Runners told of one wait. */
-const MOST_RUNNERS = 4
 /** Holders told of one wait. */
 const MOST_HOLDERS = 16
 
@@ -55,18 +50,19 @@ export function explainWaits(
   reasons: readonly string[],
   places: LockPlaces,
   causes: Causes,
+  runnersTable: Runners,
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
   isRuntime: (goroutine: number) => boolean,
 ): LongWait[] {
   pieces.sort((x, y) => y.toNs - y.fromNs - (x.toNs - x.fromNs))
   const waits: LongWait[] = []
-  const budget = { stays: MOST_RUNNER_STAYS }
+  runnersTable.beginTask()
   const lockBudget = { stays: MOST_LOCK_STAYS }
   for (const { stay, fromNs, toNs, row, via } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
     if (stays.state[at] === GoState.runnable) {
-      const runners = runnersOf(stays, stay, fromNs, toNs, taskIdOf, isRuntime, budget)
+      const runners = runnersTable.of(stays, stay, fromNs, toNs, taskIdOf, isRuntime)
       if (runners.length > 0) waits.push({ row, waker: null, wakerTask: 0, wakerStack: NONE, holders: [], runners })
       continue
     }
@@ -146,37 +142,4 @@ function doneMeanwhile(
   }
   waker.unknownNs = waker.totalNs - covered
   return { waker, wakerStack }
-}
-
-/** Who ran while a goroutine was runnable, most time first. */
-function runnersOf(
-  stays: StayLog,
-  waiting: number,
-  fromNs: number,
-  toNs: number,
-  taskIdOf: (serial: number) => number,
-  isRuntime: (goroutine: number) => boolean,
-  budget: { stays: number },
-): Runner[] {
-  const bySerial = new Map<number, number>()
-  const add = (at: number): void => {
-    if (stays.state[at] !== GoState.running) return
-    const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
-    if (ns <= 0) return
-    const serial = stays.task[at]
-    const key = serial === 0 && isRuntime(stays.goroutine[at]) ? -1 : serial
-    bySerial.set(key, (bySerial.get(key) ?? 0) + ns)
-  }
-  for (let stay = waiting - 1; stay >= waiting - MOST_STAYS_BEFORE && stays.has(stay); stay--) add(stay & stays.mask)
-  for (let stay = waiting + 1; stay < stays.top && budget.stays > 0; stay++, budget.stays--) {
-    const at = stay & stays.mask
-    if (stays.startNs[at] >= toNs) break
-    add(at)
-  }
-  const runners: Runner[] = [...bySerial].map(([serial, ns]) => ({
-    taskId: serial > 0 ? taskIdOf(serial) : 0,
-    runtime: serial < 0,
-    ns,
-  }))
-  return runners.sort((x, y) => y.ns - x.ns).slice(0, MOST_RUNNERS)
 }

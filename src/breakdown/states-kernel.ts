@@ -13,6 +13,8 @@ interface Exports {
   readonly run: (from: number, to: number) => number
   /** See `kernel/via.ts`. */
   readonly ofWaker: (waker: number, ownReason: number, sinceNs: number) => number
+  /** See `kernel/runners.ts`. */
+  readonly runnersOf: (waiting: number, fromNs: number, toNs: number, tail: number, top: number) => number
   /** See `kernel/sums.ts`. */
   readonly settle: (beforeNs: number) => void
 }
@@ -23,14 +25,16 @@ export class StatesKernel {
   readonly doubles: Float64Array
   readonly run: Exports['run']
   readonly ofWaker: Exports['ofWaker']
+  readonly runnersOf: Exports['runnersOf']
   readonly settle: Exports['settle']
 
   constructor(readonly memory: KernelMemory) {
     this.words = new Int32Array(memory.buffer, 0, STATES_REGISTERS_END >> 2)
     this.doubles = new Float64Array(memory.buffer, 0, STATES_REGISTERS_END >> 3)
-    const { run, ofWaker, settle } = memory.start(compiled) as Exports
+    const { run, ofWaker, runnersOf, settle } = memory.start(compiled) as Exports
     this.run = run
     this.ofWaker = ofWaker
+    this.runnersOf = runnersOf
     this.settle = settle
   }
 

@@ -158,6 +158,19 @@ export const LOCK_STACK_ROOM = STATES_REGISTERS + 464
 export const FUNCTION_OF_PLACE = STATES_REGISTERS + 468
 export const SAME_PLACE_AS = STATES_REGISTERS + 472
 
+// `Runners`: those that ran during a wait for a processor, as rows of columns, and a table of rows by who it is; stays that may still be looked through.
+export const RUNNER_TASK = STATES_REGISTERS + 476
+export const RUNNER_GOROUTINE = STATES_REGISTERS + 480
+export const RUNNER_NS = STATES_REGISTERS + 484
+export const RUNNER_TABLE = STATES_REGISTERS + 488
+export const RUNNER_STAYS = STATES_REGISTERS + 492
+/** Stays looked through for those that ran, for all waits of a task: what lies beyond is not counted. */
+export const MOST_RUNNER_STAYS = 4_096
+/** Of them before the wait, for those that ran already. */
+export const MOST_STAYS_BEFORE = 256
+/** Places of the table: there is always one free. */
+export const RUNNER_PLACES = 16_384
+
 // More of tasks, by slot; see `TaskColumns`. How many slots there is room for, and the ring of those that wait to be handed over.
 export const TASK_ID = STATES_REGISTERS + 640
 export const TASK_PARENT = STATES_REGISTERS + 644

@@ -203,6 +203,7 @@ export class TaskRecords {
             states.tables.reasons,
             this.lockPlaces,
             states.causes,
+            states.runners,
             longPieces(scratch, states.stays, startNs, endNs ?? this.nowNs),
             this.idOfSerial,
             (goroutine) => this.runtimeGoroutines.has(goroutine),

@@ -80,12 +80,13 @@ import { beginTask, endTask, log } from './annotations.ts'
 import { create, destroy } from './goroutines.ts'
 import { noteRelease } from './locks.ts'
 import { beginRegion, endRegion } from './regions.ts'
+import { runnersOf } from './runners.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom } from './tasks.ts'
 import { ofWaker } from './via.ts'
 
-export { ofWaker, settle }
+export { ofWaker, runnersOf, settle }
 
 const NONE: i32 = -1
 

@@ -1,0 +1,68 @@
+// runners.test.ts: who ran while a goroutine waited for a processor, beside the same said plainly.
+
+import { expect, test } from 'vitest'
+import { KernelMemory } from '../../src/base/kernel-memory.ts'
+import { GoState, type Runner } from '../../src/breakdown/breakdown.ts'
+import { Runners } from '../../src/breakdown/runners.ts'
+import { StatesKernel } from '../../src/breakdown/states-kernel.ts'
+import { StayLog } from '../../src/breakdown/stay-log.ts'
+import { BLOCK_END } from '../../src/capture/block-layout.ts'
+import { Random } from '../support/random.ts'
+
+const isRuntime = (goroutine: number): boolean => goroutine % 5 === 0
+const taskIdOf = (serial: number): number => serial * 10
+
+/** At most 256 stays before the wait, and those after it that begin before its end, while there are any left to look through. */
+function plainly(stays: StayLog, waiting: number, fromNs: number, toNs: number, left: { stays: number }): Runner[] {
+  const sums = new Map<number, number>()
+  const add = (stay: number): void => {
+    const at = stay & stays.mask
+    const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
+    if (stays.state[at] !== GoState.running || ns <= 0) return
+    const key = stays.task[at] === 0 && isRuntime(stays.goroutine[at]) ? -1 : stays.task[at]
+    sums.set(key, (sums.get(key) ?? 0) + ns)
+  }
+  for (let stay = waiting - 1; stay >= waiting - 256 && stays.has(stay); stay--) add(stay)
+  for (let stay = waiting + 1; stay < stays.top && left.stays > 0; stay++, left.stays--) {
+    if (stays.startNs[stay & stays.mask] >= toNs) break
+    add(stay)
+  }
+  return [...sums]
+    .map(([task, ns]) => ({ taskId: task > 0 ? taskIdOf(task) : 0, runtime: task < 0, ns }))
+    .sort((one, other) => other.ns - one.ns)
+    .slice(0, 4)
+}
+
+test('those that ran are told as they are counted plainly, the longest first', () => {
+  let told = 0
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = new Random(seed)
+    const memory = new KernelMemory(BLOCK_END)
+    const kernel = new StatesKernel(memory)
+    const stays = new StayLog(memory, kernel.words)
+    const runners = new Runners(kernel)
+    // Few tasks and goroutines, and many of both.
+    const who = random.pick([3, 40, 10_000])
+    const count = random.pick([50, 1_000, 9_000])
+    for (let stay = 0; stay < count; stay++) {
+      const state = random.pick([GoState.running, GoState.running, GoState.runnable, GoState.waiting])
+      const task = random.below(3) === 0 ? 0 : random.below(who)
+      // Starts that run back a little, and ends that lie before, within and after; few lengths, so that several are the same.
+      const startNs = Math.max(0, stay * 10 - random.below(15))
+      stays.open(random.below(who), -1, state, startNs, 0, task, -1)
+      stays.endNs[stay & stays.mask] = random.below(20) === 0 ? Infinity : startNs + random.below(8) * 50
+    }
+    stays.forgetBefore(random.below(count))
+    const left = { stays: 4_096 }
+    runners.beginTask()
+    for (let wait = 0; wait < 4; wait++) {
+      const waiting = stays.tail + random.below(count - stays.tail)
+      const fromNs = stays.startNs[waiting & stays.mask]
+      const toNs = fromNs + random.pick([30, 700, 60_000])
+      const expected = plainly(stays, waiting, fromNs, toNs, left)
+      expect(runners.of(stays, waiting, fromNs, toNs, taskIdOf, isRuntime), `seed ${seed}`).toEqual(expected)
+      told += expected.length
+    }
+  }
+  expect(told).toBeGreaterThan(1_000)
+})
