@@ -16,6 +16,7 @@ export const GC_SWEEP_END = 33
 export const GC_MARK_ASSIST_BEGIN = 35
 export const GC_MARK_ASSIST_END = 36
 export const HEAP_ALLOC = 37
+export const GO_LABEL = 39
 export const USER_TASK_BEGIN = 40
 export const USER_TASK_END = 41
 export const USER_REGION_BEGIN = 42
@@ -34,4 +35,5 @@ export const WAITING = 4
 
 // `ProcStatus`.
 export const PROC_RUNNING = 1
+export const PROC_IDLE = 2
 export const PROC_SYSCALL = 3

@@ -10,7 +10,17 @@ import { ARGUMENT_COUNTS, BATCH_SLACK, REGISTERS_END } from '../../src/capture/v
 
 describe('kernels and TypeScript', () => {
   test('know the same event numbers and states', () => {
-    const { NOT_TIMED: notTimed, PROC_RUNNING, PROC_SYSCALL, RUNNABLE, RUNNING, SYSCALL, WAITING, ...kinds } = numbers
+    const {
+      NOT_TIMED: notTimed,
+      PROC_RUNNING,
+      PROC_IDLE,
+      PROC_SYSCALL,
+      RUNNABLE,
+      RUNNING,
+      SYSCALL,
+      WAITING,
+      ...kinds
+    } = numbers
     const named = Object.fromEntries(
       Object.entries(kinds).map(([name, number]) => [
         name
@@ -22,8 +32,9 @@ describe('kernels and TypeScript', () => {
     )
     expect(Ev).toMatchObject(named)
     expect(notTimed).toBe(NOT_TIMED)
-    expect({ running: PROC_RUNNING, syscall: PROC_SYSCALL }).toEqual({
+    expect({ running: PROC_RUNNING, idle: PROC_IDLE, syscall: PROC_SYSCALL }).toEqual({
       running: ProcStatus.running,
+      idle: ProcStatus.idle,
       syscall: ProcStatus.syscall,
     })
     expect({ bad: 0, runnable: RUNNABLE, running: RUNNING, syscall: SYSCALL, waiting: WAITING }).toEqual(GoStatus)

@@ -3,7 +3,7 @@
 import { TABLE_HEADER_BYTES } from '../../base/id-table-layout.ts'
 import { compileKernel, type KernelMemory } from '../../base/kernel-memory.ts'
 import { timedArgumentCount } from '../event-types.ts'
-import { ARGUMENT_COUNTS, GOROUTINES, REGISTERS_END } from './order-layout.ts'
+import { ARGUMENT_COUNTS, GOROUTINES, PROCESSORS, REGISTERS_END } from './order-layout.ts'
 import { orderKernel } from './order-kernel.wasm.ts'
 
 let compiled: WebAssembly.Module | null = null
@@ -18,8 +18,9 @@ interface Exports {
 export class OrderKernel {
   readonly words: Int32Array
   readonly doubles: Float64Array
-  /** Header of the table of goroutines. */
+  /** Headers of the tables of goroutines and processors. */
   readonly goroutines: Int32Array
+  readonly processors: Int32Array
   readonly run: Exports['run']
 
   constructor(readonly memory: KernelMemory) {
@@ -27,6 +28,7 @@ export class OrderKernel {
     this.words = new Int32Array(buffer, 0, REGISTERS_END >> 2)
     this.doubles = new Float64Array(buffer, 0, REGISTERS_END >> 3)
     this.goroutines = new Int32Array(buffer, GOROUTINES, TABLE_HEADER_BYTES >> 2)
+    this.processors = new Int32Array(buffer, PROCESSORS, TABLE_HEADER_BYTES >> 2)
     new Uint8Array(buffer, ARGUMENT_COUNTS, timedArgumentCount.length).set(timedArgumentCount)
     compiled ??= compileKernel(orderKernel)
     this.run = (memory.start(compiled) as Exports).run

@@ -41,9 +41,15 @@ export const MAX_TIME_NS = ORDER_REGISTERS + 136
 export const UNTIL_NS = ORDER_REGISTERS + 144
 /** The four arguments of an event that is handed to the model, as doubles. */
 export const MODEL_ARGUMENTS = ORDER_REGISTERS + 152
+/** Header of the table of processor ids. */
+export const PROCESSORS = ORDER_REGISTERS + 184
+export const P_SWEEPING = ORDER_REGISTERS + 216
 /** Arguments after the time by event number, one byte each: `timedArgumentCount`. */
 export const ARGUMENT_COUNTS = ORDER_REGISTERS + 256
 export const REGISTERS_END = ORDER_REGISTERS + 512
+
+/** Bit of `G_OPEN`: the goroutine assists the collector. */
+export const OPEN_ASSIST = 1
 
 // ---- A head: where a thread's events go on, and the one to be taken next. Its time is its key in the heap. ----
 

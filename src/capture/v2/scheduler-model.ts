@@ -18,10 +18,12 @@ import {
   G_STATUS,
   M_G,
   M_P,
+  OPEN_ASSIST,
   ORDINAL,
   P_GENERATION,
   P_SEQUENCE,
   P_STATUS,
+  P_SWEEPING,
 } from './order-layout.ts'
 import type { OrderKernel } from './order-kernel.ts'
 
@@ -46,7 +48,6 @@ export const Advance = {
 const Gc = { undetermined: 0, notRunning: 1, running: 2 } as const
 
 /** Bits of ranges open on a goroutine. */
-const OPEN_ASSIST = 1
 const OPEN_STW = 2
 
 /** Threads looked at for contradictions, over a whole capture: a fixed number and so many for each. */
@@ -73,11 +74,11 @@ export class SchedulerModel {
   private gStwKind = new Float64Array(1024)
   private gId: Float64Array
 
-  readonly processors = new IdTable(64)
+  readonly processors: IdTable
   pStatus: Uint8Array
   pGeneration: Int32Array
   pSequence: Float64Array
-  private pSweeping = new Uint8Array(64)
+  private pSweeping: Uint8Array
 
   readonly threads = new IdTable(64)
   /** Goroutine and processor rows that a thread holds; -1 none. */
@@ -117,9 +118,11 @@ export class SchedulerModel {
     this.gSequence = memory.float64(1024)
     this.gOpen = memory.uint8(1024)
     this.gId = memory.float64(1024)
+    this.processors = new IdTable(64, memory, kernel.processors)
     this.pStatus = memory.uint8(64)
     this.pGeneration = memory.int32(64)
     this.pSequence = memory.float64(64)
+    this.pSweeping = memory.uint8(64)
     this.mG = memory.int32(64).fill(-1)
     this.mP = memory.int32(64).fill(-1)
     this.tellKernel()
@@ -137,6 +140,7 @@ export class SchedulerModel {
     words[P_STATUS >> 2] = this.pStatus.byteOffset
     words[P_GENERATION >> 2] = this.pGeneration.byteOffset
     words[P_SEQUENCE >> 2] = this.pSequence.byteOffset
+    words[P_SWEEPING >> 2] = this.pSweeping.byteOffset
     words[M_G >> 2] = this.mG.byteOffset
     words[M_P >> 2] = this.mP.byteOffset
   }
@@ -457,7 +461,7 @@ export class SchedulerModel {
       this.pStatus = grown(memory, this.pStatus, memory.uint8(row * 2))
       this.pGeneration = grown(memory, this.pGeneration, memory.int32(row * 2))
       this.pSequence = grown(memory, this.pSequence, memory.float64(row * 2))
-      this.pSweeping = grown(ownColumns, this.pSweeping, new Uint8Array(row * 2))
+      this.pSweeping = grown(memory, this.pSweeping, memory.uint8(row * 2))
       this.tellKernel()
     }
     this.pSweeping[row] = 0

@@ -20,10 +20,15 @@ import {
   BLOCK_TIME,
 } from '../../block-layout.ts'
 import {
+  GC_MARK_ASSIST_BEGIN,
+  GC_MARK_ASSIST_END,
+  GC_SWEEP_BEGIN,
+  GC_SWEEP_END,
   GO_BLOCK,
   GO_CREATE,
   GO_CREATE_BLOCKED,
   GO_DESTROY,
+  GO_LABEL,
   GO_START,
   GO_STOP,
   GO_SYSCALL_BEGIN,
@@ -31,7 +36,10 @@ import {
   GO_UNBLOCK,
   HEAP_ALLOC,
   NOT_TIMED,
+  PROC_IDLE,
   PROC_RUNNING,
+  PROC_START,
+  PROC_STOP,
   PROC_SYSCALL,
   RUNNABLE,
   RUNNING,
@@ -76,10 +84,13 @@ import {
   MODEL,
   MODEL_ARGUMENTS,
   NS_PER_UNIT,
+  OPEN_ASSIST,
   ORDINAL,
   P_GENERATION,
   P_SEQUENCE,
   P_STATUS,
+  P_SWEEPING,
+  PROCESSORS,
   ROOM_FOR_ONE,
   ROWS,
   TAKEN,
@@ -227,6 +238,58 @@ export function run(first: u32, index: i32, given: bool): i32 {
             removeRow(GOROUTINES, load<f64>(load<u32>(G_ID) + (g << 3)))
             store<i32>(mG + (thread << 2), NONE)
             plain = true
+            break
+          case PROC_START: {
+            if (p >= 0 || thread < 0) break
+            const row = findRow(PROCESSORS, <f64>a0)
+            if (row < 0 || load<u8>(pStatus + row) !== PROC_IDLE) break
+            const pSequence: usize = load<u32>(P_SEQUENCE)
+            const sequence = <f64>a1
+            if (load<i32>(load<u32>(P_GENERATION) + (row << 2)) !== ordinal) break
+            if (load<f64>(pSequence + (row << 3)) + 1 !== sequence) break
+            store<u8>(pStatus + row, PROC_RUNNING)
+            store<f64>(pSequence + (row << 3), sequence)
+            store<i32>(mP + (thread << 2), row)
+            rowA = row
+            plain = true
+            break
+          }
+          case PROC_STOP:
+            if (p < 0 || load<u8>(pStatus + p) !== PROC_RUNNING) break
+            store<u8>(pStatus + p, PROC_IDLE)
+            store<i32>(mP + (thread << 2), NONE)
+            rowA = p
+            plain = true
+            break
+          case GC_SWEEP_BEGIN:
+          case GC_SWEEP_END: {
+            const begins = kind === GC_SWEEP_BEGIN
+            const sweeping: usize = load<u32>(P_SWEEPING) + p
+            if (p < 0 || (load<u8>(sweeping) !== 0) === begins) break
+            store<u8>(sweeping, begins ? 1 : 0)
+            if (begins) rowStack = <f64>a0
+            else {
+              rowA = <f64>a0
+              rowB = <f64>a1
+            }
+            plain = true
+            break
+          }
+          case GC_MARK_ASSIST_BEGIN:
+          case GC_MARK_ASSIST_END: {
+            if (g < 0 || p < 0) break
+            const begins = kind === GC_MARK_ASSIST_BEGIN
+            const ofOpen: usize = load<u32>(G_OPEN) + g
+            const open: u32 = load<u8>(ofOpen)
+            if (((open & OPEN_ASSIST) !== 0) === begins) break
+            store<u8>(ofOpen, open ^ OPEN_ASSIST)
+            if (begins) rowStack = <f64>a0
+            plain = true
+            break
+          }
+          case GO_LABEL:
+            rowA = <f64>a0
+            plain = g >= 0 && p >= 0
             break
           case HEAP_ALLOC:
             rowA = <f64>a0
