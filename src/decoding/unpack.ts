@@ -1,8 +1,8 @@
 // unpack.ts: gzip and zstd around a capture are found by their first bytes and taken off while it streams.
 
-import { createGunzip } from 'node:zlib'
-import { Decompress as ZstdDecompress } from 'fzstd'
 import { Failure, messageOf } from '../base/failure.ts'
+
+// What unpacks is loaded when something is packed: most captures are not.
 
 /** Bytes unpacked at a time. */
 const CHUNK_BYTES = 1 << 20
@@ -37,6 +37,7 @@ export async function* unpack(source: AsyncIterable<Uint8Array>, name: string): 
 }
 
 async function* gunzip(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  const { createGunzip } = await import('node:zlib')
   const gunzipper = createGunzip({ chunkSize: CHUNK_BYTES })
   const pump = (async () => {
     for await (const chunk of source) {
@@ -58,8 +59,9 @@ async function* gunzip(source: AsyncIterable<Uint8Array>, name: string): AsyncGe
 }
 
 async function* unzstd(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  const { Decompress } = await import('fzstd')
   const ready: Uint8Array[] = []
-  const decompressor = new ZstdDecompress((chunk) => ready.push(chunk))
+  const decompressor = new Decompress((chunk) => ready.push(chunk))
   try {
     for await (const chunk of source) {
       decompressor.push(chunk)
