@@ -20,11 +20,14 @@ export class KernelMemory implements Columns {
   private readonly pages = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true })
   /** Positions of pieces that were given back, by the logarithm of their size. */
   private readonly free: number[][] = Array.from({ length: 32 }, () => [])
+  private readonly reserved: number
   private top: number
+  /** The highest `top` before the last `clear`. */
+  private mostBefore = 0
 
   /** @param reservedBytes at its begin, for what kernels have in places of their own */
   constructor(reservedBytes: number) {
-    this.top = Math.ceil(reservedBytes / LEAST_BYTES) * LEAST_BYTES
+    this.reserved = this.top = Math.ceil(reservedBytes / LEAST_BYTES) * LEAST_BYTES
   }
 
   /** All of it, as far as it has grown. */
@@ -34,7 +37,18 @@ export class KernelMemory implements Columns {
 
   /** Bytes that were ever handed out: what it takes of the machine's memory at most. */
   get usedBytes(): number {
-    return this.top
+    return Math.max(this.top, this.mostBefore)
+  }
+
+  /**
+   * Makes it as if it was new, for another use: nobody may touch its columns any more, nor call kernels that were started in it. The engine counts
+   * such a memory nowhere, and takes it back only when its collector happens to come by: one that is used again needs neither.
+   */
+  clear(): void {
+    new Uint8Array(this.buffer, 0, this.top).fill(0)
+    for (const places of this.free) places.length = 0
+    this.mostBefore = this.usedBytes
+    this.top = this.reserved
   }
 
   uint8(length: number): Uint8Array {

@@ -1,5 +1,6 @@
 // analysis.ts: a capture's bytes in, its tasks with their breakdowns out, as soon as each is known.
 
+import type { KernelMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 import { CaptureDecoder } from '../capture/decode.ts'
 import type { EventBlock } from '../capture/event-block.ts'
@@ -117,15 +118,18 @@ export class CaptureAnalysis {
 
   private readonly taskOfRowBound: (row: number) => number
 
+  /** @param memory see `newCaptureMemory` */
   constructor(
     options: AnalysisOptions,
     private readonly sink: AnalysisSink,
+    memory?: KernelMemory,
   ) {
     this.goTimes = options.goTimes ?? false
     this.stacks = options.stacks ?? false
     this.decoder = new CaptureDecoder(
       { goTimes: this.goTimes, ticksPerSecond: options.ticksPerSecond },
       { events: (block) => this.take(block), generationEnd: (timeNs) => this.generationEnd(timeNs) },
+      memory,
     )
     this.kernel = new StatesKernel(this.decoder.memory)
     this.states = new GoroutineStates(this.goTimes, this.kernel)

@@ -26,6 +26,11 @@ export interface DecodeSink extends EventSink {
   generationEnd?(timeNs: number): void
 }
 
+/** A memory to decode and analyse a capture in; when that is over and it is cleared, another one. */
+export function newCaptureMemory(): KernelMemory {
+  return new KernelMemory(BLOCK_END)
+}
+
 /**
  * Decodes one capture from its (unpacked) bytes: `push` what arrives, then `end`. Events go to the sink generation by
  * generation, so memory holds one generation however long the capture is. Captures of Go 1.21 and older are held whole.
@@ -35,8 +40,6 @@ export class CaptureDecoder {
   private header: CaptureHeader | null = null
   private head = new Uint8Array(0)
   private bytes = 0
-  /** The memory that blocks of events lie in, for kernels that read them. */
-  readonly memory = new KernelMemory(BLOCK_END)
   private framer: GenerationFramer | null = null
   private ordering: Ordering | null = null
   private old: DecoderV1 | null = null
@@ -46,6 +49,8 @@ export class CaptureDecoder {
   constructor(
     private readonly options: DecodeOptions,
     private readonly sink: DecodeSink,
+    /** The memory that blocks of events lie in, for kernels that read them. */
+    readonly memory: KernelMemory = newCaptureMemory(),
   ) {}
 
   /** Stretches whose events are lost, as far as known. */

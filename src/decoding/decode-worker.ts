@@ -7,7 +7,9 @@ import { Failure, messageOf } from '../base/failure.ts'
 import { CaptureAnalysis } from '../breakdown/analysis.ts'
 import type { TaskRecord } from '../breakdown/breakdown.ts'
 import type { DecodedBatch } from '../bridge/ports.ts'
+import type { KernelMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
+import { newCaptureMemory } from '../capture/decode.ts'
 import { FileGrowth, growingFile } from './growing-file.ts'
 import { columnBytesOf, TaskPacker } from './task-packer.ts'
 import type { FromWorker, ToWorker, WorkerTask } from './messages.ts'
@@ -72,9 +74,13 @@ async function warmUp(task: WorkerTask): Promise<void> {
 
 type Post = typeof send
 
+/** The memory of the capture before, for the next. What a capture tells is copied out of it. */
+let spareMemory: KernelMemory | null = null
+
 /** The decoding of one capture. */
 class Run {
   readonly growth = new FileGrowth((bytes) => this.say({ type: 'waiting', bytes }))
+  private readonly memory = spareMemory ?? newCaptureMemory()
   private readonly analysis: CaptureAnalysis
   private tasks: TaskRecord[] = []
   private bytes = 0
@@ -91,6 +97,7 @@ class Run {
     private readonly task: WorkerTask,
     private readonly say: Post,
   ) {
+    spareMemory = null
     this.analysis = new CaptureAnalysis(
       { timelines: true, stacks: true, ticksPerSecond: task.ticksPerSecond ?? undefined },
       {
@@ -103,6 +110,7 @@ class Run {
           this.decodedUntilNs = Math.max(this.decodedUntilNs, traceNs)
         },
       },
+      this.memory,
     )
   }
 
@@ -119,7 +127,10 @@ class Run {
     try {
       const info = await this.read()
       const { total_heap_size: heap } = getHeapStatistics()
-      return { type: 'done', info, keptBytes: heap + this.outsideBytes() }
+      const keptBytes = heap + this.outsideBytes()
+      this.memory.clear()
+      spareMemory ??= this.memory
+      return { type: 'done', info, keptBytes }
     } catch (thrown) {
       if (thrown instanceof Failure) return { type: 'failed', code: thrown.code, message: thrown.message }
       return {

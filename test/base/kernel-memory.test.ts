@@ -29,6 +29,27 @@ describe('a memory for kernels', () => {
     expect(again.every((value) => value === 0)).toBe(true)
   })
 
+  test('is as new when it is cleared, and still tells what it takes of the machine', () => {
+    const memory = new KernelMemory(100)
+    const make = (): (Uint8Array | Int32Array | Float64Array)[] => [
+      memory.uint8(100),
+      memory.int32(3000),
+      memory.float64(7),
+    ]
+    const first = make()
+    for (const column of first) column.fill(255)
+    memory.release(first[1])
+    new Uint8Array(memory.buffer, 0, 100).fill(255)
+    const { usedBytes } = memory
+    memory.clear()
+    expect(memory.usedBytes).toBe(usedBytes)
+    expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true)
+    expect(make().map(({ byteOffset }) => byteOffset)).toEqual(first.map(({ byteOffset }) => byteOffset))
+    expect(memory.usedBytes).toBe(usedBytes)
+    memory.uint8(1 << 20)
+    expect(memory.usedBytes).toBeGreaterThan(1 << 20)
+  })
+
   test('refuses what it has no room for, and goes on', () => {
     const memory = new KernelMemory(1)
     for (const bytes of [2 ** 31, 2 ** 32, 2 ** 32 + 8, 2 ** 40]) {

@@ -10,6 +10,7 @@ import type { DecodedBatch } from '../../src/bridge/ports.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { WorkerDecoder, type DecoderOptions } from '../../src/decoding/decoder.ts'
 import { columnBytesOf, TaskPacker } from '../../src/decoding/task-packer.ts'
+import { newCaptureMemory } from '../../src/capture/decode.ts'
 import { analyse, captureFixtures, fixturePath } from '../support/fixtures.ts'
 
 /** Compiled by `npm run build`, which `npm test` runs first. */
@@ -47,6 +48,11 @@ function file(name: string, bytes: Uint8Array): string {
   return path
 }
 
+/** For JSON: what it has no form for. */
+function plain(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : ArrayBuffer.isView(value) ? [...(value as Int32Array)] : value
+}
+
 describe('captures one after another in one worker', () => {
   test('come to the same as each in one of its own', async () => {
     const decoder = new WorkerDecoder(LIMITS)
@@ -61,6 +67,22 @@ describe('captures one after another in one worker', () => {
       expect(batches.flatMap(({ newStacks }) => newStacks)).toEqual(here.tables.stacks)
     }
     await decoder.stop()
+  })
+
+  test('take the memory of the one before, which does not grow', () => {
+    const fixtures = captureFixtures().filter((fixture) => fixture.bytes().length < 60_000)
+    const options = { timelines: true, stacks: true }
+    const memory = newCaptureMemory()
+    const takes: number[] = []
+    for (let count = 0; count < 200; count++) {
+      const bytes = fixtures[count % fixtures.length].bytes()
+      const again = JSON.stringify(analyse(bytes, options, 1 << 20, memory), plain)
+      if (count < 2 * fixtures.length) expect(again).toBe(JSON.stringify(analyse(bytes, options, 1 << 20), plain))
+      memory.clear()
+      takes.push(memory.usedBytes)
+    }
+    expect(fixtures.length).toBeGreaterThan(10)
+    expect(takes[199]).toBe(takes[fixtures.length - 1])
   })
 
   test('use the worker that waits, and another one after a capture that failed', async () => {

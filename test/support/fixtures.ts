@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { CaptureAnalysis, type AnalysisOptions } from '../../src/breakdown/analysis.ts'
 import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import type { KindSums } from '../../src/breakdown/kind-sums.ts'
@@ -78,9 +79,14 @@ export interface Analysed {
 }
 
 /** Analyses a whole capture, handed over in chunks. */
-export function analyse(bytes: Uint8Array, options: AnalysisOptions = {}, chunkBytes = 65_521): Analysed {
+export function analyse(
+  bytes: Uint8Array,
+  options: AnalysisOptions = {},
+  chunkBytes = 65_521,
+  memory?: KernelMemory,
+): Analysed {
   const tasks: TaskRecord[] = []
-  const analysis = new CaptureAnalysis(options, { task: (task) => tasks.push(task) })
+  const analysis = new CaptureAnalysis(options, { task: (task) => tasks.push(task) }, memory)
   for (let at = 0; at < bytes.length; at += chunkBytes) analysis.push(bytes.subarray(at, at + chunkBytes))
   return { info: analysis.end(), tasks, tables: analysis.tables }
 }
