@@ -9,6 +9,7 @@ import type { RegionTable } from './regions.ts'
 import { runtimeWaitOf, servesAll } from './runtime-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
+  CAUSE_OF_STACK,
   DENSE_STRINGS,
   KIND_OF_ENTRY,
   LOW_NAMES,
@@ -45,6 +46,8 @@ export class GenerationNames {
   private readonly kindOfLowEntry: Uint8Array
   /** Row of the cause of a wait of the runtime's own, 0 where it is the program's. */
   private readonly causeOfStack = new Map<number, number>()
+  /** As with reasons, for the kernel. */
+  private readonly causeOfLowStack: Int32Array
   private readonly rowOfStack = new Map<number, number>()
   /** As with reasons: stacks are numbered from 1 as they are met. */
   private readonly rowOfLowStack: Int32Array
@@ -78,6 +81,8 @@ export class GenerationNames {
     words[ROW_OF_STACK >> 2] = this.rowOfLowStack.byteOffset
     this.regionNameOfLowString = memory.int32(LOW_NAMES).fill(NONE)
     words[NAME_OF_STRING >> 2] = this.regionNameOfLowString.byteOffset
+    this.causeOfLowStack = memory.int32(LOW_STACKS).fill(NONE)
+    words[CAUSE_OF_STACK >> 2] = this.causeOfLowStack.byteOffset
     this.kindOfLowEntry = memory.uint8(LOW_STACKS)
     words[KIND_OF_ENTRY >> 2] = this.kindOfLowEntry.byteOffset
     words[STACKS >> 2] = withStacks ? 1 : 0
@@ -95,6 +100,7 @@ export class GenerationNames {
     this.systemOfStack.clear()
     this.kindOfLowEntry.fill(0)
     this.causeOfStack.clear()
+    this.causeOfLowStack.fill(NONE)
     this.rowOfStack.clear()
     this.nameOfString.clear()
     this.nameOfLowString.fill(null)
@@ -210,6 +216,7 @@ export class GenerationNames {
       const wait = runtimeWaitOf(this.stackTable?.frames(stack) ?? [])
       row = wait === null ? 0 : this.states.reasonRow(wait)
       this.causeOfStack.set(stack, row)
+      if (stack < LOW_STACKS) this.causeOfLowStack[stack] = row
     }
     return row
   }

@@ -20,6 +20,8 @@ import { beginPhase, endPhase, gcOverlap } from './gc-phases.ts'
 import type { RegionTable } from './regions.ts'
 import {
   ABSENT,
+  ASKS_STACK,
+  ASSIST_RANGE,
   ASSIST_SINCE,
   CREATED,
   EXEC,
@@ -31,6 +33,9 @@ import {
   NO_GROUP,
   PROCESSOR_ROOM,
   PROGRAM,
+  RANGE_ASSIST,
+  RANGE_SLOT,
+  RANGE_SWEEP,
   REASON,
   REASON_SLOT,
   REASON_SPECIAL,
@@ -49,6 +54,8 @@ import {
   STRIDE,
   STW_SINCE,
   SUMS,
+  SWEEP_GOROUTINE,
+  SWEEP_RANGE,
   SWEEP_SINCE,
   SYSCALL_GOROUTINE,
   SYSCALL_PROCESSOR,
@@ -58,6 +65,7 @@ import {
   TOLD,
   UNKNOWN_TIME,
   UNNAMED,
+  WAITS_FOREVER,
 } from './states-layout.ts'
 import { Runners } from './runners.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -92,7 +100,7 @@ export const SystemKind = {
 export type SystemKind = (typeof SystemKind)[keyof typeof SystemKind]
 
 /** Rows of `rangeNames` that exist from the start. */
-export const RangeName = { assist: 0, sweep: 1 } as const
+export const RangeName = { assist: RANGE_ASSIST, sweep: RANGE_SWEEP } as const
 
 /** Largest backward step of a goroutine's time that was seen, and how many there were. */
 export interface BackwardSteps {
@@ -107,7 +115,7 @@ function keyOf(name: string): string {
 
 export class GoroutineStates {
   readonly stays: StayLog
-  readonly ranges = new RangeLog()
+  readonly ranges: RangeLog
   readonly stops = new StopLog()
   readonly tables: TaskTables & { readonly gcPhases: GcPhases }
   readonly backward: BackwardSteps = { count: 0, largestNs: 0 }
@@ -133,8 +141,8 @@ export class GoroutineStates {
   private sweepNs: Float64Array
   private stwNs: Float64Array
   private stwName: Uint16Array = new Uint16Array(256)
-  private assistRange: Int32Array = new Int32Array(256).fill(NONE)
-  private sweepRange: Int32Array = new Int32Array(256).fill(NONE)
+  private assistRange: Int32Array
+  private sweepRange: Int32Array
   private stwRange: Int32Array = new Int32Array(256).fill(NONE)
   private lastRange: Int32Array
   /** Processor it entered its system call with; -1 none. */
@@ -150,7 +158,7 @@ export class GoroutineStates {
   /** Goroutine in a system call on it. */
   private syscallGoroutine: Int32Array
   /** Goroutine that began the sweep open on it. */
-  private sweepGoroutine: Int32Array = new Int32Array(64).fill(NONE)
+  private sweepGoroutine: Int32Array
 
   // --- names ---
   private readonly reasonRows = new Map<string, number>([['', 0]])
@@ -160,9 +168,9 @@ export class GoroutineStates {
   ])
   /** Slot of each reason and range name; 0 not given yet. */
   private readonly reasonSlot: Int32Array
-  /** 1: more becomes of a wait of the reason than a stay. */
+  /** What more becomes of a wait of the reason than a stay. */
   private readonly reasonSpecial: Uint8Array
-  private readonly rangeSlot = new Int32Array(MAX_NAMES)
+  private readonly rangeSlot: Int32Array
   private slots = FIXED_SLOTS
   /** Column in parts by group of each reason row. */
   readonly groupOfReason: Uint8Array
@@ -183,6 +191,7 @@ export class GoroutineStates {
   ) {
     const { memory, words } = kernel
     this.stays = new StayLog(memory, words)
+    this.ranges = new RangeLog(memory, words)
     this.id = memory.float64(256)
     this.state = memory.uint8(256).fill(ABSENT)
     this.sinceNs = memory.float64(256)
@@ -201,7 +210,12 @@ export class GoroutineStates {
     this.reasonSlot = memory.int32(MAX_NAMES)
     this.reasonSpecial = memory.uint8(MAX_NAMES)
     // No reason, of which the runtime has several.
-    this.reasonSpecial[0] = 1
+    this.reasonSpecial[0] = ASKS_STACK
+    this.rangeSlot = memory.int32(MAX_NAMES)
+    this.assistRange = memory.int32(256).fill(NONE)
+    this.sweepRange = memory.int32(256).fill(NONE)
+    this.sweepGoroutine = memory.int32(64).fill(NONE)
+    words[RANGE_SLOT >> 2] = this.rangeSlot.byteOffset
     this.groupOfReason = memory.uint8(MAX_NAMES)
     this.groupOfReason[0] = columnOfReason('')
     this.groupOfSlot = memory.uint8(FIXED_SLOTS + 2 * MAX_NAMES).fill(NO_GROUP)
@@ -240,7 +254,8 @@ export class GoroutineStates {
     this.causes.note(row)
     if (text === 'forever' && reasons[row] === text) this.foreverReason = row
     if (text === 'sync' && reasons[row] === text) this.syncReason = row
-    if (row === this.foreverReason || row === this.syncReason) this.reasonSpecial[row] = 1
+    if (row === this.foreverReason) this.reasonSpecial[row] = WAITS_FOREVER
+    if (row === this.syncReason) this.reasonSpecial[row] = ASKS_STACK
     return row
   }
 
@@ -687,7 +702,7 @@ export class GoroutineStates {
     const { memory } = this.kernel
     const f64 = (old: Float64Array) => grown(memory, old, memory.float64(size))
     const i32 = (old: Int32Array) => grown(memory, old, memory.int32(size))
-    const ranges = (old: Int32Array) => grown(ownColumns, old, new Int32Array(size).fill(NONE))
+    const ranges = (old: Int32Array) => grown(memory, old, memory.int32(size).fill(NONE))
     this.rows = size
     this.sums = grown(memory, this.sums, memory.float64(size * this.stride))
     this.state = grown(memory, this.state, memory.uint8(size).fill(ABSENT))
@@ -704,7 +719,7 @@ export class GoroutineStates {
     this.stay = i32(this.stay)
     this.assistRange = ranges(this.assistRange)
     this.sweepRange = ranges(this.sweepRange)
-    this.stwRange = ranges(this.stwRange)
+    this.stwRange = grown(ownColumns, this.stwRange, new Int32Array(size).fill(NONE))
     this.lastRange = i32(this.lastRange)
     this.syscallProcessor = i32(this.syscallProcessor)
     this.tellKernel()
@@ -714,7 +729,7 @@ export class GoroutineStates {
     const { memory } = this.kernel
     const size = this.syscallGoroutine.length * 2
     this.syscallGoroutine = grown(memory, this.syscallGoroutine, memory.int32(size).fill(NONE))
-    this.sweepGoroutine = grown(ownColumns, this.sweepGoroutine, new Int32Array(size).fill(NONE))
+    this.sweepGoroutine = grown(memory, this.sweepGoroutine, memory.int32(size).fill(NONE))
     this.tellKernel()
   }
 
@@ -733,6 +748,9 @@ export class GoroutineStates {
     words[ASSIST_SINCE >> 2] = this.assistNs.byteOffset
     words[SWEEP_SINCE >> 2] = this.sweepNs.byteOffset
     words[STW_SINCE >> 2] = this.stwNs.byteOffset
+    words[ASSIST_RANGE >> 2] = this.assistRange.byteOffset
+    words[SWEEP_RANGE >> 2] = this.sweepRange.byteOffset
+    words[SWEEP_GOROUTINE >> 2] = this.sweepGoroutine.byteOffset
     words[SLOTS >> 2] = this.slots
     words[SYSCALL_PROCESSOR >> 2] = this.syscallProcessor.byteOffset
     words[SUMS >> 2] = this.sums.byteOffset

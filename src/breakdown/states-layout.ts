@@ -22,7 +22,7 @@ export const SYSCALL_GOROUTINE = STATES_REGISTERS + 48
 export const PROCESSOR_ROOM = STATES_REGISTERS + 52
 /** By reason row: slot of its sum, 0 when it has none yet. */
 export const REASON_SLOT = STATES_REGISTERS + 56
-/** By reason row: whether more becomes of a wait than a stay. */
+/** By reason row: what more becomes of a wait than a stay. */
 export const REASON_SPECIAL = STATES_REGISTERS + 60
 /** Most distinct block reasons and range names kept apart; a hostile capture's further ones share the last. */
 export const MAX_NAMES = 200
@@ -171,6 +171,22 @@ export const MOST_STAYS_BEFORE = 256
 /** Places of the table: there is always one free. */
 export const RUNNER_PLACES = 16_384
 
+// `RangeLog`: its columns, and where its ring begins and ends. By range name the slot of its sum, 0 when it has none yet.
+export const RANGE_START = STATES_REGISTERS + 496
+export const RANGE_END = STATES_REGISTERS + 500
+export const RANGE_NAME = STATES_REGISTERS + 504
+export const RANGE_PREVIOUS = STATES_REGISTERS + 508
+export const RANGE_MASK = STATES_REGISTERS + 512
+export const RANGE_TAIL = STATES_REGISTERS + 516
+export const RANGE_TOP = STATES_REGISTERS + 520
+export const RANGE_SLOT = STATES_REGISTERS + 524
+// Open ranges by goroutine row, and by processor row the goroutine that began the sweep open on it; -1 none.
+export const ASSIST_RANGE = STATES_REGISTERS + 528
+export const SWEEP_RANGE = STATES_REGISTERS + 532
+export const SWEEP_GOROUTINE = STATES_REGISTERS + 536
+/** By stack, for low numbers: row of the cause of a wait there that is the runtime's own, 0 where it is the program's; -1 what is not known yet. */
+export const CAUSE_OF_STACK = STATES_REGISTERS + 540
+
 // More of tasks, by slot; see `TaskColumns`. How many slots there is room for, and the ring of those that wait to be handed over.
 export const TASK_ID = STATES_REGISTERS + 640
 export const TASK_PARENT = STATES_REGISTERS + 644
@@ -284,6 +300,14 @@ export const TIMERS = 3
 export const BORN_BEFORE = 0
 export const BORN_HERE = 1
 export const BORN_INSIDE_REGION = 2
+
+// What more becomes of a wait: its stack says whether it is the runtime's own; the goroutine never comes back from it.
+export const ASKS_STACK = 1
+export const WAITS_FOREVER = 2
+
+// Rows of `TaskTables.rangeNames` that exist from the start.
+export const RANGE_ASSIST = 0
+export const RANGE_SWEEP = 1
 
 // Kinds of locks in the columns of `LockPlaces`: not asked yet, none that has a holder, and those that have one.
 export const LOCK_UNKNOWN = 0

@@ -5,6 +5,13 @@
 
 import type { Columns } from '../base/columns.ts'
 import {
+  RANGE_END,
+  RANGE_MASK,
+  RANGE_NAME,
+  RANGE_PREVIOUS,
+  RANGE_START,
+  RANGE_TAIL,
+  RANGE_TOP,
   STAY_END,
   STAY_GOROUTINE,
   STAY_MASK,
@@ -177,8 +184,6 @@ export class StayLog {
 
 /** Special ranges (mark assist, sweep, stop-the-world) of goroutines, linked from the stays; a ring as well. */
 export class RangeLog {
-  top = 0
-  tail = 0
   mask: number
   startNs: Float64Array
   /** Infinity while open. */
@@ -188,22 +193,35 @@ export class RangeLog {
   /** Earlier range of the same goroutine. */
   previous: Int32Array
 
-  constructor(capacity = 1 << 9) {
+  /** @param columns where its columns come from @param words registers of the kernel that adds ranges as well; see `states-layout.ts` */
+  constructor(
+    private readonly columns: Columns,
+    private readonly words: Int32Array,
+    capacity = 1 << 9,
+  ) {
     this.mask = capacity - 1
-    this.startNs = new Float64Array(capacity)
-    this.endNs = new Float64Array(capacity)
-    this.name = new Uint16Array(capacity)
-    this.previous = new Int32Array(capacity)
+    this.startNs = columns.float64(capacity)
+    this.endNs = columns.float64(capacity)
+    this.name = columns.uint16(capacity)
+    this.previous = columns.int32(capacity)
     // As in `StayLog`.
     this.grow()
-    this.tail = 1
-    this.tail = 0
+  }
+
+  /** Index of the next row. */
+  get top(): number {
+    return this.words[RANGE_TOP >> 2]
+  }
+
+  /** Oldest row still kept. */
+  get tail(): number {
+    return this.words[RANGE_TAIL >> 2]
   }
 
   open(name: number, startNs: number, previous: number): number {
     const index = this.top
     if (index - this.tail > this.mask) this.grow()
-    this.top++
+    this.words[RANGE_TOP >> 2] = index + 1
     const at = index & this.mask
     this.startNs[at] = startNs
     this.endNs[at] = Infinity
@@ -220,28 +238,30 @@ export class RangeLog {
 
   /** Forgets closed ranges that ended before `timeNs`, from the oldest on. */
   forgetBefore(timeNs: number): void {
-    while (this.tail < this.top && this.endNs[this.tail & this.mask] < timeNs) this.tail++
+    const { top } = this
+    let { tail } = this
+    while (tail < top && this.endNs[tail & this.mask] < timeNs) tail++
+    this.words[RANGE_TAIL >> 2] = tail
   }
 
   private grow(): void {
+    const { columns, words, tail, top } = this
     const size = (this.mask + 1) * 2
-    const startNs = new Float64Array(size)
-    const endNs = new Float64Array(size)
-    const name = new Uint16Array(size)
-    const previous = new Int32Array(size)
-    for (let index = this.tail; index < this.top; index++) {
-      const from = index & this.mask
-      const to = index & (size - 1)
-      startNs[to] = this.startNs[from]
-      endNs[to] = this.endNs[from]
-      name[to] = this.name[from]
-      previous[to] = this.previous[from]
+    const move = <Column extends Float64Array | Uint16Array | Int32Array>(old: Column, longer: Column) => {
+      for (let index = tail; index < top; index++) longer[index & (size - 1)] = old[index & this.mask]
+      columns.release(old)
+      return longer
     }
-    this.startNs = startNs
-    this.endNs = endNs
-    this.name = name
-    this.previous = previous
+    this.startNs = move(this.startNs, columns.float64(size))
+    this.endNs = move(this.endNs, columns.float64(size))
+    this.name = move(this.name, columns.uint16(size))
+    this.previous = move(this.previous, columns.int32(size))
     this.mask = size - 1
+    words[RANGE_START >> 2] = this.startNs.byteOffset
+    words[RANGE_END >> 2] = this.endNs.byteOffset
+    words[RANGE_NAME >> 2] = this.name.byteOffset
+    words[RANGE_PREVIOUS >> 2] = this.previous.byteOffset
+    words[RANGE_MASK >> 2] = this.mask
   }
 }
 

@@ -107,6 +107,9 @@ function storyOf(random: Random, events: number): Uint8Array {
     story.found(goroutine, 'runnable')
     runnable.push(goroutine)
   }
+  const assisting = new Set<number>()
+  /** Goroutine that sweeps; 0 none. */
+  let sweeping = 0
   const lockOf = new Map<number, readonly [kind: string, place: string]>()
   const waitAt = (): readonly string[] => {
     if (random.below(4) === 0) return random.pick(NO_LOCKS)
@@ -141,7 +144,7 @@ function storyOf(random: Random, events: number): Uint8Array {
       continue
     }
     const open = regions.get(running) ?? []
-    switch (random.below(15)) {
+    switch (random.below(18)) {
       case 0:
       case 1:
         story.block(random.pick(reasons), ...waitAt())
@@ -154,6 +157,7 @@ function storyOf(random: Random, events: number): Uint8Array {
         running = 0
         break
       case 3:
+        if (assisting.delete(running)) story.assistEnd()
         story.destroy()
         regions.delete(running)
         running = 0
@@ -190,6 +194,29 @@ function storyOf(random: Random, events: number): Uint8Array {
         running = next
         break
       }
+      case 12:
+        if (assisting.delete(running)) {
+          story.assistEnd()
+        } else {
+          story.assistBegin()
+          assisting.add(running)
+        }
+        break
+      case 13:
+        // Most end on the goroutine that began them.
+        if (sweeping === running || (sweeping !== 0 && random.below(4) === 0)) {
+          story.sweepEnd()
+          sweeping = 0
+        } else if (sweeping === 0) {
+          story.sweepBegin()
+          sweeping = running
+        }
+        break
+      case 14:
+        story.syscallBlocked(100)
+        runnable.push(running)
+        running = 0
+        break
       default:
         if (waiting.length === 0) break
         runnable.push(takeFrom(waiting))

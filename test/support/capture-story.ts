@@ -109,6 +109,16 @@ export class CaptureStory {
     return this.add('GoSyscallEnd')
   }
 
+  /** The processor is given away during a system call, after some time of it; the goroutine is ready to run after as much again. */
+  syscallBlocked(ns: number): this {
+    const { nowNs } = this
+    this.syscall()
+    this.at(nowNs + ns).add('ProcStop')
+    return this.at(nowNs + 2 * ns)
+      .add('GoSyscallEndBlocked')
+      .add('ProcStart', 0, ++this.processorSequence)
+  }
+
   taskBegin(task: number, name: string, parent = 0): this {
     return this.add('UserTaskBegin', task, parent, this.string(name), 0)
   }
@@ -143,6 +153,14 @@ export class CaptureStory {
 
   assistEnd(): this {
     return this.add('GCMarkAssistEnd')
+  }
+
+  sweepBegin(): this {
+    return this.add('GCSweepBegin', 0)
+  }
+
+  sweepEnd(): this {
+    return this.add('GCSweepEnd', 0, 0)
   }
 
   stopTheWorld(kind: string): this {

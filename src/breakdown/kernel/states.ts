@@ -15,6 +15,10 @@ import {
   BLOCK_TIME,
 } from '../../capture/block-layout.ts'
 import {
+  GC_MARK_ASSIST_BEGIN,
+  GC_MARK_ASSIST_END,
+  GC_SWEEP_BEGIN,
+  GC_SWEEP_END,
   GO_BLOCK,
   GO_CREATE,
   GO_CREATE_BLOCKED,
@@ -27,6 +31,7 @@ import {
   GO_UNBLOCK,
   HEAP_ALLOC,
   PROC_START,
+  PROC_STOP,
   USER_LOG,
   USER_REGION_BEGIN,
   USER_REGION_END,
@@ -35,6 +40,8 @@ import {
 } from '../../capture/event-numbers.ts'
 import {
   ABSENT,
+  ASKS_STACK,
+  CAUSE_OF_STACK,
   HANDS_OVER,
   LAST_RANGE,
   LEAVING,
@@ -67,6 +74,7 @@ import {
   STAY_WAKER,
   STAY_WAKER_TASK,
   SYSCALL,
+  SYSCALL_BLOCKED,
   SYSCALL_CAUSE,
   SYSCALL_GOROUTINE,
   SYSCALL_PROCESSOR,
@@ -75,10 +83,12 @@ import {
   TOLD,
   UNKNOWN_STACK,
   WAITING,
+  WAITS_FOREVER,
 } from '../states-layout.ts'
 import { beginTask, endTask, log } from './annotations.ts'
 import { create, destroy } from './goroutines.ts'
 import { noteRelease } from './locks.ts'
+import { beginOrEndRange } from './ranges.ts'
 import { beginRegion, endRegion } from './regions.ts'
 import { runnersOf } from './runners.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
@@ -154,6 +164,19 @@ export function run(from: u32, to: u32): u32 {
         if (row >= room || load<u8>(states + row) === ABSENT || destroy(i, row)) continue
         state = ABSENT
         break
+      case GC_MARK_ASSIST_BEGIN:
+      case GC_MARK_ASSIST_END:
+      case GC_SWEEP_BEGIN:
+      case GC_SWEEP_END:
+        if (row < room && load<u8>(states + row) !== ABSENT && beginOrEndRange(i, row, kind)) continue
+        state = ABSENT
+        break
+      case PROC_STOP:
+        row = inSyscallOn(load<i32>(i << 2, BLOCK_PROCESSOR))
+        if (<i32>row === NONE) continue
+        // Most likely: its goroutine lost the processor.
+        state = row < room && load<u8>(states + row) === SYSCALL ? SYSCALL_BLOCKED : ABSENT
+        break
       case GO_CREATE:
       case GO_CREATE_BLOCKED:
         state = ABSENT
@@ -177,6 +200,7 @@ export function run(from: u32, to: u32): u32 {
     const stay = load<i32>(stayOf + (row << 2))
     let reason: u32 = 0
     let stackRow: i32 = NONE
+    let cause: i32 = 0
     let by: i32 = NONE
     let wakerTask: i32 = 0
     const stack = load<f64>(i << 3, BLOCK_STACK)
@@ -225,13 +249,21 @@ export function run(from: u32, to: u32): u32 {
         const known = load<i32>(load<u32>(REASON_OF_STRING) + ((<u32>name) << 2))
         if (known < 0) break
         reason = known
-        if (load<u8>(load<u32>(REASON_SPECIAL) + reason) !== 0) break
+        const special: u32 = load<u8>(load<u32>(REASON_SPECIAL) + reason)
+        if (special === WAITS_FOREVER) break
+        if (special === ASKS_STACK && stack !== 0) {
+          if (!(stack < LOW_STACKS)) break
+          cause = load<i32>(load<u32>(CAUSE_OF_STACK) + ((<u32>stack) << 2))
+          if (cause < 0) break
+        }
         if (load<i32>(load<u32>(REASON_SLOT) + (reason << 2)) === 0) break
       } else if (kind === GO_SYSCALL_BEGIN) {
         const processor = load<i32>(i << 2, BLOCK_PROCESSOR)
         if (processor >= load<i32>(PROCESSOR_ROOM)) break
         store<i32>(load<u32>(SYSCALL_PROCESSOR) + (row << 2), processor)
         if (processor >= 0) store<u32>(load<u32>(SYSCALL_GOROUTINE) + (processor << 2), row)
+      } else if (kind === PROC_STOP) {
+        store<i32>(load<u32>(SYSCALL_GOROUTINE) + (load<i32>(i << 2, BLOCK_PROCESSOR) << 2), NONE)
       } else if (kind === GO_SYSCALL_END || kind === GO_SYSCALL_END_BLOCKED) {
         leaveSyscall(row)
       }
@@ -249,6 +281,7 @@ export function run(from: u32, to: u32): u32 {
     const range = load<i32>(load<u32>(LAST_RANGE) + (row << 2))
     const at = openStay(top, row, stay, state, timeNs, reason, task, by, wakerTask, range)
     if (stackRow !== NONE) store<i32>(load<u32>(STAY_STACK) + (at << 2), stackRow)
+    if (cause !== 0) store<u16>(load<u32>(STAY_VIA) + (at << 1), cause)
     closeStay(stay, top, timeNs)
     top++
   }
@@ -267,4 +300,10 @@ function takeAnnotation(event: u32, row: u32, kind: u32): bool {
   if (kind === USER_REGION_END) return endRegion(event, row)
   if (kind === USER_TASK_BEGIN) return beginTask(event, row)
   return kind === USER_TASK_END ? endTask(event, row) : log(event, row)
+}
+
+/** Row of the goroutine in a system call on a processor; -1 when there is none. */
+function inSyscallOn(processor: i32): i32 {
+  if (processor < 0 || processor >= load<i32>(PROCESSOR_ROOM)) return NONE
+  return load<i32>(load<u32>(SYSCALL_GOROUTINE) + (processor << 2))
 }
