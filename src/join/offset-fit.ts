@@ -103,6 +103,8 @@ interface Lags extends PairLags {
   readonly atNs: Float64Array
   /** Row of each pair's span. */
   readonly span: Int32Array
+  /** 1 where no other task of the name lies near enough to be the span's at an offset nearby. */
+  readonly alone: Uint8Array
   readonly eligible: number
   /** Sampled spans stand for so many each. */
   readonly scale: number
@@ -147,9 +149,10 @@ export class OffsetFitter {
     let errorNs = Infinity
     let lags = this.lagsAt(offsetNs)
     for (let round = 0; round < 3 && lags.length > 0; round++) {
-      shape = shapeOf(lags, false, this.roundingNs)
-      const { shiftNs, halfWidthNs } = shiftOf(lags, shape, this.roundingNs)
-      errorNs = Math.max(errorByPairs(lags.length, shape), halfWidthNs)
+      const clear = clearOf(lags)
+      shape = shapeOf(clear, false, this.roundingNs)
+      const { shiftNs, halfWidthNs } = shiftOf(clear, shape, this.roundingNs)
+      errorNs = Math.max(errorByPairs(clear.length, shape), halfWidthNs)
       offsetNs += shiftNs
       lags = this.lagsAt(offsetNs)
       if (Math.abs(shiftNs) < 50) break
@@ -200,6 +203,7 @@ export class OffsetFitter {
     const end = new Float64Array(size)
     const atNs = new Float64Array(size)
     const spanOf = new Int32Array(size)
+    const alone = new Uint8Array(size)
     let length = 0
     let eligible = 0
     for (let i = 0; i < order.length; i += step) {
@@ -213,6 +217,7 @@ export class OffsetFitter {
       const to = byStart.from[name + 1]
       let best = -1
       let bestNs = Infinity
+      let near = 0
       for (
         let at = firstAtLeast(byStart.rows, tasks.startNs, startNs + EARLIEST_START_NS, byStart.from[name], to);
         at < to;
@@ -222,7 +227,9 @@ export class OffsetFitter {
         const startLag = tasks.startNs[task] - startNs
         if (startLag > LATEST_START_NS) break
         const endLag = tasks.endNs[task] - endNs
-        if (!(Math.abs(endLag) <= FARTHEST_END_NS) || taken[task] === round) continue
+        if (!(Math.abs(endLag) <= FARTHEST_END_NS)) continue
+        near++
+        if (taken[task] === round) continue
         const apart = Math.abs(startLag) + Math.abs(endLag)
         if (apart >= bestNs) continue
         bestNs = apart
@@ -234,6 +241,7 @@ export class OffsetFitter {
       end[length] = tasks.endNs[best] - endNs
       atNs[length] = tasks.startNs[best]
       spanOf[length] = span
+      alone[length] = near === 1 ? 1 : 0
       length++
     }
     return {
@@ -242,6 +250,7 @@ export class OffsetFitter {
       end: end.subarray(0, length),
       atNs: atNs.subarray(0, length),
       span: spanOf.subarray(0, length),
+      alone: alone.subarray(0, length),
       eligible,
       scale: step,
     }
@@ -292,6 +301,14 @@ export class OffsetFitter {
       surplusNats: (this.natsOf(lags) - BY_CHANCE_NATS * lags.eligible) * lags.scale,
     }
   }
+}
+
+/** The pairs whose tasks no other span could be taken for, where they are many. */
+function clearOf(lags: Lags): PairLags {
+  const isAlone = (_: number, i: number): boolean => lags.alone[i] === 1
+  const start = lags.start.filter(isAlone)
+  if (start.length < MANY_PAIRS) return lags
+  return { length: start.length, start, end: lags.end.filter(isAlone) }
 }
 
 function errorByPairs(count: number, shape: TimeShape): number {
