@@ -56,6 +56,8 @@ interface Fitted {
   readonly processKey: string
   readonly clock: NameTimeClock
   readonly aliases: ReadonlyMap<string, number>
+  /** How many spans found no task for each that did. */
+  readonly strangers: number
 }
 
 /** Whether spans that found no task by one fit may find it by a later one. */
@@ -153,7 +155,7 @@ export class TimedTasks {
     rows: readonly number[],
     knownTask: Int32Array,
     found: (TimedMatch | TimedMiss)[],
-    { clock, aliases }: Fitted,
+    { clock, aliases, strangers }: Fitted,
     columns: TaskColumns,
   ): void {
     const { capture } = this
@@ -166,7 +168,7 @@ export class TimedTasks {
       const task = parentSpanId === '' ? -1 : capture.taskOfSpan(traceId, parentSpanId)
       return task < 0 ? 0 : columns.id[task]
     })
-    const input = { spans: own, tasks: columns, knownTask: taskOf, parentTaskId, known: [], aliases }
+    const input = { spans: own, tasks: columns, knownTask: taskOf, parentTaskId, known: [], aliases, strangers }
     const isFree = (task: number): boolean => !capture.isTaken(task)
     const pairs = pairByNameAndTime({ ...input, isFree }, clock, spanColumns(own, columns.names))
     rows.forEach((row, i) => {
@@ -209,8 +211,10 @@ export class TimedTasks {
     this.report = joined.report
     const { processKey, pairs } = joined
     if (processKey !== null && pairs !== null) {
-      if (tellsMore(this.fitted, { processKey, clock: pairs.clock, aliases: pairs.aliases })) this.learned++
-      this.fitted = { processKey, clock: pairs.clock, aliases: pairs.aliases }
+      const { clock, aliases, strangers } = pairs
+      const fitted = { processKey, clock, aliases, strangers }
+      if (tellsMore(this.fitted, fitted)) this.learned++
+      this.fitted = fitted
     } else if (this.fitted !== null) {
       // What few spans told, more contradict: nothing is joined from now on.
       this.fitted = null

@@ -12,7 +12,7 @@ import { ChancePairs } from './offset-chance.ts'
 import { type OffsetFit, OffsetFitter, roundingOf, SMALLEST_ERROR_NS } from './offset-fit.ts'
 import { voteForOffsets } from './offset-votes.ts'
 import { type AlignedSpans, MARGIN, type Pairing, pairSpans, type SpanRelations } from './pairing.ts'
-import { withoutStrangers } from './span-trees.ts'
+import { BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS, withoutStrangers } from './span-trees.ts'
 import { percentile, type SpanColumns, spanColumns, type TaskColumns } from './time-columns.ts'
 import { endCost, NO_TASK_COST, NO_TASK_COST_AMONG_STRANGERS, startCost, type TimeShape } from './time-shape.ts'
 
@@ -40,6 +40,8 @@ export interface NameTimeInput {
   readonly known: readonly ClockSegment[]
   /** Names of spans that were renamed, as learned before, with the number of the name that their tasks have. */
   readonly aliases?: ReadonlyMap<string, number>
+  /** How many spans found no task for each that did, among those seen before these. */
+  readonly strangers?: number
 }
 
 /** Pairs found, and by which clock. */
@@ -50,6 +52,10 @@ export interface NameTimePairs extends Pairing {
   readonly segment: Uint8Array
   /** Names of spans that were renamed, those learned here included. */
   readonly aliases: ReadonlyMap<string, number>
+  /** Spans that fit a task, those included that were not believed to be of the captured process. */
+  readonly paired: number
+  /** How many spans found no task for each that did, where replicas may be among them. */
+  readonly strangers: number
 }
 
 /** Spans that an offset must explain, and how many times more than any other offset. */
@@ -395,29 +401,38 @@ export function pairByNameAndTime(
     if (aliases.size === known) break
     pairing = pair()
   }
-  pairing = believed(pairing, input, clock, columns, aligned, relations)
-  let joined = 0
-  for (const task of pairing.task) if (task >= 0) joined++
+  const paired = pairsIn(pairing)
+  const judged = believed(pairing, input, clock, columns, aligned, relations)
+  const joined = pairsIn(judged.pairing)
   return {
-    ...pairing,
+    ...judged.pairing,
     clock,
     segment: aligned.segment,
     aliases,
+    paired,
+    strangers: judged.strangers,
     report: { eligible, explained, joined, refused: null },
   }
+}
+
+function pairsIn({ task }: Pairing): number {
+  let count = 0
+  for (const row of task) if (row >= 0) count++
+  return count
 }
 
 /** The pairs without those of strangers, where there are strangers among the spans. */
 function believed(
   pairing: Pairing,
-  { tasks }: NameTimeInput,
+  input: NameTimeInput,
   { fit, shape }: NameTimeClock,
   columns: SpanColumns,
   aligned: Aligned,
   relations: SpanRelations,
-): Pairing {
-  const { eligible, explained } = fit
-  if (strangersAmong(fit) === Strangers.none) return pairing
+): { readonly pairing: Pairing; readonly strangers: number } {
+  const { spans, tasks } = input
+  const shared = spans[0].processShared
+  if (!shared && strangersAmong(fit) === Strangers.none) return { pairing, strangers: 0 }
   const chance = new ChancePairs(tasks, tasks.name, tasks.names.length)
   const rounding = roundingOf(columns)
   const nats = (span: number): number => {
@@ -435,7 +450,23 @@ function believed(
     const startNs = aligned.startNs[row]
     return name >= 0 && startNs >= firstNs && startNs <= lastNs && aligned.endNs[row] <= tasks.durationNs ? 1 : 0
   })
-  return withoutStrangers(pairing, relations, nats, takesPart, (eligible - explained) / explained)
+  const strangers = shared
+    ? Math.max(input.strangers ?? 0, missedPerFound(pairing, takesPart))
+    : (fit.eligible - fit.explained) / fit.explained
+  if (strangers === 0) return { pairing, strangers }
+  const believedNats = shared ? BELIEVED_NATS_AMONG_REPLICAS : BELIEVED_NATS
+  return { pairing: withoutStrangers(pairing, relations, nats, takesPart, strangers, believedNats), strangers }
+}
+
+/** How many spans found no task for each that did. */
+function missedPerFound({ task, ambiguous }: Pairing, takesPart: Uint8Array): number {
+  let found = 0
+  let missed = 0
+  for (let span = 0; span < task.length; span++) {
+    if (task[span] >= 0) found++
+    else if (takesPart[span] === 1 && ambiguous[span] === 0) missed++
+  }
+  return found === 0 ? 0 : missed / found
 }
 
 /** When the first and the last task began. */

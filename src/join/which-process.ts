@@ -85,8 +85,8 @@ function joinOne({ processKey, rows, input }: ProcessSpans): ProcessJoin {
  * Whether spans that replicas may share are those of the captured one: nearly each task has its span, or, where traces are sampled, nearly
  * each of a number of spans its task. Spans of other replicas would be left without one.
  */
-function isWholeProcess({ report }: NameTimePairs, { tasks }: NameTimeInput): boolean {
+function isWholeProcess({ report, paired }: NameTimePairs, { tasks }: NameTimeInput): boolean {
   const { joined, eligible } = report
-  if (joined >= SHARED_SHARE * tasks.whole) return true
+  if (paired >= SHARED_SHARE * tasks.whole) return true
   return joined >= FEWEST_SHARED_SPANS && joined >= SHARED_SHARE * eligible
 }

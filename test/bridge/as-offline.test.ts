@@ -2,16 +2,14 @@
 // another task, and where the flow knows as much, the pairs are the same.
 
 import { describe, expect, test } from 'vitest'
-import { decidedRows, joinSpanOf } from '../../src/bridge/release.ts'
-import { EntryKind } from '../../src/bridge/ports.ts'
+import { joinSpanOf } from '../../src/bridge/release.ts'
 import { joinTasks } from '../../src/join/join.ts'
 import { selectSpans } from '../../src/span/otlp/rewrite.ts'
 import { scanTraceRequest } from '../../src/span/otlp/scan.ts'
 import { traceIdHex } from '../../src/span/otlp/rows.ts'
-import { analyse } from '../support/fixtures.ts'
-import { Flow, idOf, recording } from '../support/flow.ts'
+import { analyse, corpusFixtures } from '../support/fixtures.ts'
+import { corpusRecording, decidedSpans, Flow, idOf, recording } from '../support/flow.ts'
 import { random } from '../support/generated-process.ts'
-import { spansOfProtobuf } from '../support/otlp.ts'
 
 const NAMES = [
   'joins/go1.22-otel',
@@ -24,6 +22,15 @@ const NAMES = [
   'joins/go1.27-otel-renamed-library',
   'captures/go1.26/messages',
   'captures/go1.24/messages-log-traceparent',
+]
+
+/** Those of the corpus beside the project that are whole, by kind of evidence; none where there is no corpus. */
+const CORPUS = corpusFixtures().filter(({ name }) =>
+  /^corpus\/((otel|opencensus)-(stock|helper|renamed).*|ids-in-log-.*|datadog-style.*)-go1\.(11|21|24|26)$/.test(name),
+)
+const RECORDINGS = [
+  ...NAMES.map((name) => [name, () => recording(name)] as const),
+  ...CORPUS.map((fixture) => [fixture.name, () => corpusRecording(fixture)] as const),
 ]
 
 /** Of the pairs that are found offline so many may be missing where each request is decided by what is known when it comes: two, or this share. */
@@ -63,18 +70,11 @@ function offline(requests: readonly Uint8Array[], capture: Uint8Array): Map<stri
 }
 
 /** Every span that was decided on, with its task, by the journal. */
-function decided({ journal }: Flow): Map<string, string> {
+function decided(flow: Flow): Map<string, string> {
   const found = new Map<string, string>()
-  const bodies = new Map(journal.entries.map(({ sequence, body }) => [sequence, body]))
-  for (const { kind, sequence, meta } of journal.entries) {
-    if (kind !== EntryKind.outgoing && kind !== EntryKind.released) continue
-    const ids = spansOfProtobuf(
-      bodies.get(meta.way === 'late' ? (meta.followed as number[])[0] : sequence) ?? new Uint8Array(),
-    ).map(idOf)
-    for (const { row, taskId } of decidedRows(meta.decision)) {
-      expect(found.get(ids[row]) ?? String(taskId)).toBe(String(taskId))
-      found.set(ids[row], String(taskId))
-    }
+  for (const { id, taskId } of decidedSpans(flow)) {
+    expect(found.get(id) ?? taskId).toBe(taskId)
+    found.set(id, taskId)
   }
   return found
 }
@@ -140,10 +140,10 @@ const ONE_BY_ONE: Readonly<Record<string, Order>> = {
   },
 }
 
-describe.each(NAMES)('%s', (name) => {
-  const { capture, requests, matches } = recording(name)
+describe.each(RECORDINGS)('%s', (_, read) => {
+  const { capture, requests, matches } = read()
 
-  describe.each([1, 0.5, 0.05])('%d of the traces', (share) => {
+  describe.each([1, 0.5, 0.05, 0.01])('%d of the traces', (share) => {
     describe.each([10_000, 7])('in requests of up to %d spans', (spansEach) => {
       const spans = pieces(requests, share, spansEach, 5)
       const expected = offline(spans, capture)

@@ -2,39 +2,23 @@
 // together, and true.
 
 import { describe, expect, test } from 'vitest'
-import { decidedRows } from '../../src/bridge/release.ts'
-import { EntryKind } from '../../src/bridge/ports.ts'
 import { HEADER_BYTES } from '../../src/capture/header.ts'
 import { joinTasks } from '../../src/join/join.ts'
 import { spansOf } from '../join/spans-of.ts'
 import { settle } from '../support/fake-clock.ts'
 import { analyse, fixturePath } from '../support/fixtures.ts'
-import { Flow, idOf, recording, textAttribute } from '../support/flow.ts'
+import { decidedSpans, Flow, idOf, recording, textAttribute } from '../support/flow.ts'
 import { spansOfProtobuf } from '../support/otlp.ts'
 import { joinBatches, splitBatches } from '../support/v2-wire.ts'
 
 const NAMES = ['go1.22-otel', 'go1.22-opencensus', 'go1.26-otel', 'go1.26-opencensus', 'go1.26-otel-saturated']
 
 /** Every span that was decided on, with its task, by the journal. */
-function decided({ journal }: Flow): Map<string, string> {
+function decided(flow: Flow): Map<string, string> {
   const found = new Map<string, string>()
-  const note = (id: string, taskId: number): void => {
-    expect(found.get(id) ?? String(taskId)).toBe(String(taskId))
-    found.set(id, String(taskId))
-  }
-  const bodies = new Map(journal.entries.map(({ sequence, body }) => [sequence, body]))
-  const idsOf = (sequence: number): string[] => spansOfProtobuf(bodies.get(sequence) ?? new Uint8Array()).map(idOf)
-  for (const { kind, sequence, meta } of journal.entries) {
-    if (kind !== EntryKind.outgoing && kind !== EntryKind.released) continue
-    const rows = decidedRows(meta.decision)
-    if (meta.way !== 'late') {
-      const ids = idsOf(sequence)
-      for (const { row, taskId } of rows) note(ids[row], taskId)
-      continue
-    }
-    const [block] = meta.followed as number[]
-    const ids = idsOf(block)
-    for (const { row, taskId } of rows) note(ids[row], taskId)
+  for (const { id, taskId } of decidedSpans(flow)) {
+    expect(found.get(id) ?? taskId).toBe(taskId)
+    found.set(id, taskId)
   }
   return found
 }

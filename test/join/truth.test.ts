@@ -9,6 +9,7 @@ import {
   ownRecordings,
   sampled,
   shifted,
+  startOf,
   stockRecordings,
   together,
   type TrueRecording,
@@ -115,8 +116,6 @@ describe('spans of another run', () => {
   test.each(pairs.map(([one, other]) => [one.name, other.name, one, other] as const))(
     'of %s find no task in %s, whenever they were',
     (_one, _other, one, other) => {
-      const startOf = ({ spans }: TrueRecording): bigint =>
-        spans.reduce((least, { startUnixNs }) => (startUnixNs < least ? startUnixNs : least), spans[0].startUnixNs)
       const moved = shifted(one, Number((startOf(other) - startOf(one)) / 1_000_000n))
       for (const spans of [one.spans, moved.spans]) {
         const { right, wrong } = judge({ ...other, spans })

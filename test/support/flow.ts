@@ -7,13 +7,21 @@ import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { Bridge } from '../../src/bridge/bridge.ts'
 import type { AcceptedCapture } from '../../src/bridge/captures.ts'
 import type { BridgeOptions } from '../../src/bridge/options.ts'
-import type { CaptureOrigin, DecodedBatch, DecodeListener, Decoder, LiveCapture } from '../../src/bridge/ports.ts'
+import {
+  type CaptureOrigin,
+  type DecodedBatch,
+  type DecodeListener,
+  type Decoder,
+  EntryKind,
+  type LiveCapture,
+} from '../../src/bridge/ports.ts'
+import { decidedRows } from '../../src/bridge/release.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { readHeader } from '../../src/capture/header.ts'
 import { DEFAULT_ENRICH_OPTIONS, DEFAULT_TRACE_LIMITS } from '../../src/enrich/enrich.ts'
 import { traceRequestFromJson } from '../../src/span/otlp/json.ts'
 import { FakeClock, MemoryCounters, MemoryLog, settle } from './fake-clock.ts'
-import { fixturePath } from './fixtures.ts'
+import { type CaptureFixture, fixturePath } from './fixtures.ts'
 import { MemoryCaptureFiles, MemoryJournal } from './memory-journal.ts'
 import { type PlainSpan, spansOfProtobuf } from './otlp.ts'
 
@@ -50,6 +58,25 @@ export function recording(name = 'captures/go1.26/messages'): Recording {
   return read
 }
 
+/** A recording of the corpus beside the project, whose pairs its own file of expected results tells. */
+export function corpusRecording({ bytes, beside }: CaptureFixture): Recording {
+  const lines = readFileSync(beside('.spans.otlp.jsonl') ?? '', 'utf8')
+    .trim()
+    .split('\n')
+  const requests = lines.map((line) => traceRequestFromJson(line))
+  const spanIds = requests.flatMap((request) => spansOfProtobuf(request).map(idOf))
+  const { spans } = JSON.parse(readFileSync(beside('.expected.json') ?? '', 'utf8')) as {
+    spans: { span_id: string; task: number | null }[]
+  }
+  const taskOf = new Map(spans.flatMap(({ span_id, task }) => (task === null ? [] : [[span_id, String(task)]])))
+  const matches = new Map<string, string>()
+  for (const id of spanIds) {
+    const task = taskOf.get(id.split(' ')[1])
+    if (task !== undefined) matches.set(id, task)
+  }
+  return { capture: bytes(), requests, spanIds, matches }
+}
+
 interface Pair {
   readonly traceId: string
   readonly spanId: string
@@ -69,6 +96,29 @@ function wholePairs(path: string): readonly Pair[] {
 
 export function idOf({ traceId, spanId }: { readonly traceId: string; readonly spanId: string }): string {
   return `${traceId} ${spanId}`
+}
+
+/** A span that was decided on, with its task. */
+export interface DecidedSpan {
+  /** `trace span` */
+  readonly id: string
+  readonly capture: string
+  readonly taskId: string
+}
+
+/** Every span that was decided on, by the journal, as often as it was. */
+export function decidedSpans({ journal }: Flow): DecidedSpan[] {
+  const bodies = new Map(journal.entries.map(({ sequence, body }) => [sequence, body]))
+  return journal.entries.flatMap(({ kind, sequence, meta }) => {
+    if (kind !== EntryKind.outgoing && kind !== EntryKind.released) return []
+    const block = meta.way === 'late' ? (meta.followed as number[])[0] : sequence
+    const ids = spansOfProtobuf(bodies.get(block) ?? new Uint8Array()).map(idOf)
+    return decidedRows(meta.decision).map(({ capture, row, taskId }) => ({
+      id: ids[row],
+      capture,
+      taskId: String(taskId),
+    }))
+  })
 }
 
 /** Decodes in this thread, all at once or step by step. */

@@ -119,6 +119,11 @@ export function withoutSnapshots(recording: TrueRecording): TrueRecording {
   return { ...recording, capture: { ...recording.capture, clockSnapshots: [] } }
 }
 
+/** When the first of its spans began, Unix nanoseconds. */
+export function startOf({ spans }: TrueRecording): bigint {
+  return spans.reduce((least, { startUnixNs }) => (startUnixNs < least ? startUnixNs : least), spans[0].startUnixNs)
+}
+
 /** The recording with only some of its traces sampled; the tasks of the others stay. */
 export function sampled(recording: TrueRecording, share: number, seed: number): TrueRecording {
   const next = random(seed)
