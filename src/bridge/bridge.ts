@@ -39,6 +39,10 @@ export interface BridgeGauges {
 }
 
 const NO_BYTES = new Uint8Array(0)
+/** Spans that told no clock are asked again so long after the first more came, then twice as long, and so on up to a minute. */
+const TRY_AGAIN_MS = 1_000
+const LATEST_AGAIN_MS = 60_000
+
 /** The flow of one data folder. */
 export class Bridge implements Recorder {
   private readonly captures: Captures
@@ -52,6 +56,9 @@ export class Bridge implements Recorder {
   private endedCount = 0
   /** Releases and late children being written. */
   private readonly work = new Set<Promise<unknown>>()
+
+  /** Captures for which a clock will be looked for once more, with what takes that back. */
+  private readonly trying = new Map<KnownCapture, () => void>()
 
   constructor(
     private readonly ports: CapturePorts,
@@ -246,6 +253,19 @@ export class Bridge implements Recorder {
     for (const { found } of joined) if (isToldMore(found.capture)) again.add(found.capture)
     for (const { capture, learned } of missed) if (isToldMore(capture, learned)) again.add(capture)
     for (const capture of again) this.run(this.late.followAll(capture))
+    for (const { capture } of missed) if (capture.isUntried) this.tryLater(capture)
+  }
+
+  /** The last few spans of many may be those that make the clocks clear: they are not left waiting for more. */
+  private tryLater(capture: KnownCapture): void {
+    if (this.trying.has(capture)) return
+    const cancel = this.ports.clock.after(Math.min(TRY_AGAIN_MS * 2 ** capture.tries, LATEST_AGAIN_MS), () => {
+      this.trying.delete(capture)
+      if (!capture.isUntried) return
+      capture.tryAgain()
+      this.run(this.late.followAll(capture))
+    })
+    this.trying.set(capture, cancel)
   }
 
   private own(joined: readonly JoinedSpan[], way: Way): void {
@@ -350,6 +370,7 @@ export class Bridge implements Recorder {
    */
   async stop(deadlineMs: number): Promise<void> {
     const noted = this.captures.stop()
+    for (const cancel of this.trying.values()) cancel()
     const cancel = this.ports.clock.after(deadlineMs, () => this.late.stop())
     this.waiting.stop()
     while (this.work.size > 0) await Promise.allSettled([...this.work])

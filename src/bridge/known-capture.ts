@@ -91,6 +91,8 @@ export class KnownCapture {
   taskCount = 0
   /** Tasks that a span was found for. */
   tasksJoined = 0
+  /** How often its clock was looked for again without many more spans. */
+  tries = 0
   readonly joined: Partial<Record<Evidence, number>> = {}
   unmatched: Partial<Record<UnmatchedReason, number>> = {}
   readonly left: Record<Way, number> = { now: 0, hold: 0, late: 0 }
@@ -289,6 +291,17 @@ export class KnownCapture {
   /** The spans that have left are looked at with all that is known now. */
   followed(): void {
     this.followedAt = this.learned
+  }
+
+  /** Whether spans came that no clock was looked for with, for they were too few more than those that told none. */
+  get isUntried(): boolean {
+    return this.state === 'done' && this.timed.untried
+  }
+
+  /** The clock is looked for once more when spans are asked for next. */
+  tryAgain(): void {
+    this.tries++
+    this.timed.tryAgain()
   }
 
   /** What joining by name and time came to; null before it was tried. */

@@ -85,6 +85,7 @@ export class TimedTasks {
   private fittedTasks = 0
   private fittedDone = false
   private fits = 0
+  private asked = false
 
   /** @param acceptedMs when the capture came, Unix milliseconds: what is known of its time before any clock is */
   constructor(
@@ -103,6 +104,16 @@ export class TimedTasks {
     return this.fitted?.processKey ?? null
   }
 
+  /** Whether spans came since the last fit, which found nothing: too few for another one as yet. */
+  get untried(): boolean {
+    return this.fitted === null && this.sampled !== this.fittedSpans && this.fits < MOST_FITS
+  }
+
+  /** Few as they are, the next spans are asked for with all that came. */
+  tryAgain(): void {
+    this.asked = true
+  }
+
   /** Forgets everything: the tasks are kept no longer. */
   clear(): void {
     this.columns = null
@@ -113,6 +124,7 @@ export class TimedTasks {
     this.fittedTasks = 0
     this.fittedDone = false
     this.fits = 0
+    this.asked = false
   }
 
   /** Whether a span of this time is to be looked at. Unix nanoseconds, as exact as a double can be. */
@@ -191,10 +203,12 @@ export class TimedTasks {
     const known = this.capture.known()
     const enough = this.fitted !== null && this.fitted.clock.fit.explained >= SETTLED_SPANS
     const grown =
+      this.asked ||
       this.sampled >= GROWTH * this.fittedSpans ||
       columns.whole >= GROWTH * this.fittedTasks ||
       (done && !this.fittedDone && columns.whole > this.fittedTasks)
     if (this.sampled === 0 || columns.whole === 0 || enough || (this.fittedSpans > 0 && !grown)) return
+    this.asked = false
     if (++this.fits > MOST_FITS) return
     this.fittedSpans = this.sampled
     this.fittedTasks = columns.whole

@@ -2,8 +2,11 @@
 // together, and true.
 
 import { describe, expect, test } from 'vitest'
+import { joinSpanOf } from '../../src/bridge/release.ts'
 import { HEADER_BYTES } from '../../src/capture/header.ts'
 import { joinTasks } from '../../src/join/join.ts'
+import { selectSpans } from '../../src/span/otlp/rewrite.ts'
+import { scanTraceRequest } from '../../src/span/otlp/scan.ts'
 import { spansOf } from '../join/spans-of.ts'
 import { settle } from '../support/fake-clock.ts'
 import { analyse, fixturePath } from '../support/fixtures.ts'
@@ -119,6 +122,40 @@ describe.each(NAMES)('%s', (name) => {
     expect(wrong(found, name)).toEqual([])
     expect(new Set(found.values()).size).toBe(found.size)
   })
+})
+
+test('of few spans the last make the clocks clear: all get their tasks, though no more come', async () => {
+  const { capture, requests, matches } = recording('joins/go1.22-otel')
+  const { tasks, info } = analyse(capture)
+  const { clockSnapshots, durationNs } = info
+  const whole = requests.flatMap((request) => {
+    const table = scanTraceRequest(request)
+    return Array.from({ length: table.length }, (_, row) => ({ table, row, span: joinSpanOf(table, row) })).filter(
+      ({ span }) => matches.has(idOf(span)),
+    )
+  })
+  const joined = (count: number): number =>
+    joinTasks(
+      whole.slice(0, count).map(({ span }) => span),
+      { tasks, clockSnapshots, durationNs },
+    ).matches.length
+  let enough = 5
+  while (joined(enough) === 0) enough++
+  const single = whole.slice(0, enough).map(({ table, row }) => {
+    const chosen = new Uint8Array(table.length)
+    chosen[row] = 1
+    return selectSpans(table, chosen)
+  })
+  // One span more than those that told nothing is too few for another look at once.
+  expect(enough).toBeLessThan(1.25 * (enough - 1))
+  const flow = new Flow()
+  await flow.spans(...single.slice(0, -1))
+  await flow.capture(capture, 'shop', 'shop-0')
+  await flow.spans(...single.slice(-1))
+  expect(decided(flow).size).toBe(0)
+  await flow.clock.advance(10_000)
+  expect(flow.defects()).toEqual([])
+  expect(decided(flow).size).toBe(joined(enough))
 })
 
 describe('two captures that overlap', () => {
