@@ -50,8 +50,15 @@ export function withoutStrangers(
   for (let span = 0; span < length; span++) {
     if (task[span] < 0) continue
     const tree = top[span]
-    // Of a request of which only a part is here (the rest came before, or comes later) not all that speaks is heard.
-    if (root[tree] === 0 && parent[tree] < 0 && !isCalledFromElsewhere(kind[tree])) continue
+    // Of a request of which only a part is here (the rest came before, or comes later) not all that speaks is heard: among strangers that is
+    // in its favour, among replicas a part alone may be theirs.
+    if (
+      believedNats < BELIEVED_NATS_AMONG_REPLICAS &&
+      root[tree] === 0 &&
+      parent[tree] < 0 &&
+      !isCalledFromElsewhere(kind[tree])
+    )
+      continue
     // The caller of the request, where it is among the spans, has its task too.
     const above = parent[tree]
     const aboveMissed =
