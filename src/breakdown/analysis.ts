@@ -719,7 +719,7 @@ export class CaptureAnalysis {
       return
     }
     this.names.check(name, 'task name')
-    this.tasks.setKind(task.slot, this.sumsSink.kindOf(this.names.bytes(name)))
+    this.tasks.setKind(task.slot, this.names.useBytes(name, this.sumsSink.kindOf))
     this.tasks.name(task, name)
   }
 
@@ -732,7 +732,7 @@ export class CaptureAnalysis {
     while (this.kindsTo < latest) {
       const slot = tasks.slotOfSerial(++this.kindsTo)
       if (slot >= 0 && kind[slot] < 0 && nameString[slot] >= 0) {
-        tasks.setKind(slot, sumsSink.kindOf(names.bytes(nameString[slot])))
+        tasks.setKind(slot, names.useBytes(nameString[slot], sumsSink.kindOf))
       }
     }
   }

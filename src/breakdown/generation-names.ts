@@ -184,6 +184,11 @@ export class GenerationNames {
     return this.strings?.raw(id) ?? NO_BYTES
   }
 
+  /** What `use` makes of the bytes of a string; of none when it is not in the table. */
+  useBytes<Result>(id: number, use: (bytes: Uint8Array, from: number, to: number) => Result): Result {
+    return this.strings?.useBytes(id, use) ?? use(NO_BYTES, 0, 0)
+  }
+
   /** The text of a string, for messages; empty when it is not in the table. */
   textNow(id: number): string {
     return textOf(this.bytes(id))

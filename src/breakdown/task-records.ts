@@ -41,8 +41,11 @@ export interface TaskSink {
 
 /** Has tasks added up (`TaskSums`); no record is made, and no text decoded, that this does not need. */
 export interface SumsSink {
-  /** The kind under which tasks of a name are added up. Names come as UTF-8: with ids in them, each is a text of its own that nobody would read. */
-  kindOf(name: Uint8Array): string
+  /**
+   * The kind under which tasks of a name are added up. Names come as UTF-8, parts of some bytes: with ids in them, each is a text of its own that
+   * nobody would read.
+   */
+  readonly kindOf: (bytes: Uint8Array, from: number, to: number) => string
   decodedUntil?(traceNs: number): void
 }
 

@@ -292,9 +292,18 @@ export class TaskTable {
   /** Makes texts of the names that are still strings of the generation in hand, which is about to go. */
   tellNames(): void {
     const { latest } = this.lineage
+    const { nameString } = this.columns
+    const tell = (slot: number): void => {
+      if (nameString[slot] >= 0) this.ofSlotNow(slot).tellName()
+    }
+    // Most of the tasks since the last time were handed on, as a rule; where there are more old ones than new, the new ones are gone through.
+    if (this.serials.rowCount < latest - this.toldTo) {
+      this.forEachSlot(tell)
+      this.toldTo = latest
+    }
     while (this.toldTo < latest) {
       const slot = this.serials.find(++this.toldTo)
-      if (slot >= 0 && this.columns.nameString[slot] >= 0) this.ofSlotNow(slot).tellName()
+      if (slot >= 0) tell(slot)
     }
   }
 

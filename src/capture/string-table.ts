@@ -70,6 +70,12 @@ export class StringTable {
     return row < 0 ? null : this.bytes.subarray(this.froms[row], this.tos[row])
   }
 
+  /** What `use` makes of the bytes of a string, which are a part of `bytes`; undefined when the id is not in the table. No object is made for it. */
+  useBytes<Result>(id: number, use: (bytes: Uint8Array, from: number, to: number) => Result): Result | undefined {
+    const row = id === 0 ? -1 : this.rowOf(id)
+    return row < 0 ? undefined : use(this.bytes, this.froms[row], this.tos[row])
+  }
+
   /** The raw bytes when they are not valid UTF-8, else null. */
   binary(id: number): Uint8Array | null {
     const row = id === 0 ? -1 : this.rowOf(id)

@@ -4,7 +4,7 @@ import { emptyParts, type Group, type GroupedParts, GROUPS } from '../breakdown/
 import type { KindSums } from '../breakdown/kind-sums.ts'
 import type { TaskSums } from '../breakdown/task-sums.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
-import { bar, counted, duration, fitted, largestParts, legend, size, table } from './human.ts'
+import { bar, counted, duration, fitted, grouped, largestParts, legend, size, table } from './human.ts'
 import { escapeName, type Style } from './terminal.ts'
 
 const TYPES_SHOWN = 20
@@ -45,7 +45,7 @@ function summary(info: CaptureInfo, sums: TaskSums, tasks: number): string {
     size(info.bytes),
     counted(info.events, 'event'),
     `${duration(info.durationNs)}${wall}`,
-    `${counted(tasks, 'task')} (${sums.whole.toLocaleString('en-US')} whole)`,
+    `${counted(tasks, 'task')} (${grouped(sums.whole)} whole)`,
     counted(sums.regionCount, 'region'),
     counted(problems, 'problem'),
   ].join(' · ')
@@ -86,7 +86,7 @@ function kindTable(title: string, kinds: KindSums, most: number, groups: Set<Gro
     .slice(0, most)
     .map((row) => [
       fitted(escapeName(kinds.nameOf(row) || '(no name)'), NAME_WIDTH),
-      kinds.countOf(row).toLocaleString('en-US'),
+      grouped(kinds.countOf(row)),
       duration(kinds.percentile(row, 0.5)),
       duration(kinds.percentile(row, 0.99)),
       duration(kinds.longestNsOf(row)),

@@ -49,7 +49,8 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
     tasks++
   }
   const types = new TaskTypes()
-  const sink: AnalysisSink = options.format === 'text' ? { kindOf: (name) => types.of(name) } : { task: write }
+  const sink: AnalysisSink =
+    options.format === 'text' ? { kindOf: (bytes, from, to) => types.of(bytes, from, to) } : { task: write }
   const { goTimes, ticksPerSecond } = options
   const analysis = new CaptureAnalysis({ goTimes, ticksPerSecond }, sink)
   const failure = await feedCapture(analysis, path, terminal)

@@ -64,31 +64,31 @@ export class TaskTypes {
   private readonly runs = new Int32Array(MOST_RUNS * 2)
   private runsLength = 0
 
-  /** As `taskType` of a name in UTF-8, without configured patterns. */
-  of(name: Uint8Array): string {
-    const hash = this.scan(name)
+  /** As `taskType` of a name in UTF-8, which is a part of some bytes, without configured patterns. */
+  of(bytes: Uint8Array, from: number, to: number): string {
+    const hash = this.scan(bytes, from, to)
     const known = this.shapes.get(hash)
-    if (known !== undefined && known.type !== null && this.isOfShape(name, known)) return known.type
-    const text = textOf(name)
+    if (known !== undefined && known.type !== null && this.isOfShape(bytes, from, to, known)) return known.type
+    const text = textOf(bytes, from, to)
     const { cuts } = idsInName(text, {})
     const type = textWithoutIds(text, cuts)
     if (known === undefined && this.shapes.size < MOST_SHAPES) {
       const runs = [...this.runs.subarray(0, this.runsLength)]
-      this.shapes.set(hash, { name: name.slice(), runs, type: allCut(runs, cuts) ? type : null })
+      this.shapes.set(hash, { name: bytes.slice(from, to), runs, type: allCut(runs, cuts) ? type : null })
     }
     return type
   }
 
   /** Finds the runs of a name. @returns the hash of its shape */
-  private scan(name: Uint8Array): number {
+  private scan(bytes: Uint8Array, start: number, end: number): number {
     const { runs } = this
     let length = 0
     let hash = 0
     let from = -1
     let hashBefore = 0
     let seen = 0
-    for (let at = 0; at <= name.length; at++) {
-      const byte = at < name.length ? name[at] : 0
+    for (let at = start; at <= end; at++) {
+      const byte = at < end ? bytes[at] : 0
       const looks = LOOKS[byte]
       if (looks !== 0) {
         if (from < 0) {
@@ -100,8 +100,8 @@ export class TaskTypes {
       } else if (from >= 0) {
         const digits = at - from
         if (seen === HEX_WITH_LETTERS && (digits === 16 || digits === 32) && length < runs.length) {
-          runs[length++] = from
-          runs[length++] = at
+          runs[length++] = from - start
+          runs[length++] = at - start
           hash = Math.imul(hashBefore, 31) + (digits === 16 ? SPAN_RUN : TRACE_RUN)
         }
         from = -1
@@ -113,14 +113,15 @@ export class TaskTypes {
   }
 
   /** Whether the name in hand is that of a shape but for the digits in its runs. */
-  private isOfShape(name: Uint8Array, shape: Shape): boolean {
+  private isOfShape(bytes: Uint8Array, start: number, end: number, shape: Shape): boolean {
     const { runs } = this
-    if (name.length !== shape.name.length || this.runsLength !== shape.runs.length) return false
+    const { name } = shape
+    if (end - start !== name.length || this.runsLength !== shape.runs.length) return false
     let at = 0
     for (let run = 0; run <= this.runsLength; run += 2) {
-      const end = run < this.runsLength ? runs[run] : name.length
-      if (run < this.runsLength && (end !== shape.runs[run] || runs[run + 1] !== shape.runs[run + 1])) return false
-      for (; at < end; at++) if (name[at] !== shape.name[at]) return false
+      const to = run < this.runsLength ? runs[run] : name.length
+      if (run < this.runsLength && (to !== shape.runs[run] || runs[run + 1] !== shape.runs[run + 1])) return false
+      for (; at < to; at++) if (bytes[start + at] !== name[at]) return false
       if (run < this.runsLength) at = runs[run + 1]
     }
     return true
