@@ -4,8 +4,16 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
+import {
+  EXACT_DURATIONS,
+  HANDED_OVER,
+  STATES_REGISTERS_END,
+  SUMMED_REGIONS,
+} from '../../src/breakdown/states-layout.ts'
 import { CaptureStory } from '../support/capture-story.ts'
+import { alikeStory, chainStory, fanOutStory } from '../support/fan-out-story.ts'
 import { addUp, captureFixtures } from '../support/fixtures.ts'
+import { LockStacks } from '../support/lock-stacks.ts'
 import { mutate } from '../support/mutations.ts'
 import { Random } from '../support/random.ts'
 
@@ -13,19 +21,48 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+/** What the kernel of goroutines' states exports, of which tests change some. */
+interface KernelExports {
+  readonly ofWaker?: unknown
+  readonly settle: (beforeNs: number) => void
+}
+
+/** From now on the kernel of goroutines' states is started with other exports. */
+function changeKernel(change: (exports: KernelExports, memory: KernelMemory) => object): void {
+  const { prototype } = KernelMemory
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own memory below
+  const start = prototype.start
+  vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
+    const exports = start.call(this, kernel) as KernelExports
+    return exports.ofWaker === undefined ? exports : { ...exports, ...change(exports, this) }
+  })
+}
+
 /** Events that the kernel was given and handed back. */
 let handedBack = 0
 
 /** From now on the kernel hands back every event that it is given. */
 function withoutKernel(): void {
   handedBack = 0
-  const { prototype } = KernelMemory
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own memory below
-  const start = prototype.start
-  vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
-    const exports = start.call(this, kernel) as object
-    if (!('ofWaker' in exports)) return exports
-    return { ...exports, run: (from: number) => (handedBack++, from), settle: () => undefined }
+  changeKernel(() => ({ run: (from: number) => (handedBack++, from), settle: () => undefined }))
+}
+
+/** Tasks, and regions of them, that the kernel handed over. */
+const handedOver = { tasks: 0, regions: 0 }
+
+/** From now on it is counted what the kernel hands over. */
+function countHandedOver(): void {
+  changeKernel(({ settle }, { buffer }) => {
+    const words = new Int32Array(buffer, 0, STATES_REGISTERS_END >> 2)
+    return {
+      settle: (beforeNs: number) => {
+        handedOver.tasks -= words[HANDED_OVER >> 2]
+        handedOver.regions -= words[SUMMED_REGIONS >> 2]
+        settle(beforeNs)
+        handedOver.tasks += words[HANDED_OVER >> 2]
+        handedOver.regions += words[SUMMED_REGIONS >> 2]
+      },
+    }
   })
 }
 
@@ -52,6 +89,12 @@ const WAYS = {
   'added up': (capture: Uint8Array): unknown => addUp(capture),
 } as const
 
+/** Of what an analysis tells, where tasks are added up. */
+interface Summed {
+  readonly taskCount?: number
+  readonly regionCount?: number
+}
+
 /** What an analysis tells, as values whose order says nothing; what a refusal says. */
 function told(capture: Uint8Array, way: keyof typeof WAYS): unknown {
   try {
@@ -69,6 +112,14 @@ function told(capture: Uint8Array, way: keyof typeof WAYS): unknown {
   }
 }
 
+/** As `told`, by kernel and TypeScript; what the kernel hands over is counted. */
+function toldAndCounted(capture: Uint8Array, way: keyof typeof WAYS): Summed {
+  countHandedOver()
+  const analysed = told(capture, way)
+  vi.restoreAllMocks()
+  return analysed as Summed
+}
+
 /** Problems that speak of events out of order, or of goroutines that are not known. */
 function lostIn(analysed: unknown): string[] {
   const { info } = analysed as { info: { problems: { code: string }[] } }
@@ -76,16 +127,6 @@ function lostIn(analysed: unknown): string[] {
 }
 
 const REASONS = ['chan receive', 'select', 'network', 'sync', 'sleep', 'chan send'] as const
-/** Functions that take or let go of locks, and others. */
-const PLACES = Array.from({ length: 16 }, (_, place) => `main.lock${place}`)
-/** Waits that are the runtime's own, or for none that has a holder, or of which no place is known. */
-const NO_LOCKS = [
-  ['sync.(*WaitGroup).Wait', 'main.wait'],
-  ['sync.(*Mutex).Lock'],
-  ['runtime.gcMarkDone'],
-  ['main.select'],
-  [],
-] as const
 const ENTRIES = ['main.work', 'main.serve', 'main.work', 'main.fetch'] as const
 
 /** Goroutines, tasks and regions that come and go by chance, on one processor; few ids, so that rows and tasks are soon those of others. */
@@ -110,24 +151,7 @@ function storyOf(random: Random, events: number): Uint8Array {
   const assisting = new Set<number>()
   /** Goroutine that sweeps; 0 none. */
   let sweeping = 0
-  const lockOf = new Map<number, readonly [kind: string, place: string]>()
-  const waitAt = (): readonly string[] => {
-    if (random.below(4) === 0) return random.pick(NO_LOCKS)
-    const kind = random.pick(['Mutex', 'RWMutex'])
-    const place = random.pick(PLACES)
-    lockOf.set(running, [kind, place])
-    return [`sync.(*${kind}).${random.pick(['Lock', kind === 'Mutex' ? 'TryLock' : 'RLock'])}`, place]
-  }
-  const wakeAt = (woken: number): readonly string[] => {
-    if (random.below(8) === 0) return random.pick(NO_LOCKS)
-    const own = lockOf.get(running)
-    const [kind] = (random.below(4) === 0 ? undefined : lockOf.get(woken)) ?? ['Mutex']
-    const place = own !== undefined && random.below(2) === 0 ? own[1] : random.pick(PLACES)
-    // In the same function, but not at the same place of it.
-    return kind === 'Mutex'
-      ? ['sync.(*Mutex).Unlock', place]
-      : ['sync.(*RWMutex).unlockSlow', 'sync.(*RWMutex).Unlock', place]
-  }
+  const locks = new LockStacks(random)
   const takeFrom = (list: number[]): number => list.splice(random.below(list.length), 1)[0]
   for (let event = 0; event < events; event++) {
     story.at((event + 1) * stepNs + random.below(500))
@@ -136,7 +160,7 @@ function storyOf(random: Random, events: number): Uint8Array {
         // Nobody is left to wake anybody.
         if (waiting.length === 0) break
         runnable.push(takeFrom(waiting))
-        story.unblock(runnable[0], ...wakeAt(runnable[0]))
+        story.unblock(runnable[0], ...locks.wakeAt(running, runnable[0]))
       } else {
         running = takeFrom(runnable)
         story.start(running)
@@ -147,7 +171,7 @@ function storyOf(random: Random, events: number): Uint8Array {
     switch (random.below(18)) {
       case 0:
       case 1:
-        story.block(random.pick(reasons), ...waitAt())
+        story.block(random.pick(reasons), ...locks.waitAt(running))
         waiting.push(running)
         running = 0
         break
@@ -220,7 +244,7 @@ function storyOf(random: Random, events: number): Uint8Array {
       default:
         if (waiting.length === 0) break
         runnable.push(takeFrom(waiting))
-        story.unblock(runnable[runnable.length - 1], ...wakeAt(runnable[runnable.length - 1]))
+        story.unblock(runnable[runnable.length - 1], ...locks.wakeAt(running, runnable[runnable.length - 1]))
     }
   }
   return story.bytes()
@@ -289,8 +313,13 @@ function serverStoryOf(random: Random, events: number): Uint8Array {
         running = 0
         break
       case 1:
-        if (random.below(3) === 0) story.stop()
-        else story.syscall().syscallEnd()
+        if (random.below(3) === 0) {
+          story.stop()
+          runnable.push(running)
+          running = 0
+          break
+        }
+        story.syscall().syscallEnd()
         if (random.below(3) > 0) break
         story.block('select')
         waiting.push(running)
@@ -374,13 +403,48 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells w
   })
 
   test('whatever requests do', () => {
-    for (let seed = 1; seed <= 60; seed++) {
+    handedOver.tasks = handedOver.regions = 0
+    for (let seed = 1; seed <= (way === 'added up' ? 60 : 30); seed++) {
       const capture = serverStoryOf(new Random(seed), seed % 10 === 0 ? 5_500 : 1_500)
-      const byBoth = told(capture, way)
+      const byBoth = toldAndCounted(capture, way)
+      expect(lostIn(byBoth), `seed ${seed}`).toEqual([])
       withoutKernel()
       expect(byBoth, `seed ${seed}`).toEqual(told(capture, way))
       vi.restoreAllMocks()
     }
+    if (way === 'added up') expect(handedOver.tasks).toBeGreaterThan(1_000)
+  })
+
+  test('whatever goroutines that share tasks do', () => {
+    handedOver.tasks = handedOver.regions = 0
+    let tasks = 0
+    let regions = 0
+    for (let seed = 1; seed <= (way === 'added up' ? 40 : 16); seed++) {
+      const random = new Random(seed)
+      const losesEnds = seed % 10 === 9
+      const assists = seed === 12
+      const capture = fanOutStory(random, {
+        events: seed % 8 === 0 || assists ? 10_000 : 3_000,
+        stepNs: random.pick([100_000, 400_000]),
+        kinds: ['get', 'put', 'list'],
+        losesEnds,
+        // More than there is room for at first.
+        often: assists ? new Array<'assist'>(20).fill('assist') : [],
+      })
+      const byBoth = toldAndCounted(capture, way)
+      if (!losesEnds) expect(lostIn(byBoth), `seed ${seed}`).toEqual([])
+      withoutKernel()
+      expect(byBoth, `seed ${seed}`).toEqual(told(capture, way))
+      vi.restoreAllMocks()
+      if (losesEnds) continue
+      tasks += byBoth.taskCount ?? 0
+      regions += byBoth.regionCount ?? 0
+    }
+    if (way !== 'added up') return
+    // The others are the first of their kinds, the slowest, or end too late.
+    expect(tasks).toBeGreaterThan(10_000)
+    expect(handedOver.tasks / tasks).toBeGreaterThan(0.6)
+    expect(handedOver.regions / regions).toBeGreaterThan(0.4)
   })
 
   test('however a capture is broken', () => {
@@ -392,5 +456,23 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells w
       expect(byBoth, `seed ${seed}`).toEqual(told(capture, way))
       vi.restoreAllMocks()
     }
+  })
+})
+
+describe('the kernel adds up as TypeScript does', () => {
+  test.each([
+    [
+      'more tasks of one kind than are kept one by one',
+      alikeStory(new Random(1), 3 * EXACT_DURATIONS),
+      2 * EXACT_DURATIONS,
+    ],
+    ['chains of waits, and what their goroutines were created by', chainStory(new Random(1), 200), 100],
+  ])('%s', (_, capture, least) => {
+    handedOver.tasks = handedOver.regions = 0
+    const byBoth = toldAndCounted(capture, 'added up')
+    expect(lostIn(byBoth)).toEqual([])
+    withoutKernel()
+    expect(byBoth).toEqual(told(capture, 'added up'))
+    expect(handedOver.tasks).toBeGreaterThan(least)
   })
 })

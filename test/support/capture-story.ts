@@ -27,6 +27,9 @@ export function wire(name: string, ...args: number[]): number[] {
 
 const STATUS = { runnable: 1, running: 2, syscall: 3, waiting: 4 } as const
 
+/** Bytes of events after which the next batch begins. */
+const BATCH_BYTES = 60_000
+
 /** Trace clock of the story's time 0, nanoseconds. */
 const ORIGIN_NS = 1_000_000
 
@@ -35,7 +38,10 @@ const ORIGIN_NS = 1_000_000
  * about the one that was started last.
  */
 export class CaptureStory {
-  private readonly events: number[] = []
+  private readonly batches: number[][] = []
+  /** Those of the next batch, and when that begins. */
+  private events: number[] = []
+  private batchNs = 0
   private readonly strings = new Map<string, number>()
   private readonly stackIds = new Map<string, number>()
   private readonly sequence = new Map<number, number>()
@@ -173,6 +179,7 @@ export class CaptureStory {
 
   /** The capture, as Go 1.23 writes it. */
   bytes(): Uint8Array {
+    this.endBatch()
     const text = new TextEncoder()
     const strings: number[] = [4]
     for (const [value, id] of this.strings) {
@@ -187,7 +194,7 @@ export class CaptureStory {
     }
     return Uint8Array.from([
       ...text.encode('go 1.23 trace\0\0\0'),
-      ...batch(1, 1, ORIGIN_NS, this.events),
+      ...this.batches.flat(),
       ...batch(1, 0, ORIGIN_NS, stacks),
       ...batch(1, 0, ORIGIN_NS, strings),
       ...batch(1, 0, ORIGIN_NS, wire('Frequency', 1_000_000_000)),
@@ -201,6 +208,13 @@ export class CaptureStory {
 
   private raw(bytes: readonly number[]): void {
     this.events.push(...bytes)
+    if (this.events.length >= BATCH_BYTES) this.endBatch()
+  }
+
+  private endBatch(): void {
+    if (this.events.length > 0) this.batches.push(batch(1, 1, ORIGIN_NS + this.batchNs, this.events))
+    this.events = []
+    this.batchNs = this.lastNs
   }
 
   private dt(): number {
