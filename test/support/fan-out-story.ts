@@ -27,6 +27,9 @@ const IDLE_DEEDS: readonly Deed[] = [
   ...(['exit', 'assist', 'sweep', 'create', 'take'] as const),
 ]
 
+/** A task with so many after it was handed over, mostly, when its id is taken again. */
+const LONG_AGO = 150
+
 /** What such a server is like. */
 export interface FanOut {
   readonly events: number
@@ -113,6 +116,10 @@ export function fanOutStory(
     switch (random.pick(innermost === undefined ? idleDeeds : deeds)) {
       case 'begin':
         if (tasks.length >= 3) break
+        if (lastTask > LONG_AGO && random.below(20) === 0) {
+          story.taskBegin(lastTask - LONG_AGO, 'again')
+          break
+        }
         story.taskBegin(++lastTask, `${random.pick(kinds)} ${lastTask}`, random.pick([0, innermost?.task ?? 0]))
         tasks.push({ task: lastTask, regions: [], ends: true })
         break
@@ -223,16 +230,15 @@ export function fanOutStory(
 export function alikeStory(random: Random, tasks: number): Uint8Array {
   const story = new CaptureStory().found(1, 'runnable').start(1)
   let nowNs = 0
-  const later = (): CaptureStory => {
-    // Few of seconds: all of a generation has to lie within some minutes.
-    const seconds = random.below(400) === 0
-    return story.at((nowNs += Math.floor(2 ** (seconds ? 31 + 2 * random.next() : 27 * random.next()))))
-  }
   for (let task = 1; task <= tasks; task++) {
-    later().taskBegin(task, 'get')
-    story.regionBegin(task, 'read')
-    later().regionEnd(task, 'read')
-    story.taskEnd(task)
+    story
+      .at((nowNs += 1_000))
+      .taskBegin(task, 'get')
+      .regionBegin(task, 'read')
+    // Few of seconds: all of a generation has to lie within some minutes.
+    const seconds = random.below(200) === 0
+    nowNs += Math.floor(2 ** (seconds ? 31 + 2 * random.next() : 27 * random.next()))
+    story.at(nowNs).regionEnd(task, 'read').taskEnd(task)
   }
   return story.bytes()
 }
