@@ -3,8 +3,6 @@
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
-import { CaptureDecoder } from '../../src/capture/decode.ts'
-import { Ev } from '../../src/capture/event-types.ts'
 import * as numbers from '../../src/capture/v1/event-numbers.ts'
 import { EvV1, Shape, timedNumbers } from '../../src/capture/v1/event-types.ts'
 import { BATCH_SLACK, NUMBERS, PARKED, REGISTERS_END, SHAPES } from '../../src/capture/v1/order-layout.ts'
@@ -13,6 +11,7 @@ import { InCall } from '../../src/capture/v1/scheduler-model.ts'
 import { captureFixtures, corpusFixtures, isV2 } from '../support/fixtures.ts'
 import { mutate } from '../support/mutations.ts'
 import { Random } from '../support/random.ts'
+import { toldEvents } from '../support/told-events.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -40,32 +39,6 @@ function withoutKernel(): void {
   })
 }
 
-/** All that a decoder tells. */
-function told(capture: Uint8Array, goTimes: boolean): unknown {
-  const rows: string[] = []
-  const decoder = new CaptureDecoder(
-    { goTimes },
-    {
-      events: (block) => {
-        const { length, kind, timeNs, goroutine, processor, thread, a, b, c, stack } = block
-        for (let row = 0; row < length; row++) {
-          const of = [kind[row], timeNs[row], goroutine[row], processor[row], thread[row], a[row], stack[row]]
-          // Kinds that have no more say nothing there.
-          const more = kind[row] === Ev.GoSyscallEnd ? [] : [b[row], c[row]]
-          rows.push([...of, ...more].join(' '))
-        }
-      },
-      generationEnd: (timeNs) => rows.push(`until ${timeNs}`),
-    },
-  )
-  try {
-    for (let at = 0; at < capture.length; at += 65_521) decoder.push(capture.subarray(at, at + 65_521))
-    return { info: decoder.end(), lost: [...decoder.lost], rows }
-  } catch (thrown) {
-    return { thrown: String(thrown), rows }
-  }
-}
-
 const fixtures = [
   ...['captures', 'damaged', 'joins', 'accuracy'].flatMap((folder) => captureFixtures(folder)),
   ...corpusFixtures(),
@@ -78,10 +51,10 @@ describe.each([
 ])('with %s the kernel tells what TypeScript tells', (_, goTimes) => {
   test.each(fixtures.map((fixture) => [fixture.name, fixture] as const))('of %s', (_, { bytes }) => {
     const capture = bytes()
-    const byBoth = told(capture, goTimes) as { rows: string[] }
+    const byBoth = toldEvents(capture, goTimes)
     withoutKernel()
     calls = 0
-    expect(byBoth).toEqual(told(capture, goTimes))
+    expect(byBoth).toEqual(toldEvents(capture, goTimes))
     expect(calls).toBeGreaterThan(byBoth.rows.length / 2)
   })
 
@@ -89,9 +62,9 @@ describe.each([
     for (let seed = 1; seed <= 100; seed++) {
       const random = new Random(seed)
       const capture = mutate(random.pick(small).bytes(), random, () => random.pick(small).bytes())
-      const byBoth = told(capture, goTimes)
+      const byBoth = toldEvents(capture, goTimes)
       withoutKernel()
-      expect(byBoth, `seed ${seed}`).toEqual(told(capture, goTimes))
+      expect(byBoth, `seed ${seed}`).toEqual(toldEvents(capture, goTimes))
       vi.restoreAllMocks()
     }
   })
