@@ -105,7 +105,7 @@ export function addUp(bytes: Uint8Array, options: AnalysisOptions = {}, chunkByt
       count: kinds.countOf(row),
       totalNs: kinds.totalNsOf(row),
       longestNs: kinds.longestNsOf(row),
-      percentiles: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999].map((share) => kinds.percentile(row, share)),
+      percentiles: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.997].map((share) => kinds.percentile(row, share)),
       parts: kinds.partsOf(row),
     }))
   const { slowest, whole, regionCount } = sums
