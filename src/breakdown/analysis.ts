@@ -12,14 +12,7 @@ import { GoroutineStates, SystemKind } from './goroutine-states.ts'
 import { LockPlaces } from './locks.ts'
 import { NO_REGION as noRegion, RegionTable } from './regions.ts'
 import { StatesKernel } from './states-kernel.ts'
-import {
-  ADDED_UP,
-  MAX_OPEN_REGIONS,
-  MOST_STAYS_BEFORE_RELEASE,
-  STAY_TAIL,
-  STAY_TOP,
-  STOPPED_UNTIL,
-} from './states-layout.ts'
+import { ADDED_UP, MAX_OPEN_REGIONS, MOST_STAYS_BEFORE_RELEASE, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 import { type AnalysisSink, type SumsSink, TaskRecords } from './task-records.ts'
 import type { TaskSums } from './task-sums.ts'
@@ -291,7 +284,6 @@ export class CaptureAnalysis {
     const { words, doubles } = kernel
     const { stays, stops } = this.states
     for (let i = from; ; i++) {
-      words[STAY_TAIL >> 2] = stays.tail
       doubles[STOPPED_UNTIL >> 3] = this.sumsSink === null ? stops.lastEndNs : -1
       words[STAY_TOP >> 2] = stays.top
       i = kernel.run(i, to)
@@ -895,6 +887,7 @@ export class CaptureAnalysis {
       // The innermost of nested tasks says it all.
       else if (held === 0 || !this.tasks.descends(held, task)) stays.task[stay & stays.mask] = task.serial
     }
+    if (this.workers.counts(row, task.serial)) return
     if (this.tasks.addMember(task, states.id[row], states.stay[row])) this.workers.noteMember(row, task.serial)
   }
 

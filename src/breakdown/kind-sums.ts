@@ -24,7 +24,8 @@ const LEAST_EXACT = 16
 
 /**
  * Kinds of task or of region, added up: a row each, which the kernel adds to as well (`kernel/sums.ts`). Memory is bounded however much is
- * added: for each kind at most 8 kB for each doubling between its shortest and longest duration.
+ * added: for each kind at most 32 kB of durations one by one and, once these are too many, instead of them 8 kB for each doubling between its shortest and
+ * longest duration.
  */
 export class KindSums {
   private readonly names: string[] = []
@@ -115,7 +116,12 @@ export class KindSums {
       this.tellExact(row)
       return
     }
-    if (count === EXACT_DURATIONS) for (const known of this.exact[row]) this.tally(row, known)
+    if (count === EXACT_DURATIONS) {
+      for (const known of this.exact[row]) this.tally(row, known)
+      this.kernel.memory.release(this.exact[row])
+      this.exact[row] = new Float64Array(0)
+      this.tellExact(row)
+    }
     this.tally(row, ns)
   }
 

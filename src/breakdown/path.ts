@@ -10,16 +10,15 @@ import { GoState as goStates, type RangeTable, type Timeline } from './breakdown
 import { ColumnRoom } from './column-room.ts'
 import { firstPieceAfter } from './groups.ts'
 import { isLong, type PathPiece } from './long-waits.ts'
+import { MAX_DEPTH as maxDepth, MAX_PIECES as maxPieces } from './states-layout.ts'
 import type { RangeLog, StayLog, StopLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
 const GoState = goStates
+const MAX_DEPTH = maxDepth
+const MAX_PIECES = maxPieces
 
-/** Waits followed from one goroutine to the next; a deeper chain counts under its own reason. */
-const MAX_DEPTH = 32
-/** Pieces of one path; the rest of a longer one is unknown. */
-const MAX_PIECES = 1_000_000
 /**
  * What is shown beyond the task's own start and end, for spans that are not quite as long as their task: between the reading of a span's clock and
  * its task's event lie few stays, though one may be long (a preemption); those of a busy goroutine are short, and a clock may be off. Never more

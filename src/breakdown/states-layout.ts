@@ -127,8 +127,7 @@ export const BORN = STATES_REGISTERS + 364
 export const KIND_OF_ENTRY = STATES_REGISTERS + 368
 export const SERVES_ALL = 4
 
-// Goroutines of tasks: by slot of the task whether it lies below another one, its first and last and how many there are, `MemberTable`.
-export const HAS_PARENT = STATES_REGISTERS + 372
+// Goroutines of tasks: by slot of the task its first and last and how many there are, `MemberTable`.
 export const FIRST_MEMBER = STATES_REGISTERS + 376
 export const LAST_MEMBER = STATES_REGISTERS + 380
 export const MEMBER_COUNT = STATES_REGISTERS + 384
@@ -242,6 +241,8 @@ export const KIND_OF_REGION_NAME = STATES_REGISTERS + 856
 export const KIND_OF_TYPE = STATES_REGISTERS + 860
 export const REGION_KINDS = STATES_REGISTERS + 864
 export const TYPE_KINDS = STATES_REGISTERS + 868
+/** A double: the highest id of a task that was handed on. An id up to it may have been another task's before, a higher one was not. */
+export const HIGHEST_HANDED_ON = STATES_REGISTERS + 872
 
 /** The rest of the room is for more of them. */
 export const STATES_REGISTERS_END = STATES_REGISTERS + 1024
@@ -319,6 +320,13 @@ export const LOCK_FILE = 5
 
 /** Stays of one that lets go of a lock which are looked back over for where it had waited for one. */
 export const MOST_STAYS_BEFORE_RELEASE = 16
+
+/** Waits followed from one goroutine to the next; a deeper chain counts under its own reason. */
+export const MAX_DEPTH = 32
+/** Pieces of one path; the rest of a longer one is unknown. */
+export const MAX_PIECES = 1_000_000
+/** Stays looked forward over for what a waker that had waited since before the capture waits for. */
+export const MOST_FORWARD = 16
 
 /** In `StayLog.via`: the waker had waited since before the capture, so that its reason is only told by what it does next. */
 export const VIA_UNSETTLED = 0xffff

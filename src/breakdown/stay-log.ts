@@ -22,6 +22,7 @@ import {
   STAY_STACK,
   STAY_START,
   STAY_STATE,
+  STAY_TAIL,
   STAY_TASK,
   STAY_VIA,
   STAY_WAKER,
@@ -134,7 +135,9 @@ export class StayLog {
 
   /** Forgets all rows before `index`. */
   forgetBefore(index: number): void {
-    if (index > this.tail) this.tail = Math.min(index, this.top)
+    if (index <= this.tail) return
+    this.tail = Math.min(index, this.top)
+    this.words[STAY_TAIL >> 2] = this.tail
   }
 
   private grow(): void {

@@ -6,7 +6,6 @@ import type { StatesKernel } from './states-kernel.ts'
 import {
   FIRST_MEMBER,
   FIRST_REGION,
-  HAS_PARENT,
   LAST_MEMBER,
   LAST_REGION,
   MEMBER_COUNT,
@@ -65,8 +64,6 @@ export class TaskColumns {
   openRegions = NO_NUMBERS
   /** 1: it would have been handed over but for these. */
   waitsForRegions = NO_BYTES
-  /** 1: it names a parent, or is the background task, whose goroutines nobody counts. */
-  hasParent = NO_BYTES
   /** First and last of its goroutines in the `MemberTable`, and how many there are. */
   firstMember = NO_NUMBERS
   lastMember = NO_NUMBERS
@@ -101,7 +98,6 @@ export class TaskColumns {
     this.firstRegion[slot] = this.lastRegion[slot] = NO_REGION
     this.openRegions[slot] = 0
     this.waitsForRegions[slot] = 0
-    this.hasParent[slot] = id === 0 ? 1 : 0
     this.firstMember[slot] = this.lastMember[slot] = NO_MEMBER
     this.memberCount[slot] = 0
   }
@@ -152,7 +148,6 @@ export class TaskColumns {
     this.lastRegion = i32(this.lastRegion, LAST_REGION)
     this.openRegions = i32(this.openRegions, OPEN_REGIONS)
     this.waitsForRegions = kernel.place(this.waitsForRegions, memory.uint8(size), WAITS_FOR_REGIONS)
-    this.hasParent = kernel.place(this.hasParent, memory.uint8(size), HAS_PARENT)
     this.firstMember = i32(this.firstMember, FIRST_MEMBER)
     this.lastMember = i32(this.lastMember, LAST_MEMBER)
     this.memberCount = i32(this.memberCount, MEMBER_COUNT)

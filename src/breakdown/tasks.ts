@@ -11,6 +11,7 @@ import type { StatesKernel } from './states-kernel.ts'
 import {
   HANDED_ON,
   HANDED_ON_ROOM,
+  HIGHEST_HANDED_ON,
   LEAST_MEMBERS,
   MEMBERS_LOOKED_THROUGH,
   MOST_GENERATIONS as mostGenerations,
@@ -151,7 +152,7 @@ export class TaskTable {
    */
   constructor(
     private readonly problems: ProblemList,
-    kernel: StatesKernel,
+    private readonly kernel: StatesKernel,
     private readonly textOfString: (string: number) => string,
     private readonly membersChanged: () => void,
   ) {
@@ -185,8 +186,8 @@ export class TaskTable {
     this.columns.makeRoom(Math.max(slot, row))
     this.columns.slotOfId[row] = slot
     this.columns.take(slot, serial, id)
-    // Its children of before count their goroutines for it from now on.
-    if (this.handedOn[id % HANDED_ON_ROOM] === id) this.membersChanged()
+    // Its id may have been another task's, whose children count their goroutines for this one from now on.
+    if (id <= this.kernel.doubles[HIGHEST_HANDED_ON >> 3]) this.membersChanged()
     return this.ofSlotNow(slot)
   }
 
@@ -246,7 +247,6 @@ export class TaskTable {
     }
     const { columns } = this
     columns.parentId[task.slot] = parentId
-    columns.hasParent[task.slot] = 1
     if (columns.memberCount[task.slot] > 0) this.membersChanged()
     if (known === undefined && this.handedOn[parentId % HANDED_ON_ROOM] === parentId) return
     this.lineage.setParent(task.serial, (known ?? this.mention(parentId)).serial)
@@ -402,6 +402,8 @@ export class TaskTable {
     this.columns.serial[slot] = 0
     this.serials.remove(task.serial)
     this.handedOn[id % HANDED_ON_ROOM] = id
+    const { doubles } = this.kernel
+    if (id > doubles[HIGHEST_HANDED_ON >> 3]) doubles[HIGHEST_HANDED_ON >> 3] = id
   }
 
   /** All tasks not handed on yet, by serial: in the order of their first mention. */

@@ -11,6 +11,7 @@ import {
   HANDS_OVER,
   IN_BETWEEN,
   MAX_NAMES,
+  MOST_FORWARD,
   NETWORK,
   OF_NOBODY,
   SLEEP,
@@ -22,9 +23,6 @@ import { NONE as none, type StayLog } from './stay-log.ts'
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
 const GoState = goStates
 const NONE = none
-
-/** Stays that are looked forward over. */
-const MOST_FORWARD = 16
 
 /** The registers with the rows of the reasons that are causes. */
 const CAUSES = { network: NETWORK, sleep: SLEEP, syscall: SYSCALL_CAUSE } as const

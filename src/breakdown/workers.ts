@@ -132,6 +132,11 @@ export class Workers {
     this.memberSince[row] = this.kernel.words[MEMBERSHIP_CHANGES >> 2]
   }
 
+  /** Whether the goroutine counts for the task and for those above it already. */
+  counts(row: number, serial: number): boolean {
+    return this.memberOf[row] === serial && this.memberSince[row] === this.kernel.words[MEMBERSHIP_CHANGES >> 2]
+  }
+
   /** A task lies below another, or its id is another's, since goroutines were noted for it: all are to be noted again. */
   membershipChanged(): void {
     this.kernel.words[MEMBERSHIP_CHANGES >> 2]++

@@ -11,7 +11,7 @@ import {
   FIRST_REGION,
   HANDED_ON,
   HANDED_ON_ROOM,
-  HAS_PARENT,
+  HIGHEST_HANDED_ON,
   ID,
   LAST_MEMBER,
   LAST_REGION,
@@ -22,6 +22,7 @@ import {
   LINEAGE_ROOM,
   LOG_PENDING,
   MEMBER_COUNT,
+  MEMBERSHIP_CHANGES,
   MOST_EXACT_ID,
   MOST_SERIALS,
   OPEN_REGIONS,
@@ -53,7 +54,7 @@ import { annotate, join, worksFor } from './workers.ts'
 
 const NONE: i32 = -1
 
-/** Whether a task of a new id could be begun by an event. Nothing is changed where it could not. */
+/** Whether a task of an id that no other has now could be begun by an event. Nothing is changed where it could not. */
 export function beginTask(event: u32, row: u32): bool {
   const timeNs = load<f64>(event << 3, BLOCK_TIME)
   const id = load<f64>(event << 3, BLOCK_A)
@@ -61,7 +62,7 @@ export function beginTask(event: u32, row: u32): bool {
   const name = load<f64>(event << 3, BLOCK_C)
   if (load<u32>(ADDED_UP) === 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
   if (!(id > 0 && id <= <f64>MOST_EXACT_ID && parent <= <f64>MOST_EXACT_ID && isKnown(name))) return false
-  if (findRow(TASK_IDS, id) >= 0 || isHandedOn(id)) return false
+  if (findRow(TASK_IDS, id) >= 0) return false
   const above = parent === 0 ? NONE : slotOfTask(parent)
   if (parent !== 0 && above < 0 && !isHandedOn(parent)) return false
   const serial = load<i32>(LAST_SERIAL) + 1
@@ -81,10 +82,11 @@ export function beginTask(event: u32, row: u32): bool {
   store<i32>(load<u32>(LINEAGE_PARENT) + at, above < 0 ? 0 : load<i32>(load<u32>(TASK_SERIAL) + (above << 2)))
   store<f64>(load<u32>(TASK_ID) + of8, id)
   store<f64>(load<u32>(TASK_PARENT) + of8, parent === 0 ? NaN : parent)
-  store<u8>(load<u32>(HAS_PARENT) + slot, parent === 0 ? 0 : 1)
   store<i32>(load<u32>(FIRST_MEMBER) + of4, NONE)
   store<i32>(load<u32>(LAST_MEMBER) + of4, NONE)
   store<i32>(load<u32>(MEMBER_COUNT) + of4, 0)
+  // Its id may have been another task's, as in `TaskTable.mention`; that is counted there as well where it is not begun here.
+  if (id <= load<f64>(HIGHEST_HANDED_ON)) store<i32>(MEMBERSHIP_CHANGES, load<i32>(MEMBERSHIP_CHANGES) + 1)
   if (!join(row, serial, slot, timeNs)) {
     store<i32>(LAST_SERIAL, serial - 1)
     return false

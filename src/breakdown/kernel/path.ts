@@ -4,13 +4,14 @@ import {
   EXEC,
   GROUP_BYTES,
   GROUP_OF_REASON,
+  MAX_DEPTH,
+  MAX_PIECES,
+  MOST_FORWARD,
   MOST_STEPS,
-  NETWORK,
   PARTS,
   RUNNABLE,
   RUNNING,
   SCHED_WAIT,
-  SLEEP,
   STAY_END,
   STAY_MASK,
   STAY_NEXT,
@@ -26,26 +27,21 @@ import {
   STEPS,
   SYSCALL,
   SYSCALL_BLOCKED,
-  SYSCALL_CAUSE,
   SYSCALL_TIME,
   UNKNOWN_TIME,
   VIA_UNSETTLED,
   WAITING,
 } from '../states-layout.ts'
 import { descendsFrom } from './tasks.ts'
+import { isCause } from './via.ts'
 
 const NONE: i32 = -1
-
-/** As in `../path.ts` and `../via.ts`. */
-const MAX_DEPTH: u32 = 32
-const MAX_PIECES: u32 = 1_000_000
-const MOST_FORWARD: u32 = 16
 
 /** Serial of the task whose path is walked. */
 let walked: i32 = 0
 let steps: f64 = 0
 /** Pieces so far, and the last of them: two of one stay that touch are one. */
-let pieces: u32 = 0
+let pieces: i32 = 0
 let lastStay: i32 = NONE
 let lastFromNs: f64 = 0
 /** Where a walk along a goroutine goes on; -1: nowhere known. */
@@ -88,7 +84,7 @@ export function walkPath(serial: i32, startNs: f64, endNs: f64, startStay: i32, 
 }
 
 /** Walks back along one goroutine. @returns the earliest time that was reached */
-function walkGoroutine(from: i32, lo: f64, until: f64, own: bool, depth: u32): f64 {
+function walkGoroutine(from: i32, lo: f64, until: f64, own: bool, depth: i32): f64 {
   const mask = load<u32>(STAY_MASK)
   const mostSteps = load<f64>(MOST_STEPS)
   let hi = until
@@ -132,10 +128,10 @@ function walkGoroutine(from: i32, lo: f64, until: f64, own: bool, depth: u32): f
 }
 
 /** Follows whoever ended a wait. @returns the earliest time that was reached */
-function followWaker(waker: i32, lo: f64, hi: f64, depth: u32): f64 {
+function followWaker(waker: i32, lo: f64, hi: f64, depth: i32): f64 {
   let stay = waker
   let low = hi
-  for (let hops: u32 = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
+  for (let hops: i32 = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
     low = walkGoroutine(stay, lo, low, false, depth)
     stay = next
   }
@@ -191,15 +187,11 @@ function causeOf(at: u32): u32 {
   const mask = load<u32>(STAY_MASK)
   const own: u32 = load<u16>(load<u32>(STAY_REASON) + (at << 1))
   let stay = load<i32>(load<u32>(STAY_WAKER) + (at << 2))
-  for (let step: u32 = 0; step < MOST_FORWARD && has(stay); step++) {
+  for (let step: i32 = 0; step < MOST_FORWARD && has(stay); step++) {
     const there: u32 = stay & mask
     const reason: u32 = load<u16>(load<u32>(STAY_REASON) + (there << 1))
     if (load<u8>(load<u32>(STAY_STATE) + there) === WAITING && reason !== own && isCause(reason)) return reason
     stay = load<i32>(load<u32>(STAY_NEXT) + (there << 2))
   }
   return 0
-}
-
-function isCause(reason: u32): bool {
-  return reason === load<u32>(NETWORK) || reason === load<u32>(SLEEP) || reason === load<u32>(SYSCALL_CAUSE)
 }

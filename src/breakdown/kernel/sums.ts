@@ -9,6 +9,7 @@ import {
   HANDED_ON,
   HANDED_ON_ROOM,
   HANDED_OVER,
+  HIGHEST_HANDED_ON,
   KIND_BYTES,
   KIND_OF_REGION_NAME,
   KIND_OF_TYPE,
@@ -138,6 +139,7 @@ function forget(slot: i32, serial: i32, id: f64): void {
   removeRow(TASK_SERIALS, serial)
   store<i32>(load<u32>(TASK_SERIAL) + (slot << 2), 0)
   store<f64>(load<u32>(HANDED_ON) + ((<u32>((<u64>id) & (HANDED_ON_ROOM - 1))) << 3), id)
+  if (id > load<f64>(HIGHEST_HANDED_ON)) store<f64>(HIGHEST_HANDED_ON, id)
 }
 
 function nextRegion(region: i32): i32 {

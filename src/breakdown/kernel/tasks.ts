@@ -7,7 +7,6 @@ import {
   ENDED,
   ENDED_ROOM,
   FIRST_MEMBER,
-  HAS_PARENT,
   LAST_MEMBER,
   LAST_SERIAL,
   LEAST_MEMBERS,
@@ -109,7 +108,6 @@ export function addMember(slot: i32, goroutine: f64, stay: i32): bool {
 
 /** Slot of the task whose id one names as its parent; -1 when it names none, or none that is known. */
 function slotAbove(slot: i32): i32 {
-  if (load<u8>(load<u32>(HAS_PARENT) + slot) === 0) return NONE
   const parent = load<f64>(load<u32>(TASK_PARENT) + (slot << 3))
   return parent > 0 ? slotOfTask(parent) : NONE
 }

@@ -86,7 +86,8 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64): u32 {
   return 0
 }
 
-function isCause(reason: u32): bool {
+/** Whether a reason is one of the causes that a wait may be shown under. */
+export function isCause(reason: u32): bool {
   return reason === load<u32>(NETWORK) || reason === load<u32>(SLEEP) || reason === load<u32>(SYSCALL_CAUSE)
 }
 
