@@ -15,6 +15,17 @@ const MOST_BYTES = MOST_PAGES * PAGE_BYTES
 /** Pieces are handed out in powers of two, this at least. */
 const LEAST_BYTES = 64
 
+/** Bytes that are copied at once into such a memory, where they lie alike (`aligned`). */
+export const WORD_BYTES = 8
+
+/**
+ * Index in `room` at or after `from`, by fewer than `WORD_BYTES`, at which bytes lie to words as they do where they are: the engine then copies
+ * them into a shared memory by words, else by single bytes, which takes six times as long (0.06 instead of 0.35 ns a byte, Node 20).
+ */
+export function aligned(from: number, bytes: Uint8Array, room: Uint8Array): number {
+  return from + ((bytes.byteOffset - room.byteOffset - from) & (WORD_BYTES - 1))
+}
+
 /** A memory for kernels, which hands out columns in it. */
 export class KernelMemory implements Columns {
   private readonly pages = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true })

@@ -229,3 +229,21 @@ test('a name that is not in the dictionary is empty, and counted', () => {
   expect(after.find(({ id }) => id === named?.id)?.name).toBe('')
   expect(info.problems.map(({ code }) => code)).toContain('UNKNOWN_STRING')
 })
+
+describe('a processor whose only batch is broken at its first event', () => {
+  const fixture = captures.find(({ name }) => name === 'go1.21/messages')
+  /** Where the first goroutine of the list that a capture begins with is created, in its processor's only batch. */
+  const FIRST_CREATE = 19_082
+
+  test('has no part in the list of goroutines: where time began is told to be lost', () => {
+    const bytes = fixture!.bytes().slice()
+    const whole = analyse(bytes).info
+    expect(whole.problems.map(({ code }) => code)).not.toContain('ORIGIN_LOST')
+    expect(bytes[FIRST_CREATE] & 0x3f).toBe(EvV1.GoCreate)
+    // The last argument does not end where the event says that it does.
+    bytes[FIRST_CREATE + 1 + bytes[FIRST_CREATE + 1]] |= 0x80
+    const codes = analyse(bytes).info.problems.map(({ code }) => code)
+    expect(codes).toContain('BATCH_DAMAGED')
+    expect(codes).toContain('ORIGIN_LOST')
+  })
+})

@@ -1,6 +1,7 @@
 // cursors.ts: where the events of each processor go on, and which processors wait for events of others.
 
 import { NONE_U64 } from '../../base/id-table.ts'
+import { aligned, WORD_BYTES } from '../../base/kernel-memory.ts'
 import type { ProblemList } from '../problems.ts'
 import { CursorHeap } from '../cursor-heap.ts'
 import type { BatchV1, ContentsV1 } from './contents.ts'
@@ -25,6 +26,8 @@ import {
 import { StringTableV1 } from './string-table.ts'
 import { TimeQueue } from './time-queue.ts'
 
+/** Kind of the head of a processor that has none. */
+const NO_EVENT = 0
 /** A batch that begins so far from most others, or an event so far after them, is damage: a flipped bit of a time. */
 const MOST_SECONDS = 86_400
 /** A processor's next batch may begin so much before the last event of the one before: processors move between cores with clocks of their own. */
@@ -132,7 +135,7 @@ export class CursorsV1 {
     let roomBytes = 0
     for (const [cursor, list] of this.batches.entries()) {
       this.roomFrom[cursor] = roomBytes
-      roomBytes += list.reduce((most, { from, to }) => Math.max(most, to - from), 0) + BATCH_SLACK
+      roomBytes += list.reduce((most, { from, to }) => Math.max(most, to - from), 0) + BATCH_SLACK + WORD_BYTES
     }
     this.rooms = memory.uint8(roomBytes)
     this.tellKernel(kernel)
@@ -191,9 +194,9 @@ export class CursorsV1 {
       const batch = list[index]
       if (batch.from === batch.to && !batch.damaged) continue
       const { bytes } = this.contents
-      const room = this.roomFrom[cursor]
       // What lies behind a batch is read where damage makes one end inside an event.
       const read = bytes.subarray(batch.from, batch.to + BATCH_SLACK)
+      const room = aligned(this.roomFrom[cursor], read, this.rooms)
       this.rooms.set(read, room)
       this.rooms.fill(0, room + read.length, room + batch.to - batch.from + BATCH_SLACK)
       this.headAt[cursor] = this.rooms.byteOffset + room
@@ -207,6 +210,8 @@ export class CursorsV1 {
           : this.latestTicks
       return true
     }
+    // It has no head any more, neither what was read last nor what damage was taken for.
+    this.kind[cursor] = NO_EVENT
     return false
   }
 

@@ -1,6 +1,7 @@
 // heads.ts: where each thread's events of one generation go on, in the memory of the kernel that takes them.
 
 import { NONE_U64 } from '../../base/id-table.ts'
+import { aligned, WORD_BYTES } from '../../base/kernel-memory.ts'
 import { CursorHeap } from '../cursor-heap.ts'
 import type { Generation, TimedBatch } from './generation.ts'
 import {
@@ -42,8 +43,9 @@ export class Heads {
   readonly heap: CursorHeap
   private readonly heads: Int32Array
   private readonly rooms: Uint8Array
-  /** Where each cursor's room begins in `rooms`, and its batch in the generation's bytes. */
+  /** Where each cursor's room begins in `rooms`, the batch in it, and that in the generation's bytes. */
   private readonly roomFrom: Int32Array
+  private readonly batchAt: Int32Array
   private readonly batchFrom: Int32Array
   /** Batches of each cursor, and which of them is in its room. */
   private readonly batches: TimedBatch[][]
@@ -68,12 +70,13 @@ export class Heads {
     this.thread = Int32Array.from(batchesOf.keys(), (id) => (id === NONE_U64 ? -1 : model.threadRow(id)))
     this.batch = new Int32Array(this.count).fill(-1)
     this.batchFrom = new Int32Array(this.count)
+    this.batchAt = new Int32Array(this.count)
     this.roomFrom = new Int32Array(this.count)
     let roomBytes = 0
     for (const [cursor, list] of this.batches.entries()) {
       this.roomFrom[cursor] = roomBytes
       const longest = list.reduce((most, { from, to }) => Math.max(most, to - from), 0)
-      roomBytes += Math.ceil((longest + BATCH_SLACK) / LINE_BYTES) * LINE_BYTES
+      roomBytes += Math.ceil((longest + BATCH_SLACK + WORD_BYTES) / LINE_BYTES) * LINE_BYTES
     }
     this.rooms = memory.uint8(roomBytes)
     this.heads = memory.int32((this.count * HEAD_BYTES) >> 2)
@@ -110,14 +113,14 @@ export class Heads {
 
   /** Position after the event in hand in the generation's bytes; that of its batch's end when it has none. */
   at(cursor: number): number {
-    const at = this.heads[wordOf(cursor, HEAD_AT)] - this.roomOf(cursor) + this.batchFrom[cursor]
+    const at = this.heads[wordOf(cursor, HEAD_AT)] - this.batchAt[cursor] + this.batchFrom[cursor]
     const end = this.end(cursor)
     return at < this.batchFrom[cursor] || at > end ? end : at
   }
 
   /** Position of its batch's end in the generation's bytes. */
   end(cursor: number): number {
-    return this.heads[wordOf(cursor, HEAD_END)] - this.roomOf(cursor) + this.batchFrom[cursor]
+    return this.heads[wordOf(cursor, HEAD_END)] - this.batchAt[cursor] + this.batchFrom[cursor]
   }
 
   /** Lays the arguments of the event in hand out for the model, as the kernel does. */
@@ -150,15 +153,13 @@ export class Heads {
 
   /** Brings a part of the generation's bytes into the cursor's room. */
   private fill(cursor: number, from: number, to: number): void {
-    this.rooms.set(this.generation.bytes.subarray(from, to), this.roomFrom[cursor])
+    const batch = this.generation.bytes.subarray(from, to)
+    const at = aligned(this.roomFrom[cursor], batch, this.rooms)
+    this.rooms.set(batch, at)
     this.batchFrom[cursor] = from
-    this.heads[wordOf(cursor, HEAD_AT)] = this.roomOf(cursor)
-    this.heads[wordOf(cursor, HEAD_END)] = this.roomOf(cursor) + to - from
-  }
-
-  /** Position of a cursor's room in the kernel's memory. */
-  private roomOf(cursor: number): number {
-    return this.rooms.byteOffset + this.roomFrom[cursor]
+    this.batchAt[cursor] = this.rooms.byteOffset + at
+    this.heads[wordOf(cursor, HEAD_AT)] = this.batchAt[cursor]
+    this.heads[wordOf(cursor, HEAD_END)] = this.batchAt[cursor] + to - from
   }
 }
 
