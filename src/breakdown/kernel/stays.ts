@@ -40,7 +40,7 @@ import {
 const NONE: i32 = -1
 
 /** Fills the next place of the ring, which must have one. */
-export function openStay(
+/* @inline */ export function openStay(
   stay: i32,
   row: u32,
   previous: i32,
@@ -81,13 +81,13 @@ export function closeStay(stay: i32, next: i32, timeNs: f64): void {
 }
 
 /** Adds the time since the state of a goroutine began to its sum. */
-export function addTime(row: u32, timeNs: f64): void {
+/* @inline */ export function addTime(row: u32, timeNs: f64): void {
   const sum = load<u32>(SUMS) + ((row * load<u32>(STRIDE) + slotOfState(row)) << 3)
   store<f64>(sum, load<f64>(sum) + (timeNs - load<f64>(load<u32>(SINCE) + (row << 3))))
 }
 
 /** Slot that the time of the present state of a goroutine is summed in. */
-export function slotOfState(row: u32): u32 {
+/* @inline */ export function slotOfState(row: u32): u32 {
   const state: u32 = load<u8>(load<u32>(STATE) + row)
   if (state === WAITING) return load<u32>(load<u32>(REASON_SLOT) + (load<u16>(load<u32>(REASON) + (row << 1)) << 2))
   if (state === RUNNING) return SLOT_EXEC

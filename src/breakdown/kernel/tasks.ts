@@ -49,7 +49,7 @@ export function slotOfSerial(serial: i32): i32 {
 }
 
 /** Whether a task ended, so that whoever works for it works for another one now. */
-export function hasEnded(serial: i32): bool {
+/* @inline */ export function hasEnded(serial: i32): bool {
   return serial !== 0 && <u32>serial < load<u32>(ENDED_ROOM) && load<u8>(load<u32>(ENDED) + serial) !== 0
 }
 
