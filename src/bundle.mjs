@@ -2,8 +2,8 @@
 // eighty modules; finding, reading and linking them one by one takes as long as analysing three megabytes, and numbers that one module
 // has from another are looked up each time, where those of its own become part of what the engine compiles.
 
+import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { rolldown } from 'rolldown'
 
 /**
  * Files of `dist/` that are replaced by themselves with all that they import, under the names that it has. What the program that loads one has
@@ -15,12 +15,26 @@ const BUNDLES = [
 ]
 
 const dist = fileURLToPath(new URL('../dist/', import.meta.url))
-for (const { file, shared } of BUNDLES) {
+const rolldown = await bundler()
+for (const { file, shared } of rolldown === null ? [] : BUNDLES) {
   const bundle = await rolldown({
     input: dist + file,
     platform: 'node',
-    external: (id) => !/^[./]/.test(id) || shared.some((name) => id.endsWith(`/${name}`)),
+    external: (id) =>
+      !(id.startsWith('.') || isAbsolute(id)) || shared.some((name) => id.replaceAll('\\', '/').endsWith(`/${name}`)),
   })
   await bundle.write({ file: dist + file, format: 'esm', comments: false })
   await bundle.close()
+}
+
+/** The bundler, which is a program of the machine's own kind; null where there is none for it: what is not joined works as well. */
+async function bundler() {
+  try {
+    return (await import('rolldown')).rolldown
+  } catch (error) {
+    process.stderr.write(
+      `dist/ stays many files, which start a twentieth of a second slower: no bundler here (${error.message})\n`,
+    )
+    return null
+  }
 }

@@ -41,7 +41,7 @@ port.on('message', (message: ToWorker) => {
       asked = true
       run = new Run(message.task, send)
       void run.decode().then((last) => {
-        // Before the next capture may be a long time: what this one took is let go of.
+        // Before the next capture may be a long time: what this one took is let go of, but for the memory that kernels see.
         run = null
         send(last)
       })
@@ -77,10 +77,18 @@ type Post = typeof send
 /** The memory of the capture before, for the next. What a capture tells is copied out of it. */
 let spareMemory: KernelMemory | null = null
 
+/** A memory that is as if it was new. What was left in it is wiped only now: a worker that took much is not used again. */
+function takeMemory(): KernelMemory {
+  const memory = spareMemory ?? newCaptureMemory()
+  spareMemory = null
+  memory.clear()
+  return memory
+}
+
 /** The decoding of one capture. */
 class Run {
   readonly growth = new FileGrowth((bytes) => this.say({ type: 'waiting', bytes }))
-  private readonly memory = spareMemory ?? newCaptureMemory()
+  private readonly memory = takeMemory()
   private readonly analysis: CaptureAnalysis
   private tasks: TaskRecord[] = []
   private bytes = 0
@@ -97,7 +105,6 @@ class Run {
     private readonly task: WorkerTask,
     private readonly say: Post,
   ) {
-    spareMemory = null
     this.analysis = new CaptureAnalysis(
       { timelines: true, stacks: true, ticksPerSecond: task.ticksPerSecond ?? undefined },
       {
@@ -128,7 +135,6 @@ class Run {
       const info = await this.read()
       const { total_heap_size: heap } = getHeapStatistics()
       const keptBytes = heap + this.outsideBytes()
-      this.memory.clear()
       spareMemory ??= this.memory
       return { type: 'done', info, keptBytes }
     } catch (thrown) {

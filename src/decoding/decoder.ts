@@ -5,8 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { Failure, messageOf } from '../base/failure.ts'
 import type { DecodedBatch, DecodeListener, Decoder } from '../bridge/ports.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
-import { CaptureDecoder } from '../capture/decode.ts'
-import { HEADER_BYTES, readHeader } from '../capture/header.ts'
+import { readHeader } from '../capture/header.ts'
 import type { FromWorker, ToWorker, WorkerTask } from './messages.ts'
 
 /** Limits of one decoding. */
@@ -59,8 +58,6 @@ export class WorkerDecoder implements Decoder {
     const unpacked = unpackedHead(head)
     if (unpacked.length === 0 && head.length > 0) return
     readHeader(unpacked)
-    // A format that is known but cannot be read yet is the decoder's to name.
-    new CaptureDecoder({}, { events: () => undefined }).push(unpacked.subarray(0, HEADER_BYTES))
   }
 
   decode(path: string, name: string, listener: DecodeListener, growth?: AsyncIterable<number>): Promise<CaptureInfo> {
