@@ -59,6 +59,8 @@ export class Bridge implements Recorder {
 
   /** Captures for which a clock will be looked for once more, with what takes that back. */
   private readonly trying = new Map<KnownCapture, () => void>()
+  /** Nothing is begun any more. */
+  private stopping = false
 
   constructor(
     private readonly ports: CapturePorts,
@@ -258,12 +260,14 @@ export class Bridge implements Recorder {
 
   /** The last few spans of many may be those that make the clocks clear: they are not left waiting for more. */
   private tryLater(capture: KnownCapture): void {
-    if (this.trying.has(capture)) return
+    if (this.stopping || this.trying.has(capture)) return
     const cancel = this.ports.clock.after(Math.min(TRY_AGAIN_MS * 2 ** capture.tries, LATEST_AGAIN_MS), () => {
       this.trying.delete(capture)
       if (!capture.isUntried) return
+      const { learned } = capture
       capture.tryAgain()
-      this.run(this.late.followAll(capture))
+      // To ask for all that left costs much more than to look for a clock, which mostly there is none.
+      if (capture.learned !== learned) this.run(this.late.followAll(capture))
     })
     this.trying.set(capture, cancel)
   }
@@ -369,8 +373,10 @@ export class Bridge implements Recorder {
    * written until the deadline; the rest is, after the next start.
    */
   async stop(deadlineMs: number): Promise<void> {
+    this.stopping = true
     const noted = this.captures.stop()
     for (const cancel of this.trying.values()) cancel()
+    this.trying.clear()
     const cancel = this.ports.clock.after(deadlineMs, () => this.late.stop())
     this.waiting.stop()
     while (this.work.size > 0) await Promise.allSettled([...this.work])

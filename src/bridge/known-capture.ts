@@ -195,6 +195,7 @@ export class KnownCapture {
     this.namedBy.clear()
     this.segments = []
     this.timed.clear()
+    this.tries = 0
     this.kinds.clear()
     this.byId.clear()
     this.byParent.clear()
@@ -298,10 +299,11 @@ export class KnownCapture {
     return this.state === 'done' && this.timed.untried
   }
 
-  /** The clock is looked for once more when spans are asked for next. */
+  /** The clock is looked for once more by the spans that were asked for. */
   tryAgain(): void {
-    this.tries++
+    const { learned } = this.timed
     this.timed.tryAgain()
+    this.tries = this.timed.learned === learned ? this.tries + 1 : 0
   }
 
   /** What joining by name and time came to; null before it was tried. */

@@ -106,12 +106,14 @@ export class TimedTasks {
 
   /** Whether spans came since the last fit, which found nothing: too few for another one as yet. */
   get untried(): boolean {
-    return this.fitted === null && this.sampled !== this.fittedSpans && this.fits < MOST_FITS
+    if (this.fitted !== null || this.sampled === this.fittedSpans || this.fits >= MOST_FITS) return false
+    return this.columnsNow().whole > 0
   }
 
-  /** Few as they are, the next spans are asked for with all that came. */
+  /** Fits the clocks to the spans that came, few as the new ones are. */
   tryAgain(): void {
     this.asked = true
+    this.fit(this.columnsNow())
   }
 
   /** Forgets everything: the tasks are kept no longer. */

@@ -433,6 +433,16 @@ function believed(
   const { spans, tasks } = input
   const shared = spans[0].processShared
   if (!shared && strangersAmong(fit) === Strangers.none) return { pairing, strangers: 0 }
+  // The tracer begins after the capture's first event and ends before its last, by milliseconds where the processors are busy.
+  const [firstNs, lastNs] = begunWithin(tasks)
+  const takesPart = Uint8Array.from(columns.name, (name, row) => {
+    const startNs = aligned.startNs[row]
+    return name >= 0 && startNs >= firstNs && startNs <= lastNs && aligned.endNs[row] <= tasks.durationNs ? 1 : 0
+  })
+  const strangers = shared
+    ? Math.max(input.strangers ?? 0, missedPerFound(pairing, takesPart))
+    : (fit.eligible - fit.explained) / fit.explained
+  if (strangers === 0) return { pairing, strangers }
   const chance = new ChancePairs(tasks, tasks.name, tasks.names.length)
   const rounding = roundingOf(columns)
   const nats = (span: number): number => {
@@ -444,16 +454,6 @@ function believed(
     const end = endCost(Math.sign(endLag) * Math.max(0, Math.abs(endLag) - 2 * rounding), shape)
     return chance.worth(name, columns.endNs[span] - columns.startNs[span]) - start - end
   }
-  // The tracer begins after the capture's first event and ends before its last, by milliseconds where the processors are busy.
-  const [firstNs, lastNs] = begunWithin(tasks)
-  const takesPart = Uint8Array.from(columns.name, (name, row) => {
-    const startNs = aligned.startNs[row]
-    return name >= 0 && startNs >= firstNs && startNs <= lastNs && aligned.endNs[row] <= tasks.durationNs ? 1 : 0
-  })
-  const strangers = shared
-    ? Math.max(input.strangers ?? 0, missedPerFound(pairing, takesPart))
-    : (fit.eligible - fit.explained) / fit.explained
-  if (strangers === 0) return { pairing, strangers }
   const believedNats = shared ? BELIEVED_NATS_AMONG_REPLICAS : BELIEVED_NATS
   return { pairing: withoutStrangers(pairing, relations, nats, takesPart, strangers, believedNats), strangers }
 }

@@ -176,8 +176,8 @@ export class OffsetFitter {
       const start = lags.start.filter(inWindow)
       if (start.length < MANY_PAIRS) continue
       centers.push((window + 0.5) * WINDOW_NS)
-      const inIt: PairLags = { length: start.length, start, end: lags.end.filter(inWindow) }
-      shifts.push(shiftOf(inIt, shape, this.roundingNs).shiftNs)
+      const inIt = { length: start.length, start, end: lags.end.filter(inWindow), alone: lags.alone.filter(inWindow) }
+      shifts.push(shiftOf(clearOf(inIt), shape, this.roundingNs).shiftNs)
     }
     if (centers.length < FEWEST_WINDOWS) return null
     const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
@@ -304,7 +304,7 @@ export class OffsetFitter {
 }
 
 /** The pairs whose tasks no other span could be taken for, where they are many. */
-function clearOf(lags: Lags): PairLags {
+function clearOf(lags: PairLags & { readonly alone: Uint8Array }): PairLags {
   const isAlone = (_: number, i: number): boolean => lags.alone[i] === 1
   const start = lags.start.filter(isAlone)
   if (start.length < MANY_PAIRS) return lags

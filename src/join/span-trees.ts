@@ -25,7 +25,7 @@ export const BELIEVED_NATS_AMONG_REPLICAS = 14
  */
 export function withoutStrangers(
   pairing: Pairing,
-  { kind, root, parent }: SpanRelations,
+  { kind, root, parent, knownTask, parentTaskId }: SpanRelations,
   nats: (span: number) => number,
   takesPart: Uint8Array,
   strangers: number,
@@ -35,8 +35,11 @@ export function withoutStrangers(
   const top = topsOf(parent, kind)
   const best = new Float64Array(length).fill(-Infinity)
   const sum = new Float64Array(length)
+  const known = new Uint8Array(length)
   for (let span = 0; span < length; span++) {
     const tree = top[span]
+    // Its own task, by ids or given before, or its parent's, where that is of the same process.
+    if (knownTask[span] >= 0 || (parentTaskId[span] > 0 && !isCalledFromElsewhere(kind[span]))) known[tree] = 1
     if (pairing.task[span] >= 0) {
       const spoken = nats(span)
       best[tree] = Math.max(best[tree], spoken)
@@ -50,15 +53,10 @@ export function withoutStrangers(
   for (let span = 0; span < length; span++) {
     if (task[span] < 0) continue
     const tree = top[span]
-    // Of a request of which only a part is here (the rest came before, or comes later) not all that speaks is heard: among strangers that is
-    // in its favour, among replicas a part alone may be theirs.
-    if (
-      believedNats < BELIEVED_NATS_AMONG_REPLICAS &&
-      root[tree] === 0 &&
-      parent[tree] < 0 &&
-      !isCalledFromElsewhere(kind[tree])
-    )
-      continue
+    // Of a request of which only a part is here (the rest came before, or comes later) not all that speaks is heard.
+    if (root[tree] === 0 && parent[tree] < 0 && !isCalledFromElsewhere(kind[tree])) continue
+    // A request of which one span is known to be of the process is of it.
+    if (known[tree] === 1) continue
     // The caller of the request, where it is among the spans, has its task too.
     const above = parent[tree]
     const aboveMissed =

@@ -1,0 +1,79 @@
+// The rule by which spans of strangers are told, on trees of spans made by hand.
+
+import { describe, expect, test } from 'vitest'
+import type { SpanRelations } from '../../src/join/pairing.ts'
+import { BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS, withoutStrangers } from '../../src/join/span-trees.ts'
+
+const SERVER = 2
+const INTERNAL = 1
+
+interface Told {
+  readonly parent: number
+  readonly kind?: number
+  /** Row of its task, -1 none; and what the pair speaks. */
+  readonly task: number
+  readonly nats?: number
+  readonly isRoot?: boolean
+  readonly knownTask?: number
+  readonly parentTaskId?: number
+}
+
+/** The tasks that are left of spans, where as many spans are strangers' as not. */
+function left(spans: readonly Told[], believedNats: number): number[] {
+  const relations: SpanRelations = {
+    kind: Uint8Array.from(spans, ({ kind = INTERNAL }) => kind),
+    root: Uint8Array.from(spans, ({ isRoot = false }) => (isRoot ? 1 : 0)),
+    parent: Int32Array.from(spans, ({ parent }) => parent),
+    knownTask: Int32Array.from(spans, ({ knownTask = -1 }) => knownTask),
+    parentTaskId: Float64Array.from(spans, ({ parentTaskId = 0 }) => parentTaskId),
+  }
+  const pairing = {
+    task: Int32Array.from(spans, ({ task }) => task),
+    ambiguous: new Uint8Array(spans.length),
+  }
+  const takesPart = new Uint8Array(spans.length).fill(1)
+  const nats = (span: number): number => spans[span].nats ?? 0
+  return [...withoutStrangers(pairing, relations, nats, takesPart, 1, believedNats).task]
+}
+
+/** A request of two spans whose pairs speak so much together. */
+const request = (nats: number): Told[] => [
+  { parent: -1, kind: SERVER, isRoot: true, task: 0, nats: nats - 4 },
+  { parent: 0, task: 1, nats: 4 },
+]
+
+describe('the spans of a request', () => {
+  test('are believed together, among replicas by more than among others', () => {
+    for (const bound of [BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS]) {
+      expect(left(request(bound + 0.1), bound)).toEqual([0, 1])
+      expect(left(request(bound - 0.1), bound)).toEqual([-1, -1])
+    }
+    expect(BELIEVED_NATS_AMONG_REPLICAS).toBeGreaterThan(BELIEVED_NATS)
+    expect(left(request(12), BELIEVED_NATS)).toEqual([0, 1])
+    expect(left(request(12), BELIEVED_NATS_AMONG_REPLICAS)).toEqual([-1, -1])
+  })
+
+  test('are doubted for each of them that has no task', () => {
+    const spans = [...request(17), { parent: 0, task: -1 }]
+    expect(left(request(17), 14)).toEqual([0, 1])
+    expect(left(spans, 14)).toEqual([-1, -1, -1])
+  })
+
+  test('are of the process of which one of them, or the parent within the process, is known to be', () => {
+    const [top, child] = request(9)
+    expect(left([top, child], 14)).toEqual([-1, -1])
+    expect(left([{ ...top, task: -1, knownTask: 7 }, child], 14)).toEqual([-1, 1])
+    expect(left([top, { ...child, knownTask: 1 }], 14)).toEqual([0, 1])
+    expect(left([{ parent: -1, task: 3, nats: 2, parentTaskId: 9 }], 14)).toEqual([3])
+  })
+
+  test('are not known to be of a process by a caller in it: a replica may have been called', () => {
+    expect(left([{ parent: -1, kind: SERVER, task: 3, nats: 2, parentTaskId: 9 }], 14)).toEqual([-1])
+  })
+
+  test('are left alone where only a part of the request is here', () => {
+    expect(left([{ parent: -1, task: 3, nats: 2 }], 14)).toEqual([3])
+    expect(left([{ parent: -1, kind: SERVER, task: 3, nats: 2 }], 14)).toEqual([-1])
+    expect(left([{ parent: -1, isRoot: true, task: 3, nats: 2 }], 14)).toEqual([-1])
+  })
+})
