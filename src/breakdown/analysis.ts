@@ -58,7 +58,6 @@ const MAX_STAYS = 3_000_000
 const MANY_STAYS = 1 << 17
 /** The past is let go of in steps of about so many stays. */
 const STAYS_PER_MARK = 1 << 13
-
 /** Stays that are looked back over when a worker takes a task up, and when it comes back to one. */
 const MOST_STAYS_TAKEN_UP = 16
 const MOST_STAYS_RETURNED = 256
@@ -858,7 +857,7 @@ export class CaptureAnalysis {
     const task = this.tasks.mention(taskId)
     if (this.sumsSink !== null) {
       this.names.sharedText(category, 'log category')
-      if (!this.names.has(message)) this.names.tellUnknown(message, 'log message')
+      this.names.check(message, 'log message')
       this.workFor(task, row, t, true)
       return
     }

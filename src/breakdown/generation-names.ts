@@ -160,7 +160,7 @@ export class GenerationNames {
   }
 
   /** Tells of a string that is in no table. */
-  tellUnknown(id: number, what: string): void {
+  private tellUnknown(id: number, what: string): void {
     this.problems.add(
       'UNKNOWN_STRING',
       null,
@@ -169,14 +169,9 @@ export class GenerationNames {
     )
   }
 
-  /** Whether a string is in the table. */
-  has(id: number): boolean {
-    return this.strings?.has(id) !== false
-  }
-
   /** Tells of a string when it is in no table. @param what it is, for the message */
   check(id: number, what: string): void {
-    if (id !== 0 && (this.strings?.raw(id) ?? null) === null) this.tellUnknown(id, what)
+    if (this.strings?.has(id) === false) this.tellUnknown(id, what)
   }
 
   /** The bytes of a string as they were written; none when it is not in the table. */

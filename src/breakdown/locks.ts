@@ -8,7 +8,6 @@
 // Slots that are handed out by a channel (a semaphore, a pool of connections) are held and waited for likewise, and channels queue likewise.
 // There a slot is what goroutines wait for at one place of the program, one after the other.
 
-import { grown } from '../base/columns.ts'
 import { GoState, type StackFrame } from './breakdown.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
@@ -81,14 +80,14 @@ export function isHeld(kind: LockKind | null): boolean {
 export class LockPlaces {
   // --- by stack row ---
   /** Kind of lock, as columns have it. */
-  private kindOf: Uint8Array
+  private kindOf: Uint8Array = new Uint8Array(0)
   /** Where the program takes or lets go of it. */
-  private placeOf: Int32Array
+  private placeOf: Int32Array = new Int32Array(0)
   // --- by place ---
   /** Number of its function. */
-  private functionOf: Int32Array
+  private functionOf: Int32Array = new Int32Array(0)
   /** The place it was found to be one with; itself where that is none. */
-  private sameAs: Int32Array
+  private sameAs: Int32Array = new Int32Array(0)
   private readonly placeOfKey = new Map<string, number>()
   private readonly numberOfFunction = new Map<string, number>()
   private readonly releases = new Map<number, number>()
@@ -101,12 +100,8 @@ export class LockPlaces {
     private readonly stacks: readonly (readonly StackFrame[])[],
     private readonly kernel: StatesKernel,
   ) {
-    const { memory } = kernel
-    this.kindOf = memory.uint8(256)
-    this.placeOf = memory.int32(256)
-    this.functionOf = memory.int32(64)
-    this.sameAs = memory.int32(64)
-    this.tellKernel()
+    this.growStacks(256)
+    this.growPlaces(64)
   }
 
   /** Whether a stack row is about a lock that has a holder. */
@@ -165,7 +160,7 @@ export class LockPlaces {
 
   /** Kind of lock of a stack row, as columns have it; finds it, and the place, when it was not asked for yet. */
   private kind(stack: number): number {
-    if (stack >= this.kindOf.length) this.growStacks(stack)
+    if (stack >= this.kindOf.length) this.growStacks(2 ** (32 - Math.clz32(stack)))
     if (this.kindOf[stack] === LOCK_UNKNOWN) this.find(stack)
     return this.kindOf[stack]
   }
@@ -184,7 +179,7 @@ export class LockPlaces {
     const known = this.placeOfKey.get(key)
     if (known !== undefined) return known
     const place = this.placeOfKey.size
-    if (place === this.sameAs.length) this.growPlaces()
+    if (place === this.sameAs.length) this.growPlaces(place * 2)
     let number = this.numberOfFunction.get(frame.function)
     if (number === undefined) this.numberOfFunction.set(frame.function, (number = this.numberOfFunction.size))
     this.functionOf[place] = number
@@ -206,31 +201,18 @@ export class LockPlaces {
     return at
   }
 
-  private growStacks(row: number): void {
-    const { memory } = this.kernel
-    let size = this.kindOf.length
-    while (size <= row) size *= 2
-    this.kindOf = grown(memory, this.kindOf, memory.uint8(size))
-    this.placeOf = grown(memory, this.placeOf, memory.int32(size))
-    this.tellKernel()
+  /** Makes room for so many stack rows, a power of two. */
+  private growStacks(size: number): void {
+    const { kernel } = this
+    this.kindOf = kernel.place(this.kindOf, kernel.memory.uint8(size), LOCK_OF_STACK)
+    this.placeOf = kernel.place(this.placeOf, kernel.memory.int32(size), PLACE_OF_STACK)
+    kernel.words[LOCK_STACK_ROOM >> 2] = size
   }
 
-  private growPlaces(): void {
-    const { memory } = this.kernel
-    const size = this.sameAs.length * 2
-    this.functionOf = grown(memory, this.functionOf, memory.int32(size))
-    this.sameAs = grown(memory, this.sameAs, memory.int32(size))
-    this.tellKernel()
-  }
-
-  /** Tells the kernel where the columns lie. */
-  private tellKernel(): void {
-    const { words } = this.kernel
-    words[LOCK_OF_STACK >> 2] = this.kindOf.byteOffset
-    words[PLACE_OF_STACK >> 2] = this.placeOf.byteOffset
-    words[LOCK_STACK_ROOM >> 2] = this.kindOf.length
-    words[FUNCTION_OF_PLACE >> 2] = this.functionOf.byteOffset
-    words[SAME_PLACE_AS >> 2] = this.sameAs.byteOffset
+  private growPlaces(size: number): void {
+    const { kernel } = this
+    this.functionOf = kernel.place(this.functionOf, kernel.memory.int32(size), FUNCTION_OF_PLACE)
+    this.sameAs = kernel.place(this.sameAs, kernel.memory.int32(size), SAME_PLACE_AS)
   }
 }
 
