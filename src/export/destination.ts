@@ -5,16 +5,13 @@ import { networkInterfaces } from 'node:os'
 import { Failure } from '../base/failure.ts'
 import { isHeaderName, isHeaderValue } from '../base/header-lines.ts'
 
-/** A backend that takes OTLP. */
-export interface Destination {
+/** What holds for a destination as it is configured and as it is used. */
+interface DestinationTerms {
   /** Names its cursor on disk and its metrics. */
   readonly name: string
-  /** Whole address that requests are posted to; for gRPC `http` or, with TLS, `https`, host and port. */
-  readonly url: string
   readonly protocol: Protocol
   /** Sent with every request; they may hold secrets. */
   readonly headers: Readonly<Record<string, string>>
-  readonly gzip: boolean
   /** For one request and its whole answer. */
   readonly timeoutMs: number
   /** Whether children of spans that have left are sent there. */
@@ -29,23 +26,20 @@ export interface Destination {
   readonly headersFile: string
 }
 
+/** A backend that takes OTLP. */
+export interface Destination extends DestinationTerms {
+  /** Whole address that requests are posted to; for gRPC `http` or, with TLS, `https`, host and port. */
+  readonly url: string
+  readonly gzip: boolean
+}
+
 /** How requests are written and sent. */
 export type Protocol = 'http/protobuf' | 'http/json' | 'grpc'
 
-/** A destination as it is configured; `endpoint` is a base address. */
-export interface ConfiguredDestination {
-  readonly name: string
+/** A destination as it is configured; `endpoint` is a base address, an empty `name` stands for its host and port. */
+export interface ConfiguredDestination extends DestinationTerms {
   readonly endpoint: string
-  readonly protocol: Protocol
-  readonly headers: Readonly<Record<string, string>>
   readonly compression: 'gzip' | 'none'
-  readonly timeoutMs: number
-  readonly late: boolean
-  readonly lateMaxAgeMs: number
-  readonly caFile: string
-  readonly certFile: string
-  readonly keyFile: string
-  readonly headersFile: string
 }
 
 const TRACES_PATH = '/v1/traces'

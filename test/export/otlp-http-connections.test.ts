@@ -6,7 +6,7 @@ import type { Destination } from '../../src/export/destination.ts'
 import { readDestinationFiles } from '../../src/export/destination-files.ts'
 import { openOtlpHttp } from '../../src/export/otlp-http.ts'
 import type { SendResult } from '../../src/export/sender.ts'
-import { PLAIN_DESTINATION } from '../support/destination.ts'
+import { PLAIN_DESTINATION, sendOnce } from '../support/destination.ts'
 import { Sink } from '../support/sink.ts'
 
 const destination: Destination = { ...PLAIN_DESTINATION, timeoutMs: 30_000 }
@@ -14,15 +14,8 @@ const destination: Destination = { ...PLAIN_DESTINATION, timeoutMs: 30_000 }
 /** A request without spans: `resource_spans` with nothing in it. */
 const request = Uint8Array.of(0x0a, 0)
 
-async function send(changes: Partial<Destination> = {}, signal = new AbortController().signal): Promise<SendResult> {
-  const changed = { ...destination, ...changes }
-  const sender = openOtlpHttp(changed, await readDestinationFiles(changed), '1.2.3')
-  try {
-    return await sender.send([request], signal)
-  } finally {
-    sender.close()
-  }
-}
+const send = (changes: Partial<Destination> = {}, signal?: AbortSignal): Promise<SendResult> =>
+  sendOnce({ ...destination, ...changes }, request, signal)
 
 test('connections are kept for the next request, and one that was closed idle costs no try', async () => {
   const sink = await Sink.open()

@@ -2,10 +2,8 @@ import { gunzipSync } from 'node:zlib'
 import nock from 'nock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Destination } from '../../src/export/destination.ts'
-import { readDestinationFiles } from '../../src/export/destination-files.ts'
-import { openOtlpHttp } from '../../src/export/otlp-http.ts'
 import type { SendResult } from '../../src/export/sender.ts'
-import { PLAIN_DESTINATION } from '../support/destination.ts'
+import { PLAIN_DESTINATION, sendOnce } from '../support/destination.ts'
 import { oracle, spansOfJson, spansOfProtobuf } from '../support/otlp.ts'
 
 const destination: Destination = { ...PLAIN_DESTINATION, url: 'http://backend.test:4318/v1/traces', timeoutMs: 5_000 }
@@ -21,15 +19,8 @@ const request = oracle.Request.encode(
   oracle.Request.fromObject({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] }),
 ).finish()
 
-async function send(changes: Partial<Destination> = {}, signal = new AbortController().signal): Promise<SendResult> {
-  const changed = { ...destination, ...changes }
-  const sender = openOtlpHttp(changed, await readDestinationFiles(changed), '1.2.3')
-  try {
-    return await sender.send([request], signal)
-  } finally {
-    sender.close()
-  }
-}
+const send = (changes: Partial<Destination> = {}, signal?: AbortSignal): Promise<SendResult> =>
+  sendOnce({ ...destination, ...changes }, request, signal)
 
 function protobuf(type: typeof oracle.Response, message: object): Buffer {
   return Buffer.from(type.encode(type.fromObject(message)).finish())
