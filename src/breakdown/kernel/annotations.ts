@@ -1,4 +1,4 @@
-// annotations.ts: tasks that begin and end as they should, and their logs. `../analysis.ts` has the rules, and all that is odd.
+// annotations.ts: tasks that begin and end as they should, and their logs. `../annotations.ts` has the rules, and all that is odd.
 
 import { findRow, insertRow, nextRow } from '../../base/kernel/id-table.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_C, BLOCK_TIME } from '../../capture/block-layout.ts'

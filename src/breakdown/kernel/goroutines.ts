@@ -1,4 +1,4 @@
-// goroutines.ts: goroutines that are created by others and end as they should. `../analysis.ts` has the rules, and all that is odd.
+// goroutines.ts: goroutines that are created by others and end as they should. `../goroutines.ts` has the rules, and all that is odd.
 
 import { BLOCK_A, BLOCK_B, BLOCK_C, BLOCK_GOROUTINE, BLOCK_TIME } from '../../capture/block-layout.ts'
 import {

@@ -1,4 +1,4 @@
-// regions.ts: regions that begin and end as they should, with the sums between. `../analysis.ts` has the rules, and all that is odd.
+// regions.ts: regions that begin and end as they should, with the sums between. `../annotations.ts` has the rules, and all that is odd.
 
 import { hasRow, takeRow } from '../../base/kernel/rows.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_STACK, BLOCK_TIME } from '../../capture/block-layout.ts'

@@ -53,7 +53,7 @@ export function slotOfSerial(serial: i32): i32 {
   return serial !== 0 && <u32>serial < load<u32>(ENDED_ROOM) && load<u8>(load<u32>(ENDED) + serial) !== 0
 }
 
-/** Serial of the task that a goroutine works for now, the innermost that has not ended; 0 none. As `serialOf` in `../analysis.ts`. */
+/** Serial of the task that a goroutine works for now, the innermost that has not ended; 0 none. As `serialOf` in `../membership.ts`. */
 export function currentTask(row: u32): i32 {
   const at: usize = load<u32>(TASK) + (row << 2)
   let serial = load<i32>(at)

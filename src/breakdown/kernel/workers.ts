@@ -1,4 +1,4 @@
-// workers.ts: goroutines that are seen working for tasks. `join` of `../analysis.ts` has the rules.
+// workers.ts: goroutines that are seen working for tasks. `join` of `../membership.ts` has the rules.
 
 import {
   ID,
