@@ -201,7 +201,7 @@ export class GenerationNames {
     if (known !== undefined) return known
     this.checkStack(stack)
     const root = this.stackTable?.rootFunction(stack) ?? ''
-    const runtime = root.startsWith('runtime.') && root !== 'runtime.main'
+    const runtime = root.startsWith('runtime.') && root !== 'runtime.main' && root !== 'runtime.corostart'
     const kind = !runtime ? SystemKind.program : root === TIMERS ? SystemKind.timers : SystemKind.runtime
     this.systemOfStack.set(stack, kind)
     if (stack < LOW_STACKS) this.kindOfLowEntry[stack] = kind + (servesAll(root) ? SERVES_ALL : 0)

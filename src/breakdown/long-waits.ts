@@ -20,6 +20,9 @@ const MOST_WAITS = 16
 const MOST_WAKER_STAYS = 1_024
 /** Stays looked through for holders of locks, and for whom they worked, for all waits of a task. */
 const MOST_LOCK_STAYS = 8_192
+/** Stays looked back over of one that may only have passed something on, and the share of the wait that it may have had it for. */
+const MOST_STAYS_PASSING = 8
+const MOST_SHARE_PASSING = 0.1
 /** Holders told of one wait. */
 const MOST_HOLDERS = 16
 
@@ -42,6 +45,7 @@ export function isLong(pieceNs: number, taskNs: number): boolean {
 /**
  * Explains the longest of some pieces.
  *
+ * @param worksFor whether a task serial means the task itself or one that descends from it
  * @param taskIdOf id of a task serial, -1 when it is not known any more
  * @param isRuntime whether a goroutine, by its id, is one of the runtime's own
  */
@@ -51,6 +55,7 @@ export function explainWaits(
   places: LockPlaces,
   causes: Causes,
   runnersTable: Runners,
+  worksFor: (serial: number) => boolean,
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
   isRuntime: (goroutine: number) => boolean,
@@ -66,9 +71,17 @@ export function explainWaits(
       if (runners.length > 0) waits.push({ row, waker: null, wakerTask: 0, wakerStack: NONE, holders: [], runners })
       continue
     }
-    const waker = stays.waker[at]
+    let waker = stays.waker[at]
     // What came from elsewhere is no task's doing.
-    const serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
+    let serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
+    if (serial === 0 && via === 0 && causes.isHandOver(stays.reason[at])) {
+      const passedOn = waitOfPasser(stays, causes, waker, fromNs, toNs)
+      const giver = passedOn === NONE ? 0 : stays.wakerTask[passedOn & stays.mask]
+      if (giver > 0 && !worksFor(giver)) {
+        serial = giver
+        waker = stays.waker[passedOn & stays.mask]
+      }
+    }
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0
     let holds: Hold[] = []
     if (places.isHeld(stays.stack[at])) holds = holdersOf(stays, places, stay, fromNs, toNs, lockBudget)
@@ -89,6 +102,24 @@ export function explainWaits(
     waits.push({ row, ...did, wakerTask, holders: [], runners: [] })
   }
   return waits.sort((x, y) => x.row - y.row)
+}
+
+/**
+ * The wait of a goroutine that only passed something on: a short while before it ended a wait it was given it itself, by another. The read loop
+ * of a connection of net/http is told by whoever has read an answer to its end, and hands the connection to whoever waits for one. None where
+ * the goroutine that ends the wait had worked in between.
+ */
+function waitOfPasser(stays: StayLog, causes: Causes, waker: number, fromNs: number, toNs: number): number {
+  let stay = waker
+  for (let n = 0; n < MOST_STAYS_PASSING && stays.has(stay); n++) {
+    const at = stay & stays.mask
+    if (stays.state[at] === GoState.waiting) {
+      const short = stays.endNs[at] > fromNs && toNs - stays.endNs[at] <= MOST_SHARE_PASSING * (toNs - fromNs)
+      return short && causes.isHandOver(stays.reason[at]) ? stay : NONE
+    }
+    stay = stays.previous[at]
+  }
+  return NONE
 }
 
 /** The stretches of each holder, the one that held longest first; goroutine -1 where it is not known who held. */

@@ -339,6 +339,22 @@ function addMarginBefore(stays: StayLog, task: PathTask, pieces: Pieces): void {
   }
 }
 
+/**
+ * Row of the cause under which the wait of a piece is shown; 0 for its own reason. Where a timer had started the goroutine that ended it
+ * (`time.AfterFunc`), and that one worked for the task, what comes before its beginning is the timer's.
+ *
+ * @param i row of the piece, whose stay is known
+ */
+export function causeOfPiece(stays: StayLog, { from, to, stay }: Pieces, i: number, causes: Causes): number {
+  const at = stay[i] & stays.mask
+  const via = causes.settled(stays, at)
+  if (via !== 0 || i === 0 || from[i - 1] !== to[i] || !stays.has(stay[i - 1])) return via
+  const after = stay[i - 1] & stays.mask
+  // Waits aside only the first stay of such a goroutine has a cause.
+  const begins = stays.state[after] === GoState.runnable && stays.startNs[after] === to[i]
+  return begins && causes.isHandOver(stays.reason[at]) ? stays.via[after] : 0
+}
+
 /** Turns the pieces round and resolves what they point to. */
 function fillTimeline(
   stays: StayLog,
@@ -368,7 +384,7 @@ function fillTimeline(
     stack[row] = stackOf(stays, at)
     if (stateHere === GoState.waiting) {
       reason[row] = stays.reason[at]
-      via[row] = causes.settled(stays, at)
+      via[row] = causeOfPiece(stays, pieces, i, causes)
     }
     if (stateHere === GoState.waiting || stateHere === GoState.runnable) {
       const waker = stays.waker[at]

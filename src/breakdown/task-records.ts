@@ -207,6 +207,7 @@ export class TaskRecords {
             this.lockPlaces,
             states.causes,
             states.runners,
+            this.worksForWalked,
             longPieces(scratch, states.stays, startNs, endNs ?? this.nowNs),
             this.idOfSerial,
             (goroutine) => this.runtimeGoroutines.has(goroutine),

@@ -6,7 +6,7 @@
 import { GoState as goStates } from './breakdown.ts'
 import { GROUP_COUNT } from './groups.ts'
 import { KindSums } from './kind-sums.ts'
-import type { PathScratch } from './path.ts'
+import { causeOfPiece, type PathScratch } from './path.ts'
 import { MOST_NAMES, OWN_NAME } from './recurring-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
@@ -136,7 +136,7 @@ export function groupPieces(
           group = SYSCALL_TIME
           break
         case GoState.waiting:
-          group = groupOfReason[causes.settled(stays, at) || stays.reason[at]]
+          group = groupOfReason[causeOfPiece(stays, pieces, i, causes) || stays.reason[at]]
           break
       }
     }

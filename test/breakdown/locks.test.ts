@@ -246,6 +246,39 @@ describe('where several wait for a slot that a channel hands out', () => {
   })
 })
 
+describe('where a goroutine of nobody passes on what it was just given', () => {
+  /** 2 waits from 210 us on for what 1 gives to 3 at 1,000 us, and 3 to 2 at `passedUs`; 3 works for no task. */
+  const passed = (passedUs: number, giverBegins = true): LongWait => {
+    const story = new Story(3, 1, 2)
+    story.at(60).wait('select', 'net/http.(*persistConn).readLoop').run(1).at(100)
+    if (giverBegins) story.begin()
+    story.at(110).wait('sleep').run(2).at(200).begin().at(210).wait('select', 'net/http.(*Transport).getConn')
+    story.at(990).wake(1).run(1).at(1000).wake(3, 'net/http.(*bodyEOFSignal).Read').at(1005).wait('sleep').run(3)
+    story
+      .at(passedUs)
+      .wake(2, 'net/http.(*Transport).tryPutIdleConn')
+      .at(passedUs + 5)
+      .wait('select')
+      .run(2)
+    return story
+      .at(passedUs + 100)
+      .end()
+      .explained(2)
+  }
+
+  test('the one that gave it is to blame, for what it did meanwhile', () => {
+    expect(passed(1010)).toMatchObject({ wakerTask: 1, holders: [], waker: { blockNs: { sleep: 780 * US } } })
+  })
+
+  test('one that had it for more than a tenth of the wait worked for nobody: nobody is to blame', () => {
+    expect(passed(1200)).toMatchObject({ wakerTask: 0, waker: { execNs: 195 * US } })
+  })
+
+  test('what a goroutine without a task gave is nobody’s', () => {
+    expect(passed(1010, false).wakerTask).toBe(0)
+  })
+})
+
 describe('the kind of lock', () => {
   const kindOf = (...functions: string[]): ReturnType<typeof lockKindOf> =>
     lockKindOf(functions.map((name) => ({ function: name, file: 'a.go', line: 1 })))

@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
-import { groupOfReason } from '../../src/breakdown/groups.ts'
+import { groupOfReason, GROUPS } from '../../src/breakdown/groups.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { CaptureStory } from '../support/capture-story.ts'
+import { addUp } from '../support/fixtures.ts'
 
 interface Analysed {
   readonly info: CaptureInfo
@@ -308,6 +309,33 @@ describe('the path of a task', () => {
     expect(task(7).path).toMatchObject({ blockNs: { select: 720 }, viaNs: { sleep: 720 } })
   })
 
+  test('where a function that a timer started says for which task it works, it is followed, and what came before was the timer', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'later').at(200).block('chan receive')
+    story.at(900).create(2, 'main.later').at(910).start(2).at(920).regionBegin(7, 'work').at(1400).regionEnd(7, 'work')
+    story.at(1410).unblock(1).at(1420).destroy().at(1430).start(1).at(1500).taskEnd(7).at(1600).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 1400,
+      execNs: 100 + 500 + 70,
+      schedWaitNs: 10 + 20,
+      blockNs: { 'chan receive': 700 },
+      viaNs: { sleep: 700 },
+    })
+    const { types } = addUp(story.bytes()) as { readonly types: readonly { readonly parts: ArrayLike<number> }[] }
+    expect(types[0].parts[GROUPS.indexOf('sleep')]).toBe(700)
+  })
+
+  test('a wait for a lock is no wait for a timer, though a timer had started the one that lets go of it', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'later').at(200).block('sync')
+    story.at(900).create(2, 'main.later').at(910).start(2).at(920).regionBegin(7, 'work').at(1400).regionEnd(7, 'work')
+    story.at(1410).unblock(1).at(1420).destroy().at(1430).start(1).at(1500).taskEnd(7).at(1600).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toMatchObject({ execNs: 100 + 500 + 70, blockNs: { sync: 700 } })
+    expect(task(7).path?.viaNs).toEqual({})
+  })
+
   test('a wait ended by a loop that was in a system call meanwhile is shown as one', () => {
     const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
     story.at(100).taskBegin(7, 'client').at(190).unblock(2).at(200).block('select').at(210).start(2)
@@ -364,10 +392,25 @@ describe('the path of a task', () => {
 
   test('a coroutine is followed: it runs only when it is called', () => {
     const story = new CaptureStory().found(1, 'running')
-    story.at(100).taskBegin(7, 'pull').at(150).createBlocked(2)
+    story.at(100).taskBegin(7, 'pull').at(150).createBlocked(2, 'runtime.corostart')
     story.at(200).switchTo(2).at(300).switchTo(1).at(400).taskEnd(7).at(500).stop()
     const { task } = analysed(story)
     expect(parts(task(7).path)).toEqual({ totalNs: 300, execNs: 300 })
+    expect(task(7).goroutines).toEqual([1, 2])
+  })
+
+  test('a coroutine that sleeps holds up whoever called it, and works before and after', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'pull').at(150).createBlocked(2, 'runtime.corostart')
+    story.at(200).switchTo(2).at(300).block('sleep').at(700).unblock(2).at(710).start(2).at(800).switchTo(1)
+    story.at(900).taskEnd(7).at(1000).stop()
+    const { task } = analysed(story)
+    expect(parts(task(7).path)).toEqual({
+      totalNs: 800,
+      execNs: 100 + 100 + 90 + 100,
+      schedWaitNs: 10,
+      blockNs: { sleep: 400 },
+    })
   })
 
   test("goroutines of the runtime never work for a task, even when first started on the task's goroutine", () => {

@@ -4,6 +4,7 @@ import {
   EXEC,
   GROUP_BYTES,
   GROUP_OF_REASON,
+  HANDS_OVER,
   MAX_DEPTH,
   MAX_PIECES,
   MOST_FORWARD,
@@ -160,15 +161,16 @@ function worksFor(serial: i32): bool {
 
 function addPiece(stay: i32, fromNs: f64, toNs: f64): void {
   if (toNs <= fromNs) return
+  const group = groupOf(stay, toNs)
   if (pieces === 0 || lastFromNs !== toNs || lastStay !== stay) pieces++
   lastFromNs = fromNs
   lastStay = stay
-  const part: usize = PARTS + (groupOf(stay) << 3)
+  const part: usize = PARTS + (group << 3)
   store<f64>(part, load<f64>(part) + (toNs - fromNs))
 }
 
-/** Group that the time of a stay is told under: of waits that of the cause that ended them, where one is known. */
-function groupOf(stay: i32): u32 {
+/** Group that a piece of a stay is told under: of waits that of the cause that ended them, where one is known. */
+function groupOf(stay: i32, toNs: f64): u32 {
   if (!has(stay)) return UNKNOWN_TIME
   const at: u32 = stay & load<u32>(STAY_MASK)
   const state: u32 = load<u8>(load<u32>(STAY_STATE) + at)
@@ -176,8 +178,18 @@ function groupOf(stay: i32): u32 {
   if (state === RUNNABLE) return SCHED_WAIT
   if (state === SYSCALL || state === SYSCALL_BLOCKED) return SYSCALL_TIME
   if (state !== WAITING) return UNKNOWN_TIME
-  const via = causeOf(at)
-  return load<u8>(load<u32>(GROUP_OF_REASON) + (via !== 0 ? via : <u32>load<u16>(load<u32>(STAY_REASON) + (at << 1))))
+  const reason: u32 = load<u16>(load<u32>(STAY_REASON) + (at << 1))
+  let via = causeOf(at)
+  if (via === 0 && load<u8>(load<u32>(HANDS_OVER) + reason) !== 0) via = causeOfNext(toNs)
+  return load<u8>(load<u32>(GROUP_OF_REASON) + (via !== 0 ? via : reason))
+}
+
+/** What had started the goroutine that the last piece, which begins at a time, is the beginning of; 0 for another goroutine. As `causeOfPiece`. */
+function causeOfNext(beginNs: f64): u32 {
+  if (pieces === 0 || lastFromNs !== beginNs || !has(lastStay)) return 0
+  const at: u32 = lastStay & load<u32>(STAY_MASK)
+  if (load<u8>(load<u32>(STAY_STATE) + at) !== RUNNABLE) return 0
+  return load<f64>(load<u32>(STAY_START) + (at << 3)) === beginNs ? load<u16>(load<u32>(STAY_VIA) + (at << 1)) : 0
 }
 
 /** Cause of the wait in a place of the ring; as `Causes.settled`. */
