@@ -46,7 +46,7 @@ const MOST_PROCESSES = 64
 const GROWTH = 1.25
 /** A fit that so many spans agree on is not made better by more. */
 const SETTLED_SPANS = 2_000
-/** Fits of one capture; what does not fit by then will not, and fits cost time. */
+/** Fits of one capture because more came; what does not fit by then will not, and fits cost time. */
 const MOST_FITS = 48
 /** Spans this far beyond a capture whose clock is known may still begin or end in it. */
 const BESIDE_NS = 1e9
@@ -106,7 +106,7 @@ export class TimedTasks {
 
   /** Whether spans came since the last fit, which found nothing: too few for another one as yet. */
   get untried(): boolean {
-    if (this.fitted !== null || this.sampled === this.fittedSpans || this.fits >= MOST_FITS) return false
+    if (this.fitted !== null || this.sampled === this.fittedSpans) return false
     return this.columnsNow().whole > 0
   }
 
@@ -210,8 +210,9 @@ export class TimedTasks {
       columns.whole >= GROWTH * this.fittedTasks ||
       (done && !this.fittedDone && columns.whole > this.fittedTasks)
     if (this.sampled === 0 || columns.whole === 0 || enough || (this.fittedSpans > 0 && !grown)) return
+    // Looks that were asked for are seldom enough by themselves, and nobody asks without an end.
+    if (!this.asked && ++this.fits > MOST_FITS) return
     this.asked = false
-    if (++this.fits > MOST_FITS) return
     this.fittedSpans = this.sampled
     this.fittedTasks = columns.whole
     this.fittedDone = done

@@ -5,7 +5,7 @@
 // the span's children under it; else so often, or after times so rare, that chance does not explain it.
 
 import type { JoinSpan } from './match.ts'
-import { ChancePairs } from './offset-chance.ts'
+import { chanceOfAnyName } from './offset-chance.ts'
 import {
   type AlignedSpans,
   childrenOf,
@@ -16,7 +16,7 @@ import {
   type SpanRelations,
   strangeness,
 } from './pairing.ts'
-import { firstAtLeast, rowsByName, type TaskColumns } from './time-columns.ts'
+import { ANY_NAME, byStartOfAnyName, firstAtLeast, type TaskColumns } from './time-columns.ts'
 import { endCost, startCost } from './time-shape.ts'
 
 /** Lags looked at. */
@@ -53,16 +53,15 @@ export function learnAliases(
   isFree: (task: number) => boolean,
 ): Map<string, number> {
   const { shape, toleranceNs, raisedEndNs } = options
-  const taken = new Uint8Array(tasks.length)
-  for (const task of pairing.task) if (task >= 0) taken[task] = 1
-  const left = tasks.name.map((name, row) => (name >= 0 && taken[row] === 0 && isFree(row) ? 0 : -1))
-  const { rows } = rowsByName(left, 1, tasks.startNs)
-  const chance = new ChancePairs(tasks, left, 1)
+  const taken = new Set<number>()
+  for (const task of pairing.task) if (task >= 0) taken.add(task)
+  const { rows } = byStartOfAnyName(tasks)
+  const chance = chanceOfAnyName(tasks)
   const children = childrenOf(relations)
   const sure = relations.knownTask.map((known, span) => (known >= 0 ? known : pairing.task[span]))
 
   const lessonOf = new Int32Array(spans.length).fill(-1)
-  const lessonsWith = new Uint8Array(tasks.length)
+  const lessonsWith = new Map<number, number>()
   for (let span = 0; span < spans.length; span++) {
     if (sure[span] >= 0 || pairing.ambiguous[span] === 1 || Number.isNaN(aligned.startNs[span])) continue
     let best = -1
@@ -76,6 +75,7 @@ export function learnAliases(
       const endLag = tasks.endNs[task] - aligned.endNs[span]
       if (!(Math.abs(endLag) <= FARTHEST_NS)) continue
       if (possibleLag(endLag, shape, raisedEndNs) < -toleranceNs) continue
+      if (taken.has(task) || !isFree(task)) continue
       const cost =
         startCost(startLag) + endCost(endLag, shape) + strangeness(span, task, tasks, relations, children, sure)
       if (cost < bestCost) {
@@ -88,13 +88,13 @@ export function learnAliases(
     }
     if (best < 0 || bestCost >= SURE_COST || nextCost < bestCost + SURE_MARGIN) continue
     lessonOf[span] = best
-    lessonsWith[best] = Math.min(2, lessonsWith[best] + 1)
+    lessonsWith.set(best, (lessonsWith.get(best) ?? 0) + 1)
   }
 
   const lessons = new Map<string, Map<number, Lessons>>()
   for (let span = 0; span < spans.length; span++) {
     const task = lessonOf[span]
-    if (task < 0 || lessonsWith[task] > 1) continue
+    if (task < 0 || lessonsWith.get(task) !== 1) continue
     const { name } = spans[span]
     let of = lessons.get(name)
     if (of === undefined) lessons.set(name, (of = new Map<number, Lessons>()))
@@ -103,7 +103,7 @@ export function learnAliases(
     const startNs = aligned.startNs[span]
     const endNs = aligned.endNs[span]
     lesson.count++
-    lesson.nats += chance.nats(0, endNs - startNs, tasks.startNs[task] - startNs, tasks.endNs[task] - endNs)
+    lesson.nats += chance.nats(ANY_NAME, endNs - startNs, tasks.startNs[task] - startNs, tasks.endNs[task] - endNs)
     lesson.related ||= hangsWithRelatives(span, task, tasks, relations, children, sure)
   }
   const aliases = new Map<string, number>()

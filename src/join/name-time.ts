@@ -8,12 +8,20 @@
 import { learnAliases } from './aliases.ts'
 import type { ClockSegment } from './clock.ts'
 import type { ClockOffset, JoinSpan, NameTimeReport } from './match.ts'
-import { ChancePairs } from './offset-chance.ts'
+import { chanceByName } from './offset-chance.ts'
 import { type OffsetFit, OffsetFitter, roundingOf, SMALLEST_ERROR_NS } from './offset-fit.ts'
 import { voteForOffsets } from './offset-votes.ts'
 import { type AlignedSpans, MARGIN, type Pairing, pairSpans, type SpanRelations } from './pairing.ts'
 import { BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS, withoutStrangers } from './span-trees.ts'
-import { percentile, type SpanColumns, spanColumns, type TaskColumns } from './time-columns.ts'
+import {
+  byStartOfAnyName,
+  firstAtLeast,
+  oncePerTasks,
+  percentile,
+  type SpanColumns,
+  spanColumns,
+  type TaskColumns,
+} from './time-columns.ts'
 import { endCost, NO_TASK_COST, NO_TASK_COST_AMONG_STRANGERS, startCost, type TimeShape } from './time-shape.ts'
 
 /** How spans are found by name and time. */
@@ -341,6 +349,10 @@ function align(
   return { length, name: spans.name, startNs, endNs, segment }
 }
 
+/** Lags of starts looked at to choose between two offsets. */
+const EARLIEST_NS = 2_000
+const LATEST_NS = 200_000
+
 /** Cost of the best task of the span's name among those near, at an offset; for choosing between two. */
 function nearestCost(spans: SpanColumns, row: number, offsetNs: number, tasks: TaskColumns, shape: TimeShape): number {
   const name = spans.name[row]
@@ -348,16 +360,10 @@ function nearestCost(spans: SpanColumns, row: number, offsetNs: number, tasks: T
   const { from, rows } = tasks.byStart
   const startNs = spans.startNs[row] - offsetNs
   const endNs = spans.endNs[row] - offsetNs
-  let low = from[name]
-  let high = from[name + 1]
-  const to = high
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (tasks.startNs[rows[middle]] < startNs - 2_000) low = middle + 1
-    else high = middle
-  }
+  const to = from[name + 1]
   let cheapest = Infinity
-  for (let at = low; at < to && tasks.startNs[rows[at]] - startNs < 200_000; at++) {
+  let at = firstAtLeast(rows, tasks.startNs, startNs - EARLIEST_NS, from[name], to)
+  for (; at < to && tasks.startNs[rows[at]] - startNs < LATEST_NS; at++) {
     const endLag = tasks.endNs[rows[at]] - endNs
     if (Number.isNaN(endLag)) continue
     cheapest = Math.min(cheapest, startCost(tasks.startNs[rows[at]] - startNs) + endCost(endLag, shape))
@@ -443,7 +449,7 @@ function believed(
     ? Math.max(input.strangers ?? 0, missedPerFound(pairing, takesPart))
     : (fit.eligible - fit.explained) / fit.explained
   if (strangers === 0) return { pairing, strangers }
-  const chance = new ChancePairs(tasks, tasks.name, tasks.names.length)
+  const chance = chanceByName(tasks)
   const rounding = roundingOf(columns)
   const nats = (span: number): number => {
     const task = pairing.task[span]
@@ -470,16 +476,10 @@ function missedPerFound({ task, ambiguous }: Pairing, takesPart: Uint8Array): nu
 }
 
 /** When the first and the last task began. */
-function begunWithin({ length, name, startNs }: TaskColumns): readonly [number, number] {
-  let firstNs = Infinity
-  let lastNs = -Infinity
-  for (let task = 0; task < length; task++) {
-    if (name[task] < 0) continue
-    firstNs = Math.min(firstNs, startNs[task])
-    lastNs = Math.max(lastNs, startNs[task])
-  }
-  return [firstNs, lastNs]
-}
+const begunWithin = oncePerTasks((tasks): readonly [number, number] => {
+  const { rows } = byStartOfAnyName(tasks)
+  return rows.length === 0 ? [Infinity, -Infinity] : [tasks.startNs[rows[0]], tasks.startNs[rows[rows.length - 1]]]
+})
 
 /** How the clocks relate for a pair that was found. */
 export function clockOfNameTimePair(

@@ -4,7 +4,7 @@
 // by how seldom a span like it would come upon a task that closely: the density of right lags over that of tasks, in nats. Of few spans
 // this tells more than their number: six of one request may be enough, and twenty short ones not.
 
-import { firstAtLeast, rowsByName, type RowsByName, type TaskColumns } from './time-columns.ts'
+import { anyNameOf, firstAtLeast, oncePerTasks, rowsByName, type RowsByName, type TaskColumns } from './time-columns.ts'
 import { endCost, startCost } from './time-shape.ts'
 
 /** Durations this far apart are alike. */
@@ -54,3 +54,9 @@ export class ChancePairs {
     return LOG_DENSEST_START - Math.log(perUs)
   }
 }
+
+/** Chance among the tasks of a span's name. */
+export const chanceByName = oncePerTasks((tasks) => new ChancePairs(tasks, tasks.name, tasks.names.length))
+
+/** Chance among all tasks: every span is asked for under `ANY_NAME`. */
+export const chanceOfAnyName = oncePerTasks((tasks) => new ChancePairs(tasks, anyNameOf(tasks), 1))

@@ -3,14 +3,15 @@
 // An offset that is 2 us too low already breaks joining: every right pair then seems to begin before its span, and neighbours take
 // its place. So an offset is set by the floors of the lags, taken around their mode; means and medians follow the tails.
 
-import { ChancePairs } from './offset-chance.ts'
+import { chanceByName, chanceOfAnyName, type ChancePairs } from './offset-chance.ts'
 import {
+  ANY_NAME,
+  byStartOfAnyName,
   firstAtLeast,
+  type RowsByName,
   type SpanColumns,
   sortedRows,
   type TaskColumns,
-  rowsByName,
-  type RowsByName,
 } from './time-columns.ts'
 import {
   AFTER_FLOOR_NS,
@@ -126,11 +127,9 @@ export class OffsetFitter {
     private readonly tasks: TaskColumns,
     anyName = false,
   ) {
-    this.nameOf = anyName ? new Int32Array(spans.length) : spans.name
-    const taskNames = anyName ? tasks.name.map((name) => (name < 0 ? -1 : 0)) : tasks.name
-    const nameCount = anyName ? 1 : tasks.names.length
-    this.byStart = anyName ? rowsByName(taskNames, nameCount, tasks.startNs) : tasks.byStart
-    this.chance = new ChancePairs(tasks, taskNames, nameCount)
+    this.nameOf = anyName ? new Int32Array(spans.length).fill(ANY_NAME) : spans.name
+    this.byStart = anyName ? byStartOfAnyName(tasks) : tasks.byStart
+    this.chance = anyName ? chanceOfAnyName(tasks) : chanceByName(tasks)
     this.order = sortedRows(spans.startNs)
     this.roundingNs = roundingOf(spans)
     this.taken = new Int32Array(tasks.length)

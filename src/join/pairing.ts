@@ -1,6 +1,6 @@
 // pairing.ts: one task to one span, by what each pair costs, refused where another world would cost about the same.
 
-import { firstAtLeast, sortedRows, type TaskColumns } from './time-columns.ts'
+import { firstAtLeast, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
 import {
   endCost,
   NO_TASK_COST_AMONG_STRANGERS,
@@ -123,6 +123,7 @@ export function pairSpans(
   options: PairingOptions,
 ): Pairing {
   const pairs = findPairs(spans, tasks, options)
+  const slots = taskSlots(pairs, tasks)
   const children = childrenOf(relations)
   const takesPart = Uint8Array.from(spans.startNs, (startNs, row) => {
     const named = spans.name[row] >= 0 || (options.alias?.[row] ?? -1) >= 0
@@ -138,10 +139,33 @@ export function pairSpans(
       cost[pair] = pairs.time[pair] + strangeness(span, task, tasks, relations, children, sure)
       if (round > 0 && isLonely(span, task, tasks, relations, children, sure, takesPart)) cost[pair] += LONELY_COST
     }
-    result = assign(spans.length, tasks.length, pairs, cost, options)
+    result = assign(spans.length, pairs, slots, cost, options)
     sure = relations.knownTask.map((known, span) => (known >= 0 ? known : result.task[span]))
   }
   return result
+}
+
+/** The tasks that occur in pairs, numbered from 0 on. */
+interface TaskSlots {
+  readonly length: number
+  /** By pair. */
+  readonly of: Int32Array
+}
+
+/** Room for numbers of tasks, -1 where it is not in use. */
+const slotRoom = oncePerTasks(({ length }) => new Int32Array(length).fill(-1))
+
+/** Few spans are asked for at a time of a capture with very many tasks: what is done per task is done for those near them. */
+function taskSlots({ task, length: pairs }: Pairs, tasks: TaskColumns): TaskSlots {
+  const room = slotRoom(tasks)
+  const of = new Int32Array(pairs)
+  let length = 0
+  for (let pair = 0; pair < pairs; pair++) {
+    if (room[task[pair]] < 0) room[task[pair]] = length++
+    of[pair] = room[task[pair]]
+  }
+  for (let pair = 0; pair < pairs; pair++) room[task[pair]] = -1
+  return { length, of }
 }
 
 /** All pairs whose times could be those of one span and its task. */
@@ -312,14 +336,15 @@ export function isCalledFromElsewhere(kind: number): boolean {
 /** Takes pairs cheapest first, then keeps those without which the world would be dearer by the margin. */
 function assign(
   spanCount: number,
-  taskCount: number,
   pairs: Pairs,
+  slots: TaskSlots,
   cost: Float64Array,
   { margin, noTaskCost }: PairingOptions,
 ): Pairing {
-  const { span, task, length } = pairs
+  const { span, length } = pairs
+  const task = slots.of
   const pairOfSpan = new Int32Array(spanCount).fill(-1)
-  const pairOfTask = new Int32Array(taskCount).fill(-1)
+  const pairOfTask = new Int32Array(slots.length).fill(-1)
   for (const pair of sortedRows(cost, length)) {
     if (cost[pair] >= noTaskCost) break
     if (pairOfSpan[span[pair]] >= 0 || pairOfTask[task[pair]] >= 0) continue
@@ -329,9 +354,9 @@ function assign(
   const bySpan = new Int32Array(spanCount + 1)
   for (let pair = 0; pair < length; pair++) bySpan[span[pair] + 1]++
   for (let i = 0; i < spanCount; i++) bySpan[i + 1] += bySpan[i]
-  const byTask = new Int32Array(taskCount + 1)
+  const byTask = new Int32Array(slots.length + 1)
   for (let pair = 0; pair < length; pair++) byTask[task[pair] + 1]++
-  for (let i = 0; i < taskCount; i++) byTask[i + 1] += byTask[i]
+  for (let i = 0; i < slots.length; i++) byTask[i + 1] += byTask[i]
   const next = byTask.slice()
   const pairsByTask = new Int32Array(length)
   for (let pair = 0; pair < length; pair++) pairsByTask[next[task[pair]]++] = pair
@@ -364,7 +389,7 @@ function assign(
       dearer = Math.min(dearer, swap)
       refusedByRival ||= swap < margin
     }
-    if (dearer >= margin) result.task[row] = task[mine]
+    if (dearer >= margin) result.task[row] = pairs.task[mine]
     else if (refusedByRival) result.ambiguous[row] = 1
   }
   // A span that got none because of a pair that was refused is no clearer than that pair.

@@ -52,6 +52,29 @@ export interface TaskColumns {
   readonly durationNs: number
 }
 
+/**
+ * What is made of the tasks of a capture once, for all the requests that are asked for one by one: none of these may walk all tasks.
+ *
+ * @returns what was made of these columns before, or else now
+ */
+export function oncePerTasks<Made extends object>(make: (tasks: TaskColumns) => Made): (tasks: TaskColumns) => Made {
+  const all = new WeakMap<TaskColumns, Made>()
+  return (tasks) => {
+    let made = all.get(tasks)
+    if (made === undefined) all.set(tasks, (made = make(tasks)))
+    return made
+  }
+}
+
+/** The tasks that take part as if all had one name: those with this number. */
+export const ANY_NAME = 0
+
+/** Numbers of names by which the tasks that take part have one and the same. */
+export const anyNameOf = oncePerTasks(({ name }) => name.map((one) => (one < 0 ? -1 : ANY_NAME)))
+
+/** The tasks that take part, whatever their names. */
+export const byStartOfAnyName = oncePerTasks((tasks) => rowsByName(anyNameOf(tasks), 1, tasks.startNs))
+
 /** Spans of one process. */
 export interface SpanColumns {
   readonly length: number

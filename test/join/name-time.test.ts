@@ -4,6 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { joinTasks } from '../../src/join/join.ts'
 import type { JoinCapture, JoinResult, JoinSpan } from '../../src/join/match.ts'
+import { fitNameTimeClock, pairByNameAndTime } from '../../src/join/name-time.ts'
+import { spanColumns, taskColumns } from '../../src/join/time-columns.ts'
 import { GENERATED_ORIGIN, type GeneratedProcess, generateProcess } from '../support/generated-process.ts'
 
 const MS = 1_000_000n
@@ -108,6 +110,31 @@ describe('a saturated process', () => {
     expect(wrong).toBeLessThanOrEqual(right / 10_000)
     expect(right).toBeGreaterThanOrEqual(0.99 * busy.spans.length)
   })
+})
+
+test('a few spans are held against the tasks near them, not against all that the capture has', () => {
+  const busy = generateProcess({ seed: 8, tasks: 20_000, perSecond: 2_000, sampled: 0.5 })
+  const tasks = taskColumns(busy.tasks, () => true, busy.durationNs)
+  const clock = fitNameTimeClock(spanColumns(busy.spans, tasks.names), tasks, [])
+  if ('refused' in clock) throw new Error(clock.refused ?? 'no clock')
+  let looked = 0
+  const isFree = (): boolean => {
+    looked++
+    return true
+  }
+  const ask = (request: readonly JoinSpan[]): number => {
+    looked = 0
+    const knownTask = new Int32Array(request.length).fill(-1)
+    const input = { spans: request, tasks, knownTask, isFree, known: [] }
+    const { task } = pairByNameAndTime(input, clock, spanColumns(request, tasks.names))
+    return [...task].filter((row) => row >= 0).length
+  }
+  const [first] = busy.spans
+  const request = busy.spans.filter(({ traceId }) => traceId === first.traceId)
+  expect(ask(request)).toBe(request.length)
+  expect(looked).toBeLessThan(200)
+  ask(request.map((span) => ({ ...span, name: 'renamed' })))
+  expect(looked).toBeLessThan(200)
 })
 
 describe('spans of others', () => {
