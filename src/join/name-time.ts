@@ -14,9 +14,8 @@ import { voteForOffsets } from './offset-votes.ts'
 import { type AlignedSpans, MARGIN, type Pairing, pairSpans, type SpanRelations } from './pairing.ts'
 import { BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS, withoutStrangers } from './span-trees.ts'
 import {
-  byStartOfAnyName,
+  begunWithin,
   firstAtLeast,
-  oncePerTasks,
   percentile,
   type SpanColumns,
   spanColumns,
@@ -439,7 +438,6 @@ function believed(
   const { spans, tasks } = input
   const shared = spans[0].processShared
   if (!shared && strangersAmong(fit) === Strangers.none) return { pairing, strangers: 0 }
-  // The tracer begins after the capture's first event and ends before its last, by milliseconds where the processors are busy.
   const [firstNs, lastNs] = begunWithin(tasks)
   const takesPart = Uint8Array.from(columns.name, (name, row) => {
     const startNs = aligned.startNs[row]
@@ -474,12 +472,6 @@ function missedPerFound({ task, ambiguous }: Pairing, takesPart: Uint8Array): nu
   }
   return found === 0 ? 0 : missed / found
 }
-
-/** When the first and the last task began. */
-const begunWithin = oncePerTasks((tasks): readonly [number, number] => {
-  const { rows } = byStartOfAnyName(tasks)
-  return rows.length === 0 ? [Infinity, -Infinity] : [tasks.startNs[rows[0]], tasks.startNs[rows[rows.length - 1]]]
-})
 
 /** How the clocks relate for a pair that was found. */
 export function clockOfNameTimePair(

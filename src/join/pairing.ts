@@ -1,6 +1,6 @@
 // pairing.ts: one task to one span, by what each pair costs, refused where another world would cost about the same.
 
-import { firstAtLeast, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
+import { begunWithin, firstAtLeast, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
 import {
   endCost,
   NO_TASK_COST_AMONG_STRANGERS,
@@ -173,6 +173,9 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
   const pairs = new Pairs()
   const { shape, noTaskCost, toleranceNs, raisedEndNs, isFree, alias } = options
   const { rows, from } = tasks.byStart
+  const [firstNs] = begunWithin(tasks)
+  // A task nearby says less where its span may have none, or only its start is known.
+  const saysLess = noTaskCost - NO_TASK_COST_AMONG_STRANGERS
   for (let span = 0; span < spans.length; span++) {
     const spanName = spans.name[span]
     const startNs = spans.startNs[span]
@@ -180,6 +183,7 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
     const otherName = alias?.[span] ?? -1
     if (Number.isNaN(startNs)) continue
     const endsAfterCapture = endNs >= tasks.durationNs - toleranceNs - raisedEndNs
+    const beforeAny = startNs < firstNs ? saysLess : 0
     const first = pairs.length
     let cheapest = Infinity
     for (const name of spanName === otherName ? [spanName] : [spanName, otherName]) {
@@ -190,14 +194,13 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
         const task = rows[at]
         const startLag = tasks.startNs[task] - startNs
         if (startLag > WIDEST_START_NS) break
-        let cost = startCost(startLag) + earlyCost(startLag, toleranceNs)
+        let cost = beforeAny + startCost(startLag) + earlyCost(startLag, toleranceNs)
         // So much dearer than the best is no rival of it, whatever hangs where.
         if (cost >= noTaskCost + OWN_PARENT_GAIN || cost > cheapest + NO_RIVAL_COST) break
         const endLag = tasks.endNs[task] - endNs
         if (Number.isNaN(endLag)) {
           if (!endsAfterCapture) continue
-          // A task nearby says less where only its start does.
-          cost += OPEN_END_COST + noTaskCost - NO_TASK_COST_AMONG_STRANGERS
+          cost += OPEN_END_COST + saysLess
         } else {
           const possible = possibleLag(endLag, shape, raisedEndNs)
           if (Math.abs(endLag) > WIDEST_END_NS || possible < -toleranceNs) continue

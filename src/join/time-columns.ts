@@ -75,6 +75,15 @@ export const anyNameOf = oncePerTasks(({ name }) => name.map((one) => (one < 0 ?
 /** The tasks that take part, whatever their names. */
 export const byStartOfAnyName = oncePerTasks((tasks) => rowsByName(anyNameOf(tasks), 1, tasks.startNs))
 
+/**
+ * When the first and the last task began. The tracer begins after the capture's first event and ends before its last, by milliseconds where the
+ * processors are busy: spans from before the first task had theirs before it, mostly, and spans from after the last have none.
+ */
+export const begunWithin = oncePerTasks((tasks): readonly [number, number] => {
+  const { rows } = byStartOfAnyName(tasks)
+  return rows.length === 0 ? [Infinity, -Infinity] : [tasks.startNs[rows[0]], tasks.startNs[rows[rows.length - 1]]]
+})
+
 /** Spans of one process. */
 export interface SpanColumns {
   readonly length: number

@@ -112,6 +112,29 @@ describe('a saturated process', () => {
   })
 })
 
+test('a span that began before the first task finds none that began somewhat later: its own came before the tracer', () => {
+  const process = generateProcess(usual)
+  const early: JoinSpan = {
+    ...process.spans[0],
+    spanId: 'eeeeeeeeeeeeeeee',
+    parentSpanId: 'dddddddddddddddd',
+    name: 'early',
+    kind: 1,
+    startUnixNs: GENERATED_ORIGIN + 100_000_000n,
+    endUnixNs: GENERATED_ORIGIN + 100_263_000n,
+  }
+  const lags = { startNs: 100_088_000, endNs: 100_295_000 }
+  const late = { ...process.tasks[0], id: 90_001, parentId: null, name: 'early', ...lags }
+  const joined = (tracedFromNs: number): boolean => {
+    const tasks = [...process.tasks.filter(({ startNs }) => (startNs ?? 0) >= tracedFromNs), late]
+    const { matches } = joinTasks([...process.spans, early], captureOf(process, { tasks }))
+    return matches.some(({ span }) => span === process.spans.length)
+  }
+  // Where the tracer was on before it, as late a task is its own.
+  expect(joined(0)).toBe(true)
+  expect(joined(100_010_000)).toBe(false)
+})
+
 test('a few spans are held against the tasks near them, not against all that the capture has', () => {
   const busy = generateProcess({ seed: 8, tasks: 20_000, perSecond: 2_000, sampled: 0.5 })
   const tasks = taskColumns(busy.tasks, () => true, busy.durationNs)
