@@ -137,6 +137,8 @@ ground() {
     capture $version states states -seed 31
     mv "$scratch/states.ground.jsonl" "$fixtures/captures/go$version/"
   done
+  capture 1.26 shapes shapes -seed 33 -rounds 1
+  mv "$scratch/shapes.ground.jsonl" "$fixtures/captures/go1.26/"
   capture 1.26 states-grpc statesgrpc -seed 32 -rounds 1
   mv "$scratch/states-grpc.ground.jsonl" "$fixtures/captures/go1.26/"
 }

@@ -11,7 +11,7 @@ import { ColumnRoom } from './column-room.ts'
 import { firstPieceAfter } from './groups.ts'
 import { isLong, type PathPiece } from './long-waits.ts'
 import { MAX_DEPTH as maxDepth, MAX_PIECES as maxPieces } from './states-layout.ts'
-import type { RangeLog, StayLog, StopLog } from './stay-log.ts'
+import { NONE, type RangeLog, type StayLog, type StopLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
@@ -186,30 +186,35 @@ export function walkPieces(
   if (margin) addMarginBefore(stays, task, pieces)
 }
 
+/** Which stays of a goroutine a walk along it counts: all, those for the task, or, with the others as unknown, those for no other task. */
+const Counts = { all: 0, ofTask: 1, notOfOthers: 2 } as const
+type Counts = (typeof Counts)[keyof typeof Counts]
+
 /** Walks from the task's end to its start. */
 function walkBack(stays: StayLog, task: PathTask, worksFor: (serial: number) => boolean, pieces: Pieces): void {
   const lo = task.startNs
   let hi = task.endNs
   let stay = task.endStay
-  // On the goroutine that began the task everything counts; on any other only what it did for the task.
-  let own = task.sameGoroutine
-  let triedStart = own
+  // On the goroutine that began and ended the task everything counts; on any other only what it did for the task.
+  let counts: Counts = task.sameGoroutine ? Counts.all : Counts.ofTask
+  let triedStart = task.sameGoroutine
   while (hi > lo) {
-    const reached = walkGoroutine(stays, stay, lo, hi, own, worksFor, pieces, 0)
+    const reached = walkGoroutine(stays, stay, lo, hi, counts, worksFor, pieces, 0)
     hi = reached.ns
     if (hi <= lo) return
     if (reached.next >= 0) {
       stay = reached.next
-      own = false
+      counts = Counts.ofTask
       continue
     }
-    // The trail ends: go on on the goroutine that began the task, if that one is still known at this time.
+    // The trail ends: go on on the goroutine that began the task, if that one is still known at this time. What it did for tasks that it began
+    // since is none of this one's, which lay in a queue meanwhile: a dispatcher begins one task after the other for others to work at and to end.
     if (triedStart || pieces.steps > pieces.mostSteps) break
     triedStart = true
     const from = stayAt(stays, task.startStay, hi)
     if (from < 0) break
     stay = from
-    own = true
+    counts = Counts.notOfOthers
   }
   pieces.add(-1, lo, hi)
 }
@@ -229,7 +234,7 @@ function walkGoroutine(
   from: number,
   lo: number,
   hi: number,
-  own: boolean,
+  counts: Counts,
   worksFor: (serial: number) => boolean,
   pieces: Pieces,
   depth: number,
@@ -245,13 +250,14 @@ function walkGoroutine(
       stay = previous
       continue
     }
-    if (!own && !worksFor(stays.task[at])) {
+    const begin = start > lo ? start : lo
+    if (counts === Counts.notOfOthers && stays.task[at] !== 0 && !worksFor(stays.task[at])) {
+      pieces.add(NONE, begin, hi)
+    } else if (counts === Counts.ofTask && !worksFor(stays.task[at])) {
       // It did not work for the task here: it was handed the task, by whoever woke it.
       const waker = stays.state[at] === GoState.waiting && worksFor(stays.wakerTask[at]) ? stays.waker[at] : -1
       return { ns: hi, next: stays.has(waker) ? waker : -1 }
-    }
-    const begin = start > lo ? start : lo
-    if (stays.state[at] === GoState.waiting && depth < MAX_DEPTH && worksFor(stays.wakerTask[at])) {
+    } else if (stays.state[at] === GoState.waiting && depth < MAX_DEPTH && worksFor(stays.wakerTask[at])) {
       const waker = stays.waker[at]
       let low = hi
       if (stays.has(waker)) low = followWaker(stays, waker, begin, hi, worksFor, pieces, depth + 1)
@@ -282,7 +288,7 @@ function followWaker(
   let stay = waker
   let low = hi
   for (let hops = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
-    const reached = walkGoroutine(stays, stay, lo, low, false, worksFor, pieces, depth)
+    const reached = walkGoroutine(stays, stay, lo, low, Counts.ofTask, worksFor, pieces, depth)
     low = reached.ns
     stay = reached.next
   }

@@ -390,6 +390,30 @@ describe('the path of a task', () => {
     expect(task(7).work?.execNs).toBe(20 + 400 + 80 + 70 + 90)
   })
 
+  test('a task that lies in a queue while its dispatcher begins further ones is worked for by nobody meanwhile', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+    story.at(100).taskBegin(7, 'message').at(110).taskBegin(8, 'message').at(120).taskBegin(9, 'message').at(130)
+    story.block('sleep').at(140).start(2).at(150).log(7, 'job', 'begun').at(300).taskEnd(7)
+    // The worker finds the next in the queue, and never waits.
+    story
+      .at(310)
+      .log(8, 'job', 'begun')
+      .at(500)
+      .taskEnd(8)
+      .at(510)
+      .block('chan receive')
+      .at(600)
+      .unblock(1)
+      .at(610)
+      .start(1)
+    story.at(700).taskEnd(9).at(800).stop()
+    const { task } = analysed(story)
+    expect(parts(task(8).path)).toEqual({ totalNs: 390, execNs: 10 + 190, unknownNs: 190 })
+    expect(parts(task(9).path)).toMatchObject({ totalNs: 580, execNs: 10 + 90, blockNs: { sleep: 470 } })
+    const { types } = addUp(story.bytes()) as { readonly types: readonly { readonly parts: ArrayLike<number> }[] }
+    expect(types[0].parts[GROUPS.indexOf('unknown')]).toBe(190)
+  })
+
   test('a coroutine is followed: it runs only when it is called', () => {
     const story = new CaptureStory().found(1, 'running')
     story.at(100).taskBegin(7, 'pull').at(150).createBlocked(2, 'runtime.corostart')

@@ -107,7 +107,12 @@ export function fanOutStory(
   for (let event = 0; event < events; event++) {
     story.at((event + 1) * stepNs + random.below(stepNs >> 1))
     if (running === 0) {
-      if (runnable.length === 0) wake(takeFrom(waiting))
+      if (random.below(12) === 0 && runnable.length + waiting.length <= 16) {
+        // By a timer, for one that waits.
+        story.create(++lastGoroutine, random.pick(ENTRIES))
+        if (waiting.length > 0) hand(random.pick(waiting), lastGoroutine)
+        runnable.push(lastGoroutine)
+      } else if (runnable.length === 0) wake(takeFrom(waiting))
       else story.start((running = takeFrom(runnable)))
       continue
     }

@@ -94,9 +94,12 @@ type Work struct {
 	delays map[string]int64
 }
 
-// Main runs the scenarios of this package and the given ones, and records them.
-func Main(more ...Scenario) {
-	options := recorder.Flags("states", 0)
+// Main runs those of each state and the given ones, and records them.
+func Main(more ...Scenario) { MainOf("states", append(scenarios(), more...)...) }
+
+// MainOf runs scenarios in a service of a name, and records them.
+func MainOf(service string, all ...Scenario) {
+	options := recorder.Flags(service, 0)
 	rounds := flag.Int("rounds", 2, "how often everything is done")
 	flag.Parse()
 	spans, err := options.Tracer()
@@ -107,7 +110,6 @@ func Main(more ...Scenario) {
 	debug.SetGCPercent(-1)
 	close := g.open()
 	defer close()
-	all := append(scenarios(), more...)
 	// Once unrecorded: connections are dialled, pages are touched, code is read in.
 	for _, scenario := range all {
 		scenario(g)

@@ -38,6 +38,11 @@ import { isCause } from './via.ts'
 
 const NONE: i32 = -1
 
+/** As `Counts` in `../path.ts`. */
+const ALL: u32 = 0
+const OF_TASK: u32 = 1
+const NOT_OF_OTHERS: u32 = 2
+
 /** Serial of the task whose path is walked. */
 let walked: i32 = 0
 let steps: f64 = 0
@@ -62,21 +67,21 @@ export function walkPath(serial: i32, startNs: f64, endNs: f64, startStay: i32, 
   memory.fill(PARTS, 0, GROUP_BYTES)
   let hi = endNs
   let stay = endStay
-  let ownNow = own
+  let counts: u32 = own ? ALL : OF_TASK
   let triedStart = own
   while (hi > startNs) {
-    hi = walkGoroutine(stay, startNs, hi, ownNow, 0)
+    hi = walkGoroutine(stay, startNs, hi, counts, 0)
     if (hi <= startNs) break
     if (next >= 0) {
       stay = next
-      ownNow = false
+      counts = OF_TASK
       continue
     }
     if (triedStart || steps > load<f64>(MOST_STEPS)) break
     triedStart = true
     stay = stayAt(startStay, hi)
     if (stay < 0) break
-    ownNow = true
+    counts = NOT_OF_OTHERS
   }
   addPiece(NONE, startNs, hi)
   if (steps > load<f64>(MOST_STEPS) || pieces > MAX_PIECES) return false
@@ -85,7 +90,7 @@ export function walkPath(serial: i32, startNs: f64, endNs: f64, startStay: i32, 
 }
 
 /** Walks back along one goroutine. @returns the earliest time that was reached */
-function walkGoroutine(from: i32, lo: f64, until: f64, own: bool, depth: i32): f64 {
+function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32): f64 {
   const mask = load<u32>(STAY_MASK)
   const mostSteps = load<f64>(MOST_STEPS)
   let hi = until
@@ -100,14 +105,16 @@ function walkGoroutine(from: i32, lo: f64, until: f64, own: bool, depth: i32): f
     const startNs = load<f64>(load<u32>(STAY_START) + (at << 3))
     if (startNs < hi) {
       const waits = load<u8>(load<u32>(STAY_STATE) + at) === WAITING
-      if (!own && !worksFor(load<i32>(load<u32>(STAY_TASK) + of4))) {
+      const begin = startNs > lo ? startNs : lo
+      const task = load<i32>(load<u32>(STAY_TASK) + of4)
+      if (counts === NOT_OF_OTHERS && task !== 0 && !worksFor(task)) {
+        addPiece(NONE, begin, hi)
+      } else if (counts === OF_TASK && !worksFor(task)) {
         const handedBy = waits && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))
         const waker = handedBy ? load<i32>(load<u32>(STAY_WAKER) + of4) : NONE
         next = has(waker) ? waker : NONE
         return hi
-      }
-      const begin = startNs > lo ? startNs : lo
-      if (waits && depth < MAX_DEPTH && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))) {
+      } else if (waits && depth < MAX_DEPTH && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))) {
         const waker = load<i32>(load<u32>(STAY_WAKER) + of4)
         addPiece(stay, begin, has(waker) ? followWaker(waker, begin, hi, depth + 1) : hi)
       } else {
@@ -133,7 +140,7 @@ function followWaker(waker: i32, lo: f64, hi: f64, depth: i32): f64 {
   let stay = waker
   let low = hi
   for (let hops: i32 = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
-    low = walkGoroutine(stay, lo, low, false, depth)
+    low = walkGoroutine(stay, lo, low, OF_TASK, depth)
     stay = next
   }
   return low
