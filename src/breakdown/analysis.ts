@@ -325,6 +325,10 @@ export class CaptureAnalysis {
         wakerTask = this.membership.serialOf(waker) | 0
         if (states.has(waker) && states.system[waker] !== SystemKind.timers) by = states.stay[waker]
       }
+      if (by !== NONE && this.endedByPoller(row, stack[i])) {
+        by = NONE
+        wakerTask = 0
+      }
       states.endWait(row, by, wakerTask, wakerTask !== 0 && this.membership.servesOthers(waker, row, wakerTask))
       if (this.stacks && by !== NONE) this.noteRelease(row, by, stack[i])
     } else {
@@ -453,6 +457,16 @@ export class CaptureAnalysis {
         this.names.sync(a[i], t)
         break
     }
+  }
+
+  /**
+   * Whether the network poller ended a wait, though the event names a goroutine: the runtime asks it on whatever goroutine has it start the
+   * world again, say. Who closes a connection, or moves its deadline, ends the wait in `internal/poll`.
+   */
+  private endedByPoller(row: number, stack: number): boolean {
+    const { stays, stay, state, causes } = this.states
+    if (state[row] !== GoState.waiting || stack === 0 || !stays.has(stay[row])) return false
+    return causes.isNetwork(stays.reason[stay[row] & stays.mask]) && this.names.runtimeCause(stack) !== 0
   }
 
   /** Remembers where a goroutine waits. */

@@ -65,6 +65,8 @@ export class Causes {
     this.inBetween[row] = /^(sync|GC|runtime|wait until GC ends|preempted)$|^GC /.test(reason) ? 1 : 0
     this.forCollector[row] = /^GC( |$)|^wait until GC ends$|^preempted$/.test(reason) ? 1 : 0
     this.channels[row] = /^(chan |select$)/.test(reason)
+    // Asked for by itself, whether it is a cause of anything or not.
+    if (reason === 'network') this.kernel.words[NETWORK >> 2] = row
   }
 
   get network(): number {
@@ -84,6 +86,11 @@ export class Causes {
     const { words } = this.kernel
     const register = CAUSES[name] >> 2
     return words[register] === NONE ? (words[register] = this.reasonRow(name)) : words[register]
+  }
+
+  /** Whether a reason is the network, for which no row is made. */
+  isNetwork(reason: number): boolean {
+    return reason === this.kernel.words[NETWORK >> 2]
   }
 
   isCause(reason: number): boolean {

@@ -12,7 +12,15 @@ import {
   type TaskTables,
   type Timeline,
 } from '../breakdown/breakdown.ts'
-import { firstPieceAfter, type Group, groupOfPiece, groupParts, GROUPS } from '../breakdown/groups.ts'
+import {
+  firstPieceAfter,
+  type Group,
+  type GroupedParts,
+  groupOfPiece,
+  groupParts,
+  GROUPS,
+  groupWindow,
+} from '../breakdown/groups.ts'
 import type { Attribute } from '../span/span.ts'
 import { cutText, microseconds, overlapAttributes, overlapsOf, PART_KEYS } from './attributes.ts'
 import { rangeName, regionName, waitName } from './child-names.ts'
@@ -49,7 +57,7 @@ export interface ChildNode {
   fromNs: number
   toNs: number
   parent: ChildNode | null
-  readonly attributes: readonly Attribute[]
+  attributes: readonly Attribute[]
   /** Task to blame for the wait: of the one that held the lock or slot longest, else of the one that ended it; -1 when none is known. */
   readonly blamedTask: number
   /** What that one held; null where it ended the wait. */
@@ -91,12 +99,23 @@ export function findChildren(
     mergeGapNs: limits.mergeGapNs,
   }
   const nodes: ChildNode[] = []
-  task.regions.forEach((region, row) => addRegion(window, region, row, nodes))
+  /** Rows of regions, whose attributes are made for those that are kept. */
+  const regionRows = new Map<ChildNode, number>()
+  task.regions.forEach((region, row) => {
+    const node = regionNode(window, region)
+    if (node === null) return
+    nodes.push(node)
+    regionRows.set(node, row)
+  })
   addRanges(window, nodes)
   addWaits(window, nodes)
   // The longest stay. What contains another is as long at least, so no child stays without what it lies in.
   nodes.sort((x, y) => length(y) - length(x) || RANK[x.kind] - RANK[y.kind] || trueLength(y) - trueLength(x))
   const kept = nodes.slice(0, Math.max(0, room))
+  for (const node of kept) {
+    const row = regionRows.get(node)
+    if (row !== undefined) node.attributes = regionAttributes(window, task.regions[row], row)
+  }
   return { nodes: nest(kept, task.startGoroutine), cut: nodes.length - kept.length }
 }
 
@@ -125,25 +144,12 @@ function trueLength(node: ChildNode): number {
 
 // ------------------------------------------------------------------------------------------------ regions
 
-function addRegion(window: Window, region: RegionRecord, row: number, nodes: ChildNode[]): void {
+/** A region within the window, its attributes still to be made; null where it lies outside. */
+function regionNode(window: Window, region: RegionRecord): ChildNode | null {
   const fromNs = Math.max(region.startNs ?? -Infinity, window.fromNs)
   const toNs = Math.min(region.endNs ?? Infinity, window.toNs)
-  if (toNs < fromNs || (toNs === fromNs && region.startNs !== region.endNs)) return
-  const attributes: Attribute[] = [
-    { key: 'subspan.kind', value: 'region' },
-    { key: 'subspan.goroutine', value: { int: region.goroutine } },
-  ]
-  if (region.startNs === fromNs && region.endNs === toNs) {
-    const parts = groupParts(region.breakdown)
-    for (const group of GROUPS) {
-      if (parts[group] > 0) attributes.push({ key: PART_KEYS[group], value: microseconds(parts[group]) })
-    }
-    attributes.push(...overlapAttributes(overlapsOf(region.breakdown)).filter(({ value }) => value !== 0))
-  }
-  const samples = window.task.samples.filter((sample) => sample.region === row).length
-  if (samples > 0) attributes.push({ key: 'subspan.cpu_samples', value: { int: samples } })
-  addStack(window, region.stack, attributes)
-  nodes.push({
+  if (toNs < fromNs || (toNs === fromNs && region.startNs !== region.endNs)) return null
+  return {
     kind: 'region',
     name: cutText(regionName(region.name)),
     goroutine: region.goroutine,
@@ -152,10 +158,44 @@ function addRegion(window: Window, region: RegionRecord, row: number, nodes: Chi
     fromNs,
     toNs,
     parent: null,
-    attributes,
+    attributes: [],
     blamedTask: -1,
     held: null,
-  })
+  }
+}
+
+/**
+ * Parts of a region that was on the task's path from its start to its end: those of the path, as of the span and of the waits under it, where a
+ * wait is told as what was waited for (the network, a helper's sleep). Of one beside the path: its goroutine's own, as Go counts them.
+ */
+function regionParts({ task, tables }: Window, region: RegionRecord, fromNs: number, toNs: number): GroupedParts {
+  const { timeline } = task
+  if (timeline === null || toNs === fromNs) return groupParts(region.breakdown)
+  const first = firstPieceAfter(timeline, fromNs)
+  const last = firstPieceAfter(timeline, toNs - 1)
+  const covered = last < timeline.length && timeline.startNs[first] <= fromNs
+  const onPath =
+    covered && timeline.goroutine[first] === region.goroutine && timeline.goroutine[last] === region.goroutine
+  return onPath ? groupWindow(task, tables, fromNs, toNs) : groupParts(region.breakdown)
+}
+
+function regionAttributes(window: Window, region: RegionRecord, row: number): Attribute[] {
+  const { startNs, endNs } = region
+  const attributes: Attribute[] = [
+    { key: 'subspan.kind', value: 'region' },
+    { key: 'subspan.goroutine', value: { int: region.goroutine } },
+  ]
+  if (startNs !== null && endNs !== null && startNs >= window.fromNs && endNs <= window.toNs) {
+    const parts = regionParts(window, region, startNs, endNs)
+    for (const group of GROUPS) {
+      if (parts[group] > 0) attributes.push({ key: PART_KEYS[group], value: microseconds(parts[group]) })
+    }
+    attributes.push(...overlapAttributes(overlapsOf(region.breakdown)).filter(({ value }) => value !== 0))
+  }
+  const samples = window.task.samples.filter((sample) => sample.region === row).length
+  if (samples > 0) attributes.push({ key: 'subspan.cpu_samples', value: { int: samples } })
+  addStack(window, region.stack, attributes)
+  return attributes
 }
 
 function addStack({ tables }: Window, stack: number, attributes: Attribute[]): void {

@@ -336,6 +336,31 @@ describe('the path of a task', () => {
     expect(task(7).path?.viaNs).toEqual({})
   })
 
+  test('whoever has the runtime ask the network poller did not end the wait, but who closes the connection did', () => {
+    const endedBy = (...stack: string[]): TaskRecord => {
+      const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+      story.at(100).taskBegin(7, 'reads').at(110).create(3).at(200).block('network').at(210).start(3)
+      story
+        .at(900)
+        .unblock(1, ...stack)
+        .at(910)
+        .destroy()
+        .at(920)
+        .start(1)
+        .at(1000)
+        .taskEnd(7)
+        .at(1100)
+        .stop()
+      return analysed(story).task(7)
+    }
+    const polled = endedBy('runtime.systemstack_switch', 'runtime.gcStart', 'runtime.GC', 'main.work')
+    expect(parts(polled.path)).toMatchObject({ blockNs: { network: 700 } })
+    expect(polled.timeline?.wakerGoroutine.every((goroutine) => goroutine === -1 || goroutine === 1)).toBe(true)
+    const closed = endedBy('internal/poll.(*pollDesc).evict', 'internal/poll.(*FD).Close', 'main.work')
+    // It worked for the task: what it did is what the task waited for.
+    expect(parts(closed.path)).toMatchObject({ execNs: 100 + 690 + 80, schedWaitNs: 10 + 20 })
+  })
+
   test('a wait ended by a loop that was in a system call meanwhile is shown as one', () => {
     const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
     story.at(100).taskBegin(7, 'client').at(190).unblock(2).at(200).block('select').at(210).start(2)

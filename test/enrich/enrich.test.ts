@@ -496,6 +496,61 @@ describe('tasks below', () => {
   })
 })
 
+describe('the parts of a region', () => {
+  const partsOf = (children: readonly NewSpan[], name: string): Record<string, unknown> => {
+    const found = children.find((child) => child.name === name)
+    const keys = Object.entries(byKey(found?.attributes ?? [])).filter(([key]) => /^subspan\.[a-z_]+_us$/.test(key))
+    return Object.fromEntries(keys)
+  }
+
+  test('on the path are those of the path: a wait is told as what was waited for', () => {
+    const tables = new Tables()
+    const task = taskRecord({
+      goroutines: [1, 2],
+      timeline: tables.timeline(0, [
+        run(MS),
+        { ...wait(3 * MS, 'select'), via: 'network' },
+        run(MS),
+        wait(MS, 'chan receive'),
+        { ...wait(2 * MS, 'sleep'), goroutine: 2 },
+        run(MS),
+      ]),
+      regions: [
+        region('call', 0.5 * MS, 4.5 * MS, {
+          parts: { totalNs: 4 * MS, execNs: MS, blockNs: { select: 3 * MS } },
+        }),
+        // It waits for its helper, which was asleep but for the first millisecond.
+        region('gather', 4.75 * MS, 8.5 * MS, {
+          parts: { totalNs: 3.75 * MS, execNs: 0.75 * MS, blockNs: { 'chan receive': 3 * MS } },
+        }),
+      ],
+    })
+    const { children } = enrichSpan(inputFor(task, tables, spanOver(0, 9 * MS)))
+    expect(partsOf(children, 'region call')).toEqual({ 'subspan.exec_us': 1000, 'subspan.network_us': 3000 })
+    expect(partsOf(children, 'region gather')).toEqual({
+      'subspan.exec_us': 750,
+      'subspan.chan_us': 1000,
+      'subspan.sleep_us': 2000,
+    })
+  })
+
+  test('beside the path are its goroutine’s own, as Go counts them', () => {
+    const tables = new Tables()
+    const task = taskRecord({
+      goroutines: [1, 2, 3],
+      timeline: tables.timeline(0, [run(MS), { ...wait(6 * MS, 'sleep'), goroutine: 2 }, run(MS)]),
+      regions: [
+        region('beside', MS, 4 * MS, {
+          goroutine: 3,
+          parts: { totalNs: 3 * MS, execNs: MS, blockNs: { select: 2 * MS } },
+        }),
+      ],
+    })
+    const { children } = enrichSpan(inputFor(task, tables, spanOver(0, 8 * MS)))
+    expect(partsOf(children, 'region beside')).toEqual({ 'subspan.exec_us': 1000, 'subspan.chan_us': 2000 })
+  })
+})
+
 describe('several goroutines', () => {
   test('the path’s waits on a worker lie under the worker’s region, else under the region that waited for it', () => {
     const tables = new Tables()

@@ -217,8 +217,18 @@ export function run(from: u32, to: u32): u32 {
       let via: i32 = 0
       if (waits) {
         via = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
+        const waitReason: u32 = load<u16>(load<u32>(STAY_REASON) + (slot << 1))
+        if (by !== NONE && stack !== 0 && waitReason === <u32>load<i32>(NETWORK)) {
+          // Ended by the poller, which the runtime asks on a goroutine of anybody's.
+          if (!(stack < LOW_STACKS)) break
+          const asked = load<i32>(load<u32>(CAUSE_OF_STACK) + ((<u32>stack) << 2))
+          if (asked < 0) break
+          if (asked !== 0) {
+            by = NONE
+            wakerTask = 0
+          }
+        }
         if (via === 0) {
-          const waitReason: u32 = load<u16>(load<u32>(STAY_REASON) + (slot << 1))
           if (by === NONE) {
             via = load<i32>(load<u32>(OF_NOBODY) + (waitReason << 2))
             if (via < 0) break
