@@ -13,7 +13,7 @@ import { GoroutineStates, SystemKind } from './goroutine-states.ts'
 import { Goroutines } from './goroutines.ts'
 import { LockPlaces } from './locks.ts'
 import { Membership } from './membership.ts'
-import { Past, SETTLE_NS } from './past.ts'
+import { Past, type PastLimits, SETTLE_NS } from './past.ts'
 import { RegionTable } from './regions.ts'
 import { StatesKernel } from './states-kernel.ts'
 import { ADDED_UP, MOST_STAYS_BEFORE_RELEASE, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
@@ -39,6 +39,8 @@ export interface AnalysisOptions {
   readonly stacks?: boolean
   /** Ticks per second of captures of Go 1.21 and older that were cut before they say so; default: a guess, told as a problem. */
   readonly ticksPerSecond?: number | undefined
+  /** How much of the past is kept, where that is not as usual: tests have little of it. */
+  readonly pastLimits?: Partial<PastLimits>
 }
 
 /**
@@ -92,7 +94,9 @@ export class CaptureAnalysis {
       memory,
     )
     this.kernel = new StatesKernel(this.decoder.memory)
-    this.states = new GoroutineStates(this.goTimes, this.kernel)
+    this.sumsSink = 'kindOf' in sink ? sink : null
+    this.kernel.words[ADDED_UP >> 2] = this.sumsSink === null ? 0 : 1
+    this.states = new GoroutineStates(this.goTimes, this.kernel, this.stacks || this.sumsSink === null)
     const rows = this.states.rowCount
     this.workers = new Workers(this.kernel, rows)
     this.regions = new RegionTable(this.states.stride, this.kernel)
@@ -106,8 +110,6 @@ export class CaptureAnalysis {
     )
     this.membership = new Membership(this.states, this.tasks, this.workers)
     this.taskOfRowBound = (row) => this.membership.serialOf(row)
-    this.sumsSink = 'kindOf' in sink ? sink : null
-    this.kernel.words[ADDED_UP >> 2] = this.sumsSink === null ? 0 : 1
     const told = { timelines: options.timelines ?? false, stacks: this.stacks }
     this.records = new TaskRecords(
       this.states,
@@ -140,7 +142,7 @@ export class CaptureAnalysis {
       this.records,
       this.goTimes,
     )
-    this.past = new Past(this.states, this.tasks)
+    this.past = new Past(this.states, this.tasks, this.membership, this.lockPlaces, this.stacks, options.pastLimits)
   }
 
   /** Tables that the rows of task records point into. */

@@ -69,7 +69,7 @@ import {
 } from './states-layout.ts'
 import { Runners } from './runners.ts'
 import type { StatesKernel } from './states-kernel.ts'
-import { NONE as none, RangeLog, StayLog, StopLog } from './stay-log.ts'
+import { type Moves, NONE as none, RangeLog, StayLog, StopLog } from './stay-log.ts'
 import { Causes } from './via.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
@@ -184,13 +184,17 @@ export class GoroutineStates {
   readonly causes: Causes
   readonly runners: Runners
 
-  /** @param kernel which brings goroutines from state to state as well (`kernel/states.ts`) */
+  /**
+   * @param kernel which brings goroutines from state to state as well (`kernel/states.ts`)
+   * @param staysTold whether stays are told of one by one
+   */
   constructor(
     private readonly goTimes: boolean,
     private readonly kernel: StatesKernel,
+    staysTold: boolean,
   ) {
     const { memory, words } = kernel
-    this.stays = new StayLog(memory, words)
+    this.stays = new StayLog(memory, words, staysTold)
     this.ranges = new RangeLog(memory, words)
     this.id = memory.float64(256)
     this.state = memory.uint8(256).fill(ABSENT)
@@ -446,6 +450,16 @@ export class GoroutineStates {
       this.stay[row] = copy
     }
     stays.forgetBefore(index)
+  }
+
+  /**
+   * Has stays leave the log that nobody can ask for any more.
+   *
+   * @param whole those from this on stay all
+   * @param moved adjusts what tells of stays by their indices elsewhere
+   */
+  thinOut(whole: number, moved: (moves: Moves) => void): void {
+    this.stays.thinOut((column, scratch) => this.kernel.thin(whole, column, scratch), moved)
   }
 
   // ---- system calls and processors ----

@@ -23,7 +23,7 @@ import {
   PLACE_OF_STACK,
   SAME_PLACE_AS,
 } from './states-layout.ts'
-import { NONE, type StayLog } from './stay-log.ts'
+import { type Moves, NONE, type StayLog } from './stay-log.ts'
 
 /** What is waited for under the runtime's reasons `sync…`. */
 export type LockKind = 'mutex' | 'rwMutex' | 'once' | 'file' | 'waitGroup' | 'cond'
@@ -151,6 +151,13 @@ export class LockPlaces {
   /** Stack row at which a goroutine was woken from a wait that nothing else is known of; -1 when none. */
   releaseOf(wait: number): number {
     return this.releases.get(wait) ?? NONE
+  }
+
+  /** Stays moved. */
+  moved(moves: Moves): void {
+    const releases = [...this.releases]
+    this.releases.clear()
+    for (const [wait, stack] of releases) if (moves.isKept(wait)) this.releases.set(moves.indexOf(wait), stack)
   }
 
   private channelPlace(stack: number): string {

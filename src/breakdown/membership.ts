@@ -2,7 +2,8 @@
 
 import { GoState as goStates } from './breakdown.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
-import { NONE as none } from './stay-log.ts'
+import { MOST_STAYS_RETURNED as mostStaysReturned } from './states-layout.ts'
+import { type Moves, NONE as none } from './stay-log.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import type { Workers } from './workers.ts'
 
@@ -12,7 +13,7 @@ const NONE = none
 
 /** Stays that are looked back over when a worker takes a task up, and when it comes back to one. */
 const MOST_STAYS_TAKEN_UP = 16
-const MOST_STAYS_RETURNED = 256
+const MOST_STAYS_RETURNED = mostStaysReturned
 
 /** A task that a worker let go of. */
 interface LetGo {
@@ -38,6 +39,14 @@ export class Membership {
   reset(row: number): void {
     this.workers.reset(row)
     this.left[row] = null
+  }
+
+  /** Stays moved. */
+  moved(moves: Moves): void {
+    for (let row = 0; row < this.left.length; row++) {
+      const left = this.left[row]
+      if (left) this.left[row] = { ...left, stay: moves.indexOf(left.stay) }
+    }
   }
 
   /**

@@ -1,6 +1,8 @@
 // past.ts: how far the past of goroutines is kept: as far back as open tasks reach, and no further.
 
 import type { GoroutineStates } from './goroutine-states.ts'
+import type { LockPlaces } from './locks.ts'
+import type { Membership } from './membership.ts'
 import type { TaskTable } from './tasks.ts'
 
 /** Tasks are handed over, and their surroundings kept, when this much time has been decoded after their end, so that spans a little longer are covered. */
@@ -9,13 +11,33 @@ export const SETTLE_NS = 20_000_000
 const EVENTS_PER_LOOK_AT_ONE = 1 / 8
 /** Least time between the marks of two generations' ends. */
 const MARK_NS = 1_000_000
-/** Stays kept for paths at most (about 50 bytes each); the past of tasks open for longer than they reach is unknown. */
-const MAX_STAYS = 3_000_000
-/**
- * The past is let go of when a generation ends, and before that when it has grown to so many stays: what a busy program does in a second is a
- * hundred megabytes of them, most of which nobody asks for again.
- */
-const MANY_STAYS = 1 << 17
+/** How many stays are kept. */
+export interface PastLimits {
+  /**
+   * The past is let go of when a generation ends, and before that when it has grown to so many stays: what a busy program does in a second is a
+   * hundred megabytes of them, most of which nobody asks for again.
+   */
+  readonly beforeForgetting: number
+  /** So many that open tasks reach back over are thinned out: those stay that a task is followed over, the others of its time go. */
+  readonly beforeThinning: number
+  /** The latest, which are then kept whole. */
+  readonly keptWhole: number
+  /** As many as there ever are. Of tasks whose own goroutines changed their states more often while they were open, the beginning is unknown. */
+  readonly most: number
+}
+
+/** Places of the log come in powers of two; some are for what comes between two looks. */
+const BETWEEN_LOOKS = 1 << 14
+const MOST_STAYS = (1 << 20) - BETWEEN_LOOKS
+const LIMITS: PastLimits = {
+  beforeForgetting: 1 << 17,
+  beforeThinning: (1 << 18) - BETWEEN_LOOKS,
+  keptWhole: 1 << 16,
+  most: MOST_STAYS,
+}
+/** Where it is told what waits are to be blamed on: that is what others did, for tasks of their own. */
+const LIMITS_WITH_BLAME: PastLimits = { ...LIMITS, beforeThinning: MOST_STAYS, keptWhole: 1 << 19 }
+
 /** The past is let go of in steps of about so many stays. */
 const STAYS_PER_MARK = 1 << 13
 
@@ -26,24 +48,40 @@ export class Past {
   private markedTop = 0
   /** Events since the past was let go of; those since the last look are told with each call. */
   private events = 0
-  /** Stays in the log at which the past is let go of next. */
-  private staysBeforeForgetting = MANY_STAYS
+  /** Stays in the log at which the past is let go of next, and those at which it is thinned out where that did not help. */
+  private staysBeforeForgetting: number
+  private staysBeforeThinning: number
+  private readonly limits: PastLimits
 
+  /**
+   * @param blame whether it is told what waits are to be blamed on
+   * @param limits others than the usual ones
+   */
   constructor(
     private readonly states: GoroutineStates,
     private readonly tasks: TaskTable,
-  ) {}
+    private readonly membership: Membership,
+    private readonly lockPlaces: LockPlaces,
+    blame: boolean,
+    limits: Partial<PastLimits> = {},
+  ) {
+    this.limits = { ...(blame ? LIMITS_WITH_BLAME : LIMITS), ...limits }
+    this.staysBeforeForgetting = this.limits.beforeForgetting
+    this.staysBeforeThinning = this.limits.beforeThinning
+  }
 
   /** After so many more events, in the middle of a generation. */
   look(events: number, nowNs: number): void {
     const { stays } = this.states
     this.events += events
     if (stays.top - this.markedTop > STAYS_PER_MARK) this.mark(nowNs)
-    if (stays.top - stays.tail > this.staysBeforeForgetting) {
-      this.forget(0, nowNs)
-      this.staysBeforeForgetting = Math.max(MANY_STAYS, 2 * (stays.top - stays.tail))
-    }
-    if (stays.top - stays.tail > MAX_STAYS) this.states.forgetBefore(stays.top - Math.trunc(MAX_STAYS / 2))
+    if (stays.size <= this.staysBeforeForgetting) return
+    this.forget(0, nowNs)
+    if (stays.size > this.staysBeforeThinning) this.thinOut()
+    this.staysBeforeForgetting = Math.min(
+      Math.max(this.limits.beforeForgetting, 2 * stays.size),
+      this.staysBeforeThinning,
+    )
   }
 
   /** A generation ended, so many events after the last look. */
@@ -77,6 +115,22 @@ export class Past {
     }
     ranges.forgetBefore(keepNs)
     this.states.stops.forgetBefore(keepNs)
+  }
+
+  /** Has what open tasks do not reach leave the log, though it is younger than they are. */
+  private thinOut(): void {
+    const { states, limits } = this
+    const { stays } = states
+    states.thinOut(stays.top - limits.keptWhole, (moves) => {
+      this.membership.moved(moves)
+      this.lockPlaces.moved(moves)
+      // Of marks that came to lie at one place the first says it all.
+      const moved = this.marks.map(({ timeNs, top }) => ({ timeNs, top: moves.indexOf(top) }))
+      this.marks = moved.filter(({ top }, at) => at === 0 || top > moved[at - 1].top)
+      this.markedTop = moves.indexOf(this.markedTop)
+    })
+    if (stays.size > limits.most * 0.75) states.forgetBefore(stays.top - Math.trunc(limits.most / 2))
+    this.staysBeforeThinning = Math.min(Math.max(limits.beforeThinning, 2 * stays.size), limits.most)
   }
 
   /** Remembers where the log of stays is at this time. */

@@ -17,6 +17,8 @@ interface Exports {
   readonly runnersOf: (waiting: number, fromNs: number, toNs: number, tail: number, top: number) => number
   /** See `kernel/sums.ts`. */
   readonly settle: (beforeNs: number) => void
+  /** See `kernel/past.ts`. */
+  readonly thin: (whole: number, column: number, scratch: number) => void
 }
 
 /** The kernel started in the memory of the decoder, whose blocks it reads, and its registers (`states-layout.ts`) as whole numbers and as doubles. */
@@ -27,15 +29,17 @@ export class StatesKernel {
   readonly ofWaker: Exports['ofWaker']
   readonly runnersOf: Exports['runnersOf']
   readonly settle: Exports['settle']
+  readonly thin: Exports['thin']
 
   constructor(readonly memory: KernelMemory) {
     this.words = new Int32Array(memory.buffer, 0, STATES_REGISTERS_END >> 2)
     this.doubles = new Float64Array(memory.buffer, 0, STATES_REGISTERS_END >> 3)
-    const { run, ofWaker, runnersOf, settle } = memory.start(compiled) as Exports
+    const { run, ofWaker, runnersOf, settle, thin } = memory.start(compiled) as Exports
     this.run = run
     this.ofWaker = ofWaker
     this.runnersOf = runnersOf
     this.settle = settle
+    this.thin = thin
   }
 
   /**

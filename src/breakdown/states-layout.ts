@@ -244,6 +244,13 @@ export const TYPE_KINDS = STATES_REGISTERS + 868
 /** A double: the highest id of a task that was handed on. An id up to it may have been another task's before, a higher one was not. */
 export const HIGHEST_HANDED_ON = STATES_REGISTERS + 872
 
+/** Truth value: whether stays are told of one by one, so that the log has a goroutine, a range and a stack for each. */
+export const STAYS_TOLD = STATES_REGISTERS + 880
+/** Tasks of which it is remembered, while the log is thinned out, whether they are open. */
+export const ANSWERS = 4_096
+/** Stays that are looked back over when a worker comes back to a task: no more of the past of a goroutine that lives is ever asked for without one. */
+export const MOST_STAYS_RETURNED = 256
+
 /** The rest of the room is for more of them. */
 export const STATES_REGISTERS_END = STATES_REGISTERS + 1024
 

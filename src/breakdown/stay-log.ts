@@ -5,6 +5,7 @@
 
 import type { Columns } from '../base/columns.ts'
 import {
+  ANSWERS,
   RANGE_END,
   RANGE_MASK,
   RANGE_NAME,
@@ -24,13 +25,40 @@ import {
   STAY_STATE,
   STAY_TAIL,
   STAY_TASK,
+  STAY_TOP,
   STAY_VIA,
   STAY_WAKER,
   STAY_WAKER_TASK,
+  STAYS_TOLD,
 } from './states-layout.ts'
 
 /** Index "none" in the link columns. */
 export const NONE = -1
+
+/** Where stays moved when others left the log. */
+export class Moves {
+  /**
+   * @param tail oldest stay before, and `top` the one after the latest, before and now
+   * @param places by place of the ring: the index now; of one that went the complement of that of the next one kept
+   */
+  constructor(
+    private readonly tail: number,
+    private readonly top: number,
+    private readonly places: Int32Array,
+  ) {}
+
+  /** Whether a stay is still in the log. */
+  isKept(stay: number): boolean {
+    return stay >= this.tail && stay < this.top && this.places[stay & (this.places.length - 1)] >= 0
+  }
+
+  /** Index now of what was at an index; of one that went that of the next one kept. */
+  indexOf(stay: number): number {
+    if (stay < this.tail || stay >= this.top) return stay
+    const place = this.places[stay & (this.places.length - 1)]
+    return place < 0 ? ~place : place
+  }
+}
 
 /**
  * Rows are stays: one goroutine in one state from `startNs` until the `startNs` of its `next` row (open when `next` is none and the
@@ -59,6 +87,7 @@ export class StayLog {
   wakerTask: Int32Array
   /** Serial of the task that the goroutine worked for during the stay; 0 none. */
   task: Int32Array
+  // The last three only where stays are told of one by one.
   /** Latest special range of the goroutine begun before the stay ended; index in `RangeLog`. */
   range: Int32Array
   /** Row in `TaskTables.stacks` where it waited. */
@@ -66,12 +95,19 @@ export class StayLog {
   /** Goroutine id. */
   goroutine: Float64Array
 
-  /** @param columns where its columns come from @param words registers of the kernel that adds stays as well; see `states-layout.ts` */
+  /**
+   * @param columns where its columns come from
+   * @param words registers of the kernel that adds stays as well; see `states-layout.ts`
+   * @param told whether stays are told of one by one
+   */
   constructor(
     private readonly columns: Columns,
     private readonly words: Int32Array,
+    told: boolean,
     capacity = 1 << 13,
   ) {
+    words[STAYS_TOLD >> 2] = told ? 1 : 0
+    const toldCapacity = told ? capacity : 0
     this.mask = capacity - 1
     this.startNs = columns.float64(capacity)
     this.endNs = columns.float64(capacity)
@@ -83,9 +119,9 @@ export class StayLog {
     this.waker = columns.int32(capacity)
     this.wakerTask = columns.int32(capacity)
     this.task = columns.int32(capacity)
-    this.range = columns.int32(capacity)
-    this.stack = columns.int32(capacity)
-    this.goroutine = columns.float64(capacity)
+    this.range = columns.int32(toldCapacity)
+    this.stack = columns.int32(toldCapacity)
+    this.goroutine = columns.float64(toldCapacity)
     // Grown, and the tail moved, once at once: the engine takes a field that never changed for a constant, and throws away all code compiled so
     // when it does.
     this.grow()
@@ -128,6 +164,11 @@ export class StayLog {
     return index
   }
 
+  /** Rows that are kept. */
+  get size(): number {
+    return this.top - this.tail
+  }
+
   /** Whether a link leads to a row that is still kept. */
   has(index: number): boolean {
     return index >= this.tail && index >= 0
@@ -140,6 +181,24 @@ export class StayLog {
     this.words[STAY_TAIL >> 2] = this.tail
   }
 
+  /**
+   * Has stays leave the log that nobody can ask for any more.
+   *
+   * @param thin drops and moves them (`kernel/past.ts`), told of a column that holds where to, and of room for itself
+   * @param moved adjusts what else tells of stays by their indices
+   */
+  thinOut(thin: (column: number, scratch: number) => void, moved: (moves: Moves) => void): void {
+    const { words, tail, top } = this
+    words[STAY_TOP >> 2] = top
+    const places = this.columns.int32(this.mask + 1)
+    const scratch = this.columns.int32(ANSWERS)
+    thin(places.byteOffset, scratch.byteOffset)
+    this.tail = words[STAY_TAIL >> 2]
+    moved(new Moves(tail, top, places))
+    this.columns.release(places)
+    this.columns.release(scratch)
+  }
+
   private grow(): void {
     const { tail, top } = this
     const half = this.mask + 1
@@ -147,25 +206,35 @@ export class StayLog {
     // Rows lie in at most two pieces, before and after the end of the ring, and each piece stays one.
     const turn = Math.min(top, tail - (tail % half) + half)
     const { columns } = this
-    const move = <Column extends Float64Array | Uint8Array | Uint16Array | Int32Array>(old: Column, grown: Column) => {
+    const move = <Column extends Float64Array | Uint8Array | Uint16Array | Int32Array>(
+      old: Column,
+      longer: (length: number) => Column,
+    ): Column => {
+      // One that is not kept.
+      if (old.length === 0) return old
+      const grown = longer(size)
       grown.set(old.subarray(tail % half, (tail % half) + turn - tail), tail % size)
       grown.set(old.subarray(0, top - turn), turn % size)
       columns.release(old)
       return grown
     }
-    this.startNs = move(this.startNs, columns.float64(size))
-    this.endNs = move(this.endNs, columns.float64(size))
-    this.state = move(this.state, columns.uint8(size))
-    this.reason = move(this.reason, columns.uint16(size))
-    this.via = move(this.via, columns.uint16(size))
-    this.previous = move(this.previous, columns.int32(size))
-    this.next = move(this.next, columns.int32(size))
-    this.waker = move(this.waker, columns.int32(size))
-    this.wakerTask = move(this.wakerTask, columns.int32(size))
-    this.task = move(this.task, columns.int32(size))
-    this.range = move(this.range, columns.int32(size))
-    this.stack = move(this.stack, columns.int32(size))
-    this.goroutine = move(this.goroutine, columns.float64(size))
+    const f64 = (old: Float64Array) => move(old, (length) => columns.float64(length))
+    const i32 = (old: Int32Array) => move(old, (length) => columns.int32(length))
+    const u16 = (old: Uint16Array) => move(old, (length) => columns.uint16(length))
+    // The widest first: what one gives back is as long as half as wide a one will be.
+    this.startNs = f64(this.startNs)
+    this.endNs = f64(this.endNs)
+    this.goroutine = f64(this.goroutine)
+    this.previous = i32(this.previous)
+    this.next = i32(this.next)
+    this.waker = i32(this.waker)
+    this.wakerTask = i32(this.wakerTask)
+    this.task = i32(this.task)
+    this.range = i32(this.range)
+    this.stack = i32(this.stack)
+    this.reason = u16(this.reason)
+    this.via = u16(this.via)
+    this.state = move(this.state, (length) => columns.uint8(length))
     this.mask = size - 1
     const { words } = this
     words[STAY_START >> 2] = this.startNs.byteOffset

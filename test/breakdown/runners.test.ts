@@ -39,7 +39,7 @@ test('those that ran are told as they are counted plainly, the longest first', (
     const random = new Random(seed)
     const memory = new KernelMemory(BLOCK_END)
     const kernel = new StatesKernel(memory)
-    const stays = new StayLog(memory, kernel.words)
+    const stays = new StayLog(memory, kernel.words, true)
     const runners = new Runners(kernel)
     // Few tasks and goroutines, and many of both.
     const who = random.pick([3, 40, 10_000])

@@ -21,6 +21,7 @@ import {
   STAY_MASK,
   STAY_RANGE,
   STAY_TAIL,
+  STAYS_TOLD,
   STRIDE,
   SUMS,
   SWEEP_GOROUTINE,
@@ -84,7 +85,7 @@ function begin(row: u32, timeNs: f64, name: u32, sinces: usize, opens: usize): b
   store<f64>(since, timeNs)
   store<i32>(open, range)
   const stay = load<i32>(load<u32>(STAY) + (row << 2))
-  if (stay >= load<i32>(STAY_TAIL) && stay >= 0) {
+  if (load<u32>(STAYS_TOLD) !== 0 && stay >= load<i32>(STAY_TAIL) && stay >= 0) {
     store<i32>(load<u32>(STAY_RANGE) + ((stay & load<u32>(STAY_MASK)) << 2), range)
   }
   return true

@@ -90,13 +90,14 @@ import { create, destroy } from './goroutines.ts'
 import { noteRelease } from './locks.ts'
 import { beginOrEndRange } from './ranges.ts'
 import { beginRegion, endRegion } from './regions.ts'
+import { thin } from './past.ts'
 import { runnersOf } from './runners.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom } from './tasks.ts'
 import { ofWaker } from './via.ts'
 
-export { ofWaker, runnersOf, settle }
+export { ofWaker, runnersOf, settle, thin }
 
 const NONE: i32 = -1
 

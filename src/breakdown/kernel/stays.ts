@@ -28,6 +28,7 @@ import {
   STAY_VIA,
   STAY_WAKER,
   STAY_WAKER_TASK,
+  STAYS_TOLD,
   STRIDE,
   SUMS,
   SYSCALL,
@@ -66,9 +67,11 @@ const NONE: i32 = -1
   store<i32>(load<u32>(STAY_WAKER) + of4, waker)
   store<i32>(load<u32>(STAY_WAKER_TASK) + of4, wakerTask)
   store<i32>(load<u32>(STAY_TASK) + of4, task)
-  store<i32>(load<u32>(STAY_RANGE) + of4, range)
-  store<i32>(load<u32>(STAY_STACK) + of4, NONE)
-  store<f64>(load<u32>(STAY_GOROUTINE) + of8, load<f64>(load<u32>(ID) + (row << 3)))
+  if (load<u32>(STAYS_TOLD) !== 0) {
+    store<i32>(load<u32>(STAY_RANGE) + of4, range)
+    store<i32>(load<u32>(STAY_STACK) + of4, NONE)
+    store<f64>(load<u32>(STAY_GOROUTINE) + of8, load<f64>(load<u32>(ID) + (row << 3)))
+  }
   return at
 }
 

@@ -30,6 +30,7 @@ import {
   TASK_IDS,
   TASK_PARENT,
   TASK_SERIALS,
+  TASK_START,
 } from '../states-layout.ts'
 
 const NONE: i32 = -1
@@ -71,6 +72,17 @@ export function currentTask(row: u32): i32 {
 export function descendsFrom(serial: i32, above: i32): bool {
   for (let at = serial, depth: i32 = 0; at !== 0 && depth < MOST_GENERATIONS; depth++) {
     if (at === above) return true
+    at = lineage(LINEAGE_PARENT, at)
+  }
+  return false
+}
+
+/** Whether a task, or one that it descends from, began and was not handed on yet. */
+export function isOpenOrBelow(serial: i32): bool {
+  for (let at = serial, depth: i32 = 0; at !== 0 && depth < MOST_GENERATIONS; depth++) {
+    const slot = slotOfSerial(at)
+    // A number, so that it began.
+    if (slot >= 0 && load<f64>(load<u32>(TASK_START) + (slot << 3)) >= 0) return true
     at = lineage(LINEAGE_PARENT, at)
   }
   return false

@@ -1,0 +1,128 @@
+// past.test.ts: the past is kept as far as open tasks reach; what leaves it meanwhile nobody misses.
+
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type Breakdown, emptyBreakdown } from '../../src/breakdown/breakdown.ts'
+import { GoroutineStates } from '../../src/breakdown/goroutine-states.ts'
+import type { PastLimits } from '../../src/breakdown/past.ts'
+import { CaptureStory } from '../support/capture-story.ts'
+import { storyOf } from '../support/chance-stories.ts'
+import { addUp, analyse, captureFixtures, sumOf } from '../support/fixtures.ts'
+import { Random } from '../support/random.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** The log is thinned out as often as is looked at it, and little of it is kept whole. */
+const THINNED: Partial<PastLimits> = { beforeForgetting: 0, beforeThinning: 0, keptWhole: 16 }
+
+/** Stays that left the log while open tasks reached beyond them. */
+let gone = 0
+
+/** From now on it is counted what is thinned out. */
+function countGone(): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
+  const { thinOut } = GoroutineStates.prototype
+  vi.spyOn(GoroutineStates.prototype, 'thinOut').mockImplementation(function (this: GoroutineStates, ...args) {
+    const { size } = this.stays
+    thinOut.apply(this, args)
+    gone += size - this.stays.size
+  })
+}
+
+/** Values in which typed arrays are lists, and nothing else tells two that are told alike apart. */
+function plain(analysed: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(analysed, (_, value: unknown) =>
+      typeof value === 'bigint'
+        ? String(value)
+        : ArrayBuffer.isView(value)
+          ? [...(value as Float64Array)].map(String)
+          : value,
+    ),
+  )
+}
+
+/** How a capture is analysed. */
+const WAYS = {
+  timelines: (capture: Uint8Array, pastLimits: Partial<PastLimits>): unknown =>
+    analyse(capture, { timelines: true, pastLimits }),
+  // What waits are blamed on lies in the time that is kept whole.
+  'timelines with stacks': (capture: Uint8Array, pastLimits: Partial<PastLimits>): unknown =>
+    analyse(capture, { timelines: true, stacks: true, pastLimits }).tasks.map((task) => ({ ...task, longWaits: [] })),
+  sums: (capture: Uint8Array, pastLimits: Partial<PastLimits>): unknown => addUp(capture, { pastLimits }),
+} as const
+
+describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])(
+  'of a log that is thinned out %s are those of a whole one',
+  (way) => {
+    test('whatever goroutines and tasks do', () => {
+      gone = 0
+      for (let seed = 1; seed <= 4; seed++) {
+        // Shorter than what lies around tasks is kept: nothing but thinning has any of it go.
+        const capture = storyOf(new Random(seed), 33_000, 1_000)
+        const whole = plain(WAYS[way](capture, {}))
+        countGone()
+        expect(plain(WAYS[way](capture, THINNED)), `seed ${seed}`).toEqual(whole)
+        vi.restoreAllMocks()
+      }
+      expect(gone).toBeGreaterThan(10_000)
+    })
+
+    test('in recorded captures', () => {
+      gone = 0
+      for (const { name, bytes } of captureFixtures().filter((one) => one.bytes().length > 50_000)) {
+        const whole = plain(WAYS[way](bytes(), {}))
+        countGone()
+        expect(plain(WAYS[way](bytes(), THINNED)), name).toEqual(whole)
+        vi.restoreAllMocks()
+      }
+      expect(gone).toBeGreaterThan(20_000)
+    })
+  },
+)
+
+describe('a task that is open for the whole capture', () => {
+  /** It sleeps and runs in turn, while requests come and go on other goroutines. */
+  function capture(turns: number): Uint8Array {
+    const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable')
+    story.start(1).taskBegin(1, 'whole').block('sleep')
+    let task = 1
+    for (let turn = 1; turn <= turns; turn++) {
+      story.at(turn * 1_000_000).start(2)
+      for (let request = 1; request <= 40; request++) {
+        story.at(turn * 1_000_000 + request * 20_000).taskBegin(++task, 'request')
+        story.stop().start(2).taskEnd(task)
+      }
+      story
+        .at(turn * 1_000_000 + 900_000)
+        .block('select')
+        .unblock(1)
+      story
+        .start(1)
+        .at(turn * 1_000_000 + 950_000)
+        .block('sleep')
+      story.unblock(2)
+    }
+    return story.start(2).block('select').unblock(1).start(1).taskEnd(1).bytes()
+  }
+  const pathOf = (limits: Partial<PastLimits>): Breakdown | null | undefined =>
+    analyse(capture(600), { pastLimits: limits }).tasks.find(({ id }) => id === 1)?.path
+
+  test('has a path that nothing is missing from, though little of its time is kept', () => {
+    countGone()
+    gone = 0
+    expect(pathOf({ beforeForgetting: 500, beforeThinning: 500, keptWhole: 100, most: 20_000 })).toEqual(pathOf({}))
+    expect(gone).toBeGreaterThan(40_000)
+    expect(pathOf({})?.unknownNs).toBe(0)
+  })
+
+  test('is unknown where it began once its own goroutines changed their states more often than is kept', () => {
+    const path = pathOf({ beforeForgetting: 500, beforeThinning: 500, keptWhole: 100, most: 1_000 })
+    const whole = pathOf({})
+    expect(path?.totalNs).toBe(whole?.totalNs)
+    expect(path?.unknownNs).toBeGreaterThan(0)
+    expect(path?.execNs).toBeGreaterThan(0)
+    expect(sumOf(path ?? emptyBreakdown())).toBe(path?.totalNs)
+  })
+})
