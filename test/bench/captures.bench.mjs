@@ -4,7 +4,10 @@
 //   npm run bench:capture -- FILE...            captures of your own
 //   npm run bench:capture -- --runs 5 FILE...   rounds (3 unless told otherwise); the median of each figure is shown
 //
-// In each round the two read the same file one after the other, whole processes from start to end. CPU seconds count all threads: they are
+// Beside them, what a record of each task costs, as the service makes them, and what it costs with timelines and stacks: ratios of the last are
+// those to the records without.
+//
+// In each round all of them read the same file one after the other, whole processes from start to end. CPU seconds count all threads: they are
 // what can be compared on a machine that has other work to do; wall times are told beside them.
 
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -35,15 +38,20 @@ console.log(
   'capture                          MB     events  program        CPU s  wall s  MB/CPU s  Mevents/CPU s  peak MB    CPU ratio  wall ratio',
 )
 for (const file of files) {
-  const of = { ours: [], go: [] }
+  const of = { ours: [], go: [], records: [], whole: [] }
   for (let run = 0; run < runs; run++) {
     if (reader !== null) of.go.push(readByGo(file))
-    of.ours.push(analyze(file))
+    of.ours.push(ours(here('../../dist/cli/main.js'), 'analyze', file))
+    of.records.push(ours(here('records.mjs'), file))
+    of.whole.push(ours(here('records.mjs'), file, 'whole'))
   }
-  const ours = medians(of.ours)
+  const analyze = medians(of.ours)
+  const records = medians(of.records)
   const go = of.go.length > 0 ? medians(of.go) : null
-  if (go !== null) row(file, "Go's reader", go, ours.events, null)
-  row(file, 'analyze', ours, ours.events, go)
+  if (go !== null) row(file, "Go's reader", go, analyze.events, null)
+  row(file, 'analyze', analyze, analyze.events, go)
+  row(file, 'records', records, records.events, null)
+  row(file, 'with stacks', medians(of.whole), records.events, records)
 }
 
 /** Builds one of the Go programs; null, with a sentence, where that cannot be done. */
@@ -77,8 +85,9 @@ function readByGo(file) {
   return JSON.parse(execFileSync(reader, [file], { encoding: 'utf8' }))
 }
 
-function analyze(file) {
-  const args = ['--import', here('usage.mjs'), here('../../dist/cli/main.js'), 'analyze', file]
+/** Runs a program of ours to its end: what it cost, and how many events it tells of. */
+function ours(...program) {
+  const args = ['--import', here('usage.mjs'), ...program]
   const usageFile = join(folder, `usage-${process.pid}.json`)
   const usage = openSync(usageFile, 'w')
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -106,9 +115,10 @@ function median(numbers) {
   return numbers.sort((one, other) => one - other)[numbers.length >> 1]
 }
 
-function row(file, program, { cpuS, wallS, peakBytes }, events, go) {
+/** @param beside what the ratios are to; null for none */
+function row(file, program, { cpuS, wallS, peakBytes }, events, beside) {
   const megabytes = statSync(file).size / 1e6
-  const ratio = (key, value) => (go === null ? '' : `${(value / go[key]).toFixed(2)}x`)
+  const ratio = (key, value) => (beside === null ? '' : `${(value / beside[key]).toFixed(2)}x`)
   console.log(
     [
       basename(file).padEnd(26),
