@@ -10,6 +10,7 @@ import {
   STATES_REGISTERS_END,
   SUMMED_REGIONS,
 } from '../../src/breakdown/states-layout.ts'
+import { CaptureStory } from '../support/capture-story.ts'
 import { serverStoryOf, storyOf } from '../support/chance-stories.ts'
 import { alikeStory, chainStory, fanOutStory } from '../support/fan-out-story.ts'
 import { addUp, captureFixtures } from '../support/fixtures.ts'
@@ -195,6 +196,33 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells w
     expect(handedOver.regions / regions).toBeGreaterThan(0.4)
   })
 
+  test('where times of a goroutine run back, in ranges too', () => {
+    const story = new CaptureStory().found(1, 'runnable').start(1).taskBegin(1, 'get')
+    let atNs = 0
+    for (const range of ['assist', 'sweep'] as const) {
+      for (const backNs of [0, 300, 5_000]) {
+        // Once for what the kernel hands back the first time.
+        story.at((atNs += 10_000))
+        story[`${range}Begin`]().at((atNs += 1_000))
+        story[`${range}End`]()
+          .at((atNs += 1_000))
+          .stop()
+          .start(1)
+        story.clockBack(backNs)
+        story[`${range}Begin`]().clockBack(200)
+        story[`${range}End`]()
+          .at((atNs += 10_000))
+          .stop()
+          .start(1)
+      }
+    }
+    const capture = story.taskEnd(1).bytes()
+    const byBoth = told(capture, way)
+    expect(lostIn(byBoth)).toEqual(['CLOCK_STEP'])
+    withoutKernel()
+    expect(byBoth).toEqual(told(capture, way))
+  })
+
   test('however a capture is broken', () => {
     for (let seed = 1; seed <= 100; seed++) {
       const random = new Random(seed)
@@ -222,5 +250,42 @@ describe('the kernel adds up as TypeScript does', () => {
     withoutKernel()
     expect(byBoth).toEqual(told(capture, 'added up'))
     expect(handedOver.tasks).toBeGreaterThan(least)
+  })
+
+  /** Tasks one after the other, each below one of an id. */
+  function tasksBelow(count: number, parentOf: (task: number) => number): Uint8Array {
+    const story = new CaptureStory().found(1, 'runnable').start(1)
+    for (let task = 1; task <= count; task++) {
+      story.at(task * 100_000).taskBegin(task, 'get', parentOf(task))
+      story.at(task * 100_000 + 50_000).taskEnd(task)
+    }
+    return story.bytes()
+  }
+
+  test('tasks below those that were handed on, which are no tasks anew, and below some that nobody began, which are', () => {
+    const capture = tasksBelow(2_000, (task) => (task % 3 === 0 ? 5_000 + task : Math.max(0, task - 400)))
+    handedOver.tasks = 0
+    const byBoth = toldAndCounted(capture, 'added up')
+    expect(byBoth.taskCount).toBe(2_000 + 666)
+    expect(handedOver.tasks).toBeGreaterThan(500)
+    withoutKernel()
+    expect(byBoth).toEqual(told(capture, 'added up'))
+  })
+
+  test('in no more memory, however many tasks come and go', () => {
+    const capture = tasksBelow(5_000, () => 0)
+    const bytesOf = (): number => {
+      const analysis = new CaptureAnalysis({}, { kindOf: () => 'get' })
+      analysis.push(capture)
+      analysis.end()
+      return analysis.kernelBytes
+    }
+    handedOver.tasks = 0
+    countHandedOver()
+    const bytes = bytesOf()
+    vi.restoreAllMocks()
+    expect(handedOver.tasks).toBeGreaterThan(4_000)
+    withoutKernel()
+    expect(bytes).toBe(bytesOf())
   })
 })

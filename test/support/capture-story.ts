@@ -211,6 +211,14 @@ export class CaptureStory {
     if (this.events.length >= BATCH_BYTES) this.endBatch()
   }
 
+  /** The clock goes back: what follows is written by another processor, whose clock is behind. */
+  clockBack(ns: number): this {
+    this.endBatch()
+    this.nowNs -= ns
+    this.lastNs = this.batchNs = this.nowNs
+    return this
+  }
+
   private endBatch(): void {
     if (this.events.length > 0) this.batches.push(batch(1, 1, ORIGIN_NS + this.batchNs, this.events))
     this.events = []
