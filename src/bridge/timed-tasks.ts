@@ -58,6 +58,8 @@ interface Fitted {
   readonly aliases: ReadonlyMap<string, number>
   /** How many spans found no task for each that did. */
   readonly strangers: number
+  /** Share of the tasks whose own span has not come. */
+  readonly unowned: number
 }
 
 /** Whether spans that found no task by one fit may find it by a later one. */
@@ -169,7 +171,7 @@ export class TimedTasks {
     rows: readonly number[],
     knownTask: Int32Array,
     found: (TimedMatch | TimedMiss)[],
-    { clock, aliases, strangers }: Fitted,
+    { clock, aliases, strangers, unowned }: Fitted,
     columns: TaskColumns,
   ): void {
     const { capture } = this
@@ -182,9 +184,13 @@ export class TimedTasks {
       const task = parentSpanId === '' ? -1 : capture.taskOfSpan(traceId, parentSpanId)
       return task < 0 ? 0 : columns.id[task]
     })
-    const input = { spans: own, tasks: columns, knownTask: taskOf, parentTaskId, known: [], aliases, strangers }
     const isFree = (task: number): boolean => !capture.isTaken(task)
-    const pairs = pairByNameAndTime({ ...input, isFree }, clock, spanColumns(own, columns.names))
+    const known = { knownTask: taskOf, parentTaskId, known: [], aliases, strangers, unowned }
+    const pairs = pairByNameAndTime(
+      { spans: own, tasks: columns, isFree, ...known },
+      clock,
+      spanColumns(own, columns.names),
+    )
     rows.forEach((row, i) => {
       if (knownTask[row] >= 0) return
       const task = taskOf[i] >= 0 ? taskOf[i] : pairs.task[i]
@@ -229,7 +235,9 @@ export class TimedTasks {
     const { processKey, pairs } = joined
     if (processKey !== null && pairs !== null) {
       const { clock, aliases, strangers } = pairs
-      const fitted = { processKey, clock, aliases, strangers }
+      // Of tasks that are not decoded yet no span has come either.
+      const unowned = done ? pairs.unowned : 1
+      const fitted = { processKey, clock, aliases, strangers, unowned }
       if (tellsMore(this.fitted, fitted)) this.learned++
       this.fitted = fitted
     } else if (this.fitted !== null) {

@@ -49,6 +49,8 @@ export interface NameTimeInput {
   readonly aliases?: ReadonlyMap<string, number>
   /** How many spans found no task for each that did, among those seen before these. */
   readonly strangers?: number
+  /** Share of the tasks that those seen before these left without a span. */
+  readonly unowned?: number
 }
 
 /** Pairs found, and by which clock. */
@@ -63,6 +65,8 @@ export interface NameTimePairs extends Pairing {
   readonly paired: number
   /** How many spans found no task for each that did, where replicas may be among them. */
   readonly strangers: number
+  /** Share of the tasks whose own span was not found, where replicas may be among them. */
+  readonly unowned: number
 }
 
 /** Spans that an offset must explain, and how many times more than any other offset. */
@@ -98,6 +102,10 @@ const FEW_PAIRS_FACTOR = 3
 const FEWEST_JOINED = 0.5
 /** Share of the eligible spans that must be explained for all to count as spans of the captured process that have tasks. */
 const FEW_STRANGERS = 0.9
+/** Never are so few tasks taken to be without a span of their own, and what is less by this factor is looked at anew. */
+const FEWEST_UNOWNED = 0.02
+const USUALLY_UNOWNED = 0.5
+const LESS_UNOWNED = 0.9
 /** Names are learned from the relatives of spans whose names were learned before, so many times. */
 const ALIAS_ROUNDS = 4
 /** Spans with times as coarse as this are not joined. */
@@ -416,6 +424,7 @@ export function pairByNameAndTime(
     aliases,
     paired,
     strangers: judged.strangers,
+    unowned: judged.unowned,
     report: { eligible, explained, joined, refused: null },
   }
 }
@@ -434,10 +443,10 @@ function believed(
   columns: SpanColumns,
   aligned: Aligned,
   relations: SpanRelations,
-): { readonly pairing: Pairing; readonly strangers: number } {
+): { readonly pairing: Pairing; readonly strangers: number; readonly unowned: number } {
   const { spans, tasks } = input
   const shared = spans[0].processShared
-  if (!shared && strangersAmong(fit) === Strangers.none) return { pairing, strangers: 0 }
+  if (!shared && strangersAmong(fit) === Strangers.none) return { pairing, strangers: 0, unowned: 1 }
   const [firstNs, lastNs] = begunWithin(tasks)
   const takesPart = Uint8Array.from(columns.name, (name, row) => {
     const startNs = aligned.startNs[row]
@@ -446,7 +455,7 @@ function believed(
   const strangers = shared
     ? Math.max(input.strangers ?? 0, missedPerFound(pairing, takesPart))
     : (fit.eligible - fit.explained) / fit.explained
-  if (strangers === 0) return { pairing, strangers }
+  if (strangers === 0) return { pairing, strangers, unowned: 1 }
   const chance = chanceByName(tasks)
   const rounding = roundingOf(columns)
   const nats = (span: number): number => {
@@ -458,8 +467,19 @@ function believed(
     const end = endCost(Math.sign(endLag) * Math.max(0, Math.abs(endLag) - 2 * rounding), shape)
     return chance.worth(name, columns.endNs[span] - columns.startNs[span]) - start - end
   }
-  const believedNats = shared ? BELIEVED_NATS_AMONG_REPLICAS : BELIEVED_NATS
-  return { pairing: withoutStrangers(pairing, relations, nats, takesPart, strangers, believedNats), strangers }
+  const judgedBy = (believedNats: number, times: number): Pairing =>
+    withoutStrangers(pairing, relations, nats, takesPart, times, believedNats)
+  if (!shared) return { pairing: judgedBy(BELIEVED_NATS, strangers), strangers, unowned: 1 }
+  // A stranger's span can only come upon a task whose own span is not here, or the two refuse each other: the fewer such tasks, the less
+  // likely is any pair a stranger's. The bound is for half of the tasks, and for more.
+  let unowned = input.unowned ?? 1
+  for (;;) {
+    const times = strangers * Math.min(1, unowned / USUALLY_UNOWNED)
+    const judged = judgedBy(BELIEVED_NATS_AMONG_REPLICAS, times)
+    const left = Math.max(FEWEST_UNOWNED, 1 - pairsIn(judged) / tasks.whole)
+    if (left > LESS_UNOWNED * unowned) return { pairing: judged, strangers, unowned }
+    unowned = left
+  }
 }
 
 /** How many spans found no task for each that did. */

@@ -1,6 +1,7 @@
 // which-process.ts: whose capture it is, where only names and times can tell, and whether that is enough.
 
 import type { ClockOffset, NameTimeReport } from './match.ts'
+import { foundInRequests } from './task-trees.ts'
 import { joinByNameAndTime, type NameTimeInput, type NameTimePairs } from './name-time.ts'
 
 /** Spans of one process that might be the captured one. */
@@ -29,9 +30,9 @@ export interface ProcessJoin {
 const FEWEST_TIGHT = 0.5
 const TIMES_BETTER = 3
 const FEWEST_SPANS = 5
-/** Of a process without an instance so many of the capture's tasks must find a span, or else of its spans a task. */
+/** Of a process without an instance so many of the capture's tasks must find a span, or else of its spans a task, or of the tasks of its requests a span. */
 const SHARED_SHARE = 0.9
-/** For the latter so many spans at least: so many do not all find a task of another replica by chance. */
+/** For the latter two so many spans at least: so many do not all find a task of another replica by chance. */
 const FEWEST_SHARED_SPANS = 20
 
 /**
@@ -73,20 +74,36 @@ function joinOne({ processKey, rows, input }: ProcessSpans): ProcessJoin {
   if (!('clock' in result)) return { ...nothing, report: result }
   const { report } = result
   if (input.spans[0].processShared && !isWholeProcess(result, input)) {
-    const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other: at least 90 % of the tasks are needed, or 90 % of ${FEWEST_SHARED_SPANS} spans or more, for replicas cannot be told apart. Give each process a service.instance.id.`
+    const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other: at least 90 % of the tasks are needed, or 90 % of ${FEWEST_SHARED_SPANS} spans or more or of the tasks of their requests, for replicas cannot be told apart. Give each process a service.instance.id.`
     return { ...nothing, report: { ...report, joined: 0, refused } }
   }
-  if (report.joined === 0) return { ...nothing, report }
+  if (report.joined === 0) {
+    const refused = report.refused ?? whyDisbelieved(result.paired, input.spans[0].processShared)
+    return { ...nothing, report: { ...report, refused } }
+  }
   const [{ clock }] = result.clock.segments
   return { processKey, rows, pairs: result, clock: clock.method === 'name-time' ? clock : null, report }
 }
 
+/** Why none of the spans that fit a task is believed to be of the captured process, and what to do; null where none fits. */
+function whyDisbelieved(paired: number, shared: boolean): string | null {
+  if (paired === 0) return null
+  const what = `${paired} spans fit a task, and all so that spans of another process might`
+  return shared
+    ? `${what}: they have no instance id that would tell replicas apart. Give each process a service.instance.id, or put ids into the tasks.`
+    : `${what}: is it of the process that made these spans? Give it its service and instance when uploading it, or put ids into the tasks.`
+}
+
 /**
- * Whether spans that replicas may share are those of the captured one: nearly each task has its span, or, where traces are sampled, nearly
- * each of a number of spans its task. Spans of other replicas would be left without one.
+ * Whether spans that replicas may share are those of the captured one, or have these among them: nearly each task has its span; or, where
+ * traces are sampled, nearly each of a number of spans its task, or nearly each task of the requests that they are of its span. Spans of
+ * other replicas would be left without one, or would find single tasks here and there.
  */
-function isWholeProcess({ report, paired }: NameTimePairs, { tasks }: NameTimeInput): boolean {
+function isWholeProcess({ report, paired, task }: NameTimePairs, { tasks }: NameTimeInput): boolean {
   const { joined, eligible } = report
   if (paired >= SHARED_SHARE * tasks.whole) return true
-  return joined >= FEWEST_SHARED_SPANS && joined >= SHARED_SHARE * eligible
+  if (joined < FEWEST_SHARED_SPANS) return false
+  if (joined >= SHARED_SHARE * eligible) return true
+  const { found, of } = foundInRequests(task, tasks)
+  return found >= SHARED_SHARE * of
 }

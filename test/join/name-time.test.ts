@@ -209,17 +209,47 @@ describe('spans of others', () => {
     expect(nameTime?.refused).toContain('generated/twin')
   })
 
-  test('without an instance id: joined where nearly all tasks or spans find each other, else not', () => {
+  test('without an instance id: joined where nearly all tasks, or all of some requests, find their spans, else not', () => {
     const shared = process.spans.map((span) => ({ ...span, processShared: true }))
     const replica = other.spans.map((span) => ({ ...span, processKey: shared[0].processKey, processShared: true }))
     expect(joinTasks(shared, captureOf(process)).matches.length).toBeGreaterThan(0.99 * shared.length)
     const both = joinTasks([...shared, ...replica], captureOf(process))
     expect(judged(both, [...shared, ...replica], process).wrong).toBe(0)
     expect(both.matches.length).toBeGreaterThan(0.99 * shared.length)
-    const some = shared.filter(({ traceId }) => /[0-9a-c]$/.test(traceId))
-    const { matches, nameTime } = joinTasks([...some, ...replica], captureOf(process))
+    const some = [...shared.filter(({ traceId }) => /[0-9a-c]$/.test(traceId)), ...replica]
+    const sampled = joinTasks(some, captureOf(process))
+    expect(judged(sampled, some, process).wrong).toBe(0)
+    expect(sampled.matches.length).toBeGreaterThan(0.99 * (some.length - replica.length))
+    const torn = [...shared.filter(({ spanId }) => /[0-9a-c]$/.test(spanId)), ...replica]
+    const { matches, nameTime } = joinTasks(torn, captureOf(process))
     expect(matches).toEqual([])
     expect(nameTime?.refused).toContain('instance')
+  })
+
+  test('without an instance id, spans that all might be a replica’s find nothing, and it is told what to do', () => {
+    const [like] = process.spans
+    const tasks = Array.from({ length: 1_000 }, (_, i) => ({
+      ...process.tasks[0],
+      id: i + 1,
+      parentId: null,
+      name: 'short',
+      startNs: 30_000 * i + 1_500,
+      endNs: 30_000 * i + 10_300 + 7 * (i % 1_000),
+    }))
+    const spans = Array.from({ length: 1_010 }, (_, i): JoinSpan => {
+      // The last ten find no task.
+      const startUnixNs = GENERATED_ORIGIN + BigInt(i < 1_000 ? 30_000 * i : 30_000 * 10 * (i - 1_000) + 17_000)
+      const endUnixNs = startUnixNs + BigInt(10_000 + 7 * (i % 1_000))
+      const ids = { traceId: i.toString(16).padStart(32, 'a'), spanId: i.toString(16).padStart(16, 'a') }
+      return { ...like, ...ids, parentSpanId: '', kind: 2, name: 'short', startUnixNs, endUnixNs, processShared: true }
+    })
+    const shared = joinTasks(spans, { tasks, clockSnapshots: [snapshot(0)], durationNs: 31_000_000 })
+    expect(shared.matches).toEqual([])
+    expect(shared.nameTime?.refused).toMatch(/^\d+ spans fit a task, .* service\.instance\.id/)
+    const told = spans.map((span) => ({ ...span, processShared: false }))
+    expect(
+      joinTasks(told, { tasks, clockSnapshots: [snapshot(0)], durationNs: 31_000_000 }).matches.length,
+    ).toBeGreaterThan(900)
   })
 
   test('without an instance id, a few spans that all find a task are not enough: twenty are', () => {
