@@ -102,9 +102,10 @@ const FEW_PAIRS_FACTOR = 3
 const FEWEST_JOINED = 0.5
 /** Share of the eligible spans that must be explained for all to count as spans of the captured process that have tasks. */
 const FEW_STRANGERS = 0.9
-/** Never are so few tasks taken to be without a span of their own, and what is less by this factor is looked at anew. */
-const FEWEST_UNOWNED = 0.02
+/** Share of the tasks without a span of their own for which requests of replicas are judged as they are measured, and the least that is believed. */
 const USUALLY_UNOWNED = 0.5
+const FEWEST_UNOWNED = 0.02
+/** Where so much fewer are left than was thought, requests are judged once more. */
 const LESS_UNOWNED = 0.9
 /** Names are learned from the relatives of spans whose names were learned before, so many times. */
 const ALIAS_ROUNDS = 4
