@@ -188,6 +188,16 @@ export class CaptureAnalysis {
     this.decoder.push(chunk)
   }
 
+  /** See `CaptureDecoder`. */
+  room(): Uint8Array | null {
+    return this.decoder.room()
+  }
+
+  /** As `push`, of bytes that are in the room. */
+  took(count: number): void {
+    this.decoder.took(count)
+  }
+
   /**
    * There are no more bytes: analyses a part of a capture that is held whole (Go 1.21 and older), so that its tasks need not be taken all
    * at once.

@@ -8,9 +8,7 @@ import { type CaptureHeader, HEADER_BYTES, readHeader } from './header.ts'
 import type { LostTime } from './lost-time.ts'
 import { ProblemList } from './problems.ts'
 import { DecoderV1 } from './v1/decoder.ts'
-import { type FramedGeneration, GenerationFramer } from './v2/framing.ts'
-import { readGeneration } from './v2/generation.ts'
-import { Ordering } from './v2/order.ts'
+import { DecoderV2 } from './v2/decoder.ts'
 
 /** How to decode. */
 export interface DecodeOptions {
@@ -40,11 +38,8 @@ export class CaptureDecoder {
   private header: CaptureHeader | null = null
   private head = new Uint8Array(0)
   private bytes = 0
-  private framer: GenerationFramer | null = null
-  private ordering: Ordering | null = null
-  private old: DecoderV1 | null = null
-  private readonly snapshots: ClockSnapshot[] = []
-  private frequency = 0
+  private v2: DecoderV2 | null = null
+  private v1: DecoderV1 | null = null
 
   constructor(
     private readonly options: DecodeOptions,
@@ -55,22 +50,22 @@ export class CaptureDecoder {
 
   /** Stretches whose events are lost, as far as known. */
   get lost(): readonly LostTime[] {
-    return this.old?.lost ?? this.ordering?.lost ?? []
+    return this.v1?.lost ?? this.v2?.lost ?? []
   }
 
   /** Time of the latest event so far, nanoseconds from the origin. */
   get lastNs(): number {
-    return Math.max(0, this.old?.lastNs ?? this.ordering?.lastNs ?? 0)
+    return Math.max(0, this.v1?.lastNs ?? this.v2?.lastNs ?? 0)
   }
 
   /** Nanoseconds of the origin on the trace clock; 0 before the first generation. */
   get originNs(): bigint {
-    return this.ordering?.originNs ?? 0n
+    return this.v2?.originNs ?? 0n
   }
 
   /** Clock pairings seen so far. */
   get clockSnapshots(): readonly ClockSnapshot[] {
-    return this.snapshots
+    return this.v2?.clockSnapshots ?? []
   }
 
   /**
@@ -81,12 +76,9 @@ export class CaptureDecoder {
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return
     this.bytes += chunk.length
-    if (this.old !== null) {
-      this.old.push(chunk)
-      return
-    }
-    if (this.framer !== null) {
-      this.framer.push(chunk)
+    const known = this.v1 ?? this.v2
+    if (known !== null) {
+      known.push(chunk)
       return
     }
     let bytes = chunk
@@ -104,16 +96,27 @@ export class CaptureDecoder {
     this.header = header
     if (header.family === 'v1') {
       const { goTimes = false, ticksPerSecond = null } = this.options
-      this.old = new DecoderV1(header, { goTimes, ticksPerSecond }, this.problems, this.sink, this.memory)
-      this.old.push(bytes)
+      this.v1 = new DecoderV1(header, { goTimes, ticksPerSecond }, this.problems, this.sink, this.memory)
+      this.v1.push(bytes)
       return
     }
-    const ordering = new Ordering({ goTimes: this.options.goTimes ?? false }, this.problems, this.sink, this.memory)
-    this.ordering = ordering
-    this.framer = new GenerationFramer(header.version, HEADER_BYTES, this.problems, (framed) =>
-      this.take(framed, ordering, header),
-    )
-    if (bytes.length > HEADER_BYTES) this.framer.push(bytes.subarray(HEADER_BYTES))
+    const { goTimes = false } = this.options
+    this.v2 = new DecoderV2(header.version, { goTimes }, this.problems, this.sink, this.memory)
+    this.v2.push(bytes.subarray(HEADER_BYTES))
+  }
+
+  /**
+   * Room for the next bytes, in which they need not be copied: who has filled a part of it says so (`took`). Null while bytes are to be pushed: the
+   * first of a capture, and all of Go 1.21 and older.
+   */
+  room(): Uint8Array | null {
+    return this.v2?.room() ?? null
+  }
+
+  /** So many bytes of the room are filled. */
+  took(count: number): void {
+    this.bytes += count
+    this.v2?.took(count)
   }
 
   /**
@@ -123,7 +126,7 @@ export class CaptureDecoder {
    * @returns whether there is more to decode before `end`, which else does the rest
    */
   step(): boolean {
-    return this.old?.step() ?? false
+    return this.v1?.step() ?? false
   }
 
   /**
@@ -133,51 +136,29 @@ export class CaptureDecoder {
    */
   end(): CaptureInfo {
     const header = this.header ?? readHeader(this.head)
-    this.framer?.end()
+    this.v2?.end()
     while (this.step());
-    const events = this.old?.events ?? this.ordering?.events ?? 0
+    const { bytes, originNs, clockSnapshots, problems } = this
+    const decoder = this.v1 ?? this.v2
+    const events = decoder?.events ?? 0
     if (events === 0) {
-      this.problems.add('CAPTURE_TRUNCATED', this.bytes, () =>
-        this.bytes <= HEADER_BYTES
-          ? `the capture ends after its header: ${this.bytes} bytes, no events. The tracer was stopped before it wrote anything, or the pull was cut; allow it more time than the capture is long.`
-          : `no batch of events was found in the ${(this.bytes - HEADER_BYTES).toLocaleString('en-US')} bytes after the header: they are damaged, or no capture. Record it again.`,
+      problems.add('CAPTURE_TRUNCATED', bytes, () =>
+        bytes <= HEADER_BYTES
+          ? `the capture ends after its header: ${bytes} bytes, no events. The tracer was stopped before it wrote anything, or the pull was cut; allow it more time than the capture is long.`
+          : `no batch of events was found in the ${(bytes - HEADER_BYTES).toLocaleString('en-US')} bytes after the header: they are damaged, or no capture. Record it again.`,
       )
     }
     return {
       header: header.text,
-      bytes: this.bytes,
+      bytes,
       // Go's reader closes with one more synchronisation event.
       events: events + 1,
-      originNs: this.originNs,
-      ticksPerSecond: this.old?.frequency ?? this.frequency,
+      originNs,
+      ticksPerSecond: decoder?.frequency ?? 0,
       durationNs: this.lastNs,
-      wallOffsetNs: this.snapshots.length === 0 ? null : this.snapshots[0].unixNs - BigInt(this.snapshots[0].traceNs),
-      clockSnapshots: this.snapshots,
-      problems: this.problems.list,
+      wallOffsetNs: clockSnapshots.length === 0 ? null : clockSnapshots[0].unixNs - BigInt(clockSnapshots[0].traceNs),
+      clockSnapshots,
+      problems: problems.list,
     }
-  }
-
-  private take(framed: FramedGeneration, ordering: Ordering, header: CaptureHeader): void {
-    const generation = readGeneration(
-      framed.number,
-      framed.bytes,
-      framed.byteOffset,
-      framed.batches,
-      framed.complete,
-      header.version,
-      this.frequency,
-      this.problems,
-    )
-    this.frequency = generation.frequency
-    ordering.order(generation)
-    const snapshot = generation.clockSnapshot
-    if (snapshot !== null) {
-      this.snapshots.push({
-        traceNs: ordering.relativeNs(generation, snapshot.timeUnits),
-        unixNs: snapshot.unixNs,
-        monotonicNs: snapshot.monotonicNs,
-      })
-    }
-    this.sink.generationEnd?.(this.lastNs)
   }
 }

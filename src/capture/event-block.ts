@@ -43,6 +43,8 @@ export { BLOCK_ROWS }
  * | UserLog | task | category string | message string |
  * | CPUSample | goroutine row or -1 | | |
  *
+ * Where a kind has nothing in a column, anything may lie there: the writing of it would be for nobody.
+ *
  * Goroutine and processor rows are small numbers that stay with the goroutine or processor while it lives and are reused after.
  * Strings and stacks are ids in `strings` and `stacks`, which hold for the rows of this block only.
  */

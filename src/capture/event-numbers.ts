@@ -1,5 +1,7 @@
 // event-numbers.ts: the numbers of `event-types.ts` that kernels know, as both compilers read them. A test holds the two together.
 
+export const STACK = 3
+export const STRING = 5
 export const PROC_START = 10
 export const PROC_STOP = 11
 export const GO_CREATE = 14

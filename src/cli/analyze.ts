@@ -1,5 +1,6 @@
 // analyze.ts: `subspan analyze`: tasks, regions and breakdowns of captures, offline.
 
+import { closeSync } from 'node:fs'
 import { Failure } from '../base/failure.ts'
 import { CaptureAnalysis } from '../breakdown/analysis.ts'
 import type { AnalysisSink } from '../breakdown/task-records.ts'
@@ -7,9 +8,10 @@ import type { TaskRecord } from '../breakdown/breakdown.ts'
 import { TaskTypes } from '../join/task-name.ts'
 import { analysisText } from './analysis-text.ts'
 import { captureJson, taskJson } from './analysis-json.ts'
+import { openPlain, readOn } from './plain-capture.ts'
 import { feedCapture, tellFailure, tellProblems } from './capture-files.ts'
 import { inputName } from './input.ts'
-import type { Terminal } from './terminal.ts'
+import { Progress, type Terminal } from './terminal.ts'
 
 /** Options of the command. */
 export interface AnalyzeOptions {
@@ -37,6 +39,29 @@ export async function analyze(paths: readonly string[], options: AnalyzeOptions,
   return failed > 0 ? 1 : 0
 }
 
+/** Has an input analysed to its end. @returns what was wrong with its wrapper; null: nothing */
+async function feed(analysis: CaptureAnalysis, path: string, terminal: Terminal): Promise<Failure | null> {
+  const plain = openPlain(path)
+  if (plain === null) {
+    const failure = await feedCapture(analysis, path, terminal)
+    while (analysis.step()) if (terminal.blocked) await terminal.flush()
+    return failure
+  }
+  const progress = new Progress(terminal, `reading ${plain.name}`)
+  try {
+    let bytes = 0
+    for (let count = -1; count !== 0; bytes += count) {
+      count = readOn(plain, analysis, bytes)
+      progress.show(bytes + count, plain.bytes)
+      if (terminal.blocked) await terminal.flush()
+    }
+  } finally {
+    progress.clear()
+    closeSync(plain.file)
+  }
+  return null
+}
+
 async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Terminal): Promise<void> {
   let tasks = 0
   const write = (task: TaskRecord): void => {
@@ -53,8 +78,7 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
     options.format === 'text' ? { kindOf: (bytes, from, to) => types.of(bytes, from, to) } : { task: write }
   const { goTimes, ticksPerSecond } = options
   const analysis = new CaptureAnalysis({ goTimes, ticksPerSecond }, sink)
-  const failure = await feedCapture(analysis, path, terminal)
-  while (analysis.step()) if (terminal.blocked) await terminal.flush()
+  const failure = await feed(analysis, path, terminal)
   const info = analysis.end()
   const capture = captureJson(path, info)
   if (analysis.sums !== null)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import { newCaptureMemory } from '../../src/capture/decode.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { GenerationFramer } from '../../src/capture/v2/framing.ts'
 import { analyse, type Analysed, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
@@ -49,7 +50,9 @@ describe('a capture that lost its middle', () => {
   const long = captures.filter(({ name }) => name === 'go1.26/messages-long')[0]
   const all = long.bytes()
   const starts: number[] = []
-  const framer = new GenerationFramer(26, 16, new ProblemList(), ({ byteOffset }) => starts.push(byteOffset))
+  const framer = new GenerationFramer(26, 16, new ProblemList(), newCaptureMemory(), ({ byteOffset }) =>
+    starts.push(byteOffset),
+  )
   framer.push(all.subarray(16))
   framer.end()
   const without = (from: number, to: number): Uint8Array => {

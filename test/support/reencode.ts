@@ -17,8 +17,7 @@ import {
   ProcStatus,
   timedArgumentCount,
 } from '../../src/capture/event-types.ts'
-import type { StackTable } from '../../src/capture/stack-table.ts'
-import type { StringTable } from '../../src/capture/string-table.ts'
+import type { Frame } from '../../src/capture/stack-table.ts'
 import {
   type Batch,
   HEADER_BYTES,
@@ -60,8 +59,9 @@ interface Decoded {
   readonly goStatus: Map<number, Row>
   readonly procStatus: Map<number, Row>
   readonly samples: Row[]
-  strings: StringTable | null
-  stacks: StackTable | null
+  /** Tables by id, copied: a decoder's own hold while it tells the generation. */
+  readonly strings: Map<number, { readonly text: string; readonly binary: Uint8Array | null }>
+  readonly stacks: Map<number, readonly Frame[]>
 }
 
 function fail(what: string): never {
@@ -78,6 +78,18 @@ export function reencode(capture: Uint8Array): Uint8Array {
   const written = batches.map((batch) => ({ ...batch, payload: writer.payload(batch) }))
   writer.finish()
   return joinBatches(capture.subarray(0, HEADER_BYTES), written)
+}
+
+/** Copies the tables that the events of a generation come with, once. */
+function keepTables({ strings, stacks }: Decoded, block: EventBlock): void {
+  if (strings.size + stacks.size > 0) return
+  for (let id = 1; block.strings.has(id); id++) {
+    strings.set(id, {
+      text: block.strings.get(id) ?? fail(`string ${id} has no text`),
+      binary: block.strings.binary(id),
+    })
+  }
+  for (let id = 1; block.stacks.has(id); id++) stacks.set(id, block.stacks.frames(id))
 }
 
 function decode(capture: Uint8Array, generations: Decoded[]): CaptureInfo {
@@ -104,16 +116,15 @@ function decode(capture: Uint8Array, generations: Decoded[]): CaptureInfo {
           goStatus: new Map(),
           procStatus: new Map(),
           samples: [],
-          strings: null,
-          stacks: null,
+          strings: new Map(),
+          stacks: new Map(),
         })
         goSequence = new Map()
         procSequence = new Map()
         continue
       }
       const here = generations[generations.length - 1]
-      here.strings = block.strings
-      here.stacks = block.stacks
+      keepTables(here, block)
       const row = i
       const together = (ahead: number): boolean =>
         i + ahead < block.length && timeNs[i + ahead] === timeNs[row] && thread[i + ahead] === thread[row]
@@ -294,8 +305,8 @@ class Writer {
     for (let at = 1; at < payload.length;) {
       const { value: id } = readNumber(payload, at + 1)
       const bytes =
-        strings?.binary(Number(id)) ??
-        new TextEncoder().encode(strings?.get(Number(id)) ?? fail(`string ${id} was not decoded`))
+        strings.get(Number(id))?.binary ??
+        new TextEncoder().encode(strings.get(Number(id))?.text ?? fail(`string ${id} was not decoded`))
       this.number8(Ev.String, id, BigInt(bytes.length))
       for (const byte of bytes) this.out.push(byte)
       at = this.out.length
@@ -304,6 +315,7 @@ class Writer {
 
   private stacks(payload: Uint8Array): void {
     const { stacks, strings } = this.here
+    const textOf = (id: bigint): string | undefined => (id === 0n ? '' : strings.get(Number(id))?.text)
     this.out.push(Ev.Stacks)
     let at = 1
     const next = (): bigint => {
@@ -314,14 +326,13 @@ class Writer {
     while (at < payload.length) {
       at++
       const id = next()
-      const frames = stacks?.frames(Number(id)) ?? []
+      const frames = stacks.get(Number(id)) ?? []
       this.number8(Ev.Stack, id, BigInt(frames.length))
       next()
       for (const frame of frames) {
         const [counter, name, file] = [next(), next(), next()]
         next()
-        if (strings?.get(Number(name)) !== frame.function || strings.get(Number(file)) !== frame.file)
-          fail(`a frame of stack ${id} is another`)
+        if (textOf(name) !== frame.function || textOf(file) !== frame.file) fail(`a frame of stack ${id} is another`)
         for (const value of [counter, name, file, BigInt(frame.line)]) writeNumber(this.out, value)
       }
     }

@@ -6,15 +6,17 @@
 //            | 49 experiment generation thread time size payload
 // Source: internal/trace/batch.go and generation.go, Go 1.26.
 
+import { type KernelMemory, WORD_BYTES } from '../../base/kernel-memory.ts'
 import { Ev } from '../event-types.ts'
 import type { HeaderVersion } from '../header.ts'
 import type { ProblemList } from '../problems.ts'
 import type { RawBatch } from './generation.ts'
+import { BATCH_SLACK } from './order-layout.ts'
 
 /** Largest payload that Go's writer and reader know. */
 const MAX_BATCH_BYTES = 65_536
 /** A generation of a second is tens of megabytes at most; beyond this the stream is damaged or hostile. */
-const DEFAULT_MAX_GENERATION_BYTES = 1 << 30
+const DEFAULT_MAX_GENERATION_BYTES = 1000 << 20
 
 /** Longest header, and some: so many bytes are looked at again when more come. */
 const HEADER_ROOM = 64
@@ -23,13 +25,18 @@ const MOST_UNKNOWN_BYTES = 4 << 20
 /** Generations that may be missing between two batches; a larger leap is no batch. */
 const MOST_GENERATIONS_LOST = 100_000
 
-/** Room for a generation grows by doubling up to this step: twice a large one would be most of the memory. */
-const MOST_GROWTH = 64 << 20
+/** Bytes that are taken at once, however many are pushed. */
+const STEP_BYTES = 1 << 20
+/**
+ * Sizes of the room for a generation's bytes. It grows from one to the next; what it leaves behind is part of the memory too, so that those of
+ * generations that no program writes in a second are far apart.
+ */
+const ROOMS = [18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30].map((bits) => 2 ** bits)
 
 /** A generation's bytes with its batches found. */
 export interface FramedGeneration {
   readonly number: number
-  /** Holds the batches; positions of `batches` count from its start. */
+  /** Holds the batches, in the kernels' memory; positions of `batches` count from its start. */
   readonly bytes: Uint8Array
   /** Position of `bytes[0]` in the unpacked capture. */
   readonly byteOffset: number
@@ -41,10 +48,11 @@ export interface FramedGeneration {
 type HeaderState = 'whole' | 'short' | 'damaged'
 
 /**
- * Cuts a capture into generations as its bytes arrive. Holds the bytes of one generation and of the chunk that ended it.
+ * Cuts a capture into generations as its bytes arrive. Holds the bytes of one generation, where the kernel that decodes them reads them, and of
+ * the chunk that ended it.
  */
 export class GenerationFramer {
-  private bytes: Uint8Array = new Uint8Array(0)
+  private bytes: Uint8Array
   /** Bytes of `bytes` that are filled. */
   private filled = 0
   /** Position of `bytes[0]` in the unpacked capture. */
@@ -59,10 +67,6 @@ export class GenerationFramer {
   private damaged = false
   /** Position in the unpacked capture up to which a lost batch header was looked for in vain. */
   private searchedTo = 0
-  /** True when `bytes` is the caller's: it must not be written to. */
-  private borrowed = false
-  /** Room of its own, kept while `bytes` is the caller's. */
-  private own: Uint8Array = new Uint8Array(0)
   // The header read last.
   private headerEnd = 0
   private headerExperiment = -1
@@ -75,15 +79,38 @@ export class GenerationFramer {
     private readonly version: HeaderVersion,
     headerBytes: number,
     private readonly problems: ProblemList,
+    private readonly memory: KernelMemory,
     private readonly take: (generation: FramedGeneration) => void,
     private readonly maxGenerationBytes = DEFAULT_MAX_GENERATION_BYTES,
   ) {
     this.base = headerBytes
+    this.bytes = memory.uint8(ROOMS[0])
   }
 
-  /** Takes the next bytes; may hand over whole generations before it returns. The chunk must not change until then. */
+  /** Takes the next bytes; may hand over whole generations before it returns. */
   push(chunk: Uint8Array): void {
-    this.append(chunk)
+    for (let from = 0; from < chunk.length; from += STEP_BYTES) {
+      const step = chunk.subarray(from, from + STEP_BYTES)
+      this.room().set(step)
+      this.took(step.length)
+    }
+  }
+
+  /** Room for the next bytes, where they are read without being copied: who has filled a part of it says so (`took`). */
+  room(): Uint8Array {
+    const { bytes, filled } = this
+    const need = filled + STEP_BYTES + BATCH_SLACK
+    if (need > bytes.length) {
+      this.bytes = this.memory.uint8(ROOMS.find((room) => room >= need) ?? need)
+      this.bytes.set(bytes.subarray(0, filled))
+      this.memory.release(bytes)
+    }
+    return this.bytes.subarray(filled, filled + STEP_BYTES)
+  }
+
+  /** So many bytes of the room are filled; may hand over whole generations before it returns. */
+  took(count: number): void {
+    this.filled += count
     this.cut(false)
     this.forget()
   }
@@ -120,48 +147,20 @@ export class GenerationFramer {
     }
   }
 
-  private append(chunk: Uint8Array): void {
-    if (this.filled === 0) {
-      // A plain Uint8Array whatever came (Node's buffers are a class of their own): loops compiled for one would be compiled again for the other.
-      this.bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
-      this.filled = chunk.length
-      this.borrowed = true
-      return
-    }
-    const need = this.filled + chunk.length
-    if (this.borrowed || need > this.bytes.length) {
-      const grown =
-        this.own.length >= need
-          ? this.own
-          : new Uint8Array(Math.max(need, this.bytes.length + Math.min(this.bytes.length, MOST_GROWTH)))
-      if (grown !== this.bytes) grown.set(this.bytes.subarray(0, this.filled))
-      this.bytes = this.own = grown
-      this.borrowed = false
-    }
-    this.bytes.set(chunk, this.filled)
-    this.filled = need
-  }
-
-  /** Drops what was handed over, so that only the open generation stays. */
+  /**
+   * Drops what was handed over, so that only the open generation stays. It moves by whole words, so that chunks lie to words in here as they did
+   * before: the engine copies into a shared memory by words where both lie alike, else by single bytes, which takes six times as long (0.06
+   * instead of 0.35 ns a byte, Node 20).
+   */
   private forget(): void {
-    if (this.generationFrom === 0 && !this.borrowed) return
-    const shift = this.generationFrom
-    const keep = this.filled - shift
-    // What was handed over may be read by its taker until it returns, never after. The room is used again: fresh memory costs as much as
-    // copying, and a generation is followed by one of about its size.
-    if (this.borrowed) {
-      const own = this.own.length >= keep ? this.own : new Uint8Array(Math.max(keep * 2, 1 << 16))
-      own.set(this.bytes.subarray(shift, this.filled))
-      this.bytes = this.own = own
-      this.borrowed = false
-    } else {
-      this.bytes.copyWithin(0, shift, this.filled)
-    }
+    const shift = this.generationFrom - (this.generationFrom % WORD_BYTES)
+    if (shift === 0) return
+    this.bytes.copyWithin(0, shift, this.filled)
     this.base += shift
     this.at -= shift
-    if (shift > 0) this.batches = this.batches.map((batch) => moved(batch, shift))
-    this.generationFrom = 0
-    this.filled = keep
+    this.filled -= shift
+    this.generationFrom -= shift
+    this.batches = this.batches.map((batch) => moved(batch, shift))
   }
 
   private cut(last: boolean): void {

@@ -4,8 +4,9 @@ import { VarintReader } from '../../base/varint.ts'
 import { Ev } from '../event-types.ts'
 import type { HeaderVersion } from '../header.ts'
 import type { ProblemList } from '../problems.ts'
-import { StackTable } from '../stack-table.ts'
-import { StringTable } from '../string-table.ts'
+import type { StackTable } from '../stack-table.ts'
+import type { StringTable } from '../string-table.ts'
+import type { Damaged, GenerationTables } from './tables.ts'
 
 /** Trace clock units per second on every platform but Windows: nanoseconds / 64. */
 const USUAL_FREQUENCY = 15_625_000
@@ -70,7 +71,9 @@ export interface RawBatch {
 }
 
 /**
- * Sorts the batches of a generation by kind and reads its tables. Whatever does not fit is noted and passed over.
+ * Sorts the batches of a generation by kind and reads its tables, which hold until the next. Whatever does not fit is noted and passed over.
+ *
+ * @param bytes in the kernel's memory
  */
 export function readGeneration(
   number: number,
@@ -80,11 +83,11 @@ export function readGeneration(
   complete: boolean,
   version: HeaderVersion,
   previousFrequency: number,
+  tables: GenerationTables,
   problems: ProblemList,
 ): Generation {
   const timed: TimedBatch[] = []
-  const strings = new StringTable(bytes)
-  const stacks = new StackTable(strings, bytes)
+  tables.begin(bytes, batches)
   const cpuSamples: CpuSample[] = []
   let frequency = 0
   let clockSnapshot: RawClockSnapshot | null = null
@@ -103,10 +106,10 @@ export function readGeneration(
       )
     switch (bytes[batch.from]) {
       case Ev.Strings:
-        readStrings(bytes, batch, strings, damaged)
+        tables.readStrings(batch, damaged)
         break
       case Ev.Stacks:
-        readStacks(bytes, batch, stacks, damaged)
+        tables.readStacks(batch, damaged)
         break
       case Ev.CPUSamples:
         readCpuSamples(bytes, batch, cpuSamples, damaged)
@@ -135,6 +138,7 @@ export function readGeneration(
         timed.push(batch)
     }
   }
+  tables.end()
   if (!(frequency >= 1000 && frequency <= 1e12)) {
     const assumed = previousFrequency > 0 ? previousFrequency : USUAL_FREQUENCY
     problems.add(
@@ -166,8 +170,8 @@ export function readGeneration(
     bytes,
     byteOffset,
     timed: strays.length === 0 ? timed : timed.filter(({ timeUnits }) => sound(timeUnits)),
-    strings,
-    stacks,
+    strings: tables.strings,
+    stacks: tables.stacks,
     cpuSamples,
     frequency,
     clockSnapshot,
@@ -177,53 +181,8 @@ export function readGeneration(
   }
 }
 
-/** Notes that a table batch is damaged from a place on. */
-type Damaged = (offset: number, what: string) => void
-
-/** One reader for all tables: the engine throws compiled code away when the last object of a class that it was compiled for is collected. */
+/** One reader for all: the engine throws compiled code away when the last object of a class that it was compiled for is collected. */
 const tableReader = new VarintReader(new Uint8Array(0), 0, 0)
-
-/*
- * Each kind of table has a function of its own: the engine compiles what is hot as one piece with all that it calls, and for all tables in
- * one piece it took half a second.
- */
-
-function readStrings(bytes: Uint8Array, batch: RawBatch, strings: StringTable, damaged: Damaged): void {
-  const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
-  while (!reader.done) {
-    const kind = reader.byte()
-    const id = reader.read()
-    const length = reader.read()
-    if (kind !== Ev.String || reader.failed || length > batch.to - reader.offset) {
-      damaged(reader.offset, `a string table entry that is none (event ${kind}, length ${length})`)
-      return
-    }
-    strings.add(id, reader.offset, reader.offset + length)
-    reader.offset += length
-  }
-}
-
-function readStacks(bytes: Uint8Array, batch: RawBatch, stacks: StackTable, damaged: Damaged): void {
-  const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
-  while (!reader.done) {
-    const kind = reader.byte()
-    const id = reader.read()
-    const frameCount = reader.read()
-    const from = reader.offset
-    // Each frame takes four bytes at least; a larger count is damage, not a long stack.
-    if (kind !== Ev.Stack || reader.failed || frameCount * 4 > batch.to - from) {
-      damaged(from, `a stack table entry that is none (event ${kind}, ${frameCount} frames)`)
-      return
-    }
-    const end = skipVarints(bytes, from, batch.to, frameCount * 4)
-    if (end < 0) {
-      damaged(from, 'a stack whose frames do not end')
-      return
-    }
-    reader.offset = end
-    stacks.add(id, from, frameCount)
-  }
-}
 
 function readCpuSamples(bytes: Uint8Array, batch: RawBatch, samples: CpuSample[], damaged: Damaged): void {
   const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
@@ -271,14 +230,4 @@ function readClock(
     }
   }
   return { frequency, snapshot }
-}
-
-/** Offset after `count` varints, or -1 when they do not end before `to`. */
-function skipVarints(bytes: Uint8Array, from: number, to: number, count: number): number {
-  let at = from
-  for (let left = count; left > 0; left--) {
-    while (at < to && bytes[at] >= 0x80) at++
-    if (++at > to) return -1
-  }
-  return at
 }

@@ -1,11 +1,9 @@
 // heads.ts: where each thread's events of one generation go on, in the memory of the kernel that takes them.
 
 import { NONE_U64 } from '../../base/id-table.ts'
-import { aligned, WORD_BYTES } from '../../base/kernel-memory.ts'
 import { CursorHeap } from '../cursor-heap.ts'
 import type { Generation, TimedBatch } from './generation.ts'
 import {
-  BATCH_SLACK,
   GO_TIMES,
   HEAD_ARGUMENTS,
   HEAD_AT,
@@ -28,13 +26,7 @@ import type { SchedulerModel } from './scheduler-model.ts'
 /** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */
 export const MAX_BATCH_SPAN_NS = 600e9
 
-/** Room for a thread's batch is counted in these. */
-const LINE_BYTES = 64
-
-/**
- * The heads of a generation, one cursor for each thread. A thread has room in the kernel's memory for one batch of its own at a time, as
- * long as its longest: all rooms together are never larger than the generation, and mostly a small part of it.
- */
+/** The heads of a generation, one cursor for each thread. */
 export class Heads {
   readonly count: number
   /** Row of the thread; -1 for events written on behalf of nobody. */
@@ -42,14 +34,12 @@ export class Heads {
   /** Heads by time: that of the event in hand, or of the last one before damage. */
   readonly heap: CursorHeap
   private readonly heads: Int32Array
-  private readonly rooms: Uint8Array
-  /** Where each cursor's room begins in `rooms`, the batch in it, and that in the generation's bytes. */
-  private readonly roomFrom: Int32Array
-  private readonly batchAt: Int32Array
-  private readonly batchFrom: Int32Array
-  /** Batches of each cursor, and which of them is in its room. */
+  /** Where the generation's bytes lie in the kernel's memory. */
+  private readonly base: number
+  /** Batches of each cursor, which of them is read, and where that begins in the generation's bytes. */
   private readonly batches: TimedBatch[][]
   private readonly batch: Int32Array
+  private readonly batchFrom: Int32Array
 
   constructor(
     private readonly kernel: OrderKernel,
@@ -70,20 +60,12 @@ export class Heads {
     this.thread = Int32Array.from(batchesOf.keys(), (id) => (id === NONE_U64 ? -1 : model.threadRow(id)))
     this.batch = new Int32Array(this.count).fill(-1)
     this.batchFrom = new Int32Array(this.count)
-    this.batchAt = new Int32Array(this.count)
-    this.roomFrom = new Int32Array(this.count)
-    let roomBytes = 0
-    for (const [cursor, list] of this.batches.entries()) {
-      this.roomFrom[cursor] = roomBytes
-      const longest = list.reduce((most, { from, to }) => Math.max(most, to - from), 0)
-      roomBytes += Math.ceil((longest + BATCH_SLACK + WORD_BYTES) / LINE_BYTES) * LINE_BYTES
-    }
-    this.rooms = memory.uint8(roomBytes)
+    this.base = generation.bytes.byteOffset
     this.heads = memory.int32((this.count * HEAD_BYTES) >> 2)
     this.heap = new CursorHeap(this.count, memory)
     for (let cursor = 0; cursor < this.count; cursor++) {
       this.heads[wordOf(cursor, HEAD_THREAD)] = this.thread[cursor]
-      this.fill(cursor, 0, 0)
+      this.turnTo(cursor, 0, 0)
     }
     const nsPerUnit = 1 / (generation.frequency / 1e9)
     const wholeUnits = Number.isInteger(nsPerUnit)
@@ -101,7 +83,6 @@ export class Heads {
   /** Gives the memory back: the generation is over. */
   release(): void {
     const { memory } = this.kernel
-    memory.release(this.rooms)
     memory.release(this.heads)
     this.heap.release(memory)
   }
@@ -113,14 +94,14 @@ export class Heads {
 
   /** Position after the event in hand in the generation's bytes; that of its batch's end when it has none. */
   at(cursor: number): number {
-    const at = this.heads[wordOf(cursor, HEAD_AT)] - this.batchAt[cursor] + this.batchFrom[cursor]
+    const at = this.heads[wordOf(cursor, HEAD_AT)] - this.base
     const end = this.end(cursor)
     return at < this.batchFrom[cursor] || at > end ? end : at
   }
 
   /** Position of its batch's end in the generation's bytes. */
   end(cursor: number): number {
-    return this.heads[wordOf(cursor, HEAD_END)] - this.batchAt[cursor] + this.batchFrom[cursor]
+    return this.heads[wordOf(cursor, HEAD_END)] - this.base
   }
 
   /** Lays the arguments of the event in hand out for the model, as the kernel does. */
@@ -138,7 +119,7 @@ export class Heads {
     while (++this.batch[cursor] < list.length) {
       const { from, to, timeUnits } = list[this.batch[cursor]]
       if (from === to) continue
-      this.fill(cursor, from, to)
+      this.turnTo(cursor, from, to)
       this.heap.time[cursor] = this.toNs(timeUnits)
       return true
     }
@@ -151,15 +132,11 @@ export class Heads {
     this.heads[wordOf(cursor, HEAD_AT)] = this.heads[wordOf(cursor, HEAD_END)]
   }
 
-  /** Brings a part of the generation's bytes into the cursor's room. */
-  private fill(cursor: number, from: number, to: number): void {
-    const batch = this.generation.bytes.subarray(from, to)
-    const at = aligned(this.roomFrom[cursor], batch, this.rooms)
-    this.rooms.set(batch, at)
+  /** Another part of the generation's bytes is read. */
+  private turnTo(cursor: number, from: number, to: number): void {
     this.batchFrom[cursor] = from
-    this.batchAt[cursor] = this.rooms.byteOffset + at
-    this.heads[wordOf(cursor, HEAD_AT)] = this.batchAt[cursor]
-    this.heads[wordOf(cursor, HEAD_END)] = this.batchAt[cursor] + to - from
+    this.heads[wordOf(cursor, HEAD_AT)] = this.base + from
+    this.heads[wordOf(cursor, HEAD_END)] = this.base + to
   }
 }
 

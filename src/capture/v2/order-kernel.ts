@@ -12,6 +12,9 @@ let compiled: WebAssembly.Module | null = null
 interface Exports {
   /** See `kernel/order.ts`. Truth values are 0 and 1. */
   readonly run: (first: number, index: number, given: number) => number
+  /** See `kernel/tables.ts`. All are positions. */
+  readonly readStrings: (from: number, to: number, base: number) => number
+  readonly readStacks: (from: number, to: number, base: number) => number
 }
 
 /** The kernel started in a memory, and its registers (`order-layout.ts`) as whole numbers and as doubles. */
@@ -22,6 +25,8 @@ export class OrderKernel {
   readonly goroutines: Int32Array
   readonly processors: Int32Array
   readonly run: Exports['run']
+  readonly readStrings: Exports['readStrings']
+  readonly readStacks: Exports['readStacks']
 
   constructor(readonly memory: KernelMemory) {
     const { buffer } = memory
@@ -31,6 +36,9 @@ export class OrderKernel {
     this.processors = new Int32Array(buffer, PROCESSORS, TABLE_HEADER_BYTES >> 2)
     new Uint8Array(buffer, ARGUMENT_COUNTS, timedArgumentCount.length).set(timedArgumentCount)
     compiled ??= compileKernel(orderKernel)
-    this.run = (memory.start(compiled) as Exports).run
+    const { run, readStrings, readStacks } = memory.start(compiled) as Exports
+    this.run = run
+    this.readStrings = readStrings
+    this.readStacks = readStacks
   }
 }

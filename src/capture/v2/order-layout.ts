@@ -46,7 +46,18 @@ export const PROCESSORS = ORDER_REGISTERS + 184
 export const P_SWEEPING = ORDER_REGISTERS + 216
 /** Arguments after the time by event number, one byte each: `timedArgumentCount`. */
 export const ARGUMENT_COUNTS = ORDER_REGISTERS + 256
-export const REGISTERS_END = ORDER_REGISTERS + 512
+/** The tables of strings and of stacks: registers of each as below. */
+export const STRING_PLACES = ORDER_REGISTERS + 512
+export const STACK_PLACES = ORDER_REGISTERS + 544
+export const REGISTERS_END = ORDER_REGISTERS + 576
+
+// ---- A table of places: the columns (`PlaceColumns`), their length, how many ids have an entry, and the highest of them. ----
+
+export const PLACES_FROM = 0
+export const PLACES_EXTENT = 4
+export const PLACES_ROOM = 8
+export const PLACES_COUNT = 12
+export const PLACES_HIGHEST = 16
 
 /** Bit of `G_OPEN`: the goroutine assists the collector. */
 export const OPEN_ASSIST = 1

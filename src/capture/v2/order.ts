@@ -16,7 +16,6 @@
 // compiling that counts: again and again as rare cases turn up. The kernel is compiled once, in milliseconds (test/bench/README.md).
 
 import { NONE_U64 } from '../../base/id-table.ts'
-import type { KernelMemory } from '../../base/kernel-memory.ts'
 import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
 import { Ev, FIRST_EXPERIMENTAL, NOT_TIMED, timedArgumentCount } from '../event-types.ts'
 import { type LostTime, LostTimes } from '../lost-time.ts'
@@ -36,7 +35,7 @@ import {
   TAKEN,
   UNTIL_NS,
 } from './order-layout.ts'
-import { OrderKernel } from './order-kernel.ts'
+import type { OrderKernel } from './order-kernel.ts'
 import { Advance, eventName, SchedulerModel } from './scheduler-model.ts'
 
 /** Heads that may be tried for each event told, beyond a few. Recorded captures need less than one. */
@@ -78,7 +77,6 @@ export class Ordering {
   private generations = 0
   /** Number of the generation ordered last; 0 before the first. */
   private lastNumber = 0
-  private readonly kernel: OrderKernel
   private readonly block: EventBlock
   private readonly model: SchedulerModel
   private readonly goTimes: boolean
@@ -87,11 +85,10 @@ export class Ordering {
     options: OrderOptions,
     private readonly problems: ProblemList,
     private readonly sink: EventSink,
-    memory: KernelMemory,
+    private readonly kernel: OrderKernel,
   ) {
     this.goTimes = options.goTimes
-    this.kernel = new OrderKernel(memory)
-    this.block = new EventBlock(memory.buffer)
+    this.block = new EventBlock(kernel.memory.buffer)
     this.model = new SchedulerModel(problems, this.kernel)
   }
 
@@ -163,7 +160,7 @@ export class Ordering {
     for (let cursor = 0; cursor < heads.count; cursor++) this.take(heads, cursor, -1, false, Infinity)
     this.merge(generation, heads)
     heads.release()
-    this.handOn(this.block.length)
+    this.handOn()
     if (!generation.complete) {
       const { list } = this.lostTimes
       list.splice(list.indexOf(lost), 1)
@@ -189,7 +186,7 @@ export class Ordering {
       if (next < samples.length && (top < 0 || untilNs < heap.time[top])) this.tellSample(samples[next++])
       else if (top < 0) return
       else if (!this.take(heads, top, 0, false, untilNs)) this.unstick(generation, heads, untilNs)
-      if (this.block.length > BLOCK_ROWS - ROOM_FOR_ONE) this.handOn(this.block.length)
+      if (this.block.length > BLOCK_ROWS - ROOM_FOR_ONE) this.handOn()
     }
   }
 
@@ -343,8 +340,8 @@ export class Ordering {
     c: number,
     stack: number,
   ): void {
+    if (this.block.length === BLOCK_ROWS) this.handOn()
     const { block } = this
-    if (block.length === BLOCK_ROWS) this.handOn(BLOCK_ROWS)
     let t = timeNs
     if (t > this.lastNs) this.lastNs = t
     else if (this.goTimes) t = ++this.lastNs
@@ -368,13 +365,12 @@ export class Ordering {
     this.tell(Ev.CPUSample, timeNs, g, p, m, g, 0, 0, sample.stack)
   }
 
-  /** Hands the rows of the block to the sink; returns the number of rows left, which is 0. */
-  private handOn(rows: number): number {
+  /** Hands the events of the block to the sink, and empties it. */
+  private handOn(): void {
     const { block } = this
-    block.length = rows
-    if (rows > 0) this.sink.events(block)
-    this.told += rows
-    return (block.length = 0)
+    if (block.length > 0) this.sink.events(block)
+    this.told += block.length
+    block.length = 0
   }
 
   private damage(generation: Generation, thread: number, at: number, end: number, timeNs: number, what: string): void {

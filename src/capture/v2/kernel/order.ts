@@ -98,7 +98,10 @@ import {
   UNTIL_NS,
   WHOLE_UNITS,
 } from '../order-layout.ts'
+import { readStacks, readStrings } from './tables.ts'
 import { longEnd, readLong } from './varint.ts'
+
+export { readStacks, readStrings }
 
 const FULL_ROWS: u32 = BLOCK_ROWS - ROOM_FOR_ONE
 const NONE: i32 = -1
@@ -156,8 +159,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
         const g = thread < 0 ? NONE : load<i32>(mG + (thread << 2))
         const p = thread < 0 ? NONE : load<i32>(mP + (thread << 2))
         let rowA: f64 = 0
-        let rowB: f64 = 0
-        let rowC: f64 = 0
+        const of8 = rows << 3
         let rowStack: f64 = 0
         let plain = false
         switch (kind) {
@@ -227,8 +229,8 @@ export function run(first: u32, index: i32, given: bool): i32 {
             store<u8>(load<u32>(G_OPEN) + row, 0)
             store<f64>(load<u32>(G_ID) + (row << 3), <f64>a0)
             rowA = row
-            rowB = <f64>a1
-            rowC = <f64>a0
+            store<f64>(of8, <f64>a1, BLOCK_B)
+            store<f64>(of8, <f64>a0, BLOCK_C)
             rowStack = <f64>a2
             plain = true
             break
@@ -270,7 +272,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
             if (begins) rowStack = <f64>a0
             else {
               rowA = <f64>a0
-              rowB = <f64>a1
+              store<f64>(of8, <f64>a1, BLOCK_B)
             }
             plain = true
             break
@@ -298,15 +300,15 @@ export function run(first: u32, index: i32, given: bool): i32 {
           case USER_REGION_BEGIN:
           case USER_REGION_END:
             rowA = <f64>a0
-            rowB = <f64>a1
+            store<f64>(of8, <f64>a1, BLOCK_B)
             rowStack = <f64>a2
             plain = g >= 0 && p >= 0
             break
           case USER_TASK_BEGIN:
           case USER_LOG:
             rowA = <f64>a0
-            rowB = <f64>a1
-            rowC = <f64>a2
+            store<f64>(of8, <f64>a1, BLOCK_B)
+            store<f64>(of8, <f64>a2, BLOCK_C)
             rowStack = <f64>a3
             plain = g >= 0 && p >= 0
             break
@@ -331,15 +333,12 @@ export function run(first: u32, index: i32, given: bool): i32 {
           t = lastNs
         }
         const of4 = rows << 2
-        const of8 = rows << 3
         store<u8>(rows, kind, BLOCK_KIND)
         store<f64>(of8, t, BLOCK_TIME)
         store<i32>(of4, g, BLOCK_GOROUTINE)
         store<i32>(of4, p, BLOCK_PROCESSOR)
         store<i32>(of4, thread, BLOCK_THREAD)
         store<f64>(of8, rowA, BLOCK_A)
-        store<f64>(of8, rowB, BLOCK_B)
-        store<f64>(of8, rowC, BLOCK_C)
         store<f64>(of8, rowStack, BLOCK_STACK)
         rows++
         taken = true
