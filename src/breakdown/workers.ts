@@ -1,6 +1,5 @@
 // workers.ts: which task each goroutine works for, and what it annotates, in columns that the kernel uses as well.
 
-import { grown } from '../base/columns.ts'
 import type { LogRecord } from './breakdown.ts'
 import { NO_REGION } from './regions.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -23,6 +22,9 @@ import {
   TASK,
 } from './states-layout.ts'
 
+const NO_NUMBERS: Int32Array = new Int32Array(0)
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
 /** A task that a goroutine neither began nor was created for, but has regions or logs of. */
 interface TakenUp {
   readonly serial: number
@@ -42,45 +44,34 @@ export const Born = {
 /** By goroutine row. */
 export class Workers {
   /** Serial of the task that the goroutine works for, which may have ended meanwhile; 0 none. */
-  serial: Int32Array
+  serial = NO_NUMBERS
   /** 1: it works for its task only because it was created for it: it has annotated none itself. */
-  onlyCreated: Uint8Array
+  onlyCreated = NO_BYTES
   /** 1: its last region of a task that it had taken up ended: it stops working for that task when it next waits. */
-  leaving: Uint8Array
+  leaving = NO_BYTES
   /** Task that was taken up by an annotation, until the goroutine next waits after its last one; and its serial, 0 none. */
   private readonly taken: (TakenUp | null)[] = []
-  private takenSerial: Int32Array
+  private takenSerial = NO_NUMBERS
   /** Serial of a task that the goroutine counts for already, and for those above it, 0 none; and of how many changes of membership that knows. */
-  private memberOf: Int32Array
-  private memberSince: Int32Array
+  private memberOf = NO_NUMBERS
+  private memberSince = NO_NUMBERS
   /** Log written with no other annotation after it, while the byte is 1. */
   private readonly logs: (LogRecord | null)[] = []
-  private logPending: Uint8Array
+  private logPending = NO_BYTES
   /** Innermost open region, and how many are open. */
-  innermostRegion: Int32Array
-  regionsOpen: Int32Array
+  innermostRegion = NO_NUMBERS
+  regionsOpen = NO_NUMBERS
   /** What its creation says of regions that it ends without having begun them: a `Born`. */
-  born: Uint8Array
+  born = NO_BYTES
   /** By serial of a task: 1 when it ended. Those beyond have not. */
-  private ended: Uint8Array
+  private ended = NO_BYTES
 
   constructor(
     private readonly kernel: StatesKernel,
     rows: number,
   ) {
-    const { memory } = kernel
-    this.serial = memory.int32(rows)
-    this.onlyCreated = memory.uint8(rows)
-    this.leaving = memory.uint8(rows)
-    this.takenSerial = memory.int32(rows)
-    this.memberOf = memory.int32(rows)
-    this.memberSince = memory.int32(rows)
-    this.logPending = memory.uint8(rows)
-    this.innermostRegion = memory.int32(rows).fill(NO_REGION)
-    this.regionsOpen = memory.int32(rows)
-    this.born = memory.uint8(rows)
-    this.ended = memory.uint8(1024)
-    this.tellKernel()
+    this.grow(rows)
+    this.growEnded(1024)
   }
 
   /** Rows that there is room for. */
@@ -103,18 +94,20 @@ export class Workers {
 
   /** Makes room for so many rows. */
   grow(rows: number): void {
-    const { memory } = this.kernel
-    this.serial = grown(memory, this.serial, memory.int32(rows))
-    this.onlyCreated = grown(memory, this.onlyCreated, memory.uint8(rows))
-    this.leaving = grown(memory, this.leaving, memory.uint8(rows))
-    this.takenSerial = grown(memory, this.takenSerial, memory.int32(rows))
-    this.memberOf = grown(memory, this.memberOf, memory.int32(rows))
-    this.memberSince = grown(memory, this.memberSince, memory.int32(rows))
-    this.logPending = grown(memory, this.logPending, memory.uint8(rows))
-    this.innermostRegion = grown(memory, this.innermostRegion, memory.int32(rows).fill(NO_REGION))
-    this.regionsOpen = grown(memory, this.regionsOpen, memory.int32(rows))
-    this.born = grown(memory, this.born, memory.uint8(rows))
-    this.tellKernel()
+    const { kernel } = this
+    const { memory } = kernel
+    const i32 = (old: Int32Array, register: number) => kernel.place(old, memory.int32(rows), register)
+    const u8 = (old: Uint8Array, register: number) => kernel.place(old, memory.uint8(rows), register)
+    this.serial = i32(this.serial, TASK)
+    this.onlyCreated = u8(this.onlyCreated, ONLY_CREATED)
+    this.leaving = u8(this.leaving, LEAVING)
+    this.takenSerial = i32(this.takenSerial, TAKEN)
+    this.memberOf = i32(this.memberOf, MEMBER_OF)
+    this.memberSince = i32(this.memberSince, MEMBER_SINCE)
+    this.logPending = u8(this.logPending, LOG_PENDING)
+    this.regionsOpen = i32(this.regionsOpen, REGIONS_OPEN)
+    this.born = u8(this.born, BORN)
+    this.innermostRegion = kernel.place(this.innermostRegion, memory.int32(rows).fill(NO_REGION), INNERMOST_REGION)
   }
 
   takenUp(row: number): TakenUp | null {
@@ -160,29 +153,16 @@ export class Workers {
   /** A task ended: who works for it works for one above it, if any. */
   noteEnd(serial: number): void {
     if (serial >= this.ended.length) {
-      const { memory } = this.kernel
       let size = this.ended.length
       while (size <= serial) size *= 2
-      this.ended = grown(memory, this.ended, memory.uint8(size))
-      this.tellKernel()
+      this.growEnded(size)
     }
     this.ended[serial] = 1
   }
 
-  /** Tells the kernel where the columns lie. */
-  private tellKernel(): void {
-    const { words } = this.kernel
-    words[TASK >> 2] = this.serial.byteOffset
-    words[ONLY_CREATED >> 2] = this.onlyCreated.byteOffset
-    words[LEAVING >> 2] = this.leaving.byteOffset
-    words[TAKEN >> 2] = this.takenSerial.byteOffset
-    words[MEMBER_OF >> 2] = this.memberOf.byteOffset
-    words[MEMBER_SINCE >> 2] = this.memberSince.byteOffset
-    words[LOG_PENDING >> 2] = this.logPending.byteOffset
-    words[INNERMOST_REGION >> 2] = this.innermostRegion.byteOffset
-    words[BORN >> 2] = this.born.byteOffset
-    words[REGIONS_OPEN >> 2] = this.regionsOpen.byteOffset
-    words[ENDED >> 2] = this.ended.byteOffset
-    words[ENDED_ROOM >> 2] = this.ended.length
+  private growEnded(size: number): void {
+    const { kernel } = this
+    this.ended = kernel.place(this.ended, kernel.memory.uint8(size), ENDED)
+    kernel.words[ENDED_ROOM >> 2] = size
   }
 }

@@ -200,7 +200,7 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells w
     const story = new CaptureStory().found(1, 'runnable').start(1).taskBegin(1, 'get')
     let atNs = 0
     for (const range of ['assist', 'sweep'] as const) {
-      for (const backNs of [0, 300, 5_000]) {
+      for (const backNs of [0, 700, 5_000]) {
         // Once for what the kernel hands back the first time.
         story.at((atNs += 10_000))
         story[`${range}Begin`]().at((atNs += 1_000))
@@ -208,7 +208,7 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells w
           .at((atNs += 1_000))
           .stop()
           .start(1)
-        story.clockBack(backNs)
+        story.at((atNs += 500)).clockBack(backNs)
         story[`${range}Begin`]().clockBack(200)
         story[`${range}End`]()
           .at((atNs += 10_000))
