@@ -5,7 +5,6 @@ package ground
 import (
 	"context"
 	"iter"
-	"sync"
 	"time"
 )
 
@@ -99,18 +98,7 @@ func nestedIterators(g *Ground) {
 
 // lockedIterator pulls from an iterator that waits for a mutex which another task holds.
 func lockedIterator(g *Ground) {
-	var lock sync.Mutex
-	holds, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		h := g.Begin(context.Background(), "shape.LockedIterator.holder")
-		lock.Lock()
-		close(holds)
-		h.In("sleep", func() { time.Sleep(8 * ms) })
-		lock.Unlock()
-		h.End()
-		close(done)
-	}()
-	<-holds
+	lock, done := heldElsewhere(g, "shape.LockedIterator.holder", 8*ms)
 	w := g.Begin(context.Background(), "shape.LockedIterator")
 	next, stop := iter.Pull(func(yield func(int) bool) {
 		w.In("lock", lock.Lock)

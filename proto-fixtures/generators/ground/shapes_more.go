@@ -103,20 +103,27 @@ func pipe(g *Ground) {
 	w.Path("sleep")
 }
 
-// childBlamed waits for its own helper, which waits for a mutex that another task holds.
-func childBlamed(g *Ground) {
-	var lock sync.Mutex
+// heldElsewhere is a mutex that a task of another goroutine holds for a while from now on, asleep; the channel closes after its end.
+func heldElsewhere(g *Ground, task string, hold time.Duration) (*sync.Mutex, <-chan struct{}) {
+	lock := new(sync.Mutex)
 	holds, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		h := g.Begin(context.Background(), "shape.ChildBlamed.holder")
+		h := g.Begin(context.Background(), task)
 		lock.Lock()
 		close(holds)
-		h.In("sleep", func() { time.Sleep(8 * ms) })
+		h.In("sleep", func() { time.Sleep(hold) })
 		lock.Unlock()
 		h.End()
+		h.Path("sleep", "schedWait")
 		close(done)
 	}()
 	<-holds
+	return lock, done
+}
+
+// childBlamed waits for its own helper, which waits for a mutex that another task holds.
+func childBlamed(g *Ground) {
+	lock, done := heldElsewhere(g, "shape.ChildBlamed.holder", 8*ms)
 	w := g.Begin(context.Background(), "shape.ChildBlamed")
 	var group sync.WaitGroup
 	group.Add(1)
@@ -441,19 +448,7 @@ func dispatcher(g *Ground) {
 
 // longHeld waits for a mutex through more than one generation of the capture.
 func longHeld(g *Ground) {
-	var lock sync.Mutex
-	holds, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		h := g.Begin(context.Background(), "shape.LongHeld.holder")
-		lock.Lock()
-		close(holds)
-		h.In("sleep", func() { time.Sleep(1200 * ms) })
-		lock.Unlock()
-		h.End()
-		h.Path("sleep", "schedWait")
-		close(done)
-	}()
-	<-holds
+	lock, done := heldElsewhere(g, "shape.LongHeld.holder", 1200*ms)
 	w := g.Begin(context.Background(), "shape.LongHeld").Alone()
 	w.In("lock", lock.Lock)
 	lock.Unlock()
