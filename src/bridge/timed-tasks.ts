@@ -5,7 +5,8 @@
 
 import type { ClockSegment } from '../join/clock.ts'
 import type { ClockOffset, JoinSpan, JoinTask, NameTimeReport } from '../join/match.ts'
-import { clockOfNameTimePair, type NameTimeClock, pairByNameAndTime, strangersAmong } from '../join/name-time.ts'
+import { pairByNameAndTime } from '../join/name-time.ts'
+import { clockOfNameTimePair, type NameTimeClock, strangersAmong } from '../join/name-time-clock.ts'
 import { spanColumns, type TaskColumns, taskColumns } from '../join/time-columns.ts'
 import { WIDEST_END_NS } from '../join/time-shape.ts'
 import { joinProcess, type ProcessSpans } from '../join/which-process.ts'

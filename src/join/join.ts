@@ -12,7 +12,7 @@ import type {
   TaskMatch,
   UnmatchedReason,
 } from './match.ts'
-import { clockOfNameTimePair } from './name-time.ts'
+import { clockOfNameTimePair } from './name-time-clock.ts'
 import { ID_EVIDENCE, type TaskClaim, TaskIndex } from './task-index.ts'
 import { taskColumns } from './time-columns.ts'
 import { joinProcess, type ProcessJoin } from './which-process.ts'
