@@ -78,6 +78,17 @@ export class KernelMemory implements Columns {
     return new Float64Array(this.take(length * 8), this.taken, length)
   }
 
+  /** A longer piece with the same bytes in the place of one that lies last; null when it does not. */
+  lengthened(column: Uint8Array, length: number): Uint8Array | null {
+    const from = column.byteOffset
+    if (from + 2 ** sizeClass(column.byteLength) !== this.top) return null
+    if (length > MOST_BYTES) throw tooLarge(from + length)
+    const end = from + 2 ** sizeClass(length)
+    if (end > this.buffer.byteLength) this.growTo(end)
+    this.top = end
+    return new Uint8Array(this.buffer, from, length)
+  }
+
   release(column: Uint8Array | Uint16Array | Int32Array | Float64Array): void {
     this.free[sizeClass(column.byteLength)].push(column.byteOffset)
   }

@@ -1,7 +1,9 @@
 // places.ts: where the strings and stacks of a generation lie, by id.
 
-/** Ids up to twice as many as there are entries, and some, are looked up in columns; an id near 2^63 must not size one (Go's fuzz find "large-id"). */
+/** Ids up to twice as many as there are entries, and some, have room in columns that grow; an id near 2^63 must not size one (Go's fuzz find "large-id"). */
 const LEAST_ROOM = 16
+/** Entries with ids beyond the columns at most: no program has them, and a map has its limits. Further ones are as if they were not there. */
+const MOST_SPARSE = 1 << 20
 
 /** Columns of places whose ids are their index, as a kernel fills them. */
 export interface PlaceColumns {
@@ -29,8 +31,9 @@ export class Places {
 
   add(id: number, from: number, extent: number): void {
     if (this.has(id)) return
+    if (this.grows && id >= this.from.length && id <= (this.size + 1) * 2 + LEAST_ROOM) this.grow(id)
+    if (id >= this.from.length && this.sparse.size >= MOST_SPARSE) return
     this.size++
-    if (this.grows && id >= this.from.length && id <= this.size * 2 + LEAST_ROOM) this.grow(id)
     if (id < this.from.length) {
       this.from[id] = from + 1
       this.extent[id] = extent

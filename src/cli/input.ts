@@ -50,11 +50,13 @@ export async function* readInput(
 
 async function sizeOf(path: string): Promise<number | null> {
   try {
-    const file = await open(path, 'r')
-    await file.close()
     const found = await stat(path)
     if (found.isDirectory()) throw new Failure('FILE', `${path} is a folder: name the capture files in it.`)
-    return found.isFile() ? found.size : null
+    // Opening a pipe and closing it again would take its writer the reader.
+    if (!found.isFile()) return null
+    const file = await open(path, 'r')
+    await file.close()
+    return found.size
   } catch (error) {
     throw fileFailure(path, error)
   }

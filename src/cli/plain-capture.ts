@@ -1,6 +1,6 @@
 // plain-capture.ts: capture files that are not packed, read straight into the memory in which they are decoded.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { Failure, messageOf } from '../base/failure.ts'
 import type { CaptureAnalysis } from '../breakdown/analysis.ts'
 import { HEADER_BYTES, readHeader } from '../capture/header.ts'
@@ -18,6 +18,8 @@ export function openPlain(path: string): PlainCapture | null {
   if (path === '-') return null
   let file: number | null = null
   try {
+    // Opening a pipe and closing it again would take its writer the reader.
+    if (!statSync(path).isFile()) return null
     file = openSync(path, 'r')
     const found = fstatSync(file)
     const head = new Uint8Array(HEADER_BYTES)

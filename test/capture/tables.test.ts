@@ -7,7 +7,7 @@ import { VarintReader } from '../../src/base/varint.ts'
 import { newCaptureMemory } from '../../src/capture/decode.ts'
 import { Ev } from '../../src/capture/event-types.ts'
 import { OrderKernel } from '../../src/capture/v2/order-kernel.ts'
-import { BATCH_SLACK } from '../../src/capture/v2/order-layout.ts'
+import { BATCH_SLACK, PLACES_COUNT, STRING_PLACES } from '../../src/capture/v2/order-layout.ts'
 import { type Damaged, GenerationTables } from '../../src/capture/v2/tables.ts'
 
 const memory = newCaptureMemory()
@@ -192,4 +192,23 @@ describe('stacks of a generation', () => {
       ),
     )
   })
+})
+
+test('strings whose id is one beyond the columns are not written beside them', () => {
+  const fresh = newCaptureMemory()
+  const kernel = new OrderKernel(fresh)
+  const own = new GenerationTables(kernel)
+  const payload = stringBatch([
+    [1_023, 'last'],
+    [1_024, 'beyond'],
+  ])
+  const bytes = fresh.uint8(payload.length + BATCH_SLACK)
+  bytes.set(payload)
+  const batch = { experiment: -1, thread: 1, timeUnits: 0, from: 0, to: payload.length }
+  own.begin(bytes.subarray(0, payload.length), [batch])
+  own.readStrings(batch, () => undefined)
+  own.end()
+  // The kernel counts what it wrote.
+  expect(kernel.words[(STRING_PLACES + PLACES_COUNT) >> 2]).toBe(1)
+  expect([own.strings.get(1_023), own.strings.get(1_024)]).toEqual(['last', 'beyond'])
 })

@@ -1,3 +1,5 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,6 +56,16 @@ describe('subspan analyze', () => {
       .map((line) => JSON.parse(line) as object)
     expect(lines.slice(0, -1)).toEqual(whole.tasks)
     expect(lines.at(-1)).toEqual({ capture: whole.capture })
+  })
+
+  test.skipIf(process.platform === 'win32')('a named pipe is read to its end', async () => {
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const writer = spawn('sh', ['-c', 'cat "$0" > "$1"', messages.path, pipe])
+    const ended = once(writer, 'exit')
+    const { out } = await run([pipe], 'jsonl')
+    expect(out.replaceAll(pipe, messages.path)).toBe((await run([messages.path], 'jsonl')).out)
+    expect(await ended).toEqual([0, null])
   })
 
   test('text names the kinds of task and where their time went', async () => {

@@ -28,8 +28,8 @@ const MOST_GENERATIONS_LOST = 100_000
 /** Bytes that are taken at once, however many are pushed. */
 const STEP_BYTES = 1 << 20
 /**
- * Sizes of the room for a generation's bytes. It grows from one to the next; what it leaves behind is part of the memory too, so that those of
- * generations that no program writes in a second are far apart.
+ * Sizes of the room for a generation's bytes. It grows from one to the next, in its place as long as nothing lies behind it, which is so for the
+ * first generation; what it leaves behind else is part of the memory too, so that those of generations that no program writes in a second are far apart.
  */
 const ROOMS = [18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30].map((bits) => 2 ** bits)
 
@@ -91,21 +91,26 @@ export class GenerationFramer {
   push(chunk: Uint8Array): void {
     for (let from = 0; from < chunk.length; from += STEP_BYTES) {
       const step = chunk.subarray(from, from + STEP_BYTES)
-      this.room().set(step)
+      this.room(step.length).set(step)
       this.took(step.length)
     }
   }
 
-  /** Room for the next bytes, where they are read without being copied: who has filled a part of it says so (`took`). */
-  room(): Uint8Array {
-    const { bytes, filled } = this
-    const need = filled + STEP_BYTES + BATCH_SLACK
-    if (need > bytes.length) {
-      this.bytes = this.memory.uint8(ROOMS.find((room) => room >= need) ?? need)
-      this.bytes.set(bytes.subarray(0, filled))
-      this.memory.release(bytes)
-    }
-    return this.bytes.subarray(filled, filled + STEP_BYTES)
+  /** Room for the next bytes, so many of them, where they are read without being copied: who has filled a part of it says so (`took`). */
+  room(count = STEP_BYTES): Uint8Array {
+    const { filled } = this
+    const need = filled + count + BATCH_SLACK
+    if (need > this.bytes.length) this.grow(ROOMS.find((room) => room >= need) ?? need)
+    return this.bytes.subarray(filled, filled + count)
+  }
+
+  private grow(length: number): void {
+    const { bytes, filled, memory } = this
+    const longer = memory.lengthened(bytes, length)
+    this.bytes = longer ?? memory.uint8(length)
+    if (longer !== null) return
+    this.bytes.set(bytes.subarray(0, filled))
+    memory.release(bytes)
   }
 
   /** So many bytes of the room are filled; may hand over whole generations before it returns. */

@@ -4,7 +4,7 @@
 //
 // Memory is reached by bare positions. All of them but one are this program's own: columns that are as long as the rows they are asked for
 // (rows come out of the table of goroutines and of the model, never out of a capture). The one is the place in a batch, which is looked at
-// before each event and after it; what lies between cannot be more than the slack that each batch has behind it.
+// before each event and after it; what lies between reaches no further than the batch after it, or the slack behind the last.
 
 import {
   BLOCK_A,
