@@ -456,10 +456,11 @@ export class GoroutineStates {
    * Has stays leave the log that nobody can ask for any more.
    *
    * @param whole those from this on stay all
+   * @param mostReturned as many of the latest stays of each goroutine that lives as are kept
    * @param moved adjusts what tells of stays by their indices elsewhere
    */
-  thinOut(whole: number, moved: (moves: Moves) => void): void {
-    this.stays.thinOut((column, scratch) => this.kernel.thin(whole, column, scratch), moved)
+  thinOut(whole: number, mostReturned: number, moved: (moves: Moves) => void): void {
+    this.stays.thinOut(whole, (column, scratch) => this.kernel.thin(whole, mostReturned, column, scratch), moved)
   }
 
   // ---- system calls and processors ----

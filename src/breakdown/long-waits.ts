@@ -6,6 +6,7 @@
 import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait } from './breakdown.ts'
 import { type Hold, holdersOf, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
 import type { Runners } from './runners.ts'
+import { MOST_STAYS_BEFORE } from './states-layout.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 import { addPart } from './window.ts'
@@ -67,6 +68,8 @@ export function explainWaits(
   for (const { stay, fromNs, toNs, row, via } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
     if (stays.state[at] === GoState.runnable) {
+      // Of the stays before that only those of open tasks are left: shares of them would be none of what ran.
+      if (stays.wholeFrom > 0 && stay - MOST_STAYS_BEFORE < stays.wholeFrom) continue
       const runners = runnersTable.of(stays, stay, fromNs, toNs, taskIdOf, isRuntime)
       if (runners.length > 0) waits.push({ row, waker: null, wakerTask: 0, wakerStack: NONE, holders: [], runners })
       continue
@@ -76,7 +79,8 @@ export function explainWaits(
     let serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
     if (serial === 0 && via === 0 && causes.isHandOver(stays.reason[at])) {
       const passedOn = waitOfPasser(stays, causes, waker, fromNs, toNs)
-      const giver = passedOn === NONE ? 0 : stays.wakerTask[passedOn & stays.mask]
+      const serves = passedOn !== NONE && places.isServing(stays.stack[passedOn & stays.mask])
+      const giver = !serves ? 0 : stays.wakerTask[passedOn & stays.mask]
       if (giver > 0 && !worksFor(giver)) {
         serial = giver
         waker = stays.waker[passedOn & stays.mask]

@@ -2,7 +2,7 @@
 
 import { GoState as goStates } from './breakdown.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
-import { MOST_STAYS_RETURNED as mostStaysReturned } from './states-layout.ts'
+import { MOST_STAYS_RETURNED as mostStaysReturned, MOST_STAYS_TAKEN_UP as mostStaysTakenUp } from './states-layout.ts'
 import { type Moves, NONE as none } from './stay-log.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import type { Workers } from './workers.ts'
@@ -12,7 +12,7 @@ const GoState = goStates
 const NONE = none
 
 /** Stays that are looked back over when a worker takes a task up, and when it comes back to one. */
-const MOST_STAYS_TAKEN_UP = 16
+const MOST_STAYS_TAKEN_UP = mostStaysTakenUp
 const MOST_STAYS_RETURNED = mostStaysReturned
 
 /** A task that a worker let go of. */
@@ -45,7 +45,10 @@ export class Membership {
   moved(moves: Moves): void {
     for (let row = 0; row < this.left.length; row++) {
       const left = this.left[row]
-      if (left) this.left[row] = { ...left, stay: moves.indexOf(left.stay) }
+      if (!left) continue
+      // Of one that went the place before the next one kept, which came later.
+      const stay = moves.indexOf(left.stay) - (moves.isKept(left.stay) ? 0 : 1)
+      this.left[row] = { ...left, stay }
     }
   }
 

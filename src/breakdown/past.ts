@@ -3,6 +3,7 @@
 import type { GoroutineStates } from './goroutine-states.ts'
 import type { LockPlaces } from './locks.ts'
 import type { Membership } from './membership.ts'
+import { MOST_STAYS_RETURNED, MOST_STAYS_TAKEN_UP } from './states-layout.ts'
 import type { TaskTable } from './tasks.ts'
 
 /** Tasks are handed over, and their surroundings kept, when this much time has been decoded after their end, so that spans a little longer are covered. */
@@ -88,6 +89,7 @@ export class Past {
   generationEnd(eventsSinceLook: number, nowNs: number): void {
     this.forget(eventsSinceLook, nowNs)
     // Generations of a real capture last a second; of one that has a hundred thousand of nothing, a few marks are enough.
+    this.staysBeforeThinning = Math.min(this.staysBeforeThinning, this.nextThinning())
     const last = this.marks.at(-1)
     if (last === undefined || nowNs - last.timeNs >= MARK_NS) this.mark(nowNs)
   }
@@ -121,7 +123,23 @@ export class Past {
   private thinOut(): void {
     const { states, limits } = this
     const { stays } = states
-    states.thinOut(stays.top - limits.keptWhole, (moves) => {
+    this.thinTo(MOST_STAYS_RETURNED)
+    // So many goroutines that what each may come back to is too much.
+    if (stays.size > limits.most * 0.75) this.thinTo(MOST_STAYS_TAKEN_UP)
+    if (stays.size > limits.most * 0.75) states.forgetBefore(stays.top - Math.trunc(limits.most / 2))
+    this.staysBeforeThinning = this.nextThinning()
+  }
+
+  /** Stays at which the log is thinned out next: not before there are many more than were left, however many goroutines there are. */
+  private nextThinning(): number {
+    const { beforeThinning, most } = this.limits
+    const { size } = this.states.stays
+    return Math.max(Math.min(Math.max(beforeThinning, 2 * size), most), 1.25 * size)
+  }
+
+  private thinTo(mostReturned: number): void {
+    const { stays } = this.states
+    this.states.thinOut(stays.top - this.limits.keptWhole, mostReturned, (moves) => {
       this.membership.moved(moves)
       this.lockPlaces.moved(moves)
       // Of marks that came to lie at one place the first says it all.
@@ -129,8 +147,6 @@ export class Past {
       this.marks = moved.filter(({ top }, at) => at === 0 || top > moved[at - 1].top)
       this.markedTop = moves.indexOf(this.markedTop)
     })
-    if (stays.size > limits.most * 0.75) states.forgetBefore(stays.top - Math.trunc(limits.most / 2))
-    this.staysBeforeThinning = Math.min(Math.max(limits.beforeThinning, 2 * stays.size), limits.most)
   }
 
   /** Remembers where the log of stays is at this time. */

@@ -18,7 +18,7 @@ interface Exports {
   /** See `kernel/sums.ts`. */
   readonly settle: (beforeNs: number) => void
   /** See `kernel/past.ts`. */
-  readonly thin: (whole: number, column: number, scratch: number) => void
+  readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void
 }
 
 /** The kernel started in the memory of the decoder, whose blocks it reads, and its registers (`states-layout.ts`) as whole numbers and as doubles. */

@@ -250,6 +250,8 @@ export const STAYS_TOLD = STATES_REGISTERS + 880
 export const ANSWERS = 4_096
 /** Stays that are looked back over when a worker comes back to a task: no more of the past of a goroutine that lives is ever asked for without one. */
 export const MOST_STAYS_RETURNED = 256
+/** And where it takes one up. */
+export const MOST_STAYS_TAKEN_UP = 16
 
 /** The rest of the room is for more of them. */
 export const STATES_REGISTERS_END = STATES_REGISTERS + 1024

@@ -69,6 +69,8 @@ export class StayLog {
   top = 0
   /** Oldest row still kept. */
   tail = 0
+  /** Rows from this on are all there are; of those before it some left the log. */
+  wholeFrom = 0
   mask: number
   startNs: Float64Array
   /** Start of the next stay, or end of the goroutine; Infinity while the stay lasts. */
@@ -184,16 +186,18 @@ export class StayLog {
   /**
    * Has stays leave the log that nobody can ask for any more.
    *
+   * @param whole those from this on stay all, where they are
    * @param thin drops and moves them (`kernel/past.ts`), told of a column that holds where to, and of room for itself
    * @param moved adjusts what else tells of stays by their indices
    */
-  thinOut(thin: (column: number, scratch: number) => void, moved: (moves: Moves) => void): void {
+  thinOut(whole: number, thin: (column: number, scratch: number) => void, moved: (moves: Moves) => void): void {
     const { words, tail, top } = this
     words[STAY_TOP >> 2] = top
     const places = this.columns.int32(this.mask + 1)
     const scratch = this.columns.int32(ANSWERS)
     thin(places.byteOffset, scratch.byteOffset)
     this.tail = words[STAY_TAIL >> 2]
+    this.wholeFrom = Math.max(this.wholeFrom, whole)
     moved(new Moves(tail, top, places))
     this.columns.release(places)
     this.columns.release(scratch)

@@ -176,7 +176,15 @@ function regionParts({ task, tables }: Window, region: RegionRecord, fromNs: num
   const covered = last < timeline.length && timeline.startNs[first] <= fromNs
   const onPath =
     covered && timeline.goroutine[first] === region.goroutine && timeline.goroutine[last] === region.goroutine
-  return onPath ? groupWindow(task, tables, fromNs, toNs) : groupParts(region.breakdown)
+  if (!onPath) return groupParts(region.breakdown)
+  // Where the path leaves the goroutine and comes back, that one waited for whoever woke it: else it did something of its own meanwhile.
+  for (let row = first + 1; row <= last; row++) {
+    const from = timeline.goroutine[row - 1]
+    if (from === region.goroutine || timeline.goroutine[row] !== region.goroutine) continue
+    const wokenBy = timeline.state[row] === GoState.runnable ? timeline.wakerGoroutine[row] : -1
+    if (wokenBy !== from) return groupParts(region.breakdown)
+  }
+  return groupWindow(task, tables, fromNs, toNs)
 }
 
 function regionAttributes(window: Window, region: RegionRecord, row: number): Attribute[] {

@@ -248,9 +248,9 @@ describe('where several wait for a slot that a channel hands out', () => {
 
 describe('where a goroutine of nobody passes on what it was just given', () => {
   /** 2 waits from 210 us on for what 1 gives to 3 at 1,000 us, and 3 to 2 at `passedUs`; 3 works for no task. */
-  const passed = (passedUs: number, giverBegins = true): LongWait => {
+  const passed = (passedUs: number, giverBegins = true, passer = 'net/http.(*persistConn).readLoop'): LongWait => {
     const story = new Story(3, 1, 2)
-    story.at(60).wait('select', 'net/http.(*persistConn).readLoop').run(1).at(100)
+    story.at(60).wait('select', passer).run(1).at(100)
     if (giverBegins) story.begin()
     story.at(110).wait('sleep').run(2).at(200).begin().at(210).wait('select', 'net/http.(*Transport).getConn')
     story.at(990).wake(1).run(1).at(1000).wake(3, 'net/http.(*bodyEOFSignal).Read').at(1005).wait('sleep').run(3)
@@ -272,6 +272,10 @@ describe('where a goroutine of nobody passes on what it was just given', () => {
 
   test('one that had it for more than a tenth of the wait worked for nobody: nobody is to blame', () => {
     expect(passed(1200)).toMatchObject({ wakerTask: 0, waker: { execNs: 195 * US } })
+  })
+
+  test('one that is not known to serve a connection may have been told by anybody: nobody is to blame', () => {
+    expect(passed(1010, true, 'main.dispatch').wakerTask).toBe(0)
   })
 
   test('what a goroutine without a task gave is nobody’s', () => {

@@ -82,6 +82,35 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])(
   },
 )
 
+test('who ran during a wait is told as of a whole log, or not at all', () => {
+  let told = 0
+  let untold = 0
+  for (let seed = 1; seed <= 4; seed++) {
+    const capture = storyOf(new Random(seed), 33_000, 1_000)
+    const runnersOf = (pastLimits: Partial<PastLimits>): Map<string, unknown> =>
+      new Map(
+        analyse(capture, { timelines: true, stacks: true, pastLimits }).tasks.flatMap(({ id, longWaits }, at) =>
+          longWaits
+            .filter(({ runners }) => runners.length > 0)
+            .map(({ row, runners }) => [`${at} ${id} ${row}`, plain(runners)] as const),
+        ),
+      )
+    const whole = runnersOf({})
+    const thinned = runnersOf({ ...THINNED, keptWhole: 1_024 })
+    // A task is explained by so many stays and no more: those of a wait of which nothing is told are left for another.
+    for (const [wait, runners] of whole) {
+      if (!thinned.has(wait)) {
+        untold++
+        continue
+      }
+      expect(thinned.get(wait), `seed ${seed}, ${wait}`).toEqual(runners)
+      told++
+    }
+  }
+  expect(told).toBeGreaterThan(100)
+  expect(untold).toBeGreaterThan(0)
+})
+
 describe('a task that is open for the whole capture', () => {
   /** It sleeps and runs in turn, while requests come and go on other goroutines. */
   function capture(turns: number): Uint8Array {

@@ -513,7 +513,8 @@ describe('the parts of a region', () => {
         run(MS),
         wait(MS, 'chan receive'),
         { ...wait(2 * MS, 'sleep'), goroutine: 2 },
-        run(MS),
+        { ...ready(0.5 * MS), wakerGoroutine: 2 },
+        run(0.5 * MS),
       ]),
       regions: [
         region('call', 0.5 * MS, 4.5 * MS, {
@@ -521,17 +522,37 @@ describe('the parts of a region', () => {
         }),
         // It waits for its helper, which was asleep but for the first millisecond.
         region('gather', 4.75 * MS, 8.5 * MS, {
-          parts: { totalNs: 3.75 * MS, execNs: 0.75 * MS, blockNs: { 'chan receive': 3 * MS } },
+          parts: { totalNs: 3.75 * MS, execNs: 0.25 * MS, schedWaitNs: 0.5 * MS, blockNs: { 'chan receive': 3 * MS } },
         }),
       ],
     })
     const { children } = enrichSpan(inputFor(task, tables, spanOver(0, 9 * MS)))
     expect(partsOf(children, 'region call')).toEqual({ 'subspan.exec_us': 1000, 'subspan.network_us': 3000 })
     expect(partsOf(children, 'region gather')).toEqual({
-      'subspan.exec_us': 750,
+      'subspan.exec_us': 250,
+      'subspan.sched_wait_us': 500,
       'subspan.chan_us': 1000,
       'subspan.sleep_us': 2000,
     })
+  })
+
+  test('in whose middle the path went elsewhere for another reason are its goroutine’s own', () => {
+    const tables = new Tables()
+    // It woke 2, which the path follows, and waited for the network meanwhile; then 2 waited for it.
+    const task = taskRecord({
+      goroutines: [1, 2],
+      timeline: tables.timeline(0, [
+        run(MS),
+        { ...run(5 * MS), goroutine: 2 },
+        { ...wait(2 * MS, 'select'), via: 'network' },
+        run(MS),
+      ]),
+      regions: [
+        region('fetch', 0.5 * MS, 8.5 * MS, { parts: { totalNs: 8 * MS, execNs: MS, blockNs: { select: 7 * MS } } }),
+      ],
+    })
+    const { children } = enrichSpan(inputFor(task, tables, spanOver(0, 9 * MS)))
+    expect(partsOf(children, 'region fetch')).toEqual({ 'subspan.exec_us': 1000, 'subspan.chan_us': 7000 })
   })
 
   test('beside the path are its goroutine’s own, as Go counts them', () => {

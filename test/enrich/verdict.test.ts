@@ -289,7 +289,7 @@ test('the rules are those of docs/verdicts.md', async () => {
 ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
-- The blame is a span: the one that ended more than half of the waiting time, itself or through a goroutine of nobody that only passed it on (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
+- The blame is a span: the one that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
   holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"); "a goroutine without a span" where that one worked for no task, or for one whose span is not known. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
   lock are told by their stack: read-write mutex, sync.Once, file lock, WaitGroup, condition.
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. "stopping the world" is said where the span did it itself for most of that time.

@@ -11,7 +11,6 @@ import {
   MEMBER_NEXT,
   MEMBER_STAY,
   MOST_FORWARD,
-  MOST_STAYS_RETURNED,
   REGION_OUTER,
   REGION_START,
   REGION_TASK,
@@ -72,10 +71,11 @@ let answers: usize = 0
  * Drops the stays that nobody can ask for any more. The latest keeps its index, so that the number of stays ever taken stands.
  *
  * @param wholeFrom stays from this on are kept all
+ * @param mostReturned as many of the latest stays of each goroutine that lives as are kept
  * @param column as many whole numbers as the ring has places: where each stay moved
  * @param scratch `ANSWERS` whole numbers, all 0
  */
-export function thin(wholeFrom: i32, column: usize, scratch: usize): void {
+export function thin(wholeFrom: i32, mostReturned: i32, column: usize, scratch: usize): void {
   tail = load<i32>(STAY_TAIL)
   top = load<i32>(STAY_TOP)
   mask = load<u32>(STAY_MASK)
@@ -86,7 +86,7 @@ export function thin(wholeFrom: i32, column: usize, scratch: usize): void {
     store<i32>(placeOf(stay), isAskedFor(stay & mask) ? STAYS_WITH_WAKER : GOES)
   }
   for (let stay = whole; stay < top; stay++) store<i32>(placeOf(stay), STAYS_WITH_WAKER)
-  markGoroutines()
+  markGoroutines(mostReturned)
   markTasks()
   markWakers()
   const oldest = findPlaces()
@@ -118,9 +118,9 @@ function findOpen(serial: i32): bool {
 }
 
 /** Of goroutines that live: what is looked back over where one takes a task up or ends a wait, and regions that are open. */
-function markGoroutines(): void {
+function markGoroutines(mostReturned: i32): void {
   const rows = load<u32>(ROW_ROOM)
-  const as = load<u32>(STAYS_TOLD) !== 0 ? STAYS_WITH_WAKER : STAYS
+  const told = load<u32>(STAYS_TOLD) !== 0
   for (let row: u32 = 0; row < rows; row++) {
     if (load<u8>(load<u32>(STATE) + row) === ABSENT) continue
     let sinceNs: f64 = Infinity
@@ -133,8 +133,9 @@ function markGoroutines(): void {
     let stay = load<i32>(load<u32>(STAY) + (row << 2))
     for (let count: i32 = 0; isKept(stay); count++) {
       const at: u32 = stay & mask
-      if (count >= MOST_STAYS_RETURNED && load<f64>(load<u32>(STAY_END) + (at << 3)) <= sinceNs) break
-      mark(stay, as)
+      if (count >= mostReturned && load<f64>(load<u32>(STAY_END) + (at << 3)) <= sinceNs) break
+      const unsettled = load<u16>(load<u32>(STAY_VIA) + (at << 1)) === VIA_UNSETTLED
+      mark(stay, told || unsettled ? STAYS_WITH_WAKER : STAYS)
       stay = load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
     }
   }

@@ -1,6 +1,6 @@
 // states.ts: the loop that brings goroutines from state to state, in WebAssembly (AssemblyScript).
 //
-// Five events of six only do that. `../analysis.ts` says what they mean and has the loop for all that is odd or has to be looked up: this
+// Five events of six only do that. `../analysis.ts` and the files beside it say what they mean and have the loop for all that is odd or has to be looked up: this
 // one stops before such an event and has changed nothing for it.
 //
 // Memory is reached by bare positions: whatever comes out of a block of events (rows of goroutines and processors, numbers of strings and
