@@ -61,6 +61,8 @@ const REGION_BYTES = 600
 const MAX_EARLY_PAIRS = 4_096
 /** Tasks below a task that are looked at; a longer list would only keep a few more short waits out of the children. */
 const MAX_INNER_TASKS = 256
+/** Looks for a clock that were asked for, one after another, and found none: about an hour of them. */
+const MOST_TRIES = 64
 
 /** One capture. */
 export class KnownCapture {
@@ -296,7 +298,7 @@ export class KnownCapture {
 
   /** Whether spans came that no clock was looked for with, for they were too few more than those that told none. */
   get isUntried(): boolean {
-    return this.state === 'done' && this.timed.untried
+    return this.state === 'done' && this.tries < MOST_TRIES && this.timed.untried
   }
 
   /** The clock is looked for once more by the spans that were asked for. */

@@ -49,6 +49,8 @@ const GROWTH = 1.25
 const SETTLED_SPANS = 2_000
 /** Fits of one capture because more came; what does not fit by then will not, and fits cost time. */
 const MOST_FITS = 48
+/** Where the share of the tasks without a span has become so much smaller, requests are believed that were not. */
+const MUCH_LESS_UNOWNED = 0.5
 /** Spans this far beyond a capture whose clock is known may still begin or end in it. */
 const BESIDE_NS = 1e9
 
@@ -64,12 +66,12 @@ interface Fitted {
 }
 
 /** Whether spans that found no task by one fit may find it by a later one. */
-function tellsMore(before: Fitted | null, { processKey, clock, aliases }: Fitted): boolean {
+function tellsMore(before: Fitted | null, { processKey, clock, aliases, unowned }: Fitted): boolean {
   if (before?.processKey !== processKey || aliases.size > before.aliases.size) return true
   const { fit, shape, segments } = before.clock
   if (clock.fit.errorNs < fit.errorNs || clock.shape !== shape || clock.segments.length > segments.length) return true
   if (Math.abs(clock.fit.offsetNs - fit.offsetNs) > fit.errorNs) return true
-  return strangersAmong(clock.fit) < strangersAmong(fit)
+  return unowned < before.unowned * MUCH_LESS_UNOWNED || strangersAmong(clock.fit) < strangersAmong(fit)
 }
 
 /** The tasks of one capture by name and time. */
@@ -210,14 +212,12 @@ export class TimedTasks {
   private fit(columns: TaskColumns): void {
     const done = this.capture.done()
     const known = this.capture.known()
-    const enough = this.fitted !== null && this.fitted.clock.fit.explained >= SETTLED_SPANS
+    const toEnd = done && !this.fittedDone
+    const enough = !toEnd && this.fitted !== null && this.fitted.clock.fit.explained >= SETTLED_SPANS
     const grown =
-      this.asked ||
-      this.sampled >= GROWTH * this.fittedSpans ||
-      columns.whole >= GROWTH * this.fittedTasks ||
-      (done && !this.fittedDone && columns.whole > this.fittedTasks)
+      this.asked || this.sampled >= GROWTH * this.fittedSpans || columns.whole >= GROWTH * this.fittedTasks || toEnd
     if (this.sampled === 0 || columns.whole === 0 || enough || (this.fittedSpans > 0 && !grown)) return
-    // Looks that were asked for are seldom enough by themselves, and nobody asks without an end.
+    // Looks that were asked for are seldom enough by themselves, and not without an end.
     if (!this.asked && ++this.fits > MOST_FITS) return
     this.asked = false
     this.fittedSpans = this.sampled

@@ -176,8 +176,10 @@ function believed(
     const end = endCost(Math.sign(endLag) * Math.max(0, Math.abs(endLag) - 2 * rounding), shape)
     return chance.worth(name, columns.endNs[span] - columns.startNs[span]) - start - end
   }
+  // No more of these requests is to come.
+  const isAllHere = shared && input.unowned === undefined
   const judgedBy = (believedNats: number, times: number): Pairing =>
-    withoutStrangers(pairing, relations, nats, takesPart, times, believedNats)
+    withoutStrangers(pairing, relations, nats, takesPart, times, believedNats, isAllHere)
   if (!shared) return { pairing: judgedBy(BELIEVED_NATS, strangers), strangers, unowned: 1 }
   // A stranger's span can only come upon a task whose own span is not here, or the two refuse each other: the fewer such tasks, the less
   // likely is any pair a stranger's. The bound is for half of the tasks, and for more.
@@ -185,8 +187,9 @@ function believed(
   for (;;) {
     const times = strangers * Math.min(1, unowned / USUALLY_UNOWNED)
     const judged = judgedBy(BELIEVED_NATS_AMONG_REPLICAS, times)
-    const left = Math.max(FEWEST_UNOWNED, 1 - pairsIn(judged) / tasks.whole)
-    if (left > LESS_UNOWNED * unowned) return { pairing: judged, strangers, unowned }
+    const left = Math.max(FEWEST_UNOWNED, 1 - pairsIn(judged) / Math.max(1, tasks.whole))
+    // What all spans said is not told anew by a few.
+    if (!isAllHere || left > LESS_UNOWNED * unowned) return { pairing: judged, strangers, unowned }
     unowned = left
   }
 }

@@ -22,6 +22,7 @@ export const BELIEVED_NATS_AMONG_REPLICAS = 14
  * @param takesPart 1 for the spans that would have a task in the capture if they were of its process
  * @param strangers how many spans are strangers' for each that is not
  * @param believedNats what must speak for a request where as many are as not
+ * @param partsToo whether requests of which a part is here are judged as well: no more of them comes
  */
 export function withoutStrangers(
   pairing: Pairing,
@@ -30,6 +31,7 @@ export function withoutStrangers(
   takesPart: Uint8Array,
   strangers: number,
   believedNats: number,
+  partsToo = false,
 ): Pairing {
   const { length } = pairing.task
   const top = topsOf(parent, kind)
@@ -54,7 +56,7 @@ export function withoutStrangers(
     if (task[span] < 0) continue
     const tree = top[span]
     // Of a request of which only a part is here (the rest came before, or comes later) not all that speaks is heard.
-    if (root[tree] === 0 && parent[tree] < 0 && !isCalledFromElsewhere(kind[tree])) continue
+    if (!partsToo && root[tree] === 0 && parent[tree] < 0 && !isCalledFromElsewhere(kind[tree])) continue
     // A request of which one span is known to be of the process is of it.
     if (known[tree] === 1) continue
     // The caller of the request, where it is among the spans, has its task too.

@@ -73,13 +73,13 @@ function joinOne({ processKey, rows, input }: ProcessSpans): ProcessJoin {
   const nothing = { processKey: null, rows, pairs: null, clock: null }
   if (!('clock' in result)) return { ...nothing, report: result }
   const { report } = result
-  if (input.spans[0].processShared && !isWholeProcess(result, input)) {
+  const { processShared } = input.spans[0]
+  if (report.joined === 0) {
+    return { ...nothing, report: { ...report, refused: whyDisbelieved(result.paired, processShared) } }
+  }
+  if (processShared && !isWholeProcess(result, input)) {
     const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other: at least 90 % of the tasks are needed, or 90 % of ${FEWEST_SHARED_SPANS} spans or more or of the tasks of their requests, for replicas cannot be told apart. Give each process a service.instance.id.`
     return { ...nothing, report: { ...report, joined: 0, refused } }
-  }
-  if (report.joined === 0) {
-    const refused = report.refused ?? whyDisbelieved(result.paired, input.spans[0].processShared)
-    return { ...nothing, report: { ...report, refused } }
   }
   const [{ clock }] = result.clock.segments
   return { processKey, rows, pairs: result, clock: clock.method === 'name-time' ? clock : null, report }
@@ -105,5 +105,5 @@ function isWholeProcess({ report, paired, task }: NameTimePairs, { tasks }: Name
   if (joined < FEWEST_SHARED_SPANS) return false
   if (joined >= SHARED_SHARE * eligible) return true
   const { found, of } = foundInRequests(task, tasks)
-  return found >= SHARED_SHARE * of
+  return of > 0 && found >= SHARED_SHARE * of
 }

@@ -253,6 +253,42 @@ describe('spans of others', () => {
     ).toBeGreaterThan(900)
   })
 
+  describe('without an instance id, among three replicas of which nothing was captured', () => {
+    const replica = (seed: number, perSecond: number, spansEach = Infinity): GeneratedProcess => {
+      const all = generateProcess({ seed, tasks: 3_000, perSecond, processKey: 'p', processShared: true })
+      const seen = new Map<string, number>()
+      const isKept = all.spans.map(({ traceId }) => {
+        const before = seen.get(traceId) ?? 0
+        seen.set(traceId, before + 1)
+        return before < spansEach
+      })
+      return { ...all, spans: all.spans.filter((_, i) => isKept[i]), tasks: all.tasks.filter((_, i) => isKept[i]) }
+    }
+    const others = (perSecond: number, spansEach?: number): JoinSpan[] =>
+      [2, 3, 4].flatMap((seed) => replica(seed, perSecond, spansEach).spans)
+    const joined = (me: GeneratedProcess, spans: JoinSpan[]): { right: number; wrong: number } => {
+      const { matches } = joinTasks(spans, { tasks: me.tasks, clockSnapshots: [], durationNs: me.durationNs })
+      const right = matches.filter(({ span, task }) => me.truth.get(spans[span].spanId) === me.tasks[task].id).length
+      return { right, wrong: matches.length - right }
+    }
+
+    test.each([1_000, 4_000])('parts of their requests find no task, at %i tasks a second', (perSecond) => {
+      const me = replica(1, perSecond)
+      const half = me.spans.filter(({ traceId }) => parseInt(traceId.slice(-4), 16) % 2 === 0)
+      const parts = others(perSecond).filter(({ parentSpanId }) => parentSpanId !== '')
+      const { right, wrong } = joined(me, [...half, ...parts])
+      expect(wrong).toBe(0)
+      expect(right).toBeGreaterThan(0.9 * half.length)
+    })
+
+    test('requests of two spans are believed, for few tasks are left that theirs could come upon', () => {
+      const me = replica(1, 1_000, 2)
+      const { right, wrong } = joined(me, [...me.spans, ...others(1_000, 2)])
+      expect(wrong).toBe(0)
+      expect(right).toBeGreaterThan(0.99 * me.spans.length)
+    })
+  })
+
   test('without an instance id, a few spans that all find a task are not enough: twenty are', () => {
     const clockSnapshots = [snapshot(0)]
     const shared = process.spans.slice(400, 460).map((span) => ({ ...span, processShared: true }))

@@ -19,7 +19,7 @@ interface Told {
 }
 
 /** The tasks that are left of spans, where as many spans are strangers' as not. */
-function left(spans: readonly Told[], believedNats: number): number[] {
+function left(spans: readonly Told[], believedNats: number, partsToo = false): number[] {
   const relations: SpanRelations = {
     kind: Uint8Array.from(spans, ({ kind = INTERNAL }) => kind),
     root: Uint8Array.from(spans, ({ isRoot = false }) => (isRoot ? 1 : 0)),
@@ -33,7 +33,7 @@ function left(spans: readonly Told[], believedNats: number): number[] {
   }
   const takesPart = new Uint8Array(spans.length).fill(1)
   const nats = (span: number): number => spans[span].nats ?? 0
-  return [...withoutStrangers(pairing, relations, nats, takesPart, 1, believedNats).task]
+  return [...withoutStrangers(pairing, relations, nats, takesPart, 1, believedNats, partsToo).task]
 }
 
 /** A request of two spans whose pairs speak so much together. */
@@ -69,6 +69,12 @@ describe('the spans of a request', () => {
 
   test('are not known to be of a process by a caller in it: a replica may have been called', () => {
     expect(left([{ parent: -1, kind: SERVER, task: 3, nats: 2, parentTaskId: 9 }], 14)).toEqual([-1])
+  })
+
+  test('are judged by a part of the request where no more of it comes', () => {
+    expect(left([{ parent: -1, task: 3, nats: 13 }], 14, true)).toEqual([-1])
+    expect(left([{ parent: -1, task: 3, nats: 15 }], 14, true)).toEqual([3])
+    expect(left([{ parent: -1, task: 3, nats: 2, parentTaskId: 9 }], 14, true)).toEqual([3])
   })
 
   test('are left alone where only a part of the request is here', () => {
