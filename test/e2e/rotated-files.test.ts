@@ -133,8 +133,9 @@ test('a reload takes them at once; what cannot be used leaves all as it was', as
   place('client')
   writeFileSync(at('headers'), 'Bearer without a name\n')
   subspan.kill('SIGHUP')
-  await until(() => /The configuration was not taken; the one before holds\./.test(subspan.stderr))
-  expect(subspan.stderr).toMatch(/destination "backend": line 1 of headersFile \S+headers is no header/)
+  // The reason comes after the line of the log.
+  await until(() => /destination "backend": line 1 of headersFile \S+headers is no header/.test(subspan.stderr))
+  expect(subspan.stderr).toMatch(/The configuration was not taken; the one before holds\./)
   expect([await shown(http), await shown(grpc)]).toEqual(['server', 'server'])
   writeFileSync(at('headers'), 'authorization: Bearer second-header\n')
   subspan.kill('SIGHUP')
