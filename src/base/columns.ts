@@ -29,3 +29,8 @@ export function grown<Column extends Uint8Array | Uint16Array | Int32Array | Flo
   columns.release(old)
   return longer
 }
+
+/** Columns of nothing, in whose place the first are put. */
+export const NO_NUMBERS: Int32Array = new Int32Array(0)
+export const NO_DOUBLES: Float64Array = new Float64Array(0)
+export const NO_BYTES: Uint8Array = new Uint8Array(0)

@@ -83,9 +83,7 @@ export class KernelMemory implements Columns {
     const from = column.byteOffset
     if (from + 2 ** sizeClass(column.byteLength) !== this.top) return null
     if (length > MOST_BYTES) throw tooLarge(from + length)
-    const end = from + 2 ** sizeClass(length)
-    if (end > this.buffer.byteLength) this.growTo(end)
-    this.top = end
+    this.raiseTop(from + 2 ** sizeClass(length))
     return new Uint8Array(this.buffer, from, length)
   }
 
@@ -115,11 +113,15 @@ export class KernelMemory implements Columns {
       new Uint8Array(this.buffer, returned, 2 ** size).fill(0)
       return this.buffer
     }
-    const end = this.top + 2 ** size
-    if (end > this.buffer.byteLength) this.growTo(end)
     this.taken = this.top
-    this.top = end
+    this.raiseTop(this.top + 2 ** size)
     return this.buffer
+  }
+
+  /** Hands out all up to a position, for which the memory grows where it has to. */
+  private raiseTop(end: number): void {
+    if (end > this.buffer.byteLength) this.growTo(end)
+    this.top = end
   }
 
   private growTo(end: number): void {

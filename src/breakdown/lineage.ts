@@ -1,9 +1,8 @@
 // lineage.ts: which task lies below which, also of tasks that were handed on.
 
+import { NO_NUMBERS } from '../base/columns.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import { LAST_SERIAL, LINEAGE_ID, LINEAGE_OUTER, LINEAGE_PARENT, LINEAGE_ROOM, MOST_SERIALS } from './states-layout.ts'
-
-const NO_NUMBERS: Int32Array = new Int32Array(0)
 
 /**
  * Id, parent and surroundings of the latest tasks by serial, those handed on included: a long task still asks which of its descendants a

@@ -121,12 +121,13 @@ export class Past {
 
   /** Has what open tasks do not reach leave the log, though it is younger than they are. */
   private thinOut(): void {
-    const { states, limits } = this
-    const { stays } = states
+    const { most } = this.limits
+    const { stays } = this.states
+    const tooMany = most * 0.75
     this.thinTo(MOST_STAYS_RETURNED)
     // So many goroutines that what each may come back to is too much.
-    if (stays.size > limits.most * 0.75) this.thinTo(MOST_STAYS_TAKEN_UP)
-    if (stays.size > limits.most * 0.75) states.forgetBefore(stays.top - Math.trunc(limits.most / 2))
+    if (stays.size > tooMany) this.thinTo(MOST_STAYS_TAKEN_UP)
+    if (stays.size > tooMany) this.states.forgetBefore(stays.top - Math.trunc(most / 2))
     this.staysBeforeThinning = this.nextThinning()
   }
 

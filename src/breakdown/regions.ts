@@ -3,6 +3,7 @@
 // A busy program begins and ends tens of thousands of regions a second. As objects they were most of the garbage of an analysis; as rows
 // of a pool a region costs no allocation until somebody asks for it as a record.
 
+import { NO_DOUBLES, NO_NUMBERS } from '../base/columns.ts'
 import { OWN_NAME, RecurringNames } from './recurring-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
@@ -23,9 +24,6 @@ import {
   REGION_TASK,
   REGION_TOTAL,
 } from './states-layout.ts'
-
-const NO_NUMBERS: Int32Array = new Int32Array(0)
-const NO_DOUBLES: Float64Array = new Float64Array(0)
 
 /** No region. */
 export const NO_REGION = -1

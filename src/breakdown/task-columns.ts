@@ -1,5 +1,6 @@
 // task-columns.ts: what is known of tasks that were not handed on, in columns that the kernel fills as well.
 
+import { NO_BYTES, NO_DOUBLES, NO_NUMBERS } from '../base/columns.ts'
 import { NO_MEMBER } from './members.ts'
 import { NO_REGION } from './regions.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -28,10 +29,6 @@ import {
   TASK_START_STAY,
   WAITS_FOR_REGIONS,
 } from './states-layout.ts'
-
-const NO_NUMBERS: Int32Array = new Int32Array(0)
-const NO_DOUBLES: Float64Array = new Float64Array(0)
-const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /** In a column of whole numbers: nothing. */
 const NONE = -1

@@ -1,5 +1,6 @@
 // workers.ts: which task each goroutine works for, and what it annotates, in columns that the kernel uses as well.
 
+import { NO_BYTES, NO_NUMBERS } from '../base/columns.ts'
 import type { LogRecord } from './breakdown.ts'
 import { NO_REGION } from './regions.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -21,9 +22,6 @@ import {
   TAKEN,
   TASK,
 } from './states-layout.ts'
-
-const NO_NUMBERS: Int32Array = new Int32Array(0)
-const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /** A task that a goroutine neither began nor was created for, but has regions or logs of. */
 interface TakenUp {

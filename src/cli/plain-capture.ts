@@ -1,6 +1,6 @@
 // plain-capture.ts: capture files that are not packed, read straight into the memory in which they are decoded.
 
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { Failure, messageOf } from '../base/failure.ts'
 import type { CaptureAnalysis } from '../breakdown/analysis.ts'
 import { HEADER_BYTES, readHeader } from '../capture/header.ts'
@@ -19,12 +19,12 @@ export function openPlain(path: string): PlainCapture | null {
   let file: number | null = null
   try {
     // Opening a pipe and closing it again would take its writer the reader.
-    if (!statSync(path).isFile()) return null
+    const found = statSync(path)
+    if (!found.isFile()) return null
     file = openSync(path, 'r')
-    const found = fstatSync(file)
     const head = new Uint8Array(HEADER_BYTES)
-    if (found.isFile() && readSync(file, head, { position: 0 }) === HEADER_BYTES) {
-      if (readHeader(head).family === 'v2') return { name: inputName(path), file, bytes: found.size }
+    if (readSync(file, head, { position: 0 }) === HEADER_BYTES && readHeader(head).family === 'v2') {
+      return { name: inputName(path), file, bytes: found.size }
     }
   } catch {
     // What is wrong is found once more by who reads it.
