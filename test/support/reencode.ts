@@ -80,16 +80,19 @@ export function reencode(capture: Uint8Array): Uint8Array {
   return joinBatches(capture.subarray(0, HEADER_BYTES), written)
 }
 
-/** Copies the tables that the events of a generation come with, once. */
+/** Copies the tables that the events of a generation come with, once. Ids have holes: the runtime gives one away for an entry that another thread wrote first. */
 function keepTables({ strings, stacks }: Decoded, block: EventBlock): void {
   if (strings.size + stacks.size > 0) return
-  for (let id = 1; block.strings.has(id); id++) {
+  for (let id = 1; strings.size < block.strings.size; id++) {
+    if (!block.strings.has(id)) continue
     strings.set(id, {
       text: block.strings.get(id) ?? fail(`string ${id} has no text`),
       binary: block.strings.binary(id),
     })
   }
-  for (let id = 1; block.stacks.has(id); id++) stacks.set(id, block.stacks.frames(id))
+  for (let id = 1; stacks.size < block.stacks.size; id++) {
+    if (block.stacks.has(id)) stacks.set(id, block.stacks.frames(id))
+  }
 }
 
 function decode(capture: Uint8Array, generations: Decoded[]): CaptureInfo {
