@@ -1,5 +1,6 @@
 // goroutines.ts: goroutines that are created by others and end as they should. `../goroutines.ts` has the rules, and all that is odd.
 
+import { wholeOf } from '../../base/kernel/whole.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_C, BLOCK_GOROUTINE, BLOCK_TIME } from '../../capture/block-layout.ts'
 import {
   ABSENT,
@@ -56,7 +57,7 @@ const NONE: i32 = -1
  * @param stay its first one
  */
 export function create(event: u32, state: u32, stay: i32): bool {
-  const row = <u32>(<i32>load<f64>(event << 3, BLOCK_A))
+  const row = wholeOf(load<f64>(event << 3, BLOCK_A))
   const creator = load<u32>(event << 2, BLOCK_GOROUTINE)
   const entry = load<f64>(event << 3, BLOCK_B)
   const states: usize = load<u32>(STATE)
@@ -64,7 +65,7 @@ export function create(event: u32, state: u32, stay: i32): bool {
   if (row >= room || creator >= room || !(entry < LOW_STACKS)) return false
   if (load<u8>(states + row) !== ABSENT || load<u8>(states + creator) === ABSENT) return false
   if (state === WAITING && load<i32>(load<u32>(REASON_SLOT)) === 0) return false
-  const kind: u32 = load<u8>(load<u32>(KIND_OF_ENTRY) + <u32>entry)
+  const kind: u32 = load<u8>(load<u32>(KIND_OF_ENTRY) + wholeOf(entry))
   if ((kind & ~SERVES_ALL) !== PROGRAM) return false
   const current = currentTask(creator)
   const serial = (kind & SERVES_ALL) !== 0 ? 0 : current
@@ -99,7 +100,7 @@ export function create(event: u32, state: u32, stay: i32): bool {
   store<i32>(load<u32>(MEMBER_OF) + of4, serial)
   store<i32>(load<u32>(MEMBER_SINCE) + of4, load<i32>(MEMBERSHIP_CHANGES))
   store<i32>(load<u32>(STAY) + of4, stay)
-  openStay(stay, row, NONE, state, timeNs, 0, serial, load<i32>(load<u32>(STAY) + (creator << 2)), serial, NONE)
+  openStay(stay, row, NONE, state, timeNs, 0, serial, load<i32>(load<u32>(STAY) + (creator << 2)), serial)
   return true
 }
 

@@ -1,5 +1,6 @@
 // kind-sums.ts: adds to tasks or regions of a kind (`../kind-sums.ts`).
 
+import { wholeOf } from '../../base/kernel/whole.ts'
 import {
   DOUBLINGS,
   DURATION_RANGES,
@@ -37,7 +38,7 @@ export function addDuration(kind: usize, ns: f64): void {
   store<f64>(kind, load<f64>(kind, KIND_TOTAL) + ns, KIND_TOTAL)
   if (ns > load<f64>(kind, KIND_LONGEST)) store<f64>(kind, ns, KIND_LONGEST)
   if (count < EXACT_DURATIONS) {
-    store<f64>(load<u32>(kind, KIND_EXACT) + ((<u32>count) << 3), ns)
+    store<f64>(load<u32>(kind, KIND_EXACT) + (wholeOf(count) << 3), ns)
     return
   }
   const at: usize = rangesOf(kind, ns) + (range << 2)
@@ -52,7 +53,7 @@ function rangesOf(kind: usize, ns: f64): u32 {
     left /= 2
     doubling++
   }
-  range = <i32>left
+  range = wholeOf(Math.floor(left))
   const halvings = max(0, 31 - DURATION_RANGES_BITS - clz<i32>(range))
   range >>= halvings
   doubling += halvings

@@ -1,5 +1,6 @@
 // locks.ts: where locks are waited for and let go of. `../locks.ts` has the rules, and finds what a stack is about.
 
+import { wholeOf } from '../../base/kernel/whole.ts'
 import {
   FUNCTION_OF_PLACE,
   LOCK_OF_STACK,
@@ -38,7 +39,7 @@ export function noteRelease(stay: i32, by: i32, stack: f64): bool {
   const kind = kindOf(waited)
   if (kind <= <u32>LOCK_UNHELD) return kind !== LOCK_UNKNOWN
   if (!(stack < LOW_STACKS)) return false
-  const released = load<i32>(load<u32>(ROW_OF_STACK) + ((<u32>stack) << 2))
+  const released = load<i32>(load<u32>(ROW_OF_STACK) + (wholeOf(stack) << 2))
   if (released < 0) return released !== UNKNOWN_STACK
   const releasedKind = kindOf(released)
   if (releasedKind !== kind) return releasedKind !== LOCK_UNKNOWN

@@ -1,6 +1,7 @@
 // regions.ts: regions that begin and end as they should, with the sums between. `../annotations.ts` has the rules, and all that is odd.
 
 import { hasRow, takeRow } from '../../base/kernel/rows.ts'
+import { wholeOf } from '../../base/kernel/whole.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_STACK, BLOCK_TIME } from '../../capture/block-layout.ts'
 import {
   ASSIST_SINCE,
@@ -154,13 +155,13 @@ export function endRegion(event: u32, row: u32): bool {
 /** Row of the name of an event's region; -1 when it is not known. */
 function nameOf(event: u32): i32 {
   const name = load<f64>(event << 3, BLOCK_B)
-  return name < LOW_NAMES ? load<i32>(load<u32>(NAME_OF_STRING) + ((<u32>name) << 2)) : NONE
+  return name < LOW_NAMES ? load<i32>(load<u32>(NAME_OF_STRING) + (wholeOf(name) << 2)) : NONE
 }
 
 /** Row of a stack; `UNKNOWN_STACK` when it is not known. */
 function rowOfStack(stack: f64): i32 {
   if (stack === 0 || load<u32>(STACKS) === 0) return NONE
-  return stack < LOW_STACKS ? load<i32>(load<u32>(ROW_OF_STACK) + ((<u32>stack) << 2)) : UNKNOWN_STACK
+  return stack < LOW_STACKS ? load<i32>(load<u32>(ROW_OF_STACK) + (wholeOf(stack) << 2)) : UNKNOWN_STACK
 }
 
 /** Whether nothing special goes on: no range is open, and there is a place for each sum. */

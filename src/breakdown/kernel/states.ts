@@ -6,6 +6,7 @@
 // Memory is reached by bare positions: whatever comes out of a block of events (rows of goroutines and processors, numbers of strings and
 // stacks) is looked at against the room that there is, stays go round the ring, serials are looked at against their column.
 
+import { wholeOf } from '../../base/kernel/whole.ts'
 import {
   BLOCK_A,
   BLOCK_GOROUTINE,
@@ -43,7 +44,6 @@ import {
   ASKS_STACK,
   CAUSE_OF_STACK,
   HANDS_OVER,
-  LAST_RANGE,
   LEAVING,
   LOW_STACKS,
   LOW_STRINGS,
@@ -61,6 +61,8 @@ import {
   RUNNING,
   SINCE,
   SLEEP,
+  SLOT_EXEC,
+  SLOT_SCHED_WAIT,
   STACKS,
   STATE,
   STAY,
@@ -73,15 +75,19 @@ import {
   STAY_VIA,
   STAY_WAKER,
   STAY_WAKER_TASK,
+  STRIDE,
+  SUMS,
   SYSCALL,
   SYSCALL_BLOCKED,
   SYSCALL_CAUSE,
   SYSCALL_GOROUTINE,
   SYSCALL_PROCESSOR,
   SYSTEM,
+  TASK,
   TIMERS,
   TOLD,
   UNKNOWN_STACK,
+  UNNAMED,
   WAITING,
   WAITS_FOREVER,
 } from '../states-layout.ts'
@@ -94,7 +100,7 @@ import { thin } from './past.ts'
 import { runnersOf } from './runners.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
-import { currentTask, descendsFrom } from './tasks.ts'
+import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
 import { ofWaker } from './via.ts'
 
 export { ofWaker, runnersOf, settle, thin }
@@ -124,14 +130,24 @@ export function run(from: u32, to: u32): u32 {
     let state: u32
     switch (kind) {
       case GO_START:
-        row = <u32>(<i32>load<f64>(i << 3, BLOCK_A))
+        row = wholeOf(load<f64>(i << 3, BLOCK_A))
+        if (row < room && top - tail <= <i32>mask && turn(i, row, RUNNABLE, RUNNING, SLOT_SCHED_WAIT, top)) {
+          top++
+          continue
+        }
         state = RUNNING
         break
       case GO_UNBLOCK:
-        row = <u32>(<i32>load<f64>(i << 3, BLOCK_A))
+        row = wholeOf(load<f64>(i << 3, BLOCK_A))
         state = RUNNABLE
         break
       case GO_STOP:
+        if (!stacks && row < room && top - tail <= <i32>mask && turn(i, row, RUNNING, RUNNABLE, SLOT_EXEC, top)) {
+          top++
+          continue
+        }
+        state = RUNNABLE
+        break
       case GO_SYSCALL_END_BLOCKED:
         state = RUNNABLE
         break
@@ -222,7 +238,7 @@ export function run(from: u32, to: u32): u32 {
         if (by !== NONE && stack !== 0 && waitReason === <u32>load<i32>(NETWORK)) {
           // Ended by the poller, which the runtime asks on a goroutine of anybody's.
           if (!(stack < LOW_STACKS)) break
-          const asked = load<i32>(load<u32>(CAUSE_OF_STACK) + ((<u32>stack) << 2))
+          const asked = load<i32>(load<u32>(CAUSE_OF_STACK) + (wholeOf(stack) << 2))
           if (asked < 0) break
           if (asked !== 0) {
             by = NONE
@@ -251,20 +267,20 @@ export function run(from: u32, to: u32): u32 {
       if (stack !== 0 && load<u8>(load<u32>(SYSTEM) + row) === 0) break
       if (stacks && stack !== 0 && (kind === GO_BLOCK || kind === GO_SYSCALL_BEGIN || kind === GO_STOP)) {
         if (!(stack < LOW_STACKS)) break
-        stackRow = load<i32>(load<u32>(ROW_OF_STACK) + ((<u32>stack) << 2))
+        stackRow = load<i32>(load<u32>(ROW_OF_STACK) + (wholeOf(stack) << 2))
         if (stackRow === UNKNOWN_STACK) break
       }
       if (kind === GO_BLOCK) {
         const name = load<f64>(i << 3, BLOCK_A)
         if (!(name < LOW_STRINGS)) break
-        const known = load<i32>(load<u32>(REASON_OF_STRING) + ((<u32>name) << 2))
+        const known = load<i32>(load<u32>(REASON_OF_STRING) + (wholeOf(name) << 2))
         if (known < 0) break
         reason = known
         const special: u32 = load<u8>(load<u32>(REASON_SPECIAL) + reason)
         if (special === WAITS_FOREVER) break
         if (special === ASKS_STACK && stack !== 0) {
           if (!(stack < LOW_STACKS)) break
-          cause = load<i32>(load<u32>(CAUSE_OF_STACK) + ((<u32>stack) << 2))
+          cause = load<i32>(load<u32>(CAUSE_OF_STACK) + (wholeOf(stack) << 2))
           if (cause < 0) break
         }
         if (load<i32>(load<u32>(REASON_SLOT) + (reason << 2)) === 0) break
@@ -289,8 +305,7 @@ export function run(from: u32, to: u32): u32 {
     store<i32>(stayOf + (row << 2), top)
 
     // ---- A new stay. ----
-    const range = load<i32>(load<u32>(LAST_RANGE) + (row << 2))
-    const at = openStay(top, row, stay, state, timeNs, reason, task, by, wakerTask, range)
+    const at = openStay(top, row, stay, state, timeNs, reason, task, by, wakerTask)
     if (stackRow !== NONE) store<i32>(load<u32>(STAY_STACK) + (at << 2), stackRow)
     if (cause !== 0) store<u16>(load<u32>(STAY_VIA) + (at << 1), cause)
     closeStay(stay, top, timeNs)
@@ -298,6 +313,36 @@ export function run(from: u32, to: u32): u32 {
   }
   store<i32>(STAY_TOP, top)
   return i
+}
+
+/**
+ * Whether a goroutine could go from one state to another, neither of them a wait, with nothing else to be seen to: two events of three. Nothing is
+ * changed where it could not.
+ *
+ * @param slot in which the time of the state before is summed
+ */
+/* @inline */ function turn(event: u32, row: u32, before: u32, after: u32, slot: u32, top: i32): bool {
+  const state: usize = load<u32>(STATE) + row
+  if (load<u8>(state) !== before) return false
+  // What it is may be told by the stack of the event.
+  if (load<u8>(load<u32>(SYSTEM) + row) === UNNAMED) return false
+  const timeNs = load<f64>(event << 3, BLOCK_TIME)
+  const told: usize = load<u32>(TOLD) + (row << 3)
+  if (timeNs < load<f64>(told)) return false
+  const task = load<i32>(load<u32>(TASK) + (row << 2))
+  if (hasEnded(task)) return false
+  store<f64>(told, timeNs)
+  const sum: usize = load<u32>(SUMS) + ((row * load<u32>(STRIDE) + slot) << 3)
+  const since: usize = load<u32>(SINCE) + (row << 3)
+  store<f64>(sum, load<f64>(sum) + (timeNs - load<f64>(since)))
+  store<f64>(since, timeNs)
+  store<u8>(state, after)
+  const stayOf: usize = load<u32>(STAY) + (row << 2)
+  const stay = load<i32>(stayOf)
+  store<i32>(stayOf, top)
+  openStay(top, row, stay, after, timeNs, 0, task, NONE, 0)
+  closeStay(stay, top, timeNs)
+  return true
 }
 
 /** Whether a waker works for nobody as far as a goroutine's task goes. */

@@ -2,6 +2,7 @@
 
 import {
   ID,
+  LAST_RANGE,
   REASON,
   REASON_SLOT,
   RUNNABLE,
@@ -51,7 +52,6 @@ const NONE: i32 = -1
   task: i32,
   waker: i32,
   wakerTask: i32,
-  range: i32,
 ): u32 {
   const at: u32 = stay & load<u32>(STAY_MASK)
   const of2 = at << 1
@@ -68,7 +68,7 @@ const NONE: i32 = -1
   store<i32>(load<u32>(STAY_WAKER_TASK) + of4, wakerTask)
   store<i32>(load<u32>(STAY_TASK) + of4, task)
   if (load<u32>(STAYS_TOLD) !== 0) {
-    store<i32>(load<u32>(STAY_RANGE) + of4, range)
+    store<i32>(load<u32>(STAY_RANGE) + of4, load<i32>(load<u32>(LAST_RANGE) + (row << 2)))
     store<i32>(load<u32>(STAY_STACK) + of4, NONE)
     store<f64>(load<u32>(STAY_GOROUTINE) + of8, load<f64>(load<u32>(ID) + (row << 3)))
   }
@@ -76,7 +76,7 @@ const NONE: i32 = -1
 }
 
 /** Ends a stay, as far as it is still kept, where the next one of its goroutine begins. */
-export function closeStay(stay: i32, next: i32, timeNs: f64): void {
+/* @inline */ export function closeStay(stay: i32, next: i32, timeNs: f64): void {
   if (stay < load<i32>(STAY_TAIL)) return
   const at: u32 = stay & load<u32>(STAY_MASK)
   store<i32>(load<u32>(STAY_NEXT) + (at << 2), next)

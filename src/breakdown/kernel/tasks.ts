@@ -1,7 +1,7 @@
 // tasks.ts: tasks by their ids and serials, which lies below which, and the goroutines that count for them. `../tasks.ts` and `../lineage.ts` have
 // the rules.
 
-import { findRow } from '../../base/kernel/id-table.ts'
+import { findRow, findRowOf } from '../../base/kernel/id-table.ts'
 import { takeRow } from '../../base/kernel/rows.ts'
 import {
   ENDED,
@@ -46,7 +46,7 @@ export function slotOfTask(id: f64): i32 {
 
 /** Slot of a task by its serial; -1 when it was handed on. */
 export function slotOfSerial(serial: i32): i32 {
-  return findRow(TASK_SERIALS, <f64>serial)
+  return findRowOf(TASK_SERIALS, <u32>serial)
 }
 
 /** Whether a task ended, so that whoever works for it works for another one now. */

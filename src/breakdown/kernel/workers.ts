@@ -2,7 +2,6 @@
 
 import {
   ID,
-  LAST_RANGE,
   LEAVING,
   MEMBER_OF,
   MEMBER_SINCE,
@@ -86,8 +85,7 @@ function split(row: u32, timeNs: f64, serial: i32, top: i32): void {
   store<i32>(stayOf, top)
   const state: u32 = load<u8>(load<u32>(STATE) + row)
   const reason: u32 = load<u16>(load<u32>(REASON) + (row << 1))
-  const range = load<i32>(load<u32>(LAST_RANGE) + (row << 2))
-  openStay(top, row, stay, state, timeNs, reason, serial, NONE, 0, range)
+  openStay(top, row, stay, state, timeNs, reason, serial, NONE, 0)
   closeStay(stay, top, timeNs)
   store<i32>(STAY_TOP, top + 1)
 }

@@ -51,7 +51,7 @@ import {
   USER_TASK_END,
   WAITING,
 } from '../../event-numbers.ts'
-import { findRow, insertRow, nextRow, removeRow } from '../../../base/kernel/id-table.ts'
+import { findRowOf, insertRow, nextRow, removeRow } from '../../../base/kernel/id-table.ts'
 import { secondTime, siftUp, update } from '../../kernel/heap.ts'
 import {
   ARGUMENT_COUNTS,
@@ -164,7 +164,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
         let plain = false
         switch (kind) {
           case GO_START: {
-            const row = findRow(GOROUTINES, <f64>a0)
+            const row = findRowOf(GOROUTINES, a0)
             if (row < 0 || load<u8>(gStatus + row) !== RUNNABLE || load<i32>(gGeneration + (row << 2)) !== ordinal)
               break
             const sequence = <f64>a1
@@ -186,7 +186,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           case GO_UNBLOCK: {
-            const row = findRow(GOROUTINES, <f64>a0)
+            const row = findRowOf(GOROUTINES, a0)
             if (row < 0 || load<u8>(gStatus + row) !== WAITING || load<i32>(gGeneration + (row << 2)) !== ordinal) break
             const sequence = <f64>a1
             if (load<f64>(gSequence + (row << 3)) + 1 !== sequence) break
@@ -219,7 +219,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
             break
           case GO_CREATE:
           case GO_CREATE_BLOCKED: {
-            if (p < 0 || (g >= 0 && load<u8>(gStatus + g) !== RUNNING) || findRow(GOROUTINES, <f64>a0) >= 0) break
+            if (p < 0 || (g >= 0 && load<u8>(gStatus + g) !== RUNNING) || findRowOf(GOROUTINES, a0) >= 0) break
             const row = nextRow(GOROUTINES)
             if (row < 0 || row >= load<i32>(G_ROOM)) break
             insertRow(GOROUTINES, <f64>a0, row)
@@ -243,7 +243,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
             break
           case PROC_START: {
             if (p >= 0 || thread < 0) break
-            const row = findRow(PROCESSORS, <f64>a0)
+            const row = findRowOf(PROCESSORS, a0)
             if (row < 0 || load<u8>(pStatus + row) !== PROC_IDLE) break
             const pSequence: usize = load<u32>(P_SEQUENCE)
             const sequence = <f64>a1
