@@ -13,6 +13,7 @@ import { GoroutineStates, SystemKind } from './goroutine-states.ts'
 import { Goroutines } from './goroutines.ts'
 import { LockPlaces } from './locks.ts'
 import { Membership } from './membership.ts'
+import { NameKinds } from './name-kinds.ts'
 import { Past, type PastLimits, SETTLE_NS } from './past.ts'
 import { RegionTable } from './regions.ts'
 import { StatesKernel } from './states-kernel.ts'
@@ -77,6 +78,7 @@ export class CaptureAnalysis {
   /** Which stacks are about one lock, as far as is known so far. */
   readonly lockPlaces: LockPlaces
   private readonly sumsSink: SumsSink | null
+  private readonly nameKinds: NameKinds | null
 
   private readonly taskOfRowBound: (row: number) => number
 
@@ -108,6 +110,7 @@ export class CaptureAnalysis {
       (string) => this.names.textNow(string),
       () => this.workers.membershipChanged(),
     )
+    this.nameKinds = this.sumsSink === null ? null : new NameKinds(this.kernel, this.tasks, this.sumsSink.kindOf)
     this.membership = new Membership(this.states, this.tasks, this.workers)
     this.taskOfRowBound = (row) => this.membership.serialOf(row)
     const told = { timelines: options.timelines ?? false, stacks: this.stacks }
@@ -130,7 +133,7 @@ export class CaptureAnalysis {
       this.names,
       this.records,
       this.decoder.problems,
-      this.sumsSink,
+      this.nameKinds,
     )
     this.goroutines = new Goroutines(
       this.states,
@@ -253,7 +256,7 @@ export class CaptureAnalysis {
   // ------------------------------------------------------------------------------------------------ events
 
   private take(block: EventBlock): void {
-    this.names.use(block.strings, block.stacks)
+    if (this.names.use(block.strings, block.stacks)) this.nameKinds?.use(block.strings)
     for (let from = 0; from < block.length;) {
       const to = Math.min(block.length, from + EVENTS_BETWEEN_LOOKS - this.eventsSinceLook)
       this.consume(block, from, to)

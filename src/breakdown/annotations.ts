@@ -6,10 +6,11 @@ import { GoState as goStates, type LogRecord } from './breakdown.ts'
 import type { GenerationNames } from './generation-names.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
 import type { Membership } from './membership.ts'
+import type { NameKinds } from './name-kinds.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { MAX_OPEN_REGIONS } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
-import type { SumsSink, TaskRecords } from './task-records.ts'
+import type { TaskRecords } from './task-records.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import { Born, type Workers } from './workers.ts'
 
@@ -23,7 +24,7 @@ export class Annotations {
   /** What tasks up to this serial are added up under is known. */
   private kindsTo = 0
 
-  /** @param sumsSink null where records are made */
+  /** @param nameKinds null where records are made */
   constructor(
     private readonly states: GoroutineStates,
     private readonly tasks: TaskTable,
@@ -33,7 +34,7 @@ export class Annotations {
     private readonly names: GenerationNames,
     private readonly records: TaskRecords,
     private readonly problems: ProblemList,
-    private readonly sumsSink: SumsSink | null,
+    private readonly nameKinds: NameKinds | null,
   ) {}
 
   /** A task begins. @param name string of the generation in hand */
@@ -52,26 +53,27 @@ export class Annotations {
   }
 
   private nameTask(task: TaskState, name: number): void {
-    if (this.sumsSink === null) {
+    if (this.nameKinds === null) {
       task.name = this.names.text(name, 'task name')
       return
     }
     this.names.check(name, 'task name')
-    this.tasks.setKind(task.slot, this.names.useBytes(name, this.sumsSink.kindOf))
+    this.nameKinds.tell(task.slot, this.names.bytes(name))
     this.tasks.name(task, name)
   }
 
   /** Finds out what the tasks that the kernel began since are added up under. */
   findKinds(): void {
-    const { sumsSink, tasks, names } = this
-    if (sumsSink === null) return
+    const { nameKinds, tasks, names } = this
+    if (nameKinds === null) return
     const { latest } = tasks.lineage
-    const { kind, nameString } = tasks.columns
-    while (this.kindsTo < latest) {
-      const slot = tasks.slotOfSerial(++this.kindsTo)
-      if (slot >= 0 && kind[slot] < 0 && nameString[slot] >= 0) {
-        tasks.setKind(slot, names.useBytes(nameString[slot], sumsSink.kindOf))
-      }
+    const { nameString } = tasks.columns
+    for (;;) {
+      const serial = nameKinds.findKinds(this.kindsTo + 1, latest)
+      this.kindsTo = Math.min(serial, latest)
+      if (serial > latest) return
+      const slot = tasks.slotOfSerial(serial)
+      nameKinds.tell(slot, names.bytes(nameString[slot]))
     }
   }
 
@@ -206,7 +208,7 @@ export class Annotations {
   log(row: number, t: number, taskId: number, category: number, message: number): void {
     const { states } = this
     const task = this.tasks.mention(taskId)
-    if (this.sumsSink !== null) {
+    if (this.nameKinds !== null) {
       this.names.sharedText(category, 'log category')
       this.names.check(message, 'log message')
       this.membership.workFor(task, row, t, true)
@@ -241,7 +243,7 @@ export class Annotations {
     states.snapshotMinus(row, end, regions, region)
     regions.endNs[region] = known ? end : NaN
     regions.totalNs[region] = end - start
-    if (states.stops.lastEndNs > start && this.sumsSink === null) {
+    if (states.stops.lastEndNs > start && this.nameKinds === null) {
       this.records.stopsOfRegion.set(region, this.stopsWhileRunnable(row, start, end))
     }
     this.workers.regionsOpen[row]--

@@ -88,9 +88,9 @@ export class GenerationNames {
     words[STACKS >> 2] = withStacks ? 1 : 0
   }
 
-  /** Takes the tables of the events that come next. */
-  use(strings: StringTable, stacks: StackTable): void {
-    if (strings === this.strings) return
+  /** Takes the tables of the events that come next. @returns whether they are others than before */
+  use(strings: StringTable, stacks: StackTable): boolean {
+    if (strings === this.strings) return false
     this.strings = strings
     this.stackTable = stacks
     this.words[DENSE_STRINGS >> 2] = strings.denseTo
@@ -105,6 +105,7 @@ export class GenerationNames {
     this.nameOfString.clear()
     this.nameOfLowString.fill(null)
     this.regionNameOfLowString.fill(NONE)
+    return true
   }
 
   /** A generation begins, for messages. */
@@ -177,11 +178,6 @@ export class GenerationNames {
   /** The bytes of a string as they were written; none when it is not in the table. */
   bytes(id: number): Uint8Array {
     return this.strings?.raw(id) ?? NO_BYTES
-  }
-
-  /** What `use` makes of the bytes of a string; of none when it is not in the table. */
-  useBytes<Result>(id: number, use: (bytes: Uint8Array, from: number, to: number) => Result): Result {
-    return this.strings?.useBytes(id, use) ?? use(NO_BYTES, 0, 0)
   }
 
   /** The text of a string, for messages; empty when it is not in the table. */

@@ -17,6 +17,10 @@ interface Exports {
   readonly runnersOf: (waiting: number, fromNs: number, toNs: number, tail: number, top: number) => number
   /** See `kernel/sums.ts`. */
   readonly settle: (beforeNs: number) => void
+  /** See `kernel/name-kinds.ts`. */
+  readonly findKinds: (from: number, to: number) => number
+  readonly kindOfName: (name: number, length: number) => number
+  readonly keepShape: (name: number, length: number, kind: number) => number
   /** See `kernel/past.ts`. */
   readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void
 }
@@ -29,17 +33,23 @@ export class StatesKernel {
   readonly ofWaker: Exports['ofWaker']
   readonly runnersOf: Exports['runnersOf']
   readonly settle: Exports['settle']
+  readonly findKinds: Exports['findKinds']
+  readonly kindOfName: Exports['kindOfName']
+  readonly keepShape: Exports['keepShape']
   readonly thin: Exports['thin']
 
   constructor(readonly memory: KernelMemory) {
     this.words = new Int32Array(memory.buffer, 0, STATES_REGISTERS_END >> 2)
     this.doubles = new Float64Array(memory.buffer, 0, STATES_REGISTERS_END >> 3)
-    const { run, ofWaker, runnersOf, settle, thin } = memory.start(compiled) as Exports
-    this.run = run
-    this.ofWaker = ofWaker
-    this.runnersOf = runnersOf
-    this.settle = settle
-    this.thin = thin
+    const exports = memory.start(compiled) as Exports
+    this.run = exports.run
+    this.ofWaker = exports.ofWaker
+    this.runnersOf = exports.runnersOf
+    this.settle = exports.settle
+    this.findKinds = exports.findKinds
+    this.kindOfName = exports.kindOfName
+    this.keepShape = exports.keepShape
+    this.thin = exports.thin
   }
 
   /**

@@ -246,6 +246,38 @@ export const HIGHEST_HANDED_ON = STATES_REGISTERS + 872
 
 /** Truth value: whether stays are told of one by one, so that the log has a goroutine, a range and a stack for each. */
 export const STAYS_TOLD = STATES_REGISTERS + 880
+
+// `NameKinds`: by byte what it tells of the run of letters and digits that it is in, 0 for others.
+export const LETTER_LOOKS = STATES_REGISTERS + 884
+export const LOOKS_DIGIT = 1
+export const LOOKS_HEX_LETTER = 3
+export const LOOKS_OTHER_LETTER = 7
+/** A run of lower-case hex digits, letters among them: those bits of all its bytes together. */
+export const LOOKS_LIKE_ID = 3
+/** Shapes of names: their rows, how many there are, and the position of each (0 none) by its hash or after it; half of the places stay free at least. */
+export const SHAPE_TABLE = STATES_REGISTERS + 888
+export const SHAPES = STATES_REGISTERS + 892
+/** Begins and ends of the runs of the name in hand: 16 numbers. */
+export const NAME_RUNS = STATES_REGISTERS + 896
+export const SHAPE_COUNT = STATES_REGISTERS + 960
+/** Where the strings of the generation in hand lie: their bytes, the columns of a table of places, and the length of these; 0 where they lie elsewhere. */
+export const NAME_BYTES = STATES_REGISTERS + 964
+export const NAME_FROM = STATES_REGISTERS + 968
+export const NAME_EXTENT = STATES_REGISTERS + 972
+export const NAME_ROOM = STATES_REGISTERS + 976
+/** Runs looked at in one name; what comes after belongs to the shape as it stands. */
+export const MOST_RUNS = 8
+export const MOST_SHAPES = 10_000
+export const SHAPE_PLACES = 1 << 15
+/** A row: its hash, its kind, a name of this shape, and where its runs begin and end. */
+export const SHAPE_HASH = 0
+export const SHAPE_KIND = 4
+export const SHAPE_NAME = 8
+export const SHAPE_LENGTH = 12
+export const SHAPE_RUN_COUNT = 16
+export const SHAPE_RUNS = 20
+export const SHAPE_BYTES = SHAPE_RUNS + MOST_RUNS * 8
+
 /** Tasks of which it is remembered, while the log is thinned out, whether they are open. */
 export const ANSWERS = 4_096
 /** Stays that are looked back over when a worker comes back to a task: no more of the past of a goroutine that lives is ever asked for without one. */

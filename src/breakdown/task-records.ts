@@ -16,6 +16,7 @@ import {
   walkPath,
   walkPieces,
 } from './path.ts'
+import type { NameKind } from './name-kinds.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -41,11 +42,8 @@ export interface TaskSink {
 
 /** Has tasks added up (`TaskSums`); no record is made, and no text decoded, that this does not need. */
 export interface SumsSink {
-  /**
-   * The kind under which tasks of a name are added up. Names come as UTF-8, parts of some bytes: with ids in them, each is a text of its own that
-   * nobody would read.
-   */
-  readonly kindOf: (bytes: Uint8Array, from: number, to: number) => string
+  /** The kind under which tasks of a name are added up, for the first name of a shape (`name-kinds.ts`), and those whose shapes do not tell it. */
+  readonly kindOf: (name: string) => NameKind
   decodedUntil?(traceNs: number): void
 }
 

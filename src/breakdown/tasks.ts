@@ -276,11 +276,12 @@ export class TaskTable {
     if (task.serial <= this.toldTo) task.tellName()
   }
 
-  /** What a task is added up under, by its name. */
-  setKind(slot: number, kind: string): void {
+  /** What a task is added up under, by its name. @returns its row among those that recur, or `OWN_NAME` */
+  setKind(slot: number, kind: string): number {
     const row = this.kinds.rowOf(kind)
     this.columns.kind[slot] = row
     if (row === OWN_NAME) this.ofSlotNow(slot).ownKind = kind
+    return row
   }
 
   /** What a task is added up under; empty where nobody said so. */

@@ -5,7 +5,7 @@ const LEAST_ROOM = 16
 /** Entries with ids beyond the columns at most: no program has them, and a map has its limits. Further ones are as if they were not there. */
 const MOST_SPARSE = 1 << 20
 
-/** Columns of places whose ids are their index, as a kernel fills them. */
+/** Columns of places whose ids are their index, in the memory of a kernel, which fills them. */
 export interface PlaceColumns {
   /** Where an entry begins, plus 1; 0 where there is none. */
   readonly from: Int32Array
@@ -23,7 +23,7 @@ export class Places {
   private readonly sparse = new Map<number, { readonly from: number; readonly extent: number }>()
 
   /** @param columns filled by another, which do not grow; without, columns of its own */
-  constructor(columns: PlaceColumns | null = null) {
+  constructor(readonly columns: PlaceColumns | null = null) {
     this.from = columns?.from ?? new Int32Array(LEAST_ROOM)
     this.extent = columns?.extent ?? new Int32Array(LEAST_ROOM)
     this.grows = columns === null

@@ -1,7 +1,7 @@
 // string-table.ts: the strings of one generation, decoded from their bytes only when somebody asks.
 
 import { textOf } from '../base/bytes.ts'
-import { Places } from './places.ts'
+import { type PlaceColumns, Places } from './places.ts'
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -61,10 +61,10 @@ export class StringTable {
     return from < 0 ? null : this.bytes.subarray(from, this.places.extentOf(id))
   }
 
-  /** What `use` makes of the bytes of a string, which are a part of `bytes`; undefined when the id is not in the table. No object is made for it. */
-  useBytes<Result>(id: number, use: (bytes: Uint8Array, from: number, to: number) => Result): Result | undefined {
-    const from = id === 0 ? -1 : this.places.fromOf(id)
-    return from < 0 ? undefined : use(this.bytes, from, this.places.extentOf(id))
+  /** Where kernels find the strings of low ids: bytes and places in their memory; null when these lie elsewhere. */
+  get kernelColumns(): (PlaceColumns & { readonly bytes: Uint8Array }) | null {
+    const { columns } = this.places
+    return columns === null ? null : { bytes: this.bytes, ...columns }
   }
 
   /** The raw bytes when they are not valid UTF-8, else null. */

@@ -5,7 +5,7 @@ import { Failure } from '../base/failure.ts'
 import { CaptureAnalysis } from '../breakdown/analysis.ts'
 import type { AnalysisSink } from '../breakdown/task-records.ts'
 import type { TaskRecord } from '../breakdown/breakdown.ts'
-import { TaskTypes } from '../join/task-name.ts'
+import { typeOfShape } from '../join/task-name.ts'
 import { analysisText } from './analysis-text.ts'
 import { captureJson, taskJson } from './analysis-json.ts'
 import { openPlain, readOn } from './plain-capture.ts'
@@ -73,9 +73,7 @@ async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Termi
     }
     tasks++
   }
-  const types = new TaskTypes()
-  const sink: AnalysisSink =
-    options.format === 'text' ? { kindOf: (bytes, from, to) => types.of(bytes, from, to) } : { task: write }
+  const sink: AnalysisSink = options.format === 'text' ? { kindOf: typeOfShape } : { task: write }
   const { goTimes, ticksPerSecond } = options
   const analysis = new CaptureAnalysis({ goTimes, ticksPerSecond }, sink)
   const failure = await feed(analysis, path, terminal)

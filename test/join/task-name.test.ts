@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { base64Of } from '../../src/base/base64.ts'
-import { utf8Of } from '../../src/base/bytes.ts'
 import { Failure } from '../../src/base/failure.ts'
 import { bytesOfHex } from '../../src/base/hex.ts'
-import { compilePattern, taskNameEvidence, taskType, TaskTypes } from '../../src/join/task-name.ts'
+import { compilePattern, taskNameEvidence, taskType } from '../../src/join/task-name.ts'
 import { OTHER_SPAN, SPAN, task, TRACE } from './builders.ts'
 
 const base64 = (hex: string): string => base64Of(bytesOfHex(hex) ?? new Uint8Array())
@@ -196,59 +195,4 @@ test('whatever a name holds, reading it ends, and its type is not longer than th
   // A megabyte of near misses: only a bounded part is looked at.
   idsOf('traceID='.repeat(131_072))
   idsOf(`${'a'.repeat(31)}-`.repeat(32_768))
-})
-
-describe('types of many names', () => {
-  const digits = (length: number) =>
-    fc
-      .array(fc.constantFrom(...'0123456789abcdef'), { minLength: length, maxLength: length })
-      .map((all) => all.join(''))
-  const part = fc.oneof(
-    digits(16),
-    digits(32),
-    digits(15),
-    digits(17),
-    digits(16).map((id) => id.toUpperCase()),
-    fc.constantFrom(
-      'trace_id=',
-      'spanID:',
-      ' ',
-      '/',
-      '-',
-      '00-',
-      '-01',
-      'GET ',
-      'GET /users',
-      'é',
-      '[',
-      ']',
-      '\u0000',
-      'x',
-    ),
-  )
-
-  /** Of a name with others around it. */
-  const typeOf = (types: TaskTypes, name: string): string => {
-    const bytes = utf8Of(`ab${name}cd`)
-    return types.of(bytes, 2, bytes.length - 2)
-  }
-
-  test('each is what it is on its own, whatever names of its shape came before', () => {
-    fc.assert(
-      fc.property(fc.array(part, { minLength: 1, maxLength: 12 }), fc.array(digits(32)), (parts, ids) => {
-        const types = new TaskTypes()
-        const names = [parts.join('')]
-        // The same name with other ids in it.
-        for (const id of ids)
-          names.push(parts.map((text) => (/^[0-9a-f]{15,}$/.test(text) ? id.slice(0, text.length) : text)).join(''))
-        for (const name of [...names, ...names]) expect(typeOf(types, name)).toBe(taskType(name))
-      }),
-    )
-  })
-
-  test('two names of one hash are told apart', () => {
-    const types = new TaskTypes()
-    // In a hash of base 31, "Aa" and "BB" are one.
-    for (const name of ['Aa', 'BB', 'Aa', 'BB']) expect(typeOf(types, name)).toBe(name)
-  })
 })

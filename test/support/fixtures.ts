@@ -3,7 +3,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { textOf } from '../../src/base/bytes.ts'
 import type { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { CaptureAnalysis, type AnalysisOptions } from '../../src/breakdown/analysis.ts'
 import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
@@ -94,7 +93,9 @@ export function analyse(
 
 /** What a whole capture comes to: its kinds of task, told by their names up to the first space, and of region, and its slowest tasks. */
 export function addUp(bytes: Uint8Array, options: AnalysisOptions = {}, chunkBytes = 65_521): unknown {
-  const analysis = new CaptureAnalysis(options, { kindOf: (bytes, from, to) => textOf(bytes, from, to).split(' ')[0] })
+  const analysis = new CaptureAnalysis(options, {
+    kindOf: (name) => ({ kind: name.split(' ')[0], ofShape: !/[0-9a-f]{16}/.test(name.split(' ')[0]) }),
+  })
   for (let at = 0; at < bytes.length; at += chunkBytes) analysis.push(bytes.subarray(at, at + chunkBytes))
   const info = analysis.end()
   const { sums, taskCount } = analysis

@@ -94,6 +94,7 @@ import {
 import { beginTask, endTask, log } from './annotations.ts'
 import { create, destroy } from './goroutines.ts'
 import { noteRelease } from './locks.ts'
+import { findKinds, keepShape, kindOfName } from './name-kinds.ts'
 import { beginOrEndRange } from './ranges.ts'
 import { beginRegion, endRegion } from './regions.ts'
 import { thin } from './past.ts'
@@ -103,7 +104,7 @@ import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
 import { ofWaker } from './via.ts'
 
-export { ofWaker, runnersOf, settle, thin }
+export { findKinds, keepShape, kindOfName, ofWaker, runnersOf, settle, thin }
 
 const NONE: i32 = -1
 
