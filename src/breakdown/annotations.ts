@@ -261,7 +261,7 @@ export class Annotations {
     const pieces = this.records.allowSteps()
     const sums: Record<string, number> = {}
     let stay = this.states.stay[row]
-    let stop = stops.endNs.length - 1
+    let stop = stops.length - 1
     while (stop >= 0 && stops.endNs[stop] > fromNs && stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
       const at = stay & stays.mask
       const startNs = Math.max(stays.startNs[at], fromNs)

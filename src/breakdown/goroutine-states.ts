@@ -116,7 +116,7 @@ function keyOf(name: string): string {
 export class GoroutineStates {
   readonly stays: StayLog
   readonly ranges: RangeLog
-  readonly stops = new StopLog()
+  readonly stops: StopLog
   readonly tables: TaskTables & { readonly gcPhases: GcPhases }
   readonly backward: BackwardSteps = { count: 0, largestNs: 0 }
 
@@ -196,6 +196,7 @@ export class GoroutineStates {
     const { memory, words } = kernel
     this.stays = new StayLog(memory, words, staysTold)
     this.ranges = new RangeLog(memory, words)
+    this.stops = new StopLog(memory, words)
     this.id = memory.float64(256)
     this.state = memory.uint8(256).fill(ABSENT)
     this.sinceNs = memory.float64(256)

@@ -6,15 +6,11 @@
 import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait } from './breakdown.ts'
 import { type Hold, holdersOf, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
 import type { Runners } from './runners.ts'
-import { MOST_STAYS_BEFORE } from './states-layout.ts'
+import { LEAST_LONG_NS, LEAST_LONG_SHARE, LONG_NS, MOST_STAYS_BEFORE } from './states-layout.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 import { addPart } from './window.ts'
 
-/** A wait is long from a hundredth of its task on, from a millisecond in any case, and never below 20 us: as children are shown by default. */
-const LEAST_NS = 20_000
-const LEAST_SHARE = 0.01
-const LONG_NS = 1_000_000
 /** Waits of one task, the longest first. */
 const MOST_WAITS = 16
 /** Stays looked back over of the one to blame for a wait. */
@@ -40,7 +36,7 @@ export interface PathPiece {
 
 /** Whether a piece of a task that took so long is long enough to be explained. */
 export function isLong(pieceNs: number, taskNs: number): boolean {
-  return pieceNs >= LEAST_NS && pieceNs >= Math.min(LEAST_SHARE * taskNs, LONG_NS)
+  return pieceNs >= LEAST_LONG_NS && pieceNs >= Math.min(LEAST_LONG_SHARE * taskNs, LONG_NS)
 }
 
 /**

@@ -7,10 +7,19 @@
 // What the capture does not show is unknown. The pieces touch and tile the stretch exactly.
 
 import { GoState as goStates, type RangeTable, type Timeline } from './breakdown.ts'
-import { ColumnRoom } from './column-room.ts'
 import { firstPieceAfter } from './groups.ts'
+import { KeptRoom } from './kept-columns.ts'
 import { isLong, type PathPiece } from './long-waits.ts'
-import { MAX_DEPTH as maxDepth, MAX_PIECES as maxPieces } from './states-layout.ts'
+import {
+  MARGIN_NEAR_NS,
+  MARGIN_NS,
+  MARGIN_STAYS,
+  MARGIN_STAYS_ANYWHERE,
+  MAX_DEPTH as maxDepth,
+  MAX_PIECES as maxPieces,
+  MOST_BEFORE_READY,
+  RANGE_LOOKBACK,
+} from './states-layout.ts'
 import { NONE, type RangeLog, type StayLog, type StopLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 
@@ -18,16 +27,6 @@ import type { Causes } from './via.ts'
 const GoState = goStates
 const MAX_DEPTH = maxDepth
 const MAX_PIECES = maxPieces
-
-/**
- * What is shown beyond the task's own start and end, for spans that are not quite as long as their task: between the reading of a span's clock and
- * its task's event lie few stays, though one may be long (a preemption); those of a busy goroutine are short, and a clock may be off. Never more
- * than so many stays and so much time.
- */
-const MARGIN_STAYS_ANYWHERE = 6
-const MARGIN_NEAR_NS = 100_000
-const MARGIN_STAYS = 24
-const MARGIN_NS = 20_000_000
 
 /** What the walk asks of the task. */
 export interface PathTask {
@@ -82,8 +81,8 @@ export class PathScratch {
   ranges: MutableRanges = newRanges(64)
   /** The earliest range of each goroutine that was looked at. */
   readonly walkedTo = new Map<number, number>()
-  /** Where what tasks keep of it lies. */
-  readonly kept = new ColumnRoom()
+  /** Where tasks keep it. */
+  readonly kept = new KeptRoom()
 }
 
 /** A timeline whose columns may be longer than its rows. */
@@ -112,38 +111,6 @@ function newRanges(rows: number): MutableRanges {
     endNs: new Float64Array(rows),
     name: new Uint16Array(rows),
     goroutine: new Float64Array(rows),
-  }
-}
-
-/** A copy of the timeline in the scratch that is as long as its rows. */
-export function keepTimeline({ timeline, kept }: PathScratch): Timeline {
-  const { length } = timeline
-  return {
-    length,
-    startNs: kept.f64(timeline.startNs, length),
-    endNs: kept.f64(timeline.endNs, length),
-    state: kept.u8(timeline.state, length),
-    reason: kept.u16(timeline.reason, length),
-    via: kept.u16(timeline.via, length),
-    goroutine: kept.f64(timeline.goroutine, length),
-    wakerGoroutine: kept.f64(timeline.wakerGoroutine, length),
-    wakerTask: kept.f64(timeline.wakerTask, length),
-    stack: kept.i32(timeline.stack, length),
-  }
-}
-
-const NO_RANGES: RangeTable = newRanges(0)
-
-/** A copy of the ranges in the scratch that is as long as its rows. */
-export function keepRanges({ ranges, kept }: PathScratch): RangeTable {
-  const { length } = ranges
-  if (length === 0) return NO_RANGES
-  return {
-    length,
-    startNs: kept.f64(ranges.startNs, length),
-    endNs: kept.f64(ranges.endNs, length),
-    name: kept.u16(ranges.name, length),
-    goroutine: kept.f64(ranges.goroutine, length),
   }
 }
 
@@ -401,9 +368,6 @@ function fillTimeline(
   }
 }
 
-/** Stays before one for a processor: the wait or system call that it follows, which may have lost its processor. */
-const MOST_BEFORE_READY = 2
-
 /** Row of the stack where a goroutine waited; for a processor: where it was stopped, or where the wait or system call was that went before. */
 function stackOf(stays: StayLog, slot: number): number {
   let at = slot
@@ -414,9 +378,6 @@ function stackOf(stays: StayLog, slot: number): number {
   }
   return stays.state[at] === GoState.running ? stays.stack[slot] : stays.stack[at]
 }
-
-/** Closed ranges looked at beyond the first that lies before the timeline: a range inside another ends before it. */
-const RANGE_LOOKBACK = 4
 
 /** Calls `visit` with each special range of a stay's goroutine that overlaps a stretch within the stay, and the length of the overlap. */
 export function forRangesOf(

@@ -186,6 +186,41 @@ export const SWEEP_GOROUTINE = STATES_REGISTERS + 536
 /** By stack, for low numbers: row of the cause of a wait there that is the runtime's own, 0 where it is the program's; -1 what is not known yet. */
 export const CAUSE_OF_STACK = STATES_REGISTERS + 540
 
+// `StopLog`: its columns, and how many stops are kept.
+export const STOP_START = STATES_REGISTERS + 544
+export const STOP_END = STATES_REGISTERS + 548
+export const STOP_NAME = STATES_REGISTERS + 552
+export const STOP_GOROUTINE = STATES_REGISTERS + 556
+export const STOP_COUNT = STATES_REGISTERS + 560
+
+// `PathTables`: where pieces of a path and long waits among them are gathered, and its timeline and ranges are written as tasks keep them; how many
+// ranges and long waits there are; sums of times by `GoState`, by reason and by cause.
+export const PIECE_FROM = STATES_REGISTERS + 564
+export const PIECE_TO = STATES_REGISTERS + 568
+export const PIECE_STAY = STATES_REGISTERS + 572
+export const PATH_TIMELINE = STATES_REGISTERS + 576
+export const PATH_RANGES = STATES_REGISTERS + 580
+export const PATH_RANGE_COUNT = STATES_REGISTERS + 584
+export const LONG_PIECES = STATES_REGISTERS + 588
+export const LONG_PIECE_COUNT = STATES_REGISTERS + 592
+export const STATE_SUMS = STATES_REGISTERS + 596
+export const REASON_SUMS = STATES_REGISTERS + 600
+export const CAUSE_SUMS = STATES_REGISTERS + 604
+/** By name of range: time in those of a goroutine itself, and in stops by others while it waited for a processor; below 0 what there was none of. */
+export const RANGE_SUMS = STATES_REGISTERS + 608
+export const STOP_SUMS = STATES_REGISTERS + 612
+/** Ranges as they are found, and the earliest that was looked at of each goroutine. */
+export const FOUND_RANGES = STATES_REGISTERS + 616
+export const WALKED_RANGES = STATES_REGISTERS + 620
+/** Pieces and ranges of one path, and goroutines with ranges, that there is room for: longer ones are for TypeScript. */
+export const PIECE_ROOM = 4_096
+export const RANGES_ROOM = 256
+export const WALKED_ROOM = 32
+/** Doubles of a long piece: from, to, stay, row of the timeline, row of the cause. */
+export const LONG_PIECE_FIELDS = 5
+/** States that sums are kept of. */
+export const STATE_ROOM = 6
+
 // More of tasks, by slot; see `TaskColumns`. How many slots there is room for, and the ring of those that wait to be handed over.
 export const TASK_ID = STATES_REGISTERS + 640
 export const TASK_PARENT = STATES_REGISTERS + 644
@@ -364,6 +399,23 @@ export const MOST_STAYS_BEFORE_RELEASE = 16
 
 /** Waits followed from one goroutine to the next; a deeper chain counts under its own reason. */
 export const MAX_DEPTH = 32
+/**
+ * What is shown beyond the task's own start and end, for spans that are not quite as long as their task: between the reading of a span's clock and
+ * its task's event lie few stays, though one may be long (a preemption); those of a busy goroutine are short, and a clock may be off. Never more
+ * than so many stays and so much time.
+ */
+export const MARGIN_STAYS_ANYWHERE = 6
+export const MARGIN_NEAR_NS = 100_000
+export const MARGIN_STAYS = 24
+export const MARGIN_NS = 20_000_000
+/** Closed ranges looked at beyond the first that lies before the timeline: a range inside another ends before it. */
+export const RANGE_LOOKBACK = 4
+/** A wait is long from a hundredth of its task on, from a millisecond in any case, and never below 20 us: as children are shown by default. */
+export const LEAST_LONG_NS = 20_000
+export const LEAST_LONG_SHARE = 0.01
+export const LONG_NS = 1_000_000
+/** Stays before one for a processor that may tell its stack: the wait or system call that it follows, which may have lost its processor. */
+export const MOST_BEFORE_READY = 2
 /** Pieces of one path; the rest of a longer one is unknown. */
 export const MAX_PIECES = 1_000_000
 /** Stays looked forward over for what a waker that had waited since before the capture waits for. */

@@ -3,7 +3,7 @@
 // The path of a task is found by walking back from its end (`path.ts`), so the past is kept as far back as open tasks reach, and no
 // further: memory follows the number of open tasks and the load, not the length of the capture.
 
-import type { Columns } from '../base/columns.ts'
+import { type Columns, grown } from '../base/columns.ts'
 import {
   ANSWERS,
   RANGE_END,
@@ -30,6 +30,11 @@ import {
   STAY_WAKER,
   STAY_WAKER_TASK,
   STAYS_TOLD,
+  STOP_COUNT,
+  STOP_END,
+  STOP_GOROUTINE,
+  STOP_NAME,
+  STOP_START,
 } from './states-layout.ts'
 
 /** Index "none" in the link columns. */
@@ -343,36 +348,76 @@ export class RangeLog {
 
 /** Stops of the world that are over, in the order of their ends: they hold up goroutines that have no range of their own. */
 export class StopLog {
-  readonly startNs: number[] = []
-  readonly endNs: number[] = []
+  startNs: Float64Array
+  endNs: Float64Array
   /** Row in `TaskTables.rangeNames`. */
-  readonly name: number[] = []
+  name: Uint16Array
   /** Goroutine id of the one that stopped it. */
-  readonly goroutine: number[] = []
+  goroutine: Float64Array
+
+  /** @param columns where its columns come from @param words registers of the kernel, which reads them */
+  constructor(
+    private readonly columns: Columns,
+    private readonly words: Int32Array,
+    capacity = 64,
+  ) {
+    this.startNs = columns.float64(capacity)
+    this.endNs = columns.float64(capacity)
+    this.name = columns.uint16(capacity)
+    this.goroutine = columns.float64(capacity)
+    this.tellKernel()
+  }
+
+  /** Stops that are kept. */
+  get length(): number {
+    return this.words[STOP_COUNT >> 2]
+  }
 
   add(startNs: number, endNs: number, name: number, goroutine: number): void {
-    this.startNs.push(startNs)
-    this.endNs.push(endNs)
-    this.name.push(name)
-    this.goroutine.push(goroutine)
+    const row = this.words[STOP_COUNT >> 2]++
+    if (row === this.name.length) this.grow()
+    this.startNs[row] = startNs
+    this.endNs[row] = endNs
+    this.name[row] = name
+    this.goroutine[row] = goroutine
   }
 
   /** End of the latest stop; -1 when none is known. */
   get lastEndNs(): number {
-    return this.endNs.length === 0 ? -1 : this.endNs[this.endNs.length - 1]
+    return this.length === 0 ? -1 : this.endNs[this.length - 1]
   }
 
   /** Calls `visit` with each stop that overlaps a stretch, the latest first, until it says to go no further. */
   within(fromNs: number, toNs: number, visit: (stop: number) => boolean): void {
-    for (let stop = this.endNs.length - 1; stop >= 0 && this.endNs[stop] > fromNs; stop--) {
+    for (let stop = this.length - 1; stop >= 0 && this.endNs[stop] > fromNs; stop--) {
       if (this.startNs[stop] < toNs && !visit(stop)) return
     }
   }
 
   forgetBefore(timeNs: number): void {
+    const { length } = this
     let count = 0
-    while (count < this.endNs.length && this.endNs[count] < timeNs) count++
+    while (count < length && this.endNs[count] < timeNs) count++
     if (count === 0) return
-    for (const column of [this.startNs, this.endNs, this.name, this.goroutine]) column.splice(0, count)
+    for (const column of [this.startNs, this.endNs, this.name, this.goroutine]) column.copyWithin(0, count, length)
+    this.words[STOP_COUNT >> 2] = length - count
+  }
+
+  private grow(): void {
+    const { columns } = this
+    const size = this.name.length * 2
+    this.startNs = grown(columns, this.startNs, columns.float64(size))
+    this.endNs = grown(columns, this.endNs, columns.float64(size))
+    this.name = grown(columns, this.name, columns.uint16(size))
+    this.goroutine = grown(columns, this.goroutine, columns.float64(size))
+    this.tellKernel()
+  }
+
+  private tellKernel(): void {
+    const { words } = this
+    words[STOP_START >> 2] = this.startNs.byteOffset
+    words[STOP_END >> 2] = this.endNs.byteOffset
+    words[STOP_NAME >> 2] = this.name.byteOffset
+    words[STOP_GOROUTINE >> 2] = this.goroutine.byteOffset
   }
 }

@@ -1,22 +1,15 @@
 // task-records.ts: a task that is complete, as what is told of it: its path and work, its regions, its waits.
 
 import type { CaptureDecoder } from '../capture/decode.ts'
-import { type Breakdown, type CpuSample, emptyBreakdown, type RegionRecord, type TaskRecord } from './breakdown.ts'
+import { type Breakdown, type CpuSample, emptyBreakdown, type LongWait, type RegionRecord } from './breakdown.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
+import type { KeptRanges, KeptTask, KeptTimeline } from './kept-columns.ts'
 import type { LockPlaces } from './locks.ts'
-import { explainWaits } from './long-waits.ts'
+import { explainWaits, type PathPiece } from './long-waits.ts'
 import { NO_MEMBER } from './members.ts'
-import {
-  forRangesOf,
-  keepRanges,
-  keepTimeline,
-  longPieces,
-  PathScratch,
-  type PathTask,
-  walkPath,
-  walkPieces,
-} from './path.ts'
 import type { NameKind } from './name-kinds.ts'
+import { forRangesOf, longPieces, PathScratch, type PathTask, walkPath, walkPieces } from './path.ts'
+import { PathTables } from './path-tables.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -35,7 +28,7 @@ export type AnalysisSink = TaskSink | SumsSink
 /** Takes tasks as records. */
 export interface TaskSink {
   /** A task, when it ended and its surroundings are decoded, or at the capture's end. Task 0 comes last. */
-  task(task: TaskRecord): void
+  task(task: KeptTask): void
   /** Everything that ended a little before this time was handed over. */
   decodedUntil?(traceNs: number): void
 }
@@ -64,6 +57,8 @@ export class TaskRecords {
   /** Ids of the runtime's own goroutines that were seen. */
   readonly runtimeGoroutines = new Set<number>()
   private readonly scratch = new PathScratch()
+  /** What the kernel tells of a task's path. */
+  private readonly tables: PathTables
   /** Tasks handed over, task 0 aside, that lie in lost stretches. */
   partialTasks = 0
   private nowNs = -0
@@ -73,6 +68,7 @@ export class TaskRecords {
   private readonly worksForWalked = (serial: number): boolean =>
     this.walked !== null && this.tasks.descends(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
+  private readonly isRuntime = (goroutine: number): boolean => this.runtimeGoroutines.has(goroutine)
   /** Where tasks are only added up. */
   readonly sums: TaskSums | null
   private readonly parts = noParts()
@@ -87,6 +83,7 @@ export class TaskRecords {
     private readonly sink: AnalysisSink,
     private readonly options: RecordOptions,
   ) {
+    this.tables = new PathTables(kernel)
     this.sums = 'kindOf' in sink ? new TaskSums(kernel) : null
   }
 
@@ -108,8 +105,7 @@ export class TaskRecords {
     const { kernel } = this
     const pieces = this.allowSteps()
     kernel.words[LOST_COUNT >> 2] = this.decoder.lost.length
-    kernel.doubles[STEPS >> 3] = pieces.steps
-    kernel.doubles[MOST_STEPS >> 3] = pieces.mostSteps
+    this.passSteps()
     kernel.settle(beforeNs)
     pieces.steps = kernel.doubles[STEPS >> 3]
   }
@@ -172,12 +168,23 @@ export class TaskRecords {
     }
   }
 
-  private recordOf(task: TaskState): TaskRecord {
-    const { states, scratch } = this
+  private recordOf(task: TaskState): KeptTask {
+    const { states, scratch, tables } = this
     const { startNs, endNs } = task
     let path: Breakdown | null = null
     let work: Breakdown | null = null
-    if (startNs !== null && (endNs !== null || this.options.timelines)) {
+    let timeline: KeptTimeline | null = null
+    let ranges: KeptRanges | null = null
+    let longWaits: readonly LongWait[] = []
+    const rows = startNs !== null && endNs !== null ? this.tellPath(task, startNs, endNs) : NONE
+    if (startNs !== null && endNs !== null && rows !== NONE) {
+      path = tables.breakdown(states.tables, endNs - startNs, states.gcOverlap(startNs, endNs))
+      if (this.options.timelines) {
+        timeline = tables.timeline(rows, scratch.kept)
+        ranges = tables.ranges(scratch.kept)
+        if (this.options.stacks && tables.hasLongPieces) longWaits = this.explain(task, tables.longWaits())
+      }
+    } else if (startNs !== null && (endNs !== null || this.options.timelines)) {
       // Of a task open at the end of the capture only the timeline is told; its path stays unknown.
       this.walked = task
       walkPath(
@@ -191,26 +198,16 @@ export class TaskRecords {
         states.causes,
         scratch,
       )
-      if (endNs !== null) {
-        path = breakDownWindow(scratch, states.tables, states.tables.gcPhases, startNs, endNs)
-        work = this.tasks.columns.memberCount[task.slot] === 1 ? path : this.workOf(task, path, startNs, endNs)
+      if (endNs !== null) path = breakDownWindow(scratch, states.tables, states.tables.gcPhases, startNs, endNs)
+      if (this.options.timelines) {
+        timeline = scratch.kept.timeline(scratch.timeline)
+        ranges = scratch.kept.ranges(scratch.ranges)
+        if (this.options.stacks)
+          longWaits = this.explain(task, longPieces(scratch, states.stays, startNs, endNs ?? this.nowNs))
       }
     }
-    const keep = this.options.timelines && startNs !== null
-    const longWaits =
-      keep && this.options.stacks
-        ? explainWaits(
-            states.stays,
-            states.tables.reasons,
-            this.lockPlaces,
-            states.causes,
-            states.runners,
-            this.worksForWalked,
-            longPieces(scratch, states.stays, startNs, endNs ?? this.nowNs),
-            this.idOfSerial,
-            (goroutine) => this.runtimeGoroutines.has(goroutine),
-          )
-        : []
+    if (path !== null && startNs !== null && endNs !== null)
+      work = this.tasks.columns.memberCount[task.slot] === 1 ? path : this.workOf(task, path, startNs, endNs)
     return {
       id: task.id,
       parentId: task.parentId,
@@ -224,12 +221,49 @@ export class TaskRecords {
       regions: this.regionRecords(task),
       path,
       work,
-      timeline: keep ? keepTimeline(scratch) : null,
-      ranges: keep ? keepRanges(scratch) : null,
+      timeline,
+      ranges,
       longWaits,
       samples: this.samplesOf(task),
       partial: this.isPartial(startNs, endNs),
     }
+  }
+
+  /** Has the kernel tell of the path of a task. @returns rows of its timeline; none where it is for TypeScript */
+  private tellPath(task: TaskState, startNs: number, endNs: number): number {
+    const { kernel } = this
+    const { timelines } = this.options
+    const { startStay, endStay, startGoroutine, endGoroutine } = task
+    this.passSteps()
+    const own = startGoroutine === endGoroutine
+    const rows = kernel.tellPath(task.serial, startNs, endNs, startStay, endStay, own, timelines, this.nowNs)
+    if (rows === NONE) return NONE
+    this.scratch.pieces.steps = kernel.doubles[STEPS >> 3]
+    return rows
+  }
+
+  /** Tells the kernel of the steps taken and allowed. */
+  private passSteps(): void {
+    const { doubles } = this.kernel
+    const { steps, mostSteps } = this.scratch.pieces
+    doubles[STEPS >> 3] = steps
+    doubles[MOST_STEPS >> 3] = mostSteps
+  }
+
+  private explain(task: TaskState, pieces: PathPiece[]): LongWait[] {
+    const { states } = this
+    this.walked = task
+    return explainWaits(
+      states.stays,
+      states.tables.reasons,
+      this.lockPlaces,
+      states.causes,
+      states.runners,
+      this.worksForWalked,
+      pieces,
+      this.idOfSerial,
+      this.isRuntime,
+    )
   }
 
   /** Whether some of a time (null: open at that side) lies in a stretch of the capture that was lost. */
@@ -309,16 +343,23 @@ export class TaskRecords {
 
   /** Goroutine time: the states of every goroutine while it worked for the task. */
   private workOf(task: TaskState, path: Breakdown, startNs: number, endNs: number): Breakdown {
-    const { stays, ranges, tables, causes } = this.states
+    const { kernel } = this
     const { pieces } = this.scratch
+    this.passSteps()
+    const first = this.tasks.columns.firstMember[task.slot]
+    // The collector marked while it marked, however many goroutines ran meanwhile.
+    if (kernel.tellWork(task.serial, startNs, endNs, first, task.startGoroutine ?? NONE) !== 0) {
+      pieces.steps = kernel.doubles[STEPS >> 3]
+      return this.tables.breakdown(this.states.tables, null, path.gcOverlapNs)
+    }
+    const { stays, ranges, tables, causes } = this.states
     const work = emptyBreakdown()
     const addRange = (name: number, ns: number): void => {
       const text = tables.rangeNames[name]
       work.rangeNs[text] = (work.rangeNs[text] ?? 0) + ns
     }
     const { members } = this.tasks
-    const { firstMember } = this.tasks.columns
-    for (let member = firstMember[task.slot]; member !== NO_MEMBER; member = members.next[member]) {
+    for (let member = first; member !== NO_MEMBER; member = members.next[member]) {
       const starter = members.goroutine[member] === task.startGoroutine
       let stay = members.firstStay[member]
       while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
@@ -339,7 +380,6 @@ export class TaskRecords {
         stay = stays.next[at]
       }
     }
-    // The collector marked while it marked, however many goroutines ran meanwhile.
     work.gcOverlapNs = path.gcOverlapNs
     return work
   }

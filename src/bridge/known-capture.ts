@@ -2,6 +2,7 @@
 
 import type { FailureCode } from '../base/failure.ts'
 import type { GcPhases, StackFrame, TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
+import { rangeBytes, timelineBytes } from '../breakdown/kept-columns.ts'
 import type { CaptureInfo, ClockSnapshot } from '../capture/capture.ts'
 import type { TaskSpan } from '../enrich/enrich.ts'
 import { KindTable } from '../enrich/kinds.ts'
@@ -556,8 +557,7 @@ function replace<T>(list: T[], now: readonly T[]): void {
 
 function bytesOf(task: TaskRecord): number {
   let bytes = TASK_BYTES + task.logs.length * LOG_BYTES + task.regions.length * REGION_BYTES
-  // Columns of a timeline row take 60 bytes, of a range 26 (breakdown.ts).
-  if (task.timeline !== null) bytes += task.timeline.length * 60
-  if (task.ranges !== null) bytes += task.ranges.length * 26
+  if (task.timeline !== null) bytes += timelineBytes(task.timeline.length)
+  if (task.ranges !== null) bytes += rangeBytes(task.ranges.length)
   return bytes
 }

@@ -5,13 +5,12 @@ import { getHeapStatistics } from 'node:v8'
 import { parentPort } from 'node:worker_threads'
 import { Failure, messageOf } from '../base/failure.ts'
 import { CaptureAnalysis } from '../breakdown/analysis.ts'
-import type { TaskRecord } from '../breakdown/breakdown.ts'
-import type { DecodedBatch } from '../bridge/ports.ts'
+import type { KeptTask } from '../breakdown/kept-columns.ts'
 import type { KernelMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 import { newCaptureMemory } from '../capture/decode.ts'
 import { FileGrowth, growingFile } from './growing-file.ts'
-import { columnBytesOf, TaskPacker } from './task-packer.ts'
+import { type PackedBatch, tableBytesOf, TaskPacker } from './task-packer.ts'
 import type { FromWorker, ToWorker, WorkerTask } from './messages.ts'
 import { unpack } from './unpack.ts'
 
@@ -90,7 +89,7 @@ class Run {
   readonly growth = new FileGrowth((bytes) => this.say({ type: 'waiting', bytes }))
   private readonly memory = takeMemory()
   private readonly analysis: CaptureAnalysis
-  private tasks: TaskRecord[] = []
+  private tasks: KeptTask[] = []
   private bytes = 0
   private decodedUntilNs = 0
   private postedUntilNs = 0
@@ -110,7 +109,7 @@ class Run {
       {
         task: (found) => {
           this.tasks.push(found)
-          this.bytes += columnBytesOf(found)
+          this.bytes += tableBytesOf(found)
           if (this.tasks.length >= BATCH_TASKS || this.bytes >= BATCH_BYTES) this.post()
         },
         decodedUntil: (traceNs) => {
@@ -213,7 +212,7 @@ class Run {
     const { analysis, decodedUntilNs } = this
     const { reasons, rangeNames, stacks, gcPhases } = analysis.tables
     const packer = new TaskPacker(this.bytes)
-    const batch: DecodedBatch = {
+    const batch: PackedBatch = {
       tasks: this.tasks.map((task) => packer.pack(task)),
       newReasons: reasons.slice(this.reasonsPosted),
       newRangeNames: rangeNames.slice(this.rangeNamesPosted),

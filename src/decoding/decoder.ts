@@ -3,10 +3,11 @@
 import { gunzipSync, constants } from 'node:zlib'
 import { Worker } from 'node:worker_threads'
 import { Failure, messageOf } from '../base/failure.ts'
-import type { DecodedBatch, DecodeListener, Decoder } from '../bridge/ports.ts'
+import type { DecodeListener, Decoder } from '../bridge/ports.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 import { readHeader } from '../capture/header.ts'
 import type { FromWorker, ToWorker, WorkerTask } from './messages.ts'
+import { type PackedBatch, unpackBatch } from './task-packer.ts'
 
 /** Limits of one decoding. */
 export interface DecoderOptions {
@@ -106,10 +107,10 @@ export class WorkerDecoder implements Decoder {
         else end(worker)
       }
       let handled: Promise<void> = Promise.resolve()
-      const handle = async (batch: DecodedBatch): Promise<void> => {
+      const handle = async (batch: PackedBatch): Promise<void> => {
         if (!isUnderWay()) return
         try {
-          await listener.tasks(batch)
+          await listener.tasks(unpackBatch(batch))
           worker.postMessage({ type: 'taken' } satisfies ToWorker)
         } catch (thrown) {
           reject(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))

@@ -1,7 +1,7 @@
 // messages.ts: what the main thread and a decoding worker say to each other.
 
 import type { FailureCode } from '../base/failure.ts'
-import type { DecodedBatch } from '../bridge/ports.ts'
+import type { PackedBatch } from './task-packer.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 
 /** A capture to decode. */
@@ -21,7 +21,7 @@ export interface WorkerTask {
 
 /** From the worker. */
 export type FromWorker =
-  | { readonly type: 'batch'; readonly batch: DecodedBatch }
+  | { readonly type: 'batch'; readonly batch: PackedBatch }
   /** All that the file had when it was last told, so many bytes, is decoded. */
   | { readonly type: 'waiting'; readonly bytes: number }
   /** The capture is decoded; so many bytes of memory does the worker hold now. */

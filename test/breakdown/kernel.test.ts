@@ -41,7 +41,7 @@ function changeKernel(change: (exports: KernelExports, memory: KernelMemory) => 
 /** Events that the kernel was given and handed back. */
 let handedBack = 0
 
-/** From now on the kernel hands back every event that it is given. */
+/** From now on the kernel hands back every event that it is given, and every task. */
 function withoutKernel(): void {
   handedBack = 0
   changeKernel(() => ({
@@ -49,6 +49,8 @@ function withoutKernel(): void {
     settle: () => undefined,
     findKinds: (_: number, to: number) => to + 1,
     kindOfName: () => -1,
+    tellPath: () => -1,
+    tellWork: () => 0,
   }))
 }
 
@@ -107,9 +109,11 @@ function told(capture: Uint8Array, way: keyof typeof WAYS): unknown {
       JSON.stringify(WAYS[way](capture), (_, value: unknown) =>
         typeof value === 'bigint'
           ? value.toString()
-          : ArrayBuffer.isView(value)
-            ? [...(value as Float64Array)].map(String)
-            : value,
+          : value instanceof Uint8Array
+            ? Buffer.from(value).toString('hex')
+            : ArrayBuffer.isView(value)
+              ? [...(value as Float64Array)].map(String)
+              : value,
       ),
     )
   } catch (thrown) {

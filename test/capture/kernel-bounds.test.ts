@@ -81,7 +81,13 @@ function told(capture: Uint8Array): string[] {
   return [() => analyse(capture, { timelines: true, stacks: true }), () => addUp(capture)].map((analysis) => {
     try {
       return JSON.stringify(analysis(), (_, value: unknown) =>
-        typeof value === 'bigint' ? value.toString() : ArrayBuffer.isView(value) ? [...(value as Column)] : value,
+        typeof value === 'bigint'
+          ? value.toString()
+          : value instanceof Uint8Array
+            ? Buffer.from(value).toString('latin1')
+            : ArrayBuffer.isView(value)
+              ? [...(value as Column)]
+              : value,
       )
     } catch (thrown) {
       return String(thrown)

@@ -9,7 +9,7 @@ import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
 import type { DecodedBatch } from '../../src/bridge/ports.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { WorkerDecoder, type DecoderOptions } from '../../src/decoding/decoder.ts'
-import { columnBytesOf, TaskPacker } from '../../src/decoding/task-packer.ts'
+import { tableBytesOf, TaskPacker, unpackTask } from '../../src/decoding/task-packer.ts'
 import { newCaptureMemory } from '../../src/capture/decode.ts'
 import { analyse, captureFixtures, fixturePath } from '../support/fixtures.ts'
 
@@ -414,9 +414,15 @@ describe('the first bytes', () => {
 
 test('tasks packed for another thread keep everything and share one buffer', () => {
   const { tasks } = analyse(readFileSync(capturePath), { timelines: true, stacks: true })
-  const packer = new TaskPacker(tasks.reduce((sum, task) => sum + columnBytesOf(task), 0))
-  const packed = tasks.map((task) => packer.pack(task))
-  expect(packed).toEqual(tasks)
-  expect(packed.some(({ timeline }) => (timeline?.length ?? 0) > 0)).toBe(true)
-  for (const { timeline } of packed) if (timeline !== null) expect(timeline.startNs.buffer).toBe(packer.buffer)
+  const packer = new TaskPacker(tasks.reduce((sum, task) => sum + tableBytesOf(task), 0))
+  const packed = structuredClone({ tasks: tasks.map((task) => packer.pack(task)) }, { transfer: [packer.buffer] }).tasks
+  const unpacked = packed.map(unpackTask)
+  expect(unpacked).toEqual(tasks)
+  expect(packer.buffer.byteLength).toBe(0)
+  expect(unpacked.some(({ timeline }) => (timeline?.length ?? 0) > 0)).toBe(true)
+  const buffers = unpacked.flatMap(({ timeline }) => (timeline === null ? [] : [timeline.startNs.buffer]))
+  expect(new Set(buffers).size).toBe(1)
+  tasks.forEach(({ timeline }, at) =>
+    expect([...(timeline?.endNs ?? [])]).toEqual([...(unpacked[at].timeline?.endNs ?? [])]),
+  )
 })

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { CaptureAnalysis, type AnalysisOptions } from '../../src/breakdown/analysis.ts'
-import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
+import type { Breakdown } from '../../src/breakdown/breakdown.ts'
+import type { KeptTask } from '../../src/breakdown/kept-columns.ts'
 import type { KindSums } from '../../src/breakdown/kind-sums.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 
@@ -74,7 +75,7 @@ export function fixturePath(...parts: string[]): string {
 /** What an analysis gives. */
 export interface Analysed {
   readonly info: CaptureInfo
-  readonly tasks: readonly TaskRecord[]
+  readonly tasks: readonly KeptTask[]
   readonly tables: CaptureAnalysis['tables']
 }
 
@@ -85,7 +86,7 @@ export function analyse(
   chunkBytes = 65_521,
   memory?: KernelMemory,
 ): Analysed {
-  const tasks: TaskRecord[] = []
+  const tasks: KeptTask[] = []
   const analysis = new CaptureAnalysis(options, { task: (task) => tasks.push(task) }, memory)
   for (let at = 0; at < bytes.length; at += chunkBytes) analysis.push(bytes.subarray(at, at + chunkBytes))
   return { info: analysis.end(), tasks, tables: analysis.tables }

@@ -1,15 +1,23 @@
-// path.ts: the path of a task, added up by group while it is walked. `../path.ts` has the rules, and says what for; the two walk alike.
+// path.ts: the path of a task, added up by group while it is walked, or as pieces. `../path.ts` has the rules, and says what for; the two walk alike.
 
 import {
   EXEC,
   GROUP_BYTES,
   GROUP_OF_REASON,
   HANDS_OVER,
+  MARGIN_NEAR_NS,
+  MARGIN_NS,
+  MARGIN_STAYS,
+  MARGIN_STAYS_ANYWHERE,
   MAX_DEPTH,
   MAX_PIECES,
   MOST_FORWARD,
   MOST_STEPS,
   PARTS,
+  PIECE_FROM,
+  PIECE_ROOM,
+  PIECE_STAY,
+  PIECE_TO,
   RUNNABLE,
   RUNNING,
   SCHED_WAIT,
@@ -43,6 +51,8 @@ const ALL: u32 = 0
 const OF_TASK: u32 = 1
 const NOT_OF_OTHERS: u32 = 2
 
+/** Whether pieces are kept, instead of being added up. */
+let keeps: bool = false
 /** Serial of the task whose path is walked. */
 let walked: i32 = 0
 let steps: f64 = 0
@@ -61,10 +71,44 @@ let next: i32 = NONE
  * @returns whether it could be walked to its end within the steps that are allowed
  */
 export function walkPath(serial: i32, startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool): bool {
+  begin(serial)
+  memory.fill(PARTS, 0, GROUP_BYTES)
+  return walk(startNs, endNs, startStay, endStay, own)
+}
+
+/**
+ * Walks the path of a task into the columns of pieces, latest first.
+ *
+ * @param margin whether what lies a little before and after the task is shown
+ * @param knownNs end of what the capture shows so far
+ * @returns pieces; -1 where they are for TypeScript, as for `walkPath`
+ */
+export function walkPieces(
+  serial: i32,
+  startNs: f64,
+  endNs: f64,
+  startStay: i32,
+  endStay: i32,
+  own: bool,
+  margin: bool,
+  knownNs: f64,
+): i32 {
+  begin(serial)
+  keeps = true
+  if (margin) addMarginAfter(endStay, endNs, knownNs)
+  const done = walk(startNs, endNs, startStay, endStay, own)
+  if (done && margin) addMarginBefore(startStay, startNs)
+  keeps = false
+  return done && pieces <= PIECE_ROOM ? pieces : NONE
+}
+
+function begin(serial: i32): void {
   walked = serial
   steps = load<f64>(STEPS)
   pieces = 0
-  memory.fill(PARTS, 0, GROUP_BYTES)
+}
+
+function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool): bool {
   let hi = endNs
   let stay = endStay
   let counts: u32 = own ? ALL : OF_TASK
@@ -158,7 +202,43 @@ function stayAt(from: i32, timeNs: f64): i32 {
   return NONE
 }
 
-function has(stay: i32): bool {
+/** The ending goroutine's states for a little while after the end. */
+function addMarginAfter(endStay: i32, endNs: f64, knownNs: f64): void {
+  const mask = load<u32>(STAY_MASK)
+  const starts: usize = load<u32>(STAY_START)
+  let last: i32 = NONE
+  let count: i32 = 0
+  for (let stay = endStay; has(stay) && count < MARGIN_STAYS; count++) {
+    const at: u32 = stay & mask
+    const beyondNs = load<f64>(starts + (at << 3)) - endNs
+    if (beyondNs > MARGIN_NS || (count >= MARGIN_STAYS_ANYWHERE && beyondNs > MARGIN_NEAR_NS)) break
+    last = stay
+    stay = load<i32>(load<u32>(STAY_NEXT) + (at << 2))
+  }
+  for (; count > 0; count--) {
+    const at: u32 = last & mask
+    const toNs = min(min(load<f64>(load<u32>(STAY_END) + (at << 3)), endNs + MARGIN_NS), knownNs)
+    addPiece(last, max(load<f64>(starts + (at << 3)), endNs), toNs)
+    last = load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
+  }
+}
+
+/** The starting goroutine's states for a little while before the start. */
+function addMarginBefore(startStay: i32, startNs: f64): void {
+  const lo = startNs - MARGIN_NS
+  let hi = startNs
+  let stay = startStay
+  for (let count: i32 = 0; count < MARGIN_STAYS && hi > lo && has(stay); count++) {
+    if (count >= MARGIN_STAYS_ANYWHERE && startNs - hi > MARGIN_NEAR_NS) break
+    const at: u32 = stay & load<u32>(STAY_MASK)
+    const fromNs = max(load<f64>(load<u32>(STAY_START) + (at << 3)), lo)
+    addPiece(stay, fromNs, hi)
+    hi = min(hi, fromNs)
+    stay = load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
+  }
+}
+
+export function has(stay: i32): bool {
   return stay >= load<i32>(STAY_TAIL) && stay >= 0
 }
 
@@ -168,10 +248,20 @@ function worksFor(serial: i32): bool {
 
 function addPiece(stay: i32, fromNs: f64, toNs: f64): void {
   if (toNs <= fromNs) return
-  const group = groupOf(stay, toNs)
-  if (pieces === 0 || lastFromNs !== toNs || lastStay !== stay) pieces++
+  const group: u32 = keeps ? 0 : groupOf(stay, toNs)
+  const isNext = pieces === 0 || lastFromNs !== toNs || lastStay !== stay
+  if (isNext) pieces++
   lastFromNs = fromNs
   lastStay = stay
+  if (keeps) {
+    const row = pieces - 1
+    if (row >= PIECE_ROOM) return
+    store<f64>(load<u32>(PIECE_FROM) + (row << 3), fromNs)
+    if (!isNext) return
+    store<f64>(load<u32>(PIECE_TO) + (row << 3), toNs)
+    store<i32>(load<u32>(PIECE_STAY) + (row << 2), stay)
+    return
+  }
   const part: usize = PARTS + (group << 3)
   store<f64>(part, load<f64>(part) + (toNs - fromNs))
 }
@@ -200,7 +290,7 @@ function causeOfNext(beginNs: f64): u32 {
 }
 
 /** Cause of the wait in a place of the ring; as `Causes.settled`. */
-function causeOf(at: u32): u32 {
+export function causeOf(at: u32): u32 {
   const via: u32 = load<u16>(load<u32>(STAY_VIA) + (at << 1))
   if (via !== VIA_UNSETTLED) return via
   const mask = load<u32>(STAY_MASK)

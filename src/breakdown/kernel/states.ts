@@ -102,9 +102,10 @@ import { runnersOf } from './runners.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
+import { tellPath, tellWork } from './timeline.ts'
 import { ofWaker } from './via.ts'
 
-export { findKinds, keepShape, kindOfName, ofWaker, runnersOf, settle, thin }
+export { findKinds, keepShape, kindOfName, ofWaker, runnersOf, settle, tellPath, tellWork, thin }
 
 const NONE: i32 = -1
 

@@ -10,6 +10,7 @@ import {
   LAST_MEMBER,
   LAST_SERIAL,
   LEAST_MEMBERS,
+  LINEAGE_ID,
   LINEAGE_OUTER,
   LINEAGE_PARENT,
   LINEAGE_ROOM,
@@ -86,6 +87,14 @@ export function isOpenOrBelow(serial: i32): bool {
     at = lineage(LINEAGE_PARENT, at)
   }
   return false
+}
+
+/** Id of the task of a serial, also when it was handed on; -1 when that is not remembered. */
+export function idOfSerial(serial: i32): f64 {
+  const latest = load<i32>(LAST_SERIAL)
+  const room = load<i32>(LINEAGE_ROOM)
+  if (serial <= 0 || serial > latest || latest - serial >= room) return -1
+  return load<f64>(load<u32>(LINEAGE_ID) + ((serial & (room - 1)) << 3))
 }
 
 /** What a column of the lineage says of a serial; 0 when that is not remembered. */
