@@ -6,18 +6,9 @@
 
 import type { JoinSpan } from './match.ts'
 import { chanceOfAnyName } from './offset-chance.ts'
-import {
-  type AlignedSpans,
-  childrenOf,
-  hangsWithRelatives,
-  type Pairing,
-  type PairingOptions,
-  possibleLag,
-  type SpanRelations,
-  strangeness,
-} from './pairing.ts'
+import { type AlignedSpans, type Pairing, type PairingOptions } from './pairing.ts'
+import { type SpanRelations, Structure } from './structure.ts'
 import { ANY_NAME, byStartOfAnyName, firstAtLeast, type TaskColumns } from './time-columns.ts'
-import { endCost, startCost } from './time-shape.ts'
 
 /** Lags looked at. */
 const FARTHEST_NS = 300_000
@@ -49,21 +40,21 @@ export function learnAliases(
   tasks: TaskColumns,
   relations: SpanRelations,
   pairing: Pairing,
-  options: Pick<PairingOptions, 'shape' | 'toleranceNs' | 'raisedEndNs'>,
+  options: Pick<PairingOptions, 'costs' | 'toleranceNs'>,
   isFree: (task: number) => boolean,
 ): Map<string, number> {
-  const { shape, toleranceNs, raisedEndNs } = options
+  const { costs, toleranceNs } = options
   const taken = new Set<number>()
   for (const task of pairing.task) if (task >= 0) taken.add(task)
   const { rows } = byStartOfAnyName(tasks)
   const chance = chanceOfAnyName(tasks)
-  const children = childrenOf(relations)
-  const sure = relations.knownTask.map((known, span) => (known >= 0 ? known : pairing.task[span]))
+  const structure = new Structure(tasks, relations, isFree, new Map())
+  structure.learn(pairing.task)
 
   const lessonOf = new Int32Array(spans.length).fill(-1)
   const lessonsWith = new Map<number, number>()
   for (let span = 0; span < spans.length; span++) {
-    if (sure[span] >= 0 || pairing.ambiguous[span] === 1 || Number.isNaN(aligned.startNs[span])) continue
+    if (structure.isSure(span) || pairing.ambiguous[span] === 1 || Number.isNaN(aligned.startNs[span])) continue
     let best = -1
     let bestCost = Infinity
     let nextCost = Infinity
@@ -74,10 +65,8 @@ export function learnAliases(
       if (startLag > FARTHEST_NS) break
       const endLag = tasks.endNs[task] - aligned.endNs[span]
       if (!(Math.abs(endLag) <= FARTHEST_NS)) continue
-      if (possibleLag(endLag, shape, raisedEndNs) < -toleranceNs) continue
       if (taken.has(task) || !isFree(task)) continue
-      const cost =
-        startCost(startLag) + endCost(endLag, shape) + strangeness(span, task, tasks, relations, children, sure)
+      const cost = costs.start(startLag) + costs.end(endLag) + structure.strangeness(span, task)
       if (cost < bestCost) {
         nextCost = bestCost
         bestCost = cost
@@ -104,7 +93,7 @@ export function learnAliases(
     const endNs = aligned.endNs[span]
     lesson.count++
     lesson.nats += chance.nats(ANY_NAME, endNs - startNs, tasks.startNs[task] - startNs, tasks.endNs[task] - endNs)
-    lesson.related ||= hangsWithRelatives(span, task, tasks, relations, children, sure)
+    lesson.related ||= structure.hangsWithRelatives(span, task)
   }
   const aliases = new Map<string, number>()
   for (const [name, of] of lessons) {

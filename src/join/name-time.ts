@@ -19,10 +19,11 @@ import {
 } from './name-time-clock.ts'
 import { chanceByName } from './offset-chance.ts'
 import { roundingOf } from './offset-fit.ts'
-import { MARGIN, type Pairing, pairSpans, type SpanRelations } from './pairing.ts'
+import { MARGIN, type Pairing, pairSpans } from './pairing.ts'
 import { BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS, withoutStrangers } from './span-trees.ts'
+import type { SpanRelations } from './structure.ts'
 import { begunWithin, percentile, type SpanColumns, spanColumns, type TaskColumns } from './time-columns.ts'
-import { endCost, NO_TASK_COST, NO_TASK_COST_AMONG_STRANGERS, startCost } from './time-shape.ts'
+import { endCost, lagCosts, NO_TASK_COST, NO_TASK_COST_AMONG_STRANGERS, startCost } from './time-shape.ts'
 
 /** Spans of one process and the tasks of one capture. */
 export interface NameTimeInput {
@@ -72,6 +73,11 @@ const USUALLY_UNOWNED = 0.5
 const FEWEST_UNOWNED = 0.02
 /** Where so much fewer are left than was thought, requests are judged once more. */
 const LESS_UNOWNED = 0.9
+/** Lags may lie on the impossible side by so much of the clock's stated error (twice the largest that was measured), and by no less than this. */
+const TOLERATED = 0.6
+const LEAST_TOLERANCE_NS = 200
+/** No less than this where times are cut. */
+const CUT_TOLERANCE_NS = 1_000
 /** Names are learned from the relatives of spans whose names were learned before, so many times. */
 const ALIAS_ROUNDS = 4
 /** Joins by name and time. Near-linear in spans and tasks. */
@@ -100,11 +106,12 @@ export function pairByNameAndTime(
   const relations = relationsOf(input)
   const { errorNs, eligible, explained } = clock.fit
   const rounding = roundingOf(columns)
+  const toleranceNs =
+    rounding === 0 ? Math.max(LEAST_TOLERANCE_NS, TOLERATED * errorNs) : Math.max(CUT_TOLERANCE_NS, errorNs - rounding)
   const options = {
-    shape: clock.shape,
-    toleranceNs: Math.max(1_000, errorNs),
-    // Start and duration may both be cut, which makes lags longer, never shorter.
-    raisedEndNs: 2 * rounding,
+    costs: lagCosts(clock.shape, toleranceNs, rounding),
+    toleranceNs,
+    roundingNs: rounding,
     margin,
     noTaskCost: strangersAmong(clock.fit) === Strangers.many ? NO_TASK_COST_AMONG_STRANGERS : NO_TASK_COST,
     isFree,

@@ -17,6 +17,7 @@ import {
   AFTER_FLOOR_NS,
   BEFORE_CEILING_NS,
   endCost,
+  lagCosts,
   NO_TASK_COST,
   START_FLOOR_NS,
   startCost,
@@ -79,8 +80,9 @@ const OVERLOOKED_NS = 300
 const LATEST_START_FLOOR_NS = 1_500
 /** A tracer that begins its tasks later still must be told by the ends. */
 const MOST_LATE_START_NATS = 1.5
-/** Cutting start and duration of spans raises end lags by up to two units; by so many at the share that floors are looked for. */
+/** Cutting start and duration of spans raises end lags by up to two units; by so many at the shares where ceiling and floor are looked for. */
 const CUT_CEILING = 1.8
+const CUT_FLOOR = 0.5
 /** What a span brings together at the best of many wrong offsets: measured 1 to 5 nats, less the more spans; at the right one 7 to 12. */
 const BY_CHANCE_NATS = 3.5
 /** More pairs on the impossible side than this: two tracers in one process. */
@@ -325,40 +327,25 @@ export function roundingOf({ granularityNs }: SpanColumns): number {
  * the shift of the offset that it asks for itself; `fixed` where the offset is known and is not shifted.
  */
 function shapeOf(lags: PairLags, fixed: boolean, roundingNs: number): TimeShape {
-  const overlookedNs = OVERLOOKED_NS + roundingNs
-  // Start and duration of the spans may both have been cut: end lags are longer by one unit on average, by up to two where they had
-  // their ceiling. Start lags are longer by less than one.
-  const known: Shifts = { endNs: -roundingNs, startNs: 0 }
-  const after = fixed ? known : shiftsBy(AFTER_FLOOR_NS - endFloorOf(lags.end), 0)
-  const before = fixed ? known : shiftsBy(BEFORE_CEILING_NS - endCeilingOf(lags.end), CUT_CEILING * roundingNs)
+  const afterNs = fixed ? 0 : shiftToEndFloor(lags, roundingNs)
+  const beforeNs = fixed ? 0 : shiftToEndCeiling(lags, roundingNs)
   if (lags.length >= MANY_PAIRS) {
     const impossible = Math.min(
-      impossibleShare(lags, after, 'task-ends-after', overlookedNs),
-      impossibleShare(lags, before, 'task-ends-before', overlookedNs),
+      impossibleShare(lags, afterNs, 'task-ends-after', roundingNs),
+      impossibleShare(lags, beforeNs, 'task-ends-before', roundingNs),
     )
     if (impossible > MOST_IMPOSSIBLE) return 'either'
   }
-  let afterCost = costOf(lags, after, 'task-ends-after', overlookedNs)
-  let beforeCost = costOf(lags, before, 'task-ends-before', overlookedNs)
+  let afterCost = costOf(lags, afterNs, 'task-ends-after', roundingNs)
+  let beforeCost = costOf(lags, beforeNs, 'task-ends-before', roundingNs)
   if (!fixed) {
     // Where ends have no tail on either side (or cut times blur their floors) the starts tell more.
     const floor = startFloorOf(lags.start)
-    afterCost += lags.length * lateStartCost(floor + after.startNs)
-    beforeCost += lags.length * lateStartCost(floor + before.startNs)
+    afterCost += lags.length * lateStartCost(floor + afterNs)
+    beforeCost += lags.length * lateStartCost(floor + beforeNs)
   }
   if (Math.abs(afterCost - beforeCost) < CLEARLY_NATS) return 'either'
   return afterCost < beforeCost ? 'task-ends-after' : 'task-ends-before'
-}
-
-/** By how much the lags are shifted to look at them. */
-interface Shifts {
-  readonly endNs: number
-  readonly startNs: number
-}
-
-/** @param moreNs what the starts are shifted by besides, since the ends' ceiling was raised by it */
-function shiftsBy(endNs: number, moreNs: number): Shifts {
-  return { endNs, startNs: endNs + moreNs }
 }
 
 /** What each pair costs more where even the first tasks begin later after their spans than any tracer's. */
@@ -367,31 +354,34 @@ function lateStartCost(floorNs: number): number {
 }
 
 /** Tracers differ in how soon after the span's start their task begins, so that only impossible starts count here. */
-function costOf(lags: PairLags, { endNs, startNs }: Shifts, shape: TimeShape, overlookedNs: number): number {
+function costOf(lags: PairLags, shiftNs: number, shape: TimeShape, roundingNs: number): number {
+  const cut = roundingNs === 0 ? null : lagCosts(shape, OVERLOOKED_NS, roundingNs)
   let cost = 0
   for (let i = 0; i < lags.length; i++) {
-    const end = lags.end[i] + endNs
-    const wrongSide = Math.max(0, onWrongSide(end, shape), -(lags.start[i] + startNs))
-    const pair = endCost(end, shape) + IMPOSSIBLE_NATS * Math.min(1, wrongSide / overlookedNs)
-    cost += Math.min(NO_TASK_COST, pair)
+    const end = lags.end[i] + shiftNs
+    const wrongSide = Math.max(0, onWrongSide(end, shape, roundingNs), -(lags.start[i] + shiftNs))
+    const impossible = IMPOSSIBLE_NATS * Math.min(1, wrongSide / OVERLOOKED_NS)
+    const ofEnd = cut?.end(end) ?? endCost(end, shape)
+    // An end that is very late says no more against an order than one that it makes impossible: either is no pair.
+    cost += Math.min(IMPOSSIBLE_NATS, impossible + ofEnd)
   }
   return cost
 }
 
-/** How far an end lag lies on the side where this shape has none; negative where it lies on its own. */
-function onWrongSide(endLagNs: number, shape: TimeShape): number {
-  return shape === 'task-ends-after' ? -endLagNs : endLagNs
+/** How far an end lag lies on the side where this shape has none; negative where it lies on its own. Cut times raise it by up to two units. */
+function onWrongSide(endLagNs: number, shape: TimeShape, roundingNs: number): number {
+  return shape === 'task-ends-after' ? -endLagNs : endLagNs - 2 * roundingNs
 }
 
 /** Share of the pairs that are near but on the impossible side. */
-function impossibleShare(lags: PairLags, { endNs, startNs }: Shifts, shape: TimeShape, overlookedNs: number): number {
+function impossibleShare(lags: PairLags, shiftNs: number, shape: TimeShape, roundingNs: number): number {
   let near = 0
   let impossible = 0
   for (let i = 0; i < lags.length; i++) {
-    const end = lags.end[i] + endNs
-    if (Math.abs(end) > TIGHT_END_NS || Math.abs(lags.start[i] + startNs) > TIGHT_START_NS) continue
+    const end = lags.end[i] + shiftNs
+    if (Math.abs(end) > TIGHT_END_NS || Math.abs(lags.start[i] + shiftNs) > TIGHT_START_NS) continue
     near++
-    if (onWrongSide(end, shape) > overlookedNs) impossible++
+    if (onWrongSide(end, shape, roundingNs) > OVERLOOKED_NS) impossible++
   }
   return near === 0 ? 0 : impossible / near
 }
@@ -402,19 +392,24 @@ interface Shift {
 }
 
 function shiftOf(lags: PairLags, shape: TimeShape, roundingNs: number): Shift {
-  if (shape === 'task-ends-after') return shiftToEndFloor(lags)
+  if (shape === 'task-ends-after') return { shiftNs: shiftToEndFloor(lags, roundingNs), halfWidthNs: 0 }
   return shape === 'task-ends-before' ? shiftBetweenFloors(lags, roundingNs) : shiftToStartFloor(lags)
 }
 
 /** The task ends after its span: the smallest end lag is known. */
-function shiftToEndFloor(lags: PairLags): Shift {
-  return { shiftNs: AFTER_FLOOR_NS - endFloorOf(lags.end), halfWidthNs: 0 }
+function shiftToEndFloor(lags: PairLags, roundingNs: number): number {
+  return AFTER_FLOOR_NS + CUT_FLOOR * roundingNs - endFloorOf(lags.end)
+}
+
+/** The task ends before its span: the largest end lag is known. */
+function shiftToEndCeiling(lags: PairLags, roundingNs: number): number {
+  return BEFORE_CEILING_NS + CUT_CEILING * roundingNs - endCeilingOf(lags.end)
 }
 
 /** The task lies in its span: starts bound the offset from below, ends from above. */
 function shiftBetweenFloors(lags: PairLags, roundingNs: number): Shift {
   const low = START_FLOOR_NS - startFloorOf(lags.start)
-  const high = BEFORE_CEILING_NS + CUT_CEILING * roundingNs - endCeilingOf(lags.end)
+  const high = shiftToEndCeiling(lags, roundingNs)
   return { shiftNs: (low + high) / 2, halfWidthNs: Math.abs(high - low) / 2 }
 }
 

@@ -1,12 +1,11 @@
 // pairing.ts: one task to one span, by what each pair costs, refused where another world would cost about the same.
 
+import { LONELY_COST, OWN_PARENT_GAIN, type SpanRelations, Structure } from './structure.ts'
 import { begunWithin, firstAtLeast, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
 import {
-  endCost,
+  type LagCosts,
   NO_TASK_COST_AMONG_STRANGERS,
   OPEN_END_COST,
-  startCost,
-  type TimeShape,
   WIDEST_END_NS,
   WIDEST_START_NS,
 } from './time-shape.ts'
@@ -21,26 +20,12 @@ export interface AlignedSpans {
   readonly endNs: Float64Array
 }
 
-/** How the spans hang together, and what is known of their tasks. */
-export interface SpanRelations {
-  /** OTLP's kind of each span. */
-  readonly kind: Uint8Array
-  /** 1 for spans without a parent. */
-  readonly root: Uint8Array
-  /** Row of the parent span; -1 where it is not among the spans. */
-  readonly parent: Int32Array
-  /** Row of the task that is known already to be the span's; -1 where none is. */
-  readonly knownTask: Int32Array
-  /** Id of the task that is known to be the parent span's, for parents that are not among the spans; 0 where none is. */
-  readonly parentTaskId: Float64Array
-}
-
 export interface PairingOptions {
-  readonly shape: TimeShape
+  readonly costs: LagCosts
   /** How far a lag may lie on the impossible side: the error of the clock. */
   readonly toleranceNs: number
-  /** By how much coarse times may raise an end lag. */
-  readonly raisedEndNs: number
+  /** Unit that the spans' times were cut to; 0 where they were not. */
+  readonly roundingNs: number
   /** What a pair may cost: the price of a span without a task. */
   readonly noTaskCost: number
   /** Cheapest other world must cost so much more, in nats. */
@@ -61,29 +46,9 @@ export interface Pairing {
 
 /** Joined at this margin no pair was wrong in 152,500 of fresh recordings; 4 costs recall and saves nothing. */
 export const MARGIN = 2
-/** Cost of a lag as far on the impossible side as the error of the clocks allows. */
-const EARLY_COST = 3
 /** Pairs of one span that are looked at. */
 const MOST_PAIRS = 64
-/** Cost of a parent that is not where this tracer puts it: apps can break the rule, so it is no proof. */
-const STRANGE_PARENT_COST = 6
-/**
- * What it speaks for a pair that the task hangs under the task of the span's parent: an SDK that makes a task for each span made one
- * for this span too, so that it costs more to leave it without one.
- */
-const OWN_PARENT_GAIN = 4
-/**
- * Cost of a pair whose task has a parent, while the span's parent, which would have that task, got none; and of one while all children of the
- * span got none. So it is where a span of another process, or of another time, comes upon a task of an unsampled trace.
- */
-const LONELY_COST = 4
 const NO_RIVAL_COST = 12
-const INTERNAL = 1
-const SERVER = 2
-const CLIENT = 3
-const PRODUCER = 4
-const CONSUMER = 5
-
 /** Pairs of a span and a task, those of each span together. */
 class Pairs {
   length = 0
@@ -124,25 +89,35 @@ export function pairSpans(
 ): Pairing {
   const pairs = findPairs(spans, tasks, options)
   const slots = taskSlots(pairs, tasks)
-  const children = childrenOf(relations)
+  const structure = new Structure(tasks, relations, options.isFree, nearestSpans(pairs))
   const takesPart = Uint8Array.from(spans.startNs, (startNs, row) => {
     const named = spans.name[row] >= 0 || (options.alias?.[row] ?? -1) >= 0
     return named && startNs >= 0 && spans.endNs[row] <= tasks.durationNs ? 1 : 0
   })
-  let sure = relations.knownTask
   let result: Pairing = { task: new Int32Array(spans.length).fill(-1), ambiguous: new Uint8Array(spans.length) }
   for (let round = 0; round < 3; round++) {
     const cost = new Float64Array(pairs.length)
     for (let pair = 0; pair < pairs.length; pair++) {
       const span = pairs.span[pair]
       const task = pairs.task[pair]
-      cost[pair] = pairs.time[pair] + strangeness(span, task, tasks, relations, children, sure)
-      if (round > 0 && isLonely(span, task, tasks, relations, children, sure, takesPart)) cost[pair] += LONELY_COST
+      cost[pair] = pairs.time[pair] + structure.strangeness(span, task)
+      if (round > 0 && structure.isLonely(span, task, takesPart)) cost[pair] += LONELY_COST
     }
     result = assign(spans.length, pairs, slots, cost, options)
-    sure = relations.knownTask.map((known, span) => (known >= 0 ? known : result.task[span]))
+    structure.learn(result.task)
   }
   return result
+}
+
+/** By row of the tasks that occur in pairs the row of the span whose times fit it best. */
+function nearestSpans({ length, span, task, time }: Pairs): ReadonlyMap<number, number> {
+  const best = new Map<number, number>()
+  for (let pair = 0; pair < length; pair++) {
+    const before = best.get(task[pair])
+    if (before === undefined || time[pair] < time[before]) best.set(task[pair], pair)
+  }
+  for (const [of, pair] of best) best.set(of, span[pair])
+  return best
 }
 
 /** The tasks that occur in pairs, numbered from 0 on. */
@@ -171,7 +146,7 @@ function taskSlots({ task, length: pairs }: Pairs, tasks: TaskColumns): TaskSlot
 /** All pairs whose times could be those of one span and its task. */
 function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOptions): Pairs {
   const pairs = new Pairs()
-  const { shape, noTaskCost, toleranceNs, raisedEndNs, isFree, alias } = options
+  const { costs, noTaskCost, toleranceNs, roundingNs, isFree, alias } = options
   const { rows, from } = tasks.byStart
   const [firstNs] = begunWithin(tasks)
   // A task nearby says less where its span may have none, or only its start is known.
@@ -182,7 +157,7 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
     const endNs = spans.endNs[span]
     const otherName = alias?.[span] ?? -1
     if (Number.isNaN(startNs)) continue
-    const endsAfterCapture = endNs >= tasks.durationNs - toleranceNs - raisedEndNs
+    const endsAfterCapture = endNs >= tasks.durationNs - toleranceNs - 2 * roundingNs
     const beforeAny = startNs < firstNs ? saysLess : 0
     const first = pairs.length
     let cheapest = Infinity
@@ -194,17 +169,19 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
         const task = rows[at]
         const startLag = tasks.startNs[task] - startNs
         if (startLag > WIDEST_START_NS) break
-        let cost = beforeAny + startCost(startLag) + earlyCost(startLag, toleranceNs)
-        // So much dearer than the best is no rival of it, whatever hangs where.
-        if (cost >= noTaskCost + OWN_PARENT_GAIN || cost > cheapest + NO_RIVAL_COST) break
+        let cost = beforeAny + costs.start(startLag)
+        // So much dearer than the best is no rival of it, whatever hangs where; those that begin later still are dearer.
+        if (cost >= noTaskCost + OWN_PARENT_GAIN || cost > cheapest + NO_RIVAL_COST) {
+          if (startLag > roundingNs) break
+          continue
+        }
         const endLag = tasks.endNs[task] - endNs
         if (Number.isNaN(endLag)) {
           if (!endsAfterCapture) continue
           cost += OPEN_END_COST + saysLess
         } else {
-          const possible = possibleLag(endLag, shape, raisedEndNs)
-          if (Math.abs(endLag) > WIDEST_END_NS || possible < -toleranceNs) continue
-          cost += endCost(endLag, shape) + earlyCost(possible, toleranceNs)
+          if (Math.abs(endLag) > WIDEST_END_NS) continue
+          cost += costs.end(endLag)
         }
         if (cost >= noTaskCost + OWN_PARENT_GAIN || !isFree(task)) continue
         pairs.add(span, task, cost)
@@ -213,127 +190,6 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
     }
   }
   return pairs
-}
-
-/** An end lag as counted from where its tracer's begin, whichever side they lie on; below zero where this one has none. */
-export function possibleLag(endLagNs: number, shape: TimeShape, raisedNs: number): number {
-  if (shape === 'either') return 0
-  return shape === 'task-ends-after' ? endLagNs : raisedNs - endLagNs
-}
-
-/** What it costs that a lag lies where only an error of the clocks can bring it: the more of the error it takes, the less likely. */
-function earlyCost(lagNs: number, toleranceNs: number): number {
-  return lagNs >= 0 ? 0 : (EARLY_COST * -lagNs) / toleranceNs
-}
-
-/** Rows of the children of each span, those of span s from `from[s]` to `from[s + 1]`. */
-export interface Children {
-  readonly from: Int32Array
-  readonly rows: Int32Array
-}
-
-export function childrenOf({ parent }: SpanRelations): Children {
-  const from = new Int32Array(parent.length + 1)
-  for (const row of parent) if (row >= 0) from[row + 1]++
-  for (let i = 0; i < parent.length; i++) from[i + 1] += from[i]
-  const next = from.slice()
-  const rows = new Int32Array(from[parent.length])
-  for (let row = 0; row < parent.length; row++) if (parent[row] >= 0) rows[next[parent[row]]++] = row
-  return { from, rows }
-}
-
-/**
- * What it costs that a task hangs elsewhere than its span, and what it gains that it hangs where the span does. Measured over all corpora without an exception: the task of an internal or
- * client span has the task of the span's parent for its parent, where that span is of the process and has a task; those of server and
- * root spans have none.
- */
-export function strangeness(
-  span: number,
-  task: number,
-  tasks: TaskColumns,
-  relations: SpanRelations,
-  children: Children,
-  sure: Int32Array,
-): number {
-  let cost = 0
-  const kind = relations.kind[span]
-  const parentId = tasks.parentId[task]
-  if (relations.root[span] === 1 || isCalledFromElsewhere(kind)) {
-    if (parentId !== 0) cost += STRANGE_PARENT_COST
-  } else {
-    const known = parentTaskOf(span, tasks, relations, sure)
-    if (known !== 0 && parentId === known) cost -= OWN_PARENT_GAIN
-    else if (known !== 0 && (parentId !== 0 || belongsToParent(kind))) cost += STRANGE_PARENT_COST
-  }
-  for (let at = children.from[span]; at < children.from[span + 1]; at++) {
-    const child = children.rows[at]
-    if (sure[child] < 0 || !belongsToParent(relations.kind[child])) continue
-    if (tasks.parentId[sure[child]] !== tasks.id[task]) return cost + STRANGE_PARENT_COST
-  }
-  return cost
-}
-
-/** Whether a task hangs under the task of the span's parent, or the task of a child of the span under it. */
-export function hangsWithRelatives(
-  span: number,
-  task: number,
-  tasks: TaskColumns,
-  relations: SpanRelations,
-  { from, rows }: Children,
-  sure: Int32Array,
-): boolean {
-  const { kind } = relations
-  const known = parentTaskOf(span, tasks, relations, sure)
-  if (known !== 0 && tasks.parentId[task] === known && belongsToParent(kind[span])) return true
-  for (let at = from[span]; at < from[span + 1]; at++) {
-    const child = rows[at]
-    if (sure[child] < 0 || !belongsToParent(kind[child])) continue
-    if (tasks.parentId[sure[child]] === tasks.id[task]) return true
-  }
-  return false
-}
-
-/** Whether the spans around a span have no task, though they would if the task were the span's. */
-function isLonely(
-  span: number,
-  task: number,
-  tasks: TaskColumns,
-  { kind, root, parent }: SpanRelations,
-  { from, rows }: Children,
-  sure: Int32Array,
-  takesPart: Uint8Array,
-): boolean {
-  const above = parent[span]
-  const alone = root[span] === 1 || isCalledFromElsewhere(kind[span])
-  if (!alone && above >= 0 && takesPart[above] === 1 && sure[above] < 0 && tasks.parentId[task] !== 0) return true
-  let lonely = false
-  for (let at = from[span]; at < from[span + 1]; at++) {
-    const child = rows[at]
-    if (!belongsToParent(kind[child])) continue
-    if (sure[child] >= 0) return false
-    if (takesPart[child] === 1) lonely = true
-  }
-  return lonely
-}
-
-/** Id of the task of a span's parent; 0 where it has none that is known. */
-function parentTaskOf(
-  span: number,
-  tasks: TaskColumns,
-  { parent, parentTaskId }: SpanRelations,
-  sure: Int32Array,
-): number {
-  const above = parent[span]
-  return above >= 0 && sure[above] >= 0 ? tasks.id[sure[above]] : parentTaskId[span]
-}
-
-function belongsToParent(kind: number): boolean {
-  return kind === INTERNAL || kind === CLIENT || kind === PRODUCER
-}
-
-/** Whether a span of this kind begins what another process, or another request, asked for. */
-export function isCalledFromElsewhere(kind: number): boolean {
-  return kind === SERVER || kind === CONSUMER
 }
 
 /** Takes pairs cheapest first, then keeps those without which the world would be dearer by the margin. */

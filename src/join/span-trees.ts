@@ -4,7 +4,8 @@
 // children seldom do so as well: of a request that the captured process served nearly every span has its task. So the spans of one
 // request in one process are believed together, by what all their pairs speak against chance, or not at all.
 
-import { isCalledFromElsewhere, type Pairing, type SpanRelations } from './pairing.ts'
+import type { Pairing } from './pairing.ts'
+import { isCalledFromElsewhere, type SpanRelations } from './structure.ts'
 
 /** What a pair speaks where another pair of its request is believed: times within a request are much alike. */
 const FURTHER_NATS = 4

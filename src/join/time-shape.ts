@@ -27,6 +27,11 @@ const START_SCALE_NS = 4_000
 const END_EXPONENT = 2
 const END_SCALE_NS = 1_000
 
+/** Cost of a lag as far on the impossible side as the error of the clocks allows. */
+const EARLY_COST = 8
+/** The same where times are cut: the clock is fitted to them less exactly, so that more of its error occurs. */
+const CUT_EARLY_COST = 3
+
 /** Cost of a start lag in nats; lags below zero are errors of the clocks and cost nothing here. */
 export function startCost(lagNs: number): number {
   return lagNs <= 0 ? 0 : START_EXPONENT * Math.log1p(lagNs / START_SCALE_NS)
@@ -36,4 +41,120 @@ export function startCost(lagNs: number): number {
 export function endCost(lagNs: number, shape: TimeShape): number {
   const lag = shape === 'either' ? Math.abs(lagNs) : shape === 'task-ends-after' ? lagNs : -lagNs
   return lag <= 0 ? 0 : END_EXPONENT * Math.log1p(lag / END_SCALE_NS)
+}
+
+/** What the lags of a pair cost, in nats; without end where they are impossible. */
+export interface LagCosts {
+  start(lagNs: number): number
+  end(lagNs: number): number
+}
+
+/**
+ * @param toleranceNs how far a lag may lie on the impossible side: the error of the clock. The more of it a lag takes, the less likely
+ * @param roundingNs unit that start and duration of the spans were cut to; 0 where they were not
+ */
+export function lagCosts(shape: TimeShape, toleranceNs: number, roundingNs: number): LagCosts {
+  return roundingNs === 0 ? new ExactLagCosts(shape, toleranceNs) : new CutLagCosts(shape, toleranceNs, roundingNs)
+}
+
+class ExactLagCosts implements LagCosts {
+  constructor(
+    private readonly shape: TimeShape,
+    private readonly toleranceNs: number,
+  ) {}
+
+  start(lagNs: number): number {
+    return lagNs >= 0 ? startCost(lagNs) : this.early(-lagNs)
+  }
+
+  end(lagNs: number): number {
+    const { shape } = this
+    const isPossible = shape === 'either' || (shape === 'task-ends-after' ? lagNs >= 0 : lagNs <= 0)
+    return isPossible ? endCost(lagNs, shape) : this.early(Math.abs(lagNs))
+  }
+
+  private early(beyondNs: number): number {
+    return beyondNs > this.toleranceNs ? Infinity : (EARLY_COST * beyondNs) / this.toleranceNs
+  }
+}
+
+/**
+ * Lags of spans whose start and duration were cut: each start lag is longer by up to one unit, each end lag by up to two, and nobody knows by
+ * how much. So a lag costs what all those speak together that it may have been: the density of exact lags (what costs c nats has e^-c),
+ * blurred by one box for starts and by two for ends. Both have closed forms: differences of the density's first and second integrals.
+ */
+class CutLagCosts implements LagCosts {
+  private readonly starts: DensityIntegrals
+  private readonly ends: DensityIntegrals
+
+  constructor(
+    private readonly shape: TimeShape,
+    toleranceNs: number,
+    private readonly roundingNs: number,
+  ) {
+    this.starts = new DensityIntegrals(START_EXPONENT, START_SCALE_NS, toleranceNs)
+    this.ends = new DensityIntegrals(END_EXPONENT, END_SCALE_NS, toleranceNs)
+  }
+
+  start(lagNs: number): number {
+    const { starts, roundingNs } = this
+    return costOfDensity((starts.once(lagNs) - starts.once(lagNs - roundingNs)) / roundingNs)
+  }
+
+  end(lagNs: number): number {
+    const { roundingNs } = this
+    const [least, middle, most] = [lagNs, lagNs - roundingNs, lagNs - 2 * roundingNs].map((lag) => this.endsTwice(lag))
+    return costOfDensity((least - 2 * middle + most) / (roundingNs * roundingNs))
+  }
+
+  private endsTwice(lagNs: number): number {
+    const { ends, shape } = this
+    if (shape === 'either') return ends.possibleTwice(Math.abs(lagNs))
+    return ends.twice(shape === 'task-ends-after' ? lagNs : -lagNs)
+  }
+}
+
+function costOfDensity(density: number): number {
+  return density > 0 ? -Math.log(density) : Infinity
+}
+
+/** Integrals, from below, of the density of exact lags: (1 + lag/scale)^-exponent where they are possible, what `EARLY_COST` leaves before. */
+class DensityIntegrals {
+  private readonly earlyPerNs: number
+  private readonly leastEarly = Math.exp(-CUT_EARLY_COST)
+  private readonly onceAtZero: number
+  private readonly twiceAtZero: number
+
+  constructor(
+    private readonly exponent: number,
+    private readonly scaleNs: number,
+    private readonly toleranceNs: number,
+  ) {
+    this.earlyPerNs = CUT_EARLY_COST / toleranceNs
+    this.onceAtZero = this.once(0)
+    this.twiceAtZero = this.twice(0)
+  }
+
+  once(lagNs: number): number {
+    const { earlyPerNs, leastEarly, exponent, scaleNs } = this
+    if (lagNs <= -this.toleranceNs) return 0
+    if (lagNs <= 0) return (Math.exp(earlyPerNs * lagNs) - leastEarly) / earlyPerNs
+    return this.onceAtZero + (scaleNs / (exponent - 1)) * (1 - (1 + lagNs / scaleNs) ** (1 - exponent))
+  }
+
+  twice(lagNs: number): number {
+    const { earlyPerNs, leastEarly, toleranceNs } = this
+    if (lagNs <= -toleranceNs) return 0
+    if (lagNs <= 0) {
+      const early = (Math.exp(earlyPerNs * lagNs) - leastEarly) / earlyPerNs
+      return (early - leastEarly * (lagNs + toleranceNs)) / earlyPerNs
+    }
+    return this.twiceAtZero + this.onceAtZero * lagNs + this.possibleTwice(lagNs)
+  }
+
+  /** From zero on only; the closed form is that of an exponent of 2. */
+  possibleTwice(lagNs: number): number {
+    const { scaleNs } = this
+    return scaleNs * lagNs - scaleNs * scaleNs * Math.log1p(lagNs / scaleNs)
+  }
 }

@@ -7,7 +7,12 @@ import type { JoinCapture, JoinResult, JoinSpan } from '../../src/join/match.ts'
 import { pairByNameAndTime } from '../../src/join/name-time.ts'
 import { fitNameTimeClock } from '../../src/join/name-time-clock.ts'
 import { spanColumns, taskColumns } from '../../src/join/time-columns.ts'
-import { GENERATED_ORIGIN, type GeneratedProcess, generateProcess } from '../support/generated-process.ts'
+import {
+  GENERATED_ORIGIN,
+  type GeneratedProcess,
+  generateBursts,
+  generateProcess,
+} from '../support/generated-process.ts'
 
 const MS = 1_000_000n
 const usual = { seed: 1, tasks: 1_500, perSecond: 600 }
@@ -70,6 +75,19 @@ describe.each(['opentelemetry', 'opencensus'] as const)('a stock %s process', (s
     expect(wrong).toBe(0)
     expect(right).toBeGreaterThanOrEqual(0.99 * spans.length)
   })
+
+  test.each([4, 40])(
+    'whose spans last a microsecond and follow one another as closely, in whole microseconds, for %i s',
+    (seconds) => {
+      const short = generateBursts({ seed: 21, seconds, sdk })
+      const coarse = cut(short.spans, 1_000n)
+      for (const clockSnapshots of [[], [snapshot(0)]]) {
+        const { right, wrong } = judged(joinTasks(coarse, captureOf(short, { clockSnapshots })), coarse, short)
+        expect(wrong).toBeLessThanOrEqual(right / 1_000)
+        expect(right).toBeGreaterThanOrEqual(0.9 * coarse.length)
+      }
+    },
+  )
 
   test('whose times are whole milliseconds is refused, and told so', () => {
     const { matches, nameTime } = joinTasks(cut(spans, MS), captureOf(process))
@@ -388,6 +406,48 @@ describe('structure', () => {
     const { unmatched } = joinTasks(spans, captureOf(filler, { tasks }))
     const reasons = unmatched.filter(({ span }) => spans[span].name === 'c').map(({ reason }) => reason)
     expect(reasons).toEqual(['ambiguous', 'ambiguous'])
+  })
+})
+
+describe.each(['opentelemetry', 'opencensus'] as const)('tasks begun by hand, of the names of spans of %s', (sdk) => {
+  const process = generateProcess({ ...usual, sdk })
+
+  /** Each internal span's task with one more, which lies around it or within it. */
+  function withHandTasks(around: boolean): JoinCapture {
+    const spanOf = new Map(process.spans.map((span) => [process.truth.get(span.spanId), span]))
+    const tasks = process.tasks.flatMap((task) => {
+      const span = spanOf.get(task.id)
+      if (task.parentId === null || span === undefined) return [task]
+      const handId = task.id + 1_000_000
+      const spanStartNs = Number(span.startUnixNs - GENERATED_ORIGIN)
+      const spanEndNs = Number(span.endUnixNs - GENERATED_ORIGIN)
+      if (around) {
+        const endNs = Math.max(task.endNs ?? 0, spanEndNs) + 300
+        return [
+          { ...task, id: handId, startNs: spanStartNs - 700, endNs },
+          { ...task, parentId: handId },
+        ]
+      }
+      const times = { startNs: (task.startNs ?? 0) + 400, endNs: Math.min(task.endNs ?? 0, spanEndNs) - 700 }
+      return [task, { ...task, id: handId, parentId: task.id, ...times }]
+    })
+    return captureOf(process, { tasks })
+  }
+
+  test.each([
+    ['around them', true, 0.95] as const,
+    // Of these mostly nothing is said: in OpenCensus nothing tells which of the two is the span's.
+    ['within them', false, 0] as const,
+  ])('%s: no span has one', (_, around, found) => {
+    for (const clockSnapshots of [[], [snapshot(0)]]) {
+      const capture = { ...withHandTasks(around), clockSnapshots }
+      const { matches } = joinTasks(process.spans, capture)
+      const wrong = matches.filter(
+        ({ span, task }) => process.truth.get(process.spans[span].spanId) !== capture.tasks[task].id,
+      )
+      expect(wrong.length).toBe(0)
+      expect(matches.length).toBeGreaterThanOrEqual(found * process.spans.length)
+    }
   })
 })
 

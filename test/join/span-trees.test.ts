@@ -1,7 +1,7 @@
 // The rule by which spans of strangers are told, on trees of spans made by hand.
 
 import { describe, expect, test } from 'vitest'
-import type { SpanRelations } from '../../src/join/pairing.ts'
+import type { SpanRelations } from '../../src/join/structure.ts'
 import { BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS, withoutStrangers } from '../../src/join/span-trees.ts'
 
 const SERVER = 2

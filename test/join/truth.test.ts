@@ -38,7 +38,7 @@ const VARIANTS: Readonly<Record<string, (recording: TrueRecording) => readonly T
 const RECALL: Readonly<Record<string, number>> = { otel: 0.995, opencensus: 0.99, 'otel-renamed': 0.9, own: 0.99 }
 
 /** Spans of a microsecond, two or three apart, can mostly not be told from one another by times of whole microseconds. */
-const LIBRARY_WHOLE_US_RECALL = 0.8
+const LIBRARY_WHOLE_US_RECALL = 0.98
 /** Of few requests the clocks are not always clear; those of the library are shorter than those of the shop. */
 const FEW_REQUESTS_RECALL: Readonly<Record<string, number>> = { shop: 0.95, library: 0.85 }
 

@@ -71,13 +71,15 @@ export function generateProcess(options: GeneratedOptions): GeneratedProcess {
       const offset = origin(fromNs)
       const startNs = fromNs + lag(400, 1_500)
       const endNs = Math.max(startNs + 100, sdk === 'opentelemetry' ? toNs + lag(120, 500) : toNs - lag(200, 1_500))
+      // A task that begins late pushes the span's end on where that comes after the task's.
+      const spanEndNs = sdk === 'opentelemetry' ? toNs : Math.max(toNs, endNs + 150)
       const span: JoinSpan = {
         traceId,
         spanId: hex(seed, 6) + hex(id, 10),
         parentSpanId: parent?.spanId ?? '',
         name,
         startUnixNs: offset + BigInt(fromNs),
-        endUnixNs: offset + BigInt(toNs),
+        endUnixNs: offset + BigInt(spanEndNs),
         kind: parent === null ? 2 : 1,
         processKey: options.processKey ?? 'generated/1',
         processShared: options.processShared ?? false,
@@ -101,4 +103,46 @@ export function generateProcess(options: GeneratedOptions): GeneratedProcess {
     }
   }
   return { spans, tasks, truth, durationNs: nowNs + 10_000_000 }
+}
+
+/**
+ * Requests with spans of a microsecond one after another on one goroutine: the span is begun, then its task, and both are ended (in the SDK's order)
+ * before the next begins.
+ */
+export function generateBursts({ seed, seconds, sdk }: BurstOptions): GeneratedProcess {
+  const next = random(seed)
+  const about = (leastNs: number, moreNs: number): number => Math.round(leastNs - moreNs * Math.log(1 - next()))
+  const { spans, tasks, truth } = generateProcess({ seed, tasks: seconds * 100, perSecond: 100, sdk })
+  const roots = spans.filter(({ parentSpanId }) => parentSpanId === '')
+  const taskOf = new Map(tasks.map((task) => [task.id, task]))
+  const kept = { spans: [...roots], tasks: roots.map((root) => taskOf.get(truth.get(root.spanId) ?? 0) as JoinTask) }
+  const all = new Map(roots.map(({ spanId }) => [spanId, truth.get(spanId) ?? 0]))
+  let id = tasks.length + 1
+  for (const root of roots) {
+    const parentId = truth.get(root.spanId) ?? 0
+    let atNs = Number(root.startUnixNs - GENERATED_ORIGIN) + 30_000
+    for (let i = 0; i < 12; i++, id++) {
+      const startNs = atNs + about(250, 250)
+      const workedNs = startNs + about(60, 300)
+      const [spanEndNs, endNs] =
+        sdk === 'opentelemetry' ? [workedNs, workedNs + about(60, 90)] : [workedNs + about(150, 250), workedNs]
+      const spanId = id.toString(16).padStart(16, 'b')
+      const times = {
+        startUnixNs: GENERATED_ORIGIN + BigInt(atNs),
+        endUnixNs: GENERATED_ORIGIN + BigInt(spanEndNs),
+      }
+      kept.spans.push({ ...root, spanId, parentSpanId: root.spanId, name: 'short', kind: 1, ...times })
+      kept.tasks.push({ id, parentId, name: 'short', startNs, endNs, logs: [], precedingLog: null })
+      all.set(spanId, id)
+      atNs = Math.max(spanEndNs, endNs) + about(250, 250)
+    }
+  }
+  return { ...kept, truth: all, durationNs: (seconds + 1) * 1e9 }
+}
+
+/** What `generateBursts` makes: a hundred tasks of requests a second, a quarter of which have twelve short ones. */
+export interface BurstOptions {
+  readonly seed: number
+  readonly seconds: number
+  readonly sdk: 'opentelemetry' | 'opencensus'
 }

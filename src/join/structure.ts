@@ -1,0 +1,202 @@
+// structure.ts: how spans hang together against how their tasks do.
+//
+// Measured over all corpora without an exception: the task of an internal or client span has the task of the span's parent for its
+// parent, where that span is of the process and has a task; those of server and root spans have none. Apps can break the rule, so it is
+// no proof; and tasks that an app begins by hand lie in between.
+
+import { oncePerTasks, type TaskColumns } from './time-columns.ts'
+
+/** How the spans hang together, and what is known of their tasks. */
+export interface SpanRelations {
+  /** OTLP's kind of each span. */
+  readonly kind: Uint8Array
+  /** 1 for spans without a parent. */
+  readonly root: Uint8Array
+  /** Row of the parent span; -1 where it is not among the spans. */
+  readonly parent: Int32Array
+  /** Row of the task that is known already to be the span's; -1 where none is. */
+  readonly knownTask: Int32Array
+  /** Id of the task that is known to be the parent span's, for parents that are not among the spans; 0 where none is. */
+  readonly parentTaskId: Float64Array
+}
+
+/** Cost of a parent that is not where this tracer puts it: apps can break the rule, so it is no proof. */
+const STRANGE_PARENT_COST = 6
+/**
+ * What it speaks for a pair that the task hangs under the task of the span's parent: an SDK that makes a task for each span made one
+ * for this span too, so that it costs more to leave it without one.
+ */
+export const OWN_PARENT_GAIN = 4
+/**
+ * Cost of a pair whose task has a parent, while the span's parent, which would have that task, got none; and of one while all children of the
+ * span got none. So it is where a span of another process, or of another time, comes upon a task of an unsampled trace.
+ */
+export const LONELY_COST = 4
+/** Tasks between a task and that of its span's parent that are looked at. */
+const MOST_BETWEEN = 16
+const INTERNAL = 1
+const SERVER = 2
+const CLIENT = 3
+const PRODUCER = 4
+const CONSUMER = 5
+
+/** Rows of the children of each span, those of span s from `from[s]` to `from[s + 1]`. */
+interface Children {
+  readonly from: Int32Array
+  readonly rows: Int32Array
+}
+
+function childrenOf({ parent }: SpanRelations): Children {
+  const from = new Int32Array(parent.length + 1)
+  for (const row of parent) if (row >= 0) from[row + 1]++
+  for (let i = 0; i < parent.length; i++) from[i + 1] += from[i]
+  const next = from.slice()
+  const rows = new Int32Array(from[parent.length])
+  for (let row = 0; row < parent.length; row++) if (parent[row] >= 0) rows[next[parent[row]]++] = row
+  return { from, rows }
+}
+
+/** By row of the tasks the row of the task that each hangs under; -1 for none that is known. */
+const rowsAbove = oncePerTasks(({ length, id, parentId }): Int32Array => {
+  const rowOf = new Map<number, number>()
+  for (let task = 0; task < length; task++) rowOf.set(id[task], task)
+  return Int32Array.from(parentId, (above) => (above === 0 ? -1 : (rowOf.get(above) ?? -1)))
+})
+
+/** How the tasks of spans hang together, as far as these are known. */
+export class Structure {
+  private readonly children: Children
+  private readonly above: Int32Array
+  private sure: Int32Array
+  private owner = new Map<number, number>()
+
+  /**
+   * @param isFree whether a task has no span yet
+   * @param nearest row of the span whose times fit each task best, of the tasks that fit any
+   */
+  constructor(
+    private readonly tasks: TaskColumns,
+    private readonly relations: SpanRelations,
+    private readonly isFree: (task: number) => boolean,
+    private readonly nearest: ReadonlyMap<number, number>,
+  ) {
+    this.children = childrenOf(relations)
+    this.above = rowsAbove(tasks)
+    this.sure = relations.knownTask
+    this.learn(new Int32Array(this.sure.length).fill(-1))
+  }
+
+  /** Whether a span has a task. */
+  isSure(span: number): boolean {
+    return this.sure[span] >= 0
+  }
+
+  /** @param found rows of the tasks that spans were given, besides those that are known; -1 for none */
+  learn(found: Int32Array): void {
+    this.sure = this.relations.knownTask.map((known, span) => (known >= 0 ? known : found[span]))
+    this.owner = new Map()
+    for (let span = 0; span < this.sure.length; span++) if (this.sure[span] >= 0) this.owner.set(this.sure[span], span)
+  }
+
+  /** What it costs that a task hangs elsewhere than its span, and what it gains that it hangs where the span does. */
+  strangeness(span: number, task: number): number {
+    const { tasks, relations, children, sure } = this
+    let cost = 0
+    const kind = relations.kind[span]
+    const parentId = tasks.parentId[task]
+    if (relations.root[span] === 1 || isCalledFromElsewhere(kind)) {
+      if (parentId !== 0 && !this.isTopByName(span, task)) cost += STRANGE_PARENT_COST
+    } else {
+      const known = this.parentTaskOf(span)
+      if (known !== 0 && this.hangsBelow(task, known, span, -1)) cost -= OWN_PARENT_GAIN
+      else if (known !== 0 && (parentId !== 0 || belongsToParent(kind))) cost += STRANGE_PARENT_COST
+    }
+    for (let at = children.from[span]; at < children.from[span + 1]; at++) {
+      const child = children.rows[at]
+      if (sure[child] < 0 || !belongsToParent(relations.kind[child])) continue
+      if (!this.hangsBelow(sure[child], tasks.id[task], span, child)) return cost + STRANGE_PARENT_COST
+    }
+    return cost
+  }
+
+  /** Whether a task hangs under the task of the span's parent, or the task of a child of the span under it. */
+  hangsWithRelatives(span: number, task: number): boolean {
+    const { tasks, relations, children, sure } = this
+    const known = this.parentTaskOf(span)
+    if (known !== 0 && tasks.parentId[task] === known && belongsToParent(relations.kind[span])) return true
+    for (let at = children.from[span]; at < children.from[span + 1]; at++) {
+      const child = children.rows[at]
+      if (sure[child] < 0 || !belongsToParent(relations.kind[child])) continue
+      if (tasks.parentId[sure[child]] === tasks.id[task]) return true
+    }
+    return false
+  }
+
+  /** Whether the spans around a span have no task, though they would if the task were the span's. */
+  isLonely(span: number, task: number, takesPart: Uint8Array): boolean {
+    const { tasks, sure } = this
+    const { kind, root, parent } = this.relations
+    const { from, rows } = this.children
+    const above = parent[span]
+    const alone = root[span] === 1 || isCalledFromElsewhere(kind[span])
+    if (!alone && above >= 0 && takesPart[above] === 1 && sure[above] < 0 && tasks.parentId[task] !== 0) return true
+    let lonely = false
+    for (let at = from[span]; at < from[span + 1]; at++) {
+      const child = rows[at]
+      if (!belongsToParent(kind[child])) continue
+      if (sure[child] >= 0) return false
+      if (takesPart[child] === 1) lonely = true
+    }
+    return lonely
+  }
+
+  /** Id of the task of a span's parent; 0 where it has none that is known. */
+  private parentTaskOf(span: number): number {
+    const above = this.relations.parent[span]
+    return above >= 0 && this.sure[above] >= 0 ? this.tasks.id[this.sure[above]] : this.relations.parentTaskId[span]
+  }
+
+  /**
+   * Whether a task hangs under another, or only tasks lie in between that belong to no span but these two: those are begun by hand, of
+   * whatever name. The tasks of spans within spans of one name lie so too, but each is nearest to a span of its own.
+   */
+  private hangsBelow(task: number, topId: number, span: number, child: number): boolean {
+    const { parentId } = this.tasks
+    for (let at = task, between = 0; between < MOST_BETWEEN; between++) {
+      if (parentId[at] === topId) return true
+      if (between === 0 && child < 0 && this.isOfOther(at, span, child)) return false
+      at = this.above[at]
+      if (at < 0 || this.isOfOther(at, span, child)) return false
+    }
+    return false
+  }
+
+  /** Whether a task hangs only under tasks of its own name that no other span has: wrappers begin one by hand around the tracer's. */
+  private isTopByName(span: number, task: number): boolean {
+    const { name, parentId } = this.tasks
+    let at = task
+    for (let between = 0; between < MOST_BETWEEN; between++) {
+      if (parentId[at] === 0) return true
+      if (this.isOfOther(at, span, -1)) return false
+      at = this.above[at]
+      if (at < 0 || name[at] !== name[task]) return false
+    }
+    return false
+  }
+
+  private isOfOther(task: number, span: number, child: number): boolean {
+    const owner = this.owner.get(task)
+    if (owner === undefined && !this.isFree(task)) return true
+    const nearest = owner ?? this.nearest.get(task)
+    return nearest !== undefined && nearest !== span && nearest !== child
+  }
+}
+
+function belongsToParent(kind: number): boolean {
+  return kind === INTERNAL || kind === CLIENT || kind === PRODUCER
+}
+
+/** Whether a span of this kind begins what another process, or another request, asked for. */
+export function isCalledFromElsewhere(kind: number): boolean {
+  return kind === SERVER || kind === CONSUMER
+}
