@@ -127,8 +127,38 @@ export class Past {
     this.thinTo(MOST_STAYS_RETURNED)
     // So many goroutines that what each may come back to is too much.
     if (stays.size > tooMany) this.thinTo(MOST_STAYS_TAKEN_UP)
-    if (stays.size > tooMany) this.states.forgetBefore(stays.top - Math.trunc(most / 2))
+    if (stays.size > tooMany) this.letGoBefore(stays.top - Math.trunc(most / 2))
     this.staysBeforeThinning = this.nextThinning()
+  }
+
+  /** Has even what open tasks reach leave the log. They are followed on from what is left of the goroutine that began each. */
+  private letGoBefore(index: number): void {
+    const { states, tasks } = this
+    const { stays } = states
+    const { tail, mask } = stays
+    // By stay that goes: 1 more than the one that its goroutine comes to. Many tasks may have begun on one goroutine.
+    const laterOf = new Int32Array(Math.max(0, index - tail))
+    const goes = (stay: number): boolean => stays.has(stay) && stay < index
+    const later = (from: number): number => {
+      let stay = from
+      while (goes(stay) && laterOf[stay - tail] === 0 && stays.next[stay & mask] >= 0) stay = stays.next[stay & mask]
+      const reached = goes(stay) && laterOf[stay - tail] !== 0 ? laterOf[stay - tail] - 1 : stay
+      for (let at = from; at !== stay; at = stays.next[at & mask]) laterOf[at - tail] = reached + 1
+      return reached
+    }
+    const rowOf = new Map<number, number>()
+    for (let row = 0; row < states.rowCount; row++) if (states.has(row)) rowOf.set(states.stay[row], row)
+    const moved: { readonly slot: number; readonly to: number }[] = []
+    const { startStay } = tasks.columns
+    tasks.forEachSlot((slot) => {
+      if (goes(startStay[slot])) moved.push({ slot, to: later(startStay[slot]) })
+    })
+    states.forgetBefore(index)
+    // What lasts still is carried over, as another stay.
+    for (const { slot, to } of moved) {
+      const row = rowOf.get(to)
+      startStay[slot] = row === undefined ? to : states.stay[row]
+    }
   }
 
   /** Stays at which the log is thinned out next: not before there are many more than were left, however many goroutines there are. */

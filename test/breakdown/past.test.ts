@@ -113,7 +113,7 @@ test('who ran during a wait is told as of a whole log, or not at all', () => {
 
 describe('a task that is open for the whole capture', () => {
   /** It sleeps and runs in turn, while requests come and go on other goroutines. */
-  function capture(turns: number): Uint8Array {
+  function story(turns: number): CaptureStory {
     const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable')
     story.start(1).taskBegin(1, 'whole').block('sleep')
     let task = 1
@@ -133,8 +133,9 @@ describe('a task that is open for the whole capture', () => {
         .block('sleep')
       story.unblock(2)
     }
-    return story.start(2).block('select').unblock(1).start(1).taskEnd(1).bytes()
+    return story.start(2).block('select').unblock(1).start(1)
   }
+  const capture = (turns: number): Uint8Array => story(turns).taskEnd(1).bytes()
   const pathOf = (limits: Partial<PastLimits>): Breakdown | null | undefined =>
     analyse(capture(600), { pastLimits: limits }).tasks.find(({ id }) => id === 1)?.path
 
@@ -153,5 +154,42 @@ describe('a task that is open for the whole capture', () => {
     expect(path?.unknownNs).toBeGreaterThan(0)
     expect(path?.execNs).toBeGreaterThan(0)
     expect(sumOf(path ?? emptyBreakdown())).toBe(path?.totalNs)
+  })
+
+  test('is known where it was lately when it is open at the end as well', () => {
+    const open = story(600).bytes()
+    const timelineOf = (pastLimits: Partial<PastLimits>) => {
+      const { timeline } = analyse(open, { timelines: true, pastLimits }).tasks.find(({ id }) => id === 1) ?? {}
+      if (timeline === undefined || timeline === null) throw new Error('no timeline')
+      return Array.from({ length: timeline.length }, (_, row) => [
+        timeline.startNs[row],
+        timeline.endNs[row],
+        timeline.state[row],
+        timeline.reason[row],
+      ])
+    }
+    const whole = timelineOf({})
+    const rest = timelineOf({ beforeForgetting: 500, beforeThinning: 500, keptWhole: 100, most: 1_000 })
+    // What is left of it is its end, as it is in the whole one, and before that one piece that is unknown.
+    expect(rest.length).toBeGreaterThan(10)
+    expect(rest.length).toBeLessThan(whole.length)
+    expect(rest.slice(1)).toEqual(whole.slice(1 - rest.length))
+    expect(rest[0]).toEqual([whole[0][0], rest[1][0], 0, 0])
+  })
+
+  test('is known where it waits when it has waited since what was let go of', () => {
+    const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable').found(3, 'runnable')
+    story.start(1).taskBegin(1, 'whole').at(5_000).block('sleep').start(3).taskBegin(2, 'other')
+    for (let turn = 1; turn <= 3_000; turn++)
+      story
+        .at(10_000 + turn * 1_000)
+        .stop()
+        .start(3)
+    const tasks = analyse(story.bytes(), {
+      timelines: true,
+      pastLimits: { beforeForgetting: 500, beforeThinning: 500, keptWhole: 100, most: 1_000 },
+    }).tasks
+    const timeline = tasks.find(({ id }) => id === 1)?.timeline
+    expect([timeline?.startNs.at(-1), timeline?.state.at(-1)]).toEqual([5_000, 3])
   })
 })
