@@ -119,6 +119,8 @@ export const MIN_TOTAL_NS = 100_000
 export const MAX_CLOCK_SHARE = 0.02
 /** Overlapping times are mentioned from this share of the span on. */
 const OVERLAP_SHARE = 0.05
+/** Assisting the collector leads the sentence from this share of the span on, where it took longer than every other cause that would. */
+export const ASSIST_LEADS = 0.3
 
 /**
  * The verdict, such as "12.4 ms: 61 % waiting for a mutex held by cache.Refresh; 2.5 ms on CPU, 2.1 of it GC assist"; null where it stays
@@ -130,18 +132,25 @@ export function verdictOf(input: VerdictInput): string | null {
   if (clockErrorNs === null || clockErrorNs > MAX_CLOCK_SHARE * totalNs) return null
   const shares = VERDICT_RULES.map((rule) => ({ rule, ns: parts[rule.group], share: parts[rule.group] / totalNs }))
   const [lead] = shares.filter(({ rule, share }) => share >= rule.leads).sort((x, y) => y.ns - x.ns)
-  if (lead === undefined) return null
-  const say = ({ rule }: typeof lead): string => rule.say(input.blame.get(rule.group) ?? NO_BLAME)
+  const assists = overlaps.gcAssistNs >= ASSIST_LEADS * totalNs && (lead === undefined || overlaps.gcAssistNs > lead.ns)
+  if (lead === undefined && !assists) return null
+  const say = ({ rule }: (typeof shares)[number]): string => rule.say(input.blame.get(rule.group) ?? NO_BLAME)
   const onCpu = (asTime: boolean): string => (assistIsOnCpu(input) ? assistOfExec(input, asTime) : '')
   const [second] = shares
     .filter((other) => other !== lead && other.rule.group !== 'exec' && other.share >= other.rule.follows)
     .sort((x, y) => y.ns - x.ns)
-  const named = second === undefined ? [lead] : [lead, second].sort((x, y) => y.ns - x.ns)
+  // What the assistant waited for the collector is told with it.
+  const toldBefore = (group: Group): boolean =>
+    assists && group === 'gcWait' && overlaps.gcAssistWaitNs > 0 && parts.gcWait <= overlaps.gcAssistWaitNs
+  const named = [lead, second]
+    .filter((one) => one !== undefined && !toldBefore(one.rule.group))
+    .sort((x, y) => y.ns - x.ns)
   const clauses = named.map(
     (one) => `${percent(one.share)} ${say(one)}${one.rule.group === 'exec' ? onCpu(false) : ''}`,
   )
-  if (lead.rule.group !== 'exec' && parts.exec > 0) clauses.push(`${duration(parts.exec)} on CPU${onCpu(true)}`)
-  if (mentioned(overlaps.gcAssistNs, totalNs) && !assistIsOnCpu(input)) {
+  if (assists) clauses.unshift(assistSentence(input))
+  if (lead?.rule.group !== 'exec' && parts.exec > 0) clauses.push(`${duration(parts.exec)} on CPU${onCpu(true)}`)
+  if (!assists && mentioned(overlaps.gcAssistNs, totalNs) && !assistIsOnCpu(input)) {
     clauses.push(`${duration(overlaps.gcAssistNs)} in GC assist, waits included`)
   }
   if (mentioned(overlaps.gcStwNs, totalNs)) {
@@ -159,6 +168,13 @@ function mentioned(overlapNs: number, totalNs: number): boolean {
 /** GC assist is execution, unless the assistant had to wait for work or for a processor meanwhile. */
 function assistIsOnCpu({ totalNs, parts, overlaps }: VerdictInput): boolean {
   return mentioned(overlaps.gcAssistNs, totalNs) && overlaps.gcAssistWaitNs === 0 && overlaps.gcAssistNs <= parts.exec
+}
+
+/** Assisting the collector, where it leads: it overlaps the parts that are named after it. */
+function assistSentence(input: VerdictInput): string {
+  const { totalNs, overlaps } = input
+  const waits = overlaps.gcAssistWaitNs * 2 > overlaps.gcAssistNs ? ', mostly waiting' : ', waits included'
+  return `${percent(overlaps.gcAssistNs / totalNs)} in GC assist${assistIsOnCpu(input) ? '' : waits}`
 }
 
 /** After a time on CPU in its unit, which is left out when it is the same; after a share with its own. */
@@ -293,8 +309,9 @@ const UNITS: readonly Unit[] = [
   { name: 'us', ns: 1e3 },
 ]
 
+/** The unit that a time is told in: what would round to a thousand of one is one of the next. */
 function unitOf(ns: number): Unit {
-  return UNITS.find((unit) => ns >= unit.ns) ?? UNITS[2]
+  return UNITS.find((unit) => ns >= 0.9995 * unit.ns) ?? UNITS[2]
 }
 
 /** A duration with its unit: 12.4 ms. */
@@ -305,7 +322,7 @@ function duration(ns: number): string {
 
 /** One decimal below 100, none above. */
 function figures(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(1)
+  return value >= 99.95 ? value.toFixed(0) : value.toFixed(1)
 }
 
 function percent(share: number): string {
