@@ -50,6 +50,32 @@ describe('a memory for kernels', () => {
     expect(memory.usedBytes).toBeGreaterThan(1 << 20)
   })
 
+  test('lengthens a column where it lies when nothing lies behind it, and no other', () => {
+    const memory = new KernelMemory(100)
+    const before = memory.uint8(1_000).fill(3)
+    const last = memory.uint8(1_000).fill(5)
+    expect(memory.lengthened(before, 5_000)).toBeNull()
+    const longer = memory.lengthened(last, 5_000_000)
+    expect(longer?.byteOffset).toBe(last.byteOffset)
+    expect(longer?.length).toBe(5_000_000)
+    expect(longer?.subarray(0, 1_000)).toEqual(last)
+    expect(longer?.subarray(1_000).every((byte) => byte === 0)).toBe(true)
+    const behind = memory.uint8(64).fill(9)
+    expect(behind.byteOffset).toBeGreaterThanOrEqual(last.byteOffset + 5_000_000)
+    expect(before.every((byte) => byte === 3)).toBe(true)
+    // As others are, it is given out again once it is given back, as long as it has become.
+    if (longer !== null) memory.release(longer)
+    expect(memory.uint8(5_000_000).byteOffset).toBe(last.byteOffset)
+  })
+
+  test('refuses to lengthen a column beyond what can be had, and leaves it as it is', () => {
+    const memory = new KernelMemory(100)
+    const column = memory.uint8(1_000).fill(5)
+    expect(() => memory.lengthened(column, 2 ** 32)).toThrow(Failure)
+    expect(column.every((byte) => byte === 5)).toBe(true)
+    expect(memory.lengthened(column, 2_000)?.byteOffset).toBe(column.byteOffset)
+  })
+
   test('refuses what it has no room for, and goes on', () => {
     const memory = new KernelMemory(1)
     for (const bytes of [2 ** 31, 2 ** 32, 2 ** 32 + 8, 2 ** 40]) {
