@@ -173,7 +173,7 @@ function assistIsOnCpu({ totalNs, parts, overlaps }: VerdictInput): boolean {
 /** Assisting the collector, where it leads: it overlaps the parts that are named after it. */
 function assistSentence(input: VerdictInput): string {
   const { totalNs, overlaps } = input
-  const waits = overlaps.gcAssistWaitNs * 2 > overlaps.gcAssistNs ? ', mostly waiting' : ', waits included'
+  const waits = overlaps.gcAssistWaitNs * 2 > overlaps.gcAssistNs ? ', mostly waiting' : ', on CPU and waiting'
   return `${percent(overlaps.gcAssistNs / totalNs)} in GC assist${assistIsOnCpu(input) ? '' : waits}`
 }
 

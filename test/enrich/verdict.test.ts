@@ -92,7 +92,7 @@ describe('the sentence', () => {
     })
     // It was stopped while it assisted: that is no time on CPU.
     expect(verdict({ network: 60, syscall: 27, schedWait: 15, exec: 74 }, assist(80))).toBe(
-      '176 ms: 45 % in GC assist, waits included; 34 % waiting for the network; 15 % in system calls; 74.0 ms on CPU',
+      '176 ms: 45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 15 % in system calls; 74.0 ms on CPU',
     )
     expect(verdict({ exec: 4.5, network: 2.9, chan: 2.6 }, assist(4.2))).toBe(
       '10.0 ms: 42 % in GC assist; 29 % waiting for the network; 4.5 ms on CPU, 4.2 of it GC assist',
@@ -320,7 +320,7 @@ ${rows.join('\n')}
 - The blame is a span: the one that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
   holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"); "a goroutine without a span" where that one worked for no task, or for one whose span is not known. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
   lock are told by their stack: read-write mutex, sync.Once, file lock, WaitGroup, condition.
-- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, waits included; 34 % waiting for the network". "stopping the world" is said where the span did it itself for most of that time.
+- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and
   where no part reaches its share. \`unknown_us\` is never named.
