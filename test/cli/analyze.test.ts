@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 import { analyze } from '../../src/cli/analyze.ts'
+import { CaptureStory } from '../support/capture-story.ts'
 import { captureFixtures, fixturePath } from '../support/fixtures.ts'
 import { keptTerminal } from '../support/terminal.ts'
 
@@ -83,6 +84,30 @@ describe('subspan analyze', () => {
     const plain = JSON.parse((await run([messages.path])).out) as AnalysisJson
     const unpacked = JSON.parse((await run([packed])).out) as AnalysisJson
     expect(unpacked.tasks).toEqual(plain.tasks)
+  })
+
+  test('a capture of one generation that outgrows the rooms it is read into says the same plain and packed', async () => {
+    const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable').start(1)
+    for (let task = 1; task <= 200; task++) {
+      story.at(task * 1_000_000).taskBegin(task, `request ${task}`)
+      for (let turn = 1; turn <= 2_500; turn++)
+        story
+          .at(task * 1_000_000 + turn * 300)
+          .stop()
+          .start(1)
+      story.taskEnd(task)
+    }
+    const bytes = story.bytes()
+    expect(bytes.length).toBeGreaterThan(3.5 * 2 ** 20)
+    const plain = join(folder, 'large.trace')
+    const packed = join(folder, 'large.trace.gz')
+    writeFileSync(plain, bytes)
+    writeFileSync(packed, gzipSync(bytes, { level: 1 }))
+    const told = JSON.parse((await run([plain])).out) as AnalysisJson
+    const unpacked = JSON.parse((await run([packed])).out) as AnalysisJson
+    expect(told.tasks.length).toBeGreaterThanOrEqual(200)
+    expect(unpacked.tasks).toEqual(told.tasks)
+    expect({ ...unpacked.capture, file: '', bytes: 0 }).toEqual({ ...told.capture, file: '', bytes: 0 })
   })
 
   test('a gzip that is cut gives what came before the cut, and exit 1', async () => {
