@@ -10,8 +10,10 @@ import { fileURLToPath } from 'node:url'
  * loaded too, and looks at what it gets by (a Failure is one by its class), stays a module of its own; so do packages.
  */
 const BUNDLES = [
-  { file: 'cli/analyze.js', shared: ['base/failure.js', 'cli/terminal.js'] },
+  { file: 'cli/analyze.js', shared: ['base/failure.js', 'cli/terminal.js', 'cli/analyze-capture.js'] },
+  { file: 'cli/analyze-capture.js', shared: ['base/failure.js', 'cli/terminal.js'] },
   { file: 'decoding/decode-worker.js', shared: [] },
+  { file: 'decoding/decode-ahead-worker.js', shared: [] },
 ]
 
 const dist = fileURLToPath(new URL('../dist/', import.meta.url))

@@ -1,7 +1,7 @@
 // kernel-memory.ts: one memory that TypeScript and WebAssembly kernels both see: typed arrays here, byte positions there.
 //
-// It is a shared one, not for threads, but because views of a shared memory stay valid when it grows; those of an ordinary one all become
-// empty at once, wherever they are held.
+// It is a shared one: two threads may work in it, and views of a shared memory stay valid when it grows; those of an ordinary one all become empty at
+// once, wherever they are held.
 
 import type { Columns } from './columns.ts'
 import { Failure } from './failure.ts'
@@ -26,29 +26,52 @@ export function aligned(from: number, bytes: Uint8Array, room: Uint8Array): numb
   return from + ((bytes.byteOffset - room.byteOffset - from) & (WORD_BYTES - 1))
 }
 
-/** A memory for kernels, which hands out columns in it. */
+/** What two threads need to work in one memory. */
+export interface SharedMemory {
+  readonly pages: WebAssembly.Memory
+  /** Where it was handed out up to. */
+  readonly top: SharedArrayBuffer
+}
+
+/**
+ * A memory for kernels, which hands out columns in it. Two threads that share one hand out columns of their own, each with a `KernelMemory`; what
+ * one has given back it alone hands out again.
+ */
 export class KernelMemory implements Columns {
-  private readonly pages = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true })
+  private readonly pages: WebAssembly.Memory
   /** Positions of pieces that were given back, by the logarithm of their size. */
   private readonly free: number[][] = Array.from({ length: 32 }, () => [])
   private readonly reserved: number
-  private top: number
+  private readonly top: Uint32Array
   /** The highest `top` before the last `clear`. */
   private mostBefore = 0
 
-  /** @param reservedBytes at its begin, for what kernels have in places of their own */
-  constructor(reservedBytes: number) {
-    this.reserved = this.top = Math.ceil(reservedBytes / LEAST_BYTES) * LEAST_BYTES
+  /**
+   * @param reservedBytes at its begin, for what kernels have in places of their own
+   * @param shared that of another thread
+   */
+  constructor(reservedBytes: number, shared: SharedMemory | null = null) {
+    this.reserved = Math.ceil(reservedBytes / LEAST_BYTES) * LEAST_BYTES
+    this.pages = shared?.pages ?? new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true })
+    this.top = new Uint32Array(shared?.top ?? new SharedArrayBuffer(4))
+    if (shared !== null) return
+    this.top[0] = this.reserved
+    if (this.reserved > this.buffer.byteLength) this.growTo(this.reserved)
   }
 
-  /** All of it, as far as it has grown. */
+  /** For another thread. */
+  get shared(): SharedMemory {
+    return { pages: this.pages, top: this.top.buffer as SharedArrayBuffer }
+  }
+
+  /** All of it, as far as it has grown (by another thread, as far as was seen here). */
   get buffer(): SharedArrayBuffer {
     return this.pages.buffer
   }
 
   /** Bytes that were ever handed out: what it takes of the machine's memory at most. */
   get usedBytes(): number {
-    return Math.max(this.top, this.mostBefore)
+    return Math.max(this.top[0], this.mostBefore)
   }
 
   /**
@@ -56,10 +79,10 @@ export class KernelMemory implements Columns {
    * such a memory nowhere, and takes it back only when its collector happens to come by: one that is used again needs neither.
    */
   clear(): void {
-    new Uint8Array(this.buffer, 0, this.top).fill(0)
+    new Uint8Array(this.buffer, 0, this.top[0]).fill(0)
     for (const places of this.free) places.length = 0
     this.mostBefore = this.usedBytes
-    this.top = this.reserved
+    this.top[0] = this.reserved
   }
 
   uint8(length: number): Uint8Array {
@@ -81,9 +104,12 @@ export class KernelMemory implements Columns {
   /** A longer piece with the same bytes in the place of one that lies last; null when it does not. */
   lengthened(column: Uint8Array, length: number): Uint8Array | null {
     const from = column.byteOffset
-    if (from + 2 ** sizeClass(column.byteLength) !== this.top) return null
+    const end = from + 2 ** sizeClass(column.byteLength)
+    const longer = from + 2 ** sizeClass(length)
+    if (Atomics.load(this.top, 0) !== end) return null
     if (length > MOST_BYTES) throw tooLarge(from + length)
-    this.raiseTop(from + 2 ** sizeClass(length))
+    this.growTo(longer)
+    if (Atomics.compareExchange(this.top, 0, end, longer) !== end) return null
     return new Uint8Array(this.buffer, from, length)
   }
 
@@ -105,7 +131,7 @@ export class KernelMemory implements Columns {
 
   /** @throws Failure CAPTURE_TOO_LARGE when the memory cannot grow so far */
   private take(bytes: number): SharedArrayBuffer {
-    if (bytes > MOST_BYTES) throw tooLarge(this.top + bytes)
+    if (bytes > MOST_BYTES) throw tooLarge(this.top[0] + bytes)
     const size = sizeClass(bytes)
     const returned = this.free[size].pop()
     if (returned !== undefined) {
@@ -113,21 +139,25 @@ export class KernelMemory implements Columns {
       new Uint8Array(this.buffer, returned, 2 ** size).fill(0)
       return this.buffer
     }
-    this.taken = this.top
-    this.raiseTop(this.top + 2 ** size)
+    const from = Atomics.add(this.top, 0, 2 ** size)
+    try {
+      this.growTo(from + 2 ** size)
+    } catch (error) {
+      Atomics.sub(this.top, 0, 2 ** size)
+      throw error
+    }
+    this.taken = from
     return this.buffer
   }
 
-  /** Hands out all up to a position, for which the memory grows where it has to. */
-  private raiseTop(end: number): void {
-    if (end > this.buffer.byteLength) this.growTo(end)
-    this.top = end
-  }
-
   private growTo(end: number): void {
+    if (end <= this.buffer.byteLength) return
     if (end > MOST_BYTES) throw tooLarge(end)
     try {
-      this.pages.grow(Math.ceil((end - this.buffer.byteLength) / PAGE_BYTES))
+      // Shows what another thread has made it grow by.
+      this.pages.grow(0)
+      const missing = end - this.buffer.byteLength
+      if (missing > 0) this.pages.grow(Math.ceil(missing / PAGE_BYTES))
     } catch {
       // There may be so much, but this machine has not.
       throw tooLarge(end)

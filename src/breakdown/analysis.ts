@@ -1,8 +1,8 @@
 // analysis.ts: a capture's bytes in, its tasks with their breakdowns out, as soon as each is known.
 
-import type { KernelMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 import { CaptureDecoder } from '../capture/decode.ts'
+import type { DecodeOptions, DecodeSink, EventSource } from '../capture/event-source.ts'
 import type { EventBlock } from '../capture/event-block.ts'
 import type { LostTime } from '../capture/lost-time.ts'
 import { Ev as kinds, ProcStatus } from '../capture/event-types.ts'
@@ -54,7 +54,7 @@ const STRETCHES_TOLD = 8
 
 /** Runs the whole analysis of one capture: `push` its unpacked bytes, then `end`. */
 export class CaptureAnalysis {
-  private readonly decoder: CaptureDecoder
+  private readonly decoder: EventSource
   private readonly states: GoroutineStates
   private readonly tasks: TaskTable
   private readonly goTimes: boolean
@@ -82,18 +82,17 @@ export class CaptureAnalysis {
 
   private readonly taskOfRowBound: (row: number) => number
 
-  /** @param memory see `newCaptureMemory` */
+  /** @param decoderOf makes what its events come from; without, it decodes the bytes that are pushed */
   constructor(
     options: AnalysisOptions,
     private readonly sink: AnalysisSink,
-    memory?: KernelMemory,
+    decoderOf = (decode: DecodeOptions, events: DecodeSink): EventSource => new CaptureDecoder(decode, events),
   ) {
     this.goTimes = options.goTimes ?? false
     this.stacks = options.stacks ?? false
-    this.decoder = new CaptureDecoder(
+    this.decoder = decoderOf(
       { goTimes: this.goTimes, ticksPerSecond: options.ticksPerSecond },
       { events: (block) => this.take(block), generationEnd: (timeNs) => this.generationEnd(timeNs) },
-      memory,
     )
     this.kernel = new StatesKernel(this.decoder.memory)
     this.sumsSink = 'kindOf' in sink ? sink : null
@@ -188,22 +187,27 @@ export class CaptureAnalysis {
    * @throws Failure CAPTURE_NOT_GO, CAPTURE_VERSION when nothing can be read
    */
   push(chunk: Uint8Array): void {
-    this.decoder.push(chunk)
+    this.bytesDecoder.push(chunk)
   }
 
   /** See `CaptureDecoder`. */
   room(): Uint8Array | null {
-    return this.decoder.room()
+    return this.bytesDecoder.room()
   }
 
   /** As `push`, of bytes that are in the room. */
   took(count: number): void {
-    this.decoder.took(count)
+    this.bytesDecoder.took(count)
+  }
+
+  private get bytesDecoder(): CaptureDecoder {
+    if (this.decoder instanceof CaptureDecoder) return this.decoder
+    throw new Error('this analysis does not decode bytes that are pushed')
   }
 
   /**
-   * There are no more bytes: analyses a part of a capture that is held whole (Go 1.21 and older), so that its tasks need not be taken all
-   * at once.
+   * There are no more bytes to push: analyses a part of what is left, so that its tasks need not be taken all at once. A capture of Go 1.21 and
+   * older is held whole, one that another thread decodes is not pushed at all.
    *
    * @returns whether there is more to analyse before `end`, which else does the rest
    */
@@ -281,10 +285,11 @@ export class CaptureAnalysis {
     const { kernel } = this
     const { words, doubles } = kernel
     const { stays, stops } = this.states
+    const { first } = block
     for (let i = from; ; i++) {
       doubles[STOPPED_UNTIL >> 3] = this.sumsSink === null ? stops.lastEndNs : -1
       words[STAY_TOP >> 2] = stays.top
-      i = kernel.run(i, to)
+      i = kernel.run(first + i, first + to) - first
       stays.top = words[STAY_TOP >> 2]
       if (i === to) return
       this.consumeOne(block, i)

@@ -1,6 +1,6 @@
 // task-records.ts: a task that is complete, as what is told of it: its path and work, its regions, its waits.
 
-import type { CaptureDecoder } from '../capture/decode.ts'
+import type { EventSource } from '../capture/event-source.ts'
 import { type Breakdown, type CpuSample, emptyBreakdown, type LongWait, type RegionRecord } from './breakdown.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
 import type { KeptRanges, KeptTask, KeptTimeline } from './kept-columns.ts'
@@ -78,7 +78,7 @@ export class TaskRecords {
     private readonly tasks: TaskTable,
     private readonly regions: RegionTable,
     private readonly lockPlaces: LockPlaces,
-    private readonly decoder: CaptureDecoder,
+    private readonly decoder: EventSource,
     private readonly kernel: StatesKernel,
     private readonly sink: AnalysisSink,
     private readonly options: RecordOptions,

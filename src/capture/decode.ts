@@ -1,39 +1,19 @@
 // decode.ts: the bytes of a capture, as they arrive, to ordered events.
 
-import { KernelMemory } from '../base/kernel-memory.ts'
-import { BLOCK_END } from './block-layout.ts'
+import type { KernelMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo, ClockSnapshot } from './capture.ts'
-import type { EventSink } from './event-block.ts'
+import { captureInfo, type DecodeOptions, type DecodeSink, type EventSource, newCaptureMemory } from './event-source.ts'
 import { type CaptureHeader, HEADER_BYTES, readHeader } from './header.ts'
 import type { LostTime } from './lost-time.ts'
 import { ProblemList } from './problems.ts'
 import { DecoderV1 } from './v1/decoder.ts'
 import { DecoderV2 } from './v2/decoder.ts'
 
-/** How to decode. */
-export interface DecodeOptions {
-  /** Tell times moved apart as Go's own reader moves them, for comparing with it; default false: the true times. */
-  readonly goTimes?: boolean
-  /** Ticks per second of captures of Go 1.21 and older that were cut before they say so; default: a guess, told as a problem. */
-  readonly ticksPerSecond?: number | undefined
-}
-
-/** What a decoder tells beside the events. */
-export interface DecodeSink extends EventSink {
-  /** A generation was decoded: no event of a later one lies much before this time (nanoseconds from the origin). */
-  generationEnd?(timeNs: number): void
-}
-
-/** A memory to decode and analyse a capture in; when that is over and it is cleared, another one. */
-export function newCaptureMemory(): KernelMemory {
-  return new KernelMemory(BLOCK_END)
-}
-
 /**
  * Decodes one capture from its (unpacked) bytes: `push` what arrives, then `end`. Events go to the sink generation by
  * generation, so memory holds one generation however long the capture is. Captures of Go 1.21 and older are held whole.
  */
-export class CaptureDecoder {
+export class CaptureDecoder implements EventSource {
   readonly problems = new ProblemList()
   private header: CaptureHeader | null = null
   private head = new Uint8Array(0)
@@ -44,26 +24,21 @@ export class CaptureDecoder {
   constructor(
     private readonly options: DecodeOptions,
     private readonly sink: DecodeSink,
-    /** The memory that blocks of events lie in, for kernels that read them. */
     readonly memory: KernelMemory = newCaptureMemory(),
   ) {}
 
-  /** Stretches whose events are lost, as far as known. */
   get lost(): readonly LostTime[] {
     return this.v1?.lost ?? this.v2?.lost ?? []
   }
 
-  /** Time of the latest event so far, nanoseconds from the origin. */
   get lastNs(): number {
     return Math.max(0, this.v1?.lastNs ?? this.v2?.lastNs ?? 0)
   }
 
-  /** Nanoseconds of the origin on the trace clock; 0 before the first generation. */
   get originNs(): bigint {
     return this.v2?.originNs ?? 0n
   }
 
-  /** Clock pairings seen so far. */
   get clockSnapshots(): readonly ClockSnapshot[] {
     return this.v2?.clockSnapshots ?? []
   }
@@ -138,27 +113,9 @@ export class CaptureDecoder {
     const header = this.header ?? readHeader(this.head)
     this.v2?.end()
     while (this.step());
-    const { bytes, originNs, clockSnapshots, problems } = this
-    const decoder = this.v1 ?? this.v2
-    const events = decoder?.events ?? 0
-    if (events === 0) {
-      problems.add('CAPTURE_TRUNCATED', bytes, () =>
-        bytes <= HEADER_BYTES
-          ? `the capture ends after its header: ${bytes} bytes, no events. The tracer was stopped before it wrote anything, or the pull was cut; allow it more time than the capture is long.`
-          : `no batch of events was found in the ${(bytes - HEADER_BYTES).toLocaleString('en-US')} bytes after the header: they are damaged, or no capture. Record it again.`,
-      )
-    }
-    return {
-      header: header.text,
-      bytes,
-      // Go's reader closes with one more synchronisation event.
-      events: events + 1,
-      originNs,
-      ticksPerSecond: decoder?.frequency ?? 0,
-      durationNs: this.lastNs,
-      wallOffsetNs: clockSnapshots.length === 0 ? null : clockSnapshots[0].unixNs - BigInt(clockSnapshots[0].traceNs),
-      clockSnapshots,
-      problems: problems.list,
-    }
+    const { bytes, originNs, lastNs, clockSnapshots, problems } = this
+    const known = this.v1 ?? this.v2
+    const [events, ticksPerSecond] = [known?.events ?? 0, known?.frequency ?? 0]
+    return captureInfo(header, { bytes, events, originNs, ticksPerSecond, lastNs, clockSnapshots }, problems)
   }
 }

@@ -67,21 +67,39 @@ export class EventBlock {
   strings!: StringTable
   stacks!: StackTable
 
-  /** @param buffer what its columns are parts of: a kernel's memory when it is to fill them or to read them */
-  constructor(buffer: ArrayBufferLike = new ArrayBuffer(BLOCK_END)) {
-    this.kind = new Uint8Array(buffer, BLOCK_KIND, BLOCK_ROWS)
-    this.timeNs = new Float64Array(buffer, BLOCK_TIME, BLOCK_ROWS)
-    this.goroutine = new Int32Array(buffer, BLOCK_GOROUTINE, BLOCK_ROWS)
-    this.processor = new Int32Array(buffer, BLOCK_PROCESSOR, BLOCK_ROWS)
-    this.thread = new Int32Array(buffer, BLOCK_THREAD, BLOCK_ROWS)
-    this.a = new Float64Array(buffer, BLOCK_A, BLOCK_ROWS)
-    this.b = new Float64Array(buffer, BLOCK_B, BLOCK_ROWS)
-    this.c = new Float64Array(buffer, BLOCK_C, BLOCK_ROWS)
-    this.stack = new Float64Array(buffer, BLOCK_STACK, BLOCK_ROWS)
+  /**
+   * @param buffer what its columns are parts of: a kernel's memory when it is to fill them or to read them
+   * @param first the row of these columns that is its first: kernels count from their begin
+   */
+  constructor(
+    buffer: ArrayBufferLike = new ArrayBuffer(BLOCK_END),
+    readonly first = 0,
+  ) {
+    this.kind = new Uint8Array(buffer, BLOCK_KIND + first, BLOCK_ROWS)
+    this.timeNs = new Float64Array(buffer, BLOCK_TIME + first * 8, BLOCK_ROWS)
+    this.goroutine = new Int32Array(buffer, BLOCK_GOROUTINE + first * 4, BLOCK_ROWS)
+    this.processor = new Int32Array(buffer, BLOCK_PROCESSOR + first * 4, BLOCK_ROWS)
+    this.thread = new Int32Array(buffer, BLOCK_THREAD + first * 4, BLOCK_ROWS)
+    this.a = new Float64Array(buffer, BLOCK_A + first * 8, BLOCK_ROWS)
+    this.b = new Float64Array(buffer, BLOCK_B + first * 8, BLOCK_ROWS)
+    this.c = new Float64Array(buffer, BLOCK_C + first * 8, BLOCK_ROWS)
+    this.stack = new Float64Array(buffer, BLOCK_STACK + first * 8, BLOCK_ROWS)
   }
 }
 
-/** Takes ordered events as they are decoded. The block is the decoder's own and is filled again after the call. */
+/** What a decoder asks where its events are read by another thread, some blocks behind. */
+export interface LaterReading {
+  /** The block to fill next, when it may be filled. */
+  nextBlock(): EventBlock
+  /** A generation was told: returns when the reader has no more to do with those before it, in whose place the next one's bytes and tables go. */
+  waitForEarlier(): void
+  /** Returns when the reader has no more to do with anything that was told. */
+  waitForAll(): void
+}
+
+/** Takes ordered events as they are decoded. The block is the decoder's own and is filled again after the call, unless it is read later. */
 export interface EventSink {
   events(block: EventBlock): void
+  /** Where blocks are read after they were told, by another thread; else the same block is filled again and again. */
+  readonly later?: LaterReading
 }

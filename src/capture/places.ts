@@ -13,20 +13,44 @@ export interface PlaceColumns {
   readonly extent: Int32Array
 }
 
+/** Entries of ids for which columns have no room. */
+export type SparsePlaces = Map<number, { readonly from: number; readonly extent: number }>
+
+/** What a table of places consists of. */
+export interface PlaceParts extends PlaceColumns {
+  readonly size: number
+  readonly sparse: SparsePlaces
+}
+
 /** Two numbers for each id: where an entry begins, and how far it goes. The first of an id counts. Ids are dense in real captures; others go to a map. */
 export class Places {
   /** Ids that have an entry. */
-  size = 0
+  size: number
   private from: Int32Array
   private extent: Int32Array
   private readonly grows: boolean
-  private readonly sparse = new Map<number, { readonly from: number; readonly extent: number }>()
+  private readonly sparse: SparsePlaces
 
-  /** @param columns filled by another, which do not grow; without, columns of its own */
-  constructor(readonly columns: PlaceColumns | null = null) {
+  /**
+   * @param columns filled by another, which do not grow; without, columns of its own
+   * @param size ids that have an entry by then, `sparse` those for which the columns have no room
+   */
+  constructor(
+    readonly columns: PlaceColumns | null = null,
+    size = 0,
+    sparse: SparsePlaces = new Map(),
+  ) {
     this.from = columns?.from ?? new Int32Array(LEAST_ROOM)
     this.extent = columns?.extent ?? new Int32Array(LEAST_ROOM)
     this.grows = columns === null
+    this.size = size
+    this.sparse = sparse
+  }
+
+  /** What it consists of, for another thread. */
+  get parts(): PlaceParts {
+    const { from, extent, size, sparse } = this
+    return { from, extent, size, sparse }
   }
 
   add(id: number, from: number, extent: number): void {

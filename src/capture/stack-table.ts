@@ -33,7 +33,7 @@ export class StackTable {
   constructor(
     private readonly strings: StringTable,
     private readonly bytes: Uint8Array,
-    private readonly places: Places = new Places(),
+    readonly places: Places = new Places(),
   ) {}
 
   get size(): number {

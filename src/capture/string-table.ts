@@ -25,8 +25,8 @@ export class StringTable {
    * @param places where in them: from and to
    */
   constructor(
-    protected readonly bytes: Uint8Array,
-    private readonly places: Places = new Places(),
+    readonly bytes: Uint8Array,
+    readonly places: Places = new Places(),
   ) {}
 
   /** Number of strings. */

@@ -1,17 +1,10 @@
-// analyze.ts: `subspan analyze`: tasks, regions and breakdowns of captures, offline.
+// analyze.ts: `subspan analyze`: tasks, regions and breakdowns of captures, offline. What a capture takes is loaded (`analyze-capture.ts`) when the
+// thread that decodes it has been started: both take a while.
 
-import { closeSync } from 'node:fs'
-import { Failure } from '../base/failure.ts'
-import { CaptureAnalysis } from '../breakdown/analysis.ts'
-import type { AnalysisSink } from '../breakdown/task-records.ts'
-import type { TaskRecord } from '../breakdown/breakdown.ts'
-import { typeOfShape } from '../join/task-name.ts'
-import { analysisText } from './analysis-text.ts'
-import { captureJson, taskJson } from './analysis-json.ts'
-import { openPlain, readOn } from './plain-capture.ts'
-import { feedCapture, tellFailure, tellProblems } from './capture-files.ts'
-import { inputName } from './input.ts'
-import { Progress, type Terminal } from './terminal.ts'
+import { availableParallelism } from 'node:os'
+import { DecodeAhead } from '../decoding/decode-ahead.ts'
+import { openPlain } from './plain-capture.ts'
+import type { Terminal } from './terminal.ts'
 
 /** Options of the command. */
 export interface AnalyzeOptions {
@@ -19,6 +12,9 @@ export interface AnalyzeOptions {
   readonly goTimes: boolean
   readonly ticksPerSecond?: number
 }
+
+/** Bytes from which on a file is decoded in a thread of its own: below, starting one takes longer than it saves. */
+const LEAST_BYTES_AHEAD = 24 << 20
 
 /**
  * Analyses captures one after the other and writes the results to standard output.
@@ -28,62 +24,15 @@ export interface AnalyzeOptions {
 export async function analyze(paths: readonly string[], options: AnalyzeOptions, terminal: Terminal): Promise<number> {
   let failed = 0
   for (const path of paths) {
-    try {
-      await analyzeOne(path, options, terminal)
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      failed++
-      tellFailure(path, error, terminal)
-    }
+    const plain = openPlain(path)
+    const ahead = plain !== null && plain.bytes >= LEAST_BYTES_AHEAD && availableParallelism() > 1
+    const decoder = ahead ? new DecodeAhead(plain, options, workerUrl()) : null
+    const { analyzeCapture } = await import('./analyze-capture.ts')
+    if (!(await analyzeCapture(path, plain, decoder, options, terminal))) failed++
   }
   return failed > 0 ? 1 : 0
 }
 
-/** Has an input analysed to its end. @returns what was wrong with its wrapper; null: nothing */
-async function feed(analysis: CaptureAnalysis, path: string, terminal: Terminal): Promise<Failure | null> {
-  const plain = openPlain(path)
-  if (plain === null) {
-    const failure = await feedCapture(analysis, path, terminal)
-    while (analysis.step()) if (terminal.blocked) await terminal.flush()
-    return failure
-  }
-  const progress = new Progress(terminal, `reading ${plain.name}`)
-  try {
-    let bytes = 0
-    for (let count = -1; count !== 0; bytes += count) {
-      count = readOn(plain, analysis, bytes)
-      progress.show(bytes + count, plain.bytes)
-      if (terminal.blocked) await terminal.flush()
-    }
-  } finally {
-    progress.clear()
-    closeSync(plain.file)
-  }
-  return null
-}
-
-async function analyzeOne(path: string, options: AnalyzeOptions, terminal: Terminal): Promise<void> {
-  let tasks = 0
-  const write = (task: TaskRecord): void => {
-    if (options.format === 'jsonl') {
-      terminal.write(`${JSON.stringify(taskJson(task))}\n`)
-    } else {
-      // The object is written as a stream: tasks first, the capture, known at the end, last.
-      terminal.write(`${tasks === 0 ? '{"tasks":[' : ','}${JSON.stringify(taskJson(task))}`)
-    }
-    tasks++
-  }
-  const sink: AnalysisSink = options.format === 'text' ? { kindOf: typeOfShape } : { task: write }
-  const { goTimes, ticksPerSecond } = options
-  const analysis = new CaptureAnalysis({ goTimes, ticksPerSecond }, sink)
-  const failure = await feed(analysis, path, terminal)
-  const info = analysis.end()
-  const capture = captureJson(path, info)
-  if (analysis.sums !== null)
-    terminal.write(analysisText(inputName(path), info, analysis.sums, analysis.taskCount, terminal.style))
-  else if (options.format === 'jsonl') terminal.write(`${JSON.stringify({ capture })}\n`)
-  else terminal.write(`${tasks === 0 ? '{"tasks":[' : ''}],"capture":${JSON.stringify(capture)}}\n`)
-  await terminal.flush()
-  tellProblems(path, info, terminal)
-  if (failure !== null) throw failure
+function workerUrl(): URL {
+  return new URL('../decoding/decode-ahead-worker.js', import.meta.url)
 }

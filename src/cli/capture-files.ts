@@ -7,7 +7,8 @@ import type { TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 import type { JoinCapture } from '../join/match.ts'
 import { problemText } from './analysis-json.ts'
-import { inputName, readInput } from './input.ts'
+import { readInput } from './input.ts'
+import { inputName } from './input-name.ts'
 import { Progress, type Terminal } from './terminal.ts'
 
 /** A capture with all its tasks. */

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { Failure, messageOf } from '../base/failure.ts'
 import { unpack } from '../decoding/unpack.ts'
+import { inputName } from './input-name.ts'
 
 /** Bytes read at a time: large enough that a batch rarely straddles two reads. */
 const CHUNK_BYTES = 1 << 20
@@ -14,11 +15,6 @@ export interface InputProgress {
   readonly readBytes: number
   /** Size of the file; null for standard input. */
   readonly totalBytes: number | null
-}
-
-/** Name for messages: `-` is standard input. */
-export function inputName(path: string): string {
-  return path === '-' ? 'standard input' : path
 }
 
 /**

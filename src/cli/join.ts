@@ -6,7 +6,7 @@ import type { JoinResult, JoinSpan, TaskMatch, UnmatchedReason } from '../join/m
 import { taskType } from '../join/task-name.ts'
 import { type LoadedCapture, loadCaptures } from './capture-files.ts'
 import { counted, duration, fitted, table } from './human.ts'
-import { inputName } from './input.ts'
+import { inputName } from './input-name.ts'
 import { type ConfigFlags, loadJoinOptions } from './join-options.ts'
 import { joinSpansOf, readSpanFile, type SpanRequest } from './span-files.ts'
 import { escapeName, type Terminal } from './terminal.ts'

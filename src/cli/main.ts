@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // main.ts: the command line: which command, with which options. Exit 0: done; 1: an input could not be used; 2: wrong usage.
 
-import { setFlagsFromString } from 'node:v8'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { Failure, messageOf } from '../base/failure.ts'
 import type { AnalyzeOptions } from './analyze.ts'
@@ -9,12 +8,6 @@ import type { EnrichCommand } from './enrich.ts'
 import type { JoinCommand } from './join.ts'
 import { Terminal } from './terminal.ts'
 import { VERSION } from './version.ts'
-
-/**
- * Has the engine optimise only what has run for four times as long as it asks for otherwise. Where tasks are only added up nearly all is done in kernels: what
- * is left runs for less time than its compilation takes (8 % of an analysis of 100 MB, 10 % of one of 10 MB). Records of tasks are another matter.
- */
-const COMPILE_LATE = '--interrupt-budget=500000'
 
 /** Exit code for a command line that cannot be understood. */
 const USAGE = 2
@@ -122,7 +115,6 @@ Examples:
     )
     .action(async (captures: string[], options: AnalyzeOptions) => {
       onceOnly(captures)
-      if (options.format === 'text') setFlagsFromString(COMPILE_LATE)
       const { analyze } = await import('./analyze.ts')
       exitCode = await analyze(captures, options, terminal)
     })

@@ -3,14 +3,15 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { Failure, messageOf } from '../base/failure.ts'
 import type { CaptureAnalysis } from '../breakdown/analysis.ts'
-import { HEADER_BYTES, readHeader } from '../capture/header.ts'
-import { inputName } from './input.ts'
+import { type CaptureHeader, HEADER_BYTES, readHeader } from '../capture/header.ts'
+import { inputName } from './input-name.ts'
 
 /** An open file that begins as a capture of Go 1.22 or newer does. */
 export interface PlainCapture {
   readonly name: string
   readonly file: number
   readonly bytes: number
+  readonly header: CaptureHeader
 }
 
 /** Opens such a file; null when it is none: then it is read as any input is (`readInput`), which also says what is wrong with it. */
@@ -23,8 +24,9 @@ export function openPlain(path: string): PlainCapture | null {
     if (!found.isFile()) return null
     file = openSync(path, 'r')
     const head = new Uint8Array(HEADER_BYTES)
-    if (readSync(file, head, { position: 0 }) === HEADER_BYTES && readHeader(head).family === 'v2') {
-      return { name: inputName(path), file, bytes: found.size }
+    if (readSync(file, head, { position: 0 }) === HEADER_BYTES) {
+      const header = readHeader(head)
+      if (header.family === 'v2') return { name: inputName(path), file, bytes: found.size, header }
     }
   } catch {
     // What is wrong is found once more by who reads it.

@@ -6,7 +6,8 @@ import type { JoinSpan } from '../join/match.ts'
 import { traceRequestFromJson } from '../span/otlp/json.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
 import type { SpanTable } from '../span/span.ts'
-import { inputName, readInput } from './input.ts'
+import { readInput } from './input.ts'
+import { inputName } from './input-name.ts'
 
 /** Bytes of one span file: it is held in memory, as read and as protobuf. */
 const MAX_SPAN_BYTES = 2 ** 31 - 1

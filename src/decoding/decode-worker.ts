@@ -8,7 +8,8 @@ import { CaptureAnalysis } from '../breakdown/analysis.ts'
 import type { KeptTask } from '../breakdown/kept-columns.ts'
 import type { KernelMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
-import { newCaptureMemory } from '../capture/decode.ts'
+import { CaptureDecoder } from '../capture/decode.ts'
+import { newCaptureMemory } from '../capture/event-source.ts'
 import { FileGrowth, growingFile } from './growing-file.ts'
 import { type PackedBatch, tableBytesOf, TaskPacker } from './task-packer.ts'
 import type { FromWorker, ToWorker, WorkerTask } from './messages.ts'
@@ -116,7 +117,7 @@ class Run {
           this.decodedUntilNs = Math.max(this.decodedUntilNs, traceNs)
         },
       },
-      this.memory,
+      (decode, events) => new CaptureDecoder(decode, events, this.memory),
     )
   }
 

@@ -76,6 +76,24 @@ describe('a memory for kernels', () => {
     expect(memory.lengthened(column, 2_000)?.byteOffset).toBe(column.byteOffset)
   })
 
+  test('of two threads hands out columns to both that do not overlap, and tells both what it takes', () => {
+    const one = new KernelMemory(100)
+    const other = new KernelMemory(100, one.shared)
+    const held = [one.uint8(100), other.int32(3000), one.float64(5), other.uint8(8 << 20), one.uint8(8 << 20)]
+    for (const [i, column] of held.entries()) column.fill(i + 1)
+    for (const [i, column] of held.entries()) expect(column.every((value) => value === i + 1)).toBe(true)
+    expect(one.usedBytes).toBe(other.usedBytes)
+    const last = other.uint8(64)
+    expect(other.lengthened(last, 128)?.byteOffset).toBe(last.byteOffset)
+    one.uint8(64)
+    expect(other.lengthened(last, 256)).toBeNull()
+    other.release(last)
+    expect(one.uint8(64).byteOffset).not.toBe(last.byteOffset)
+    expect(other.uint8(64).byteOffset).toBe(last.byteOffset)
+    expect(() => other.uint8(2 ** 31 - 1)).toThrow(/at most 2,147,483,648 can be had/)
+    expect(one.uint8(64).byteOffset).toBeLessThan(17 << 20)
+  })
+
   test('refuses what it has no room for, and goes on', () => {
     const memory = new KernelMemory(1)
     for (const bytes of [2 ** 31, 2 ** 32, 2 ** 32 + 8, 2 ** 40]) {

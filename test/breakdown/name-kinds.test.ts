@@ -5,7 +5,7 @@ import { type NameKind, NameKinds } from '../../src/breakdown/name-kinds.ts'
 import { StatesKernel } from '../../src/breakdown/states-kernel.ts'
 import { MOST_SHAPES } from '../../src/breakdown/states-layout.ts'
 import { TaskTable } from '../../src/breakdown/tasks.ts'
-import { newCaptureMemory } from '../../src/capture/decode.ts'
+import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { taskType, typeOfShape } from '../../src/join/task-name.ts'
 

@@ -1,7 +1,7 @@
 // framing.test.ts: a capture is cut into generations, and one that is too long into parts.
 
 import { describe, expect, test } from 'vitest'
-import { newCaptureMemory } from '../../src/capture/decode.ts'
+import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { GenerationFramer } from '../../src/capture/v2/framing.ts'
 import { captureFixtures } from '../support/fixtures.ts'

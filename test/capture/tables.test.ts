@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../src/base/bytes.ts'
 import { VarintReader } from '../../src/base/varint.ts'
-import { newCaptureMemory } from '../../src/capture/decode.ts'
+import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { Ev } from '../../src/capture/event-types.ts'
 import { OrderKernel } from '../../src/capture/v2/order-kernel.ts'
 import { BATCH_SLACK, PLACES_COUNT, STRING_PLACES } from '../../src/capture/v2/order-layout.ts'
@@ -211,4 +211,26 @@ test('strings whose id is one beyond the columns are not written beside them', (
   // The kernel counts what it wrote.
   expect(kernel.words[(STRING_PLACES + PLACES_COUNT) >> 2]).toBe(1)
   expect([own.strings.get(1_023), own.strings.get(1_024)]).toEqual(['last', 'beyond'])
+})
+
+test('tables of two generations hold where they are read later, and no longer', () => {
+  const fresh = newCaptureMemory()
+  const own = new GenerationTables(new OrderKernel(fresh), 2)
+  const numbered = [1, 2, 3].map((number) => {
+    const payload = stringBatch(
+      Array.from({ length: 10 * number }, (_, i) => [i + 1, `${i} of ${number}`] as [number, string]),
+    )
+    const bytes = fresh.uint8(payload.length + BATCH_SLACK)
+    bytes.set(payload)
+    const batch = { experiment: -1, thread: 1, timeUnits: 0, from: 0, to: payload.length }
+    own.begin(bytes.subarray(0, payload.length), [batch])
+    own.readStrings(batch, () => expect.unreachable())
+    own.end()
+    return own.strings
+  })
+  const [first, second, third] = numbered
+  expect([second.size, second.get(1), second.get(20)]).toEqual([20, '0 of 2', '19 of 2'])
+  expect([third.size, third.get(1), third.get(30)]).toEqual([30, '0 of 3', '29 of 3'])
+  // Its columns are those of the third now.
+  expect(first.get(30)).not.toBeUndefined()
 })

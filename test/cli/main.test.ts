@@ -1,14 +1,25 @@
 // The command line as people meet it: the built program, run as a process of its own.
 
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
+import { ByteWriter } from '../../src/base/bytes.ts'
+import { newCaptureMemory } from '../../src/capture/event-source.ts'
+import { Ev } from '../../src/capture/event-types.ts'
+import { HEADER_BYTES } from '../../src/capture/header.ts'
+import { ProblemList } from '../../src/capture/problems.ts'
+import { GenerationFramer } from '../../src/capture/v2/framing.ts'
 import { captureFixtures } from '../support/fixtures.ts'
 
 const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 const [capture] = captureFixtures('captures/go1.27')
+
+const folder = mkdtempSync(join(tmpdir(), 'subspan-main-'))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 function subspan(args: readonly string[], input?: Uint8Array) {
   const run = spawnSync(process.execPath, [program, ...args], {
@@ -17,6 +28,23 @@ function subspan(args: readonly string[], input?: Uint8Array) {
     ...(input === undefined ? {} : { input }),
   })
   return { exitCode: run.status, out: run.stdout, err: run.stderr }
+}
+
+/** A capture with another generation, of 32 MiB of an experiment's batches, which nobody reads. */
+function enlarged(bytes: Uint8Array): Uint8Array {
+  let last = 0
+  let timeUnits = 0
+  const framer = new GenerationFramer(26, HEADER_BYTES, new ProblemList(), newCaptureMemory(), (generation) => {
+    last = generation.number
+    timeUnits = Math.max(...generation.batches.map((batch) => batch.timeUnits))
+  })
+  framer.push(bytes.subarray(HEADER_BYTES))
+  framer.end()
+  const header = new ByteWriter()
+  for (const value of [Ev.ExperimentalBatch, 1, last + 1, 1, timeUnits, 65_536]) header.varint(value)
+  const batch = new Uint8Array(header.length + 65_536)
+  batch.set(header.take())
+  return Buffer.concat([bytes, ...Array.from({ length: 512 }, () => batch), Uint8Array.of(Ev.EndOfGeneration)])
 }
 
 describe('the command line', () => {
@@ -61,6 +89,26 @@ describe('the command line', () => {
     expect(err).toMatch(/^no-such-file\.trace does not exist: check the path/)
     expect(err).not.toMatch(/^\s+at /m)
   })
+
+  test.each(['text', 'json', 'jsonl'])(
+    'a file that another thread decodes says in %s what standard input says',
+    (format) => {
+      const file = join(folder, 'large.trace')
+      const bytes = enlarged(
+        captureFixtures('captures/go1.26')
+          .filter(({ name }) => name === 'messages-long')[0]
+          .bytes(),
+      )
+      writeFileSync(file, bytes)
+      const read = subspan(['analyze', '--format', format, file])
+      const fed = subspan(['analyze', '--format', format, '-'], bytes)
+      expect(read.exitCode).toBe(0)
+      expect(read.err).toMatch(/states no clock frequency/)
+      expect(read.err.replaceAll(file, 'standard input')).toBe(fed.err)
+      const named = (text: string): string => text.replaceAll(file, format === 'text' ? 'standard input' : '-')
+      expect(named(read.out)).toBe(fed.out)
+    },
+  )
 
   test('- is standard input', () => {
     const { exitCode, out } = subspan(['analyze', '--format', 'json', '-'], capture.bytes())

@@ -10,7 +10,7 @@ import type { DecodedBatch } from '../../src/bridge/ports.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { WorkerDecoder, type DecoderOptions } from '../../src/decoding/decoder.ts'
 import { tableBytesOf, TaskPacker, unpackTask } from '../../src/decoding/task-packer.ts'
-import { newCaptureMemory } from '../../src/capture/decode.ts'
+import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { analyse, captureFixtures, fixturePath } from '../support/fixtures.ts'
 
 /** Compiled by `npm run build`, which `npm test` runs first. */

@@ -9,6 +9,7 @@ import type { Breakdown } from '../../src/breakdown/breakdown.ts'
 import type { KeptTask } from '../../src/breakdown/kept-columns.ts'
 import type { KindSums } from '../../src/breakdown/kind-sums.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
+import { CaptureDecoder } from '../../src/capture/decode.ts'
 
 /** A recorded capture. */
 export interface CaptureFixture {
@@ -87,7 +88,11 @@ export function analyse(
   memory?: KernelMemory,
 ): Analysed {
   const tasks: KeptTask[] = []
-  const analysis = new CaptureAnalysis(options, { task: (task) => tasks.push(task) }, memory)
+  const analysis = new CaptureAnalysis(
+    options,
+    { task: (task) => tasks.push(task) },
+    (decode, events) => new CaptureDecoder(decode, events, memory),
+  )
   for (let at = 0; at < bytes.length; at += chunkBytes) analysis.push(bytes.subarray(at, at + chunkBytes))
   return { info: analysis.end(), tasks, tables: analysis.tables }
 }

@@ -1,6 +1,7 @@
 // told-events.ts: all that a decoder tells of a capture, for holding one way of decoding against another.
 
-import { CaptureDecoder, type DecodeSink } from '../../src/capture/decode.ts'
+import { CaptureDecoder } from '../../src/capture/decode.ts'
+import type { DecodeSink } from '../../src/capture/event-source.ts'
 import type { LostTime } from '../../src/capture/lost-time.ts'
 import { Ev } from '../../src/capture/event-types.ts'
 

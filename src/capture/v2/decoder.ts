@@ -31,8 +31,16 @@ export class DecoderV2 {
   ) {
     const kernel = new OrderKernel(memory)
     this.ordering = new Ordering(options, problems, sink, kernel)
-    this.tables = new GenerationTables(kernel)
-    this.framer = new GenerationFramer(version, HEADER_BYTES, problems, memory, (framed) => this.take(framed))
+    this.tables = new GenerationTables(kernel, sink.later === undefined ? 1 : 2)
+    this.framer = new GenerationFramer(
+      version,
+      HEADER_BYTES,
+      problems,
+      memory,
+      (framed) => this.take(framed),
+      undefined,
+      sink.later,
+    )
   }
 
   get lost(): readonly LostTime[] {
@@ -95,5 +103,6 @@ export class DecoderV2 {
       })
     }
     this.sink.generationEnd?.(this.lastNs)
+    this.sink.later?.waitForEarlier()
   }
 }

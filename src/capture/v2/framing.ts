@@ -7,6 +7,7 @@
 // Source: internal/trace/batch.go and generation.go, Go 1.26.
 
 import { type KernelMemory, WORD_BYTES } from '../../base/kernel-memory.ts'
+import type { LaterReading } from '../event-block.ts'
 import { Ev } from '../event-types.ts'
 import type { HeaderVersion } from '../header.ts'
 import type { ProblemList } from '../problems.ts'
@@ -33,6 +34,10 @@ const STEP_BYTES = 1 << 20
  */
 const ROOMS = [18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30].map((bits) => 2 ** bits)
 
+/** Size of each of two rooms at first, of which no more is used than is filled; and the largest of which there are two. */
+const ROOM_WHERE_TWO = 1 << 24
+const MOST_WHERE_TWO = 1 << 26
+
 /** A generation's bytes with its batches found. */
 export interface FramedGeneration {
   readonly number: number
@@ -53,6 +58,8 @@ type HeaderState = 'whole' | 'short' | 'damaged'
  */
 export class GenerationFramer {
   private bytes: Uint8Array
+  /** A second room, where generations are read later: the next one goes there, while the names of the last may still be asked for. */
+  private other: Uint8Array | null
   /** Bytes of `bytes` that are filled. */
   private filled = 0
   /** Position of `bytes[0]` in the unpacked capture. */
@@ -82,9 +89,12 @@ export class GenerationFramer {
     private readonly memory: KernelMemory,
     private readonly take: (generation: FramedGeneration) => void,
     private readonly maxGenerationBytes = DEFAULT_MAX_GENERATION_BYTES,
+    private readonly later: LaterReading | null = null,
   ) {
     this.base = headerBytes
-    this.bytes = memory.uint8(ROOMS[0])
+    const room = later === null ? ROOMS[0] : ROOM_WHERE_TWO
+    this.bytes = memory.uint8(room)
+    this.other = later === null ? null : memory.uint8(room)
   }
 
   /** Takes the next bytes; may hand over whole generations before it returns. */
@@ -159,12 +169,28 @@ export class GenerationFramer {
   private forget(): void {
     const shift = this.generationFrom - (this.generationFrom % WORD_BYTES)
     if (shift === 0) return
-    this.bytes.copyWithin(0, shift, this.filled)
+    this.changeRoom(shift)
     this.base += shift
     this.at -= shift
     this.filled -= shift
     this.generationFrom -= shift
     this.batches = this.batches.map((batch) => moved(batch, shift))
+  }
+
+  /** Puts the bytes from `shift` on at the begin of the room for the next generation. */
+  private changeRoom(shift: number): void {
+    const { bytes, other, filled, later } = this
+    const left = filled - shift
+    if (other === null || bytes.length > MOST_WHERE_TWO) {
+      later?.waitForAll()
+      bytes.copyWithin(0, shift, filled)
+      return
+    }
+    this.bytes = other
+    this.other = bytes
+    this.filled = 0
+    this.room(left).set(bytes.subarray(shift, filled))
+    this.filled = filled
   }
 
   private cut(last: boolean): void {

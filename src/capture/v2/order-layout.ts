@@ -23,7 +23,7 @@ export const HEADS = ORDER_REGISTERS + 76
 export const HEAP_TIMES = ORDER_REGISTERS + 80
 export const HEAP_CURSORS = ORDER_REGISTERS + 84
 export const HEAP_LENGTH = ORDER_REGISTERS + 88
-/** Rows of the block that are filled. */
+/** Rows of the columns that are filled. */
 export const ROWS = ORDER_REGISTERS + 92
 /** Ordinal of the generation. */
 export const ORDINAL = ORDER_REGISTERS + 96
@@ -49,7 +49,9 @@ export const ARGUMENT_COUNTS = ORDER_REGISTERS + 256
 /** The tables of strings and of stacks: registers of each as below. */
 export const STRING_PLACES = ORDER_REGISTERS + 512
 export const STACK_PLACES = ORDER_REGISTERS + 544
-export const REGISTERS_END = ORDER_REGISTERS + 576
+/** Rows of the columns above which the block in hand has no room for another event. */
+export const FULL_ROWS = ORDER_REGISTERS + 576
+export const REGISTERS_END = ORDER_REGISTERS + 580
 
 // ---- A table of places: the columns (`PlaceColumns`), their length, how many ids have an entry, and the highest of them. ----
 

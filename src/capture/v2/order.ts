@@ -26,6 +26,7 @@ import {
   BATCH,
   CURSOR,
   DONE,
+  FULL_ROWS,
   HEAP_LENGTH,
   LAST_NS,
   MODEL,
@@ -77,7 +78,8 @@ export class Ordering {
   private generations = 0
   /** Number of the generation ordered last; 0 before the first. */
   private lastNumber = 0
-  private readonly block: EventBlock
+  private block: EventBlock
+  private generation: Generation | null = null
   private readonly model: SchedulerModel
   private readonly goTimes: boolean
 
@@ -88,7 +90,7 @@ export class Ordering {
     private readonly kernel: OrderKernel,
   ) {
     this.goTimes = options.goTimes
-    this.block = new EventBlock(kernel.memory.buffer)
+    this.block = sink.later?.nextBlock() ?? new EventBlock(kernel.memory.buffer)
     this.model = new SchedulerModel(problems, this.kernel)
   }
 
@@ -131,9 +133,8 @@ export class Ordering {
     }
     this.generations++
     this.model.enter(generation, this.generations)
-    this.block.strings = generation.strings
-    this.block.stacks = generation.stacks
-    this.block.length = 0
+    this.generation = generation
+    this.beginBlock()
     const startNs = this.relativeNs(generation, generation.minTimeUnits)
     const beforeNs = Math.max(0, this.lastNs)
     this.previousStartNs = this.startNs
@@ -246,7 +247,7 @@ export class Ordering {
    * @returns false when the head has to wait for another thread
    */
   private take(heads: Heads, first: number, index: number, forcing: boolean, untilNs: number): boolean {
-    const { kernel, block } = this
+    const { kernel } = this
     const { words, doubles } = kernel
     const { heap } = heads
     let cursor = first
@@ -259,13 +260,15 @@ export class Ordering {
       taken = true
     }
     for (;;) {
+      const { block } = this
       words[HEAP_LENGTH >> 2] = heap.length
-      words[ROWS >> 2] = block.length
+      words[ROWS >> 2] = block.first + block.length
+      words[FULL_ROWS >> 2] = block.first + BLOCK_ROWS - ROOM_FOR_ONE
       doubles[LAST_NS >> 3] = this.lastNs
       doubles[UNTIL_NS >> 3] = untilNs
       const answer = kernel.run(cursor, index, inHand ? 1 : 0)
       heap.length = words[HEAP_LENGTH >> 2]
-      block.length = words[ROWS >> 2]
+      block.length = words[ROWS >> 2] - block.first
       this.lastNs = doubles[LAST_NS >> 3]
       if (answer === DONE) return true
       cursor = words[CURSOR >> 2]
@@ -365,12 +368,22 @@ export class Ordering {
     this.tell(Ev.CPUSample, timeNs, g, p, m, g, 0, 0, sample.stack)
   }
 
-  /** Hands the events of the block to the sink, and empties it. */
+  /** Hands the events of the block to the sink, and begins another one. */
   private handOn(): void {
-    const { block } = this
-    if (block.length > 0) this.sink.events(block)
+    const { block, sink } = this
+    if (block.length === 0) return
     this.told += block.length
+    sink.events(block)
+    this.block = sink.later?.nextBlock() ?? block
+    this.beginBlock()
+  }
+
+  private beginBlock(): void {
+    const { block, generation } = this
     block.length = 0
+    if (generation === null) return
+    block.strings = generation.strings
+    block.stacks = generation.stacks
   }
 
   private damage(generation: Generation, thread: number, at: number, end: number, timeNs: number, what: string): void {

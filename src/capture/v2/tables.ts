@@ -29,20 +29,26 @@ const LEAST_ENTRIES = 1 << 10
 /** Notes that a table batch is damaged from a place on. */
 export type Damaged = (offset: number, what: string) => void
 
-/** Reads the tables of generation after generation; those of one hold until the next is begun. */
+/** Reads the tables of generation after generation; those of one hold until the next is begun, or longer. */
 export class GenerationTables {
   strings!: StringTable
   stacks!: StackTable
   private bytes: Uint8Array = new Uint8Array(0)
-  private readonly stringColumns: TableColumns
-  private readonly stackColumns: TableColumns
+  /** As many as there are generations whose tables hold. */
+  private readonly columns: { readonly strings: TableColumns; readonly stacks: TableColumns }[] = []
   private stringPlaces!: Places
   private stackPlaces!: Places
   private readonly reader = new VarintReader(this.bytes, 0, 0)
 
-  constructor(private readonly kernel: OrderKernel) {
-    this.stringColumns = new TableColumns(kernel, STRING_PLACES)
-    this.stackColumns = new TableColumns(kernel, STACK_PLACES)
+  /** @param held generations whose tables hold at a time */
+  constructor(
+    private readonly kernel: OrderKernel,
+    held = 1,
+  ) {
+    for (let i = 0; i < held; i++) {
+      const strings = new TableColumns(kernel, STRING_PLACES)
+      this.columns.push({ strings, stacks: new TableColumns(kernel, STACK_PLACES) })
+    }
   }
 
   /**
@@ -60,8 +66,10 @@ export class GenerationTables {
       else if (bytes[from] === Ev.Stacks) stackBytes += to - from
     }
     this.bytes = bytes
-    this.stringPlaces = this.stringColumns.begin(stringBytes / STRING_ENTRY_BYTES)
-    this.stackPlaces = this.stackColumns.begin(stackBytes / STACK_ENTRY_BYTES)
+    const [columns] = this.columns
+    this.columns.push(...this.columns.splice(0, 1))
+    this.stringPlaces = columns.strings.begin(stringBytes / STRING_ENTRY_BYTES)
+    this.stackPlaces = columns.stacks.begin(stackBytes / STACK_ENTRY_BYTES)
     this.strings = new StringTable(bytes, this.stringPlaces)
     this.stacks = new StackTable(this.strings, bytes, this.stackPlaces)
   }
@@ -113,15 +121,18 @@ export class GenerationTables {
 
   /** All batches were read. */
   end(): void {
-    this.stringPlaces.size += this.stringColumns.count
-    this.stackPlaces.size += this.stackColumns.count
+    const { strings, stacks } = this.columns[this.columns.length - 1]
+    this.stringPlaces.size += strings.end()
+    this.stackPlaces.size += stacks.end()
   }
 }
 
-/** Columns of places in the kernel's memory, used for generation after generation. */
+/** Columns of places in the kernel's memory, used for one generation after another. */
 class TableColumns {
   private from: Int32Array
   private extent: Int32Array
+  /** Of the generation they were used for last. */
+  private highest = 0
 
   constructor(
     private readonly kernel: OrderKernel,
@@ -129,31 +140,31 @@ class TableColumns {
   ) {
     this.from = kernel.memory.int32(LEAST_ENTRIES)
     this.extent = kernel.memory.int32(LEAST_ENTRIES)
-    this.tellKernel()
-  }
-
-  /** Ids that the kernel noted an entry for. */
-  get count(): number {
-    return this.kernel.words[(this.registers + PLACES_COUNT) >> 2]
   }
 
   /** Makes all places empty, and room for so many. */
   begin(entries: number): Places {
     const { memory, words } = this.kernel
-    const highest = (this.registers + PLACES_HIGHEST) >> 2
     if (entries >= this.from.length) {
       memory.release(this.from)
       memory.release(this.extent)
       const room = Math.ceil(entries) + LEAST_ENTRIES
       this.from = memory.int32(room)
       this.extent = memory.int32(room)
-      this.tellKernel()
     } else {
-      this.from.fill(0, 0, words[highest] + 1)
+      this.from.fill(0, 0, this.highest + 1)
     }
-    words[highest] = 0
+    this.tellKernel()
+    words[(this.registers + PLACES_HIGHEST) >> 2] = 0
     words[(this.registers + PLACES_COUNT) >> 2] = 0
     return new Places({ from: this.from, extent: this.extent })
+  }
+
+  /** The kernel has read all. @returns ids that it noted an entry for */
+  end(): number {
+    const { words } = this.kernel
+    this.highest = words[(this.registers + PLACES_HIGHEST) >> 2]
+    return words[(this.registers + PLACES_COUNT) >> 2]
   }
 
   private tellKernel(): void {

@@ -14,7 +14,6 @@ import {
   BLOCK_GOROUTINE,
   BLOCK_KIND,
   BLOCK_PROCESSOR,
-  BLOCK_ROWS,
   BLOCK_STACK,
   BLOCK_THREAD,
   BLOCK_TIME,
@@ -59,6 +58,7 @@ import {
   CURSOR,
   DAMAGED,
   DONE,
+  FULL_ROWS,
   G_GENERATION,
   G_ID,
   G_OPEN,
@@ -91,7 +91,6 @@ import {
   P_STATUS,
   P_SWEEPING,
   PROCESSORS,
-  ROOM_FOR_ONE,
   ROWS,
   TAKEN,
   TRUNCATING,
@@ -103,7 +102,6 @@ import { longEnd, readLong } from './varint.ts'
 
 export { readStacks, readStrings }
 
-const FULL_ROWS: u32 = BLOCK_ROWS - ROOM_FOR_ONE
 const NONE: i32 = -1
 
 /**
@@ -132,6 +130,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
   const maxTimeNs = load<f64>(MAX_TIME_NS)
   const untilNs = load<f64>(UNTIL_NS)
 
+  const fullRows = load<u32>(FULL_ROWS)
   let rows = load<u32>(ROWS)
   let lastNs = load<f64>(LAST_NS)
   let cursor = first
@@ -407,7 +406,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
       inHand = true
 
       // ---- Its place among the heads. ----
-      if (!(time <= limit) || rows > FULL_ROWS) break
+      if (!(time <= limit) || rows > fullRows) break
     }
 
     store<u32>(head, at, HEAD_AT)
@@ -426,7 +425,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
     } else {
       update(times, cursors, length, index)
     }
-    if (index !== 0 || rows > FULL_ROWS) break
+    if (index !== 0 || rows > fullRows) break
     cursor = load<u32>(cursors)
     if (load<f64>(times + (cursor << 3)) > untilNs) break
   }
