@@ -125,6 +125,8 @@ export class KnownCapture {
   private readonly expected = new Map<number, TaskSpan>()
   /** The same by span. */
   private readonly tasksOfSpans = new Map<string, number>()
+  /** By id of tasks the parent of the spans that were given a task under each. */
+  private readonly parentsBelow = new Map<number, string>()
   /** Tasks and spans that ids joined, and their number by process. */
   private readonly namedTasks = new Set<number>()
   private readonly namedSpans = new Set<string>()
@@ -156,6 +158,7 @@ export class KnownCapture {
       isNamedTask: (task) => this.namedTasks.has(task),
       isTaken: (task) => this.owners.has(task) || this.expected.has(task),
       taskOfSpan: (traceId, spanId) => this.tasksOfSpans.get(`${traceId} ${spanId}`) ?? -1,
+      isOtherParent: (taskId, span) => this.isOtherParent(taskId, span),
       known: () => this.segments,
       decodedUntilNs: () => this.decodedUntilNs,
       done: () => this.info !== null,
@@ -193,6 +196,7 @@ export class KnownCapture {
     this.owners.clear()
     this.expected.clear()
     this.tasksOfSpans.clear()
+    this.parentsBelow.clear()
     this.namedTasks.clear()
     this.namedSpans.clear()
     this.namedBy.clear()
@@ -379,7 +383,12 @@ export class KnownCapture {
   /** Gives the task to the span: no other span gets it any more. */
   own(task: number, span: JoinSpan, evidence: Evidence, way: Way): void {
     if (!this.owners.has(task)) this.tasksJoined++
-    const { traceId, spanId, name } = span
+    const { traceId, spanId, parentSpanId, name } = span
+    // The tasks may be kept no longer by now.
+    const parentId = this.set.tasks.at(task)?.parentId ?? 0
+    if (span.processShared && parentId !== 0 && parentSpanId !== '') {
+      this.parentsBelow.set(parentId, `${traceId} ${parentSpanId}`)
+    }
     this.owners.set(task, { traceId, spanId, name })
     this.expected.delete(task)
     this.tasksOfSpans.set(`${traceId} ${spanId}`, task)
@@ -391,6 +400,14 @@ export class KnownCapture {
     this.joined[evidence] = (this.joined[evidence] ?? 0) + 1
     this.left[way]++
     this.processes.set(span.processKey, (this.processes.get(span.processKey) ?? 0) + 1)
+  }
+
+  /** Whether a task is another span's than the parent of this one, by itself or by the spans that were given tasks under it. */
+  private isOtherParent(taskId: number, { traceId, parentSpanId }: JoinSpan): boolean {
+    const owner = this.spanOfTask(taskId)
+    if (owner !== null) return owner.traceId !== traceId || owner.spanId !== parentSpanId
+    const below = this.parentsBelow.get(taskId)
+    return below !== undefined && below !== `${traceId} ${parentSpanId}`
   }
 
   private restoreOwner(task: number, { traceId, spanId }: GivenTask, name: string): void {

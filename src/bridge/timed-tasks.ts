@@ -22,6 +22,8 @@ export interface TimedContext {
   isTaken(task: number): boolean
   /** Row of the task that a span has, or is about to; -1 when none. */
   taskOfSpan(traceId: string, spanId: string): number
+  /** Whether the task with an id was given to another span than this one's parent, or spans under another parent have tasks below it. */
+  isOtherParent(taskId: number, span: JoinSpan): boolean
   /** What snapshots and ids say of the clock. */
   known(): readonly ClockSegment[]
   decodedUntilNs(): number
@@ -188,7 +190,8 @@ export class TimedTasks {
       return task < 0 ? 0 : columns.id[task]
     })
     const isFree = (task: number): boolean => !capture.isTaken(task)
-    const known = { knownTask: taskOf, parentTaskId, known: [], aliases, strangers, unowned }
+    const isOtherParent = capture.isOtherParent.bind(capture)
+    const known = { knownTask: taskOf, parentTaskId, known: [], aliases, strangers, unowned, isOtherParent }
     const pairs = pairByNameAndTime(
       { spans: own, tasks: columns, isFree, ...known },
       clock,

@@ -35,6 +35,8 @@ export interface NameTimeInput {
   readonly parentTaskId?: Float64Array
   /** Whether a task has no span yet. */
   readonly isFree: (task: number) => boolean
+  /** Whether the task with an id was seen to be, or to belong under, that of another span than this one's parent. */
+  readonly isOtherParent?: (taskId: number, span: JoinSpan) => boolean
   /** What snapshots or ids say of the clock; empty where nothing is known. */
   readonly known: readonly ClockSegment[]
   /** Names of spans that were renamed, as learned before, with the number of the name that their tasks have. */
@@ -185,8 +187,15 @@ function believed(
   }
   // No more of these requests is to come.
   const isAllHere = shared && input.unowned === undefined
+  const parts = isAllHere ? 'all' : shared ? 'doubted' : 'none'
+  const isContradicted = (span: number, task: number): boolean => {
+    const parentId = tasks.parentId[task]
+    if (parentId === 0) return true
+    const first = pairing.task[relations.sibling[span]]
+    return (first >= 0 && tasks.parentId[first] !== parentId) || input.isOtherParent?.(parentId, spans[span]) === true
+  }
   const judgedBy = (believedNats: number, times: number): Pairing =>
-    withoutStrangers(pairing, relations, nats, takesPart, times, believedNats, isAllHere)
+    withoutStrangers(pairing, relations, { nats, takesPart, strangers: times, believedNats, parts, isContradicted })
   if (!shared) return { pairing: judgedBy(BELIEVED_NATS, strangers), strangers, unowned: 1 }
   // A stranger's span can only come upon a task whose own span is not here, or the two refuse each other: the fewer such tasks, the less
   // likely is any pair a stranger's. The bound is for half of the tasks, and for more.
@@ -251,6 +260,8 @@ function relationsOf({ spans, knownTask, parentTaskId }: NameTimeInput): SpanRel
   const kind = new Uint8Array(length)
   const root = new Uint8Array(length)
   const parent = new Int32Array(length).fill(-1)
+  const sibling = Int32Array.from(spans, (_, row) => row)
+  const firstUnder = new Map<string, number>()
   for (let row = 0; row < length; row++) {
     const span = spans[row]
     kind[row] = span.kind
@@ -259,7 +270,14 @@ function relationsOf({ spans, knownTask, parentTaskId }: NameTimeInput): SpanRel
       continue
     }
     const above = rowOf.get(span.parentSpanId)
-    if (above !== undefined && spans[above].traceId === span.traceId) parent[row] = above
+    if (above !== undefined && spans[above].traceId === span.traceId) {
+      parent[row] = above
+      continue
+    }
+    const key = `${span.traceId} ${span.parentSpanId}`
+    const first = firstUnder.get(key)
+    if (first === undefined) firstUnder.set(key, row)
+    else sibling[row] = first
   }
-  return { kind, root, parent, knownTask, parentTaskId: parentTaskId ?? new Float64Array(length) }
+  return { kind, root, parent, sibling, knownTask, parentTaskId: parentTaskId ?? new Float64Array(length) }
 }

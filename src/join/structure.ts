@@ -14,6 +14,8 @@ export interface SpanRelations {
   readonly root: Uint8Array
   /** Row of the parent span; -1 where it is not among the spans. */
   readonly parent: Int32Array
+  /** Row of the first span with the same parent, where that is not among the spans; its own for others. */
+  readonly sibling: Int32Array
   /** Row of the task that is known already to be the span's; -1 where none is. */
   readonly knownTask: Int32Array
   /** Id of the task that is known to be the parent span's, for parents that are not among the spans; 0 where none is. */

@@ -78,7 +78,8 @@ function joinOne({ processKey, rows, input }: ProcessSpans): ProcessJoin {
     return { ...nothing, report: { ...report, refused: whyDisbelieved(result.paired, processShared) } }
   }
   if (processShared && !isWholeProcess(result, input)) {
-    const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other: at least 90 % of the tasks are needed, or 90 % of ${FEWEST_SHARED_SPANS} spans or more or of the tasks of their requests, for replicas cannot be told apart. Give each process a service.instance.id.`
+    const asked = foundInRequests(result.task, input.tasks)
+    const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other, ${asked.found} of the ${asked.of} tasks of their requests: at least 90 % of the tasks are needed, or 90 % of ${FEWEST_SHARED_SPANS} spans or more or of the tasks of their requests, for replicas cannot be told apart. Give each process a service.instance.id.`
     return { ...nothing, report: { ...report, joined: 0, refused } }
   }
   const [{ clock }] = result.clock.segments

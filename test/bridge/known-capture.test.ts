@@ -229,3 +229,16 @@ describe('whose capture it is', () => {
     expect(mayBeOf({ service: 'auth', instance: 'auth-2' }, shared)).toBe(true)
   })
 })
+
+test('a clock that is looked for again and again without an end in sight is not looked for after 64 times', () => {
+  const known = capture([task(1, 'a', 1_000, 2_000)], false)
+  known.end(INFO)
+  let looks = 0
+  for (let n = 1; n <= 100; n++) {
+    known.match([{ ...span(id(n), 500_000_000 * n, 500_000_100 * n), name: 'a' }])
+    if (!known.isUntried) continue
+    known.tryAgain()
+    looks++
+  }
+  expect(looks).toBe(64)
+})

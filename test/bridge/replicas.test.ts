@@ -146,13 +146,19 @@ describe.each(Object.keys(GROUPS))('%s', (group) => {
       expect(all.filter((id) => !joined.has(id)).length).toBeLessThanOrEqual(0.015 * all.length)
     })
 
-    test('not told apart: none gets the task of another', async () => {
+    test('not told apart: none gets the task of another, and nearly all get their own', async () => {
       const replicas = replicasOf(GROUPS[group], false)
       const flow = new Flow()
       const ids = await ORDERS[order](flow, replicas, () => ['shop', ''])
       await flow.clock.advance(10_000)
       expect(flow.defects()).toEqual([])
-      expect(wrong(decidedSpans(flow), replicas, ids)).toEqual([])
+      const found = decidedSpans(flow)
+      expect(wrong(found, replicas, ids)).toEqual([])
+      const joined = new Set(found.map(({ id }) => id))
+      for (const { matches } of replicas) {
+        const own = [...matches.keys()]
+        expect(own.filter((id) => joined.has(id)).length).toBeGreaterThanOrEqual(0.95 * own.length)
+      }
     })
   })
 })

@@ -2,7 +2,12 @@
 
 import { describe, expect, test } from 'vitest'
 import type { SpanRelations } from '../../src/join/structure.ts'
-import { BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS, withoutStrangers } from '../../src/join/span-trees.ts'
+import {
+  BELIEVED_NATS,
+  BELIEVED_NATS_AMONG_REPLICAS,
+  type JudgedParts,
+  withoutStrangers,
+} from '../../src/join/span-trees.ts'
 
 const SERVER = 2
 const INTERNAL = 1
@@ -16,14 +21,18 @@ interface Told {
   readonly isRoot?: boolean
   readonly knownTask?: number
   readonly parentTaskId?: number
+  /** Row of the first span with the same parent, which is not here. */
+  readonly sibling?: number
+  readonly isContradicted?: boolean
 }
 
 /** The tasks that are left of spans, where as many spans are strangers' as not. */
-function left(spans: readonly Told[], believedNats: number, partsToo = false): number[] {
+function left(spans: readonly Told[], believedNats: number, parts: JudgedParts = 'none'): number[] {
   const relations: SpanRelations = {
     kind: Uint8Array.from(spans, ({ kind = INTERNAL }) => kind),
     root: Uint8Array.from(spans, ({ isRoot = false }) => (isRoot ? 1 : 0)),
     parent: Int32Array.from(spans, ({ parent }) => parent),
+    sibling: Int32Array.from(spans, ({ sibling }, row) => sibling ?? row),
     knownTask: Int32Array.from(spans, ({ knownTask = -1 }) => knownTask),
     parentTaskId: Float64Array.from(spans, ({ parentTaskId = 0 }) => parentTaskId),
   }
@@ -33,7 +42,9 @@ function left(spans: readonly Told[], believedNats: number, partsToo = false): n
   }
   const takesPart = new Uint8Array(spans.length).fill(1)
   const nats = (span: number): number => spans[span].nats ?? 0
-  return [...withoutStrangers(pairing, relations, nats, takesPart, 1, believedNats, partsToo).task]
+  const isContradicted = (span: number): boolean => spans[span].isContradicted === true
+  const judgement = { nats, takesPart, strangers: 1, believedNats, parts, isContradicted }
+  return [...withoutStrangers(pairing, relations, judgement).task]
 }
 
 /** A request of two spans whose pairs speak so much together. */
@@ -72,9 +83,34 @@ describe('the spans of a request', () => {
   })
 
   test('are judged by a part of the request where no more of it comes', () => {
-    expect(left([{ parent: -1, task: 3, nats: 13 }], 14, true)).toEqual([-1])
-    expect(left([{ parent: -1, task: 3, nats: 15 }], 14, true)).toEqual([3])
-    expect(left([{ parent: -1, task: 3, nats: 2, parentTaskId: 9 }], 14, true)).toEqual([3])
+    expect(left([{ parent: -1, task: 3, nats: 13 }], 14, 'all')).toEqual([-1])
+    expect(left([{ parent: -1, task: 3, nats: 15 }], 14, 'all')).toEqual([3])
+    expect(left([{ parent: -1, task: 3, nats: 2, parentTaskId: 9 }], 14, 'all')).toEqual([3])
+  })
+
+  test('are judged together where they hang under one parent that is not here', () => {
+    const siblings = [7, 7, 7].map((nats, task) => ({ parent: -1, task, nats, sibling: 0 }))
+    expect(left(siblings, 14, 'all')).toEqual([0, 1, 2])
+    expect(left([...siblings.slice(0, 2), { parent: -1, task: -1, sibling: 0 }], 14, 'all')).toEqual([-1, -1, -1])
+    // Those of different parents are no request.
+    expect(
+      left(
+        siblings.map(({ parent, task, nats }) => ({ parent, task, nats })),
+        14,
+        'all',
+      ),
+    ).toEqual([-1, -1, -1])
+  })
+
+  test('while more of their request may come, are judged by a part where something speaks against it', () => {
+    const part = { parent: -1, task: 3, nats: 2, sibling: 0 }
+    expect(left([part], 14, 'doubted')).toEqual([3])
+    expect(left([{ ...part, isContradicted: true }], 14, 'doubted')).toEqual([-1])
+    expect(left([part, { parent: 0, task: -1 }], 14, 'doubted')).toEqual([-1, -1])
+    expect(left([part, { ...part, task: 4 }, { parent: -1, task: -1, sibling: 0 }], 14, 'doubted')).toEqual([
+      -1, -1, -1,
+    ])
+    expect(left([{ ...part, isContradicted: true }], 14, 'none')).toEqual([3])
   })
 
   test('are left alone where only a part of the request is here', () => {
