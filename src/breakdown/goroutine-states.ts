@@ -108,9 +108,9 @@ export interface BackwardSteps {
   largestNs: number
 }
 
-/** A name as a key of the parts of a breakdown: the one that objects hold dear is told otherwise. */
+/** A name as a key of the parts of a breakdown: those that every object has from its start are told otherwise. */
 function keyOf(name: string): string {
-  return name === '__proto__' ? '(__proto__)' : name
+  return name in Object.prototype ? `(${name})` : name
 }
 
 export class GoroutineStates {

@@ -1,7 +1,7 @@
 // name-kinds.ts: what tasks are added up under, by their names.
 //
 // Most names hold ids, so that each is another, and what it is added up under depends on its shape alone: the name with each run of 16 or 32
-// lower-case hex digits (letters among them) replaced by its length. Shapes are known to a kernel (`kernel/name-kinds.ts`), so that a name of a
+// lower-case hex digits (0 to 9 and letters among them) replaced by its length. Shapes are known to a kernel (`kernel/name-kinds.ts`), so that a name of a
 // shape that was seen before never becomes a text: texts were a tenth of a whole analysis. A shape is never written out: names are told apart by
 // a hash over it and then compared with one of that shape, byte by byte.
 

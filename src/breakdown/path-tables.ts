@@ -116,12 +116,12 @@ export class PathTables {
     result.syscallNs = sums[GoState.syscall]
     result.syscallBlockNs = sums[GoState.syscallBlocked]
     for (let row = 0; row < reasons.length; row++) {
-      if (reasonSums[row] > 0) result.blockNs[reasons[row]] = reasonSums[row]
-      if (causeSums[row] > 0) result.viaNs[reasons[row]] = causeSums[row]
+      if (reasonSums[row] > 0) addTo(result.blockNs, reasons[row], reasonSums[row])
+      if (causeSums[row] > 0) addTo(result.viaNs, reasons[row], causeSums[row])
     }
     for (let row = 0; row < rangeNames.length; row++) {
-      if (rangeSums[row] >= 0) result.rangeNs[rangeNames[row]] = rangeSums[row]
-      if (stopSums[row] >= 0) result.stwWaitNs[rangeNames[row]] = stopSums[row]
+      if (rangeSums[row] >= 0) addTo(result.rangeNs, rangeNames[row], rangeSums[row])
+      if (stopSums[row] >= 0) addTo(result.stwWaitNs, rangeNames[row], stopSums[row])
     }
     const knownNs =
       result.execNs + result.schedWaitNs + result.syscallNs + result.syscallBlockNs + sums[GoState.waiting]
@@ -130,4 +130,9 @@ export class PathTables {
     result.gcOverlapNs = gcOverlapNs
     return result
   }
+}
+
+/** Adds to the part of a name: a hostile capture has names that are told alike. */
+function addTo(parts: Record<string, number>, name: string, ns: number): void {
+  parts[name] = (parts[name] ?? 0) + ns
 }

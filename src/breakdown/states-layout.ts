@@ -285,9 +285,9 @@ export const STAYS_TOLD = STATES_REGISTERS + 880
 // `NameKinds`: by byte what it tells of the run of letters and digits that it is in, 0 for others.
 export const LETTER_LOOKS = STATES_REGISTERS + 884
 export const LOOKS_DIGIT = 1
-export const LOOKS_HEX_LETTER = 3
-export const LOOKS_OTHER_LETTER = 7
-/** A run of lower-case hex digits, letters among them: those bits of all its bytes together. */
+export const LOOKS_HEX_LETTER = 2
+export const LOOKS_OTHER_LETTER = 4
+/** A run of lower-case hex digits, both 0 to 9 and letters among them: those bits of all its bytes together. */
 export const LOOKS_LIKE_ID = 3
 /** Shapes of names: their rows, how many there are, and the position of each (0 none) by its hash or after it; half of the places stay free at least. */
 export const SHAPE_TABLE = STATES_REGISTERS + 888
@@ -303,7 +303,8 @@ export const NAME_ROOM = STATES_REGISTERS + 976
 /** Runs looked at in one name; what comes after belongs to the shape as it stands. */
 export const MOST_RUNS = 8
 export const MOST_SHAPES = 10_000
-export const SHAPE_PLACES = 1 << 15
+export const SHAPE_PLACES_BITS = 15
+export const SHAPE_PLACES = 1 << SHAPE_PLACES_BITS
 /** A row: its hash, its kind, a name of this shape, and where its runs begin and end. */
 export const SHAPE_HASH = 0
 export const SHAPE_KIND = 4

@@ -135,16 +135,18 @@ export function verdictOf(input: VerdictInput): string | null {
   const assists = overlaps.gcAssistNs >= ASSIST_LEADS * totalNs && (lead === undefined || overlaps.gcAssistNs > lead.ns)
   if (lead === undefined && !assists) return null
   const say = ({ rule }: (typeof shares)[number]): string => rule.say(input.blame.get(rule.group) ?? NO_BLAME)
-  const onCpu = (asTime: boolean): string => (assistIsOnCpu(input) ? assistOfExec(input, asTime) : '')
+  const onCpu = (asTime: boolean): string => {
+    if (assistIsOnCpu(input)) return assistOfExec(input, asTime)
+    return assists && overlaps.gcAssistWaitNs < overlaps.gcAssistNs ? ', GC assist included' : ''
+  }
+  // What the assistant waited for the collector is told with it.
+  const toldBefore = ({ rule }: (typeof shares)[number]): boolean =>
+    assists && rule.group === 'gcWait' && overlaps.gcAssistWaitNs > 0 && parts.gcWait <= overlaps.gcAssistWaitNs
   const [second] = shares
     .filter((other) => other !== lead && other.rule.group !== 'exec' && other.share >= other.rule.follows)
+    .filter((other) => !toldBefore(other))
     .sort((x, y) => y.ns - x.ns)
-  // What the assistant waited for the collector is told with it.
-  const toldBefore = (group: Group): boolean =>
-    assists && group === 'gcWait' && overlaps.gcAssistWaitNs > 0 && parts.gcWait <= overlaps.gcAssistWaitNs
-  const named = [lead, second]
-    .filter((one) => one !== undefined && !toldBefore(one.rule.group))
-    .sort((x, y) => y.ns - x.ns)
+  const named = [lead, second].filter((one) => one !== undefined && !toldBefore(one)).sort((x, y) => y.ns - x.ns)
   const clauses = named.map(
     (one) => `${percent(one.share)} ${say(one)}${one.rule.group === 'exec' ? onCpu(false) : ''}`,
   )

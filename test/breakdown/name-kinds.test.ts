@@ -73,6 +73,17 @@ describe('kinds of names', () => {
     )
   })
 
+  test('runs of letters alone are no ids, though they are of their length', () => {
+    for (const names of [
+      ['copy feedfacefeedface to deadbeefdeadbeef', 'copy 0a1b2c3d4e5f6a7b to deadbeefdeadbeef'],
+      ['parent_span_id=cafebabecafebabe x', 'parent_span_id=0000000000000a11 x'],
+      ['x abcdefabcdefabcdefabcdefabcdefab', 'x abcdefabcdefabcdefabcdefabcdefa1'],
+    ]) {
+      const kinds = kindsOf(typeOfShape)
+      for (const name of names) expect(kinds.kindOf(name)).toBe(taskType(name))
+    }
+  })
+
   test('names that hold ids are asked about once for all of their shape', () => {
     const kinds = kindsOf(typeOfShape)
     for (let id = 0; id < 100; id++) {

@@ -643,6 +643,27 @@ describe('a capture that no runtime writes', () => {
     expect(path === null ? 0 : sum(path)).toBe(200)
   })
 
+  test.each(['constructor', 'toString', 'hasOwnProperty'])('a reason named %s, too', (reason) => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'waits').at(150).block(reason).at(240).unblock(1).at(250).start(1)
+    story.at(300).taskEnd(7).at(400).stop()
+    const { path, work } = analysed(story).task(7)
+    expect(path?.blockNs).toEqual({ [`(${reason})`]: 90 })
+    expect(work?.blockNs).toEqual({ [`(${reason})`]: 90 })
+  })
+
+  test('reasons that are told alike are told together', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(100).taskBegin(7, 'waits')
+    story.at(150).block('__proto__').at(240).unblock(1).at(250).start(1)
+    story.at(260).block('(__proto__)').at(290).unblock(1).at(295).start(1)
+    story.at(300).taskEnd(7).at(400).stop()
+    const { path, work } = analysed(story).task(7)
+    expect(path?.blockNs).toEqual({ '(__proto__)': 120 })
+    expect(work?.blockNs).toEqual({ '(__proto__)': 120 })
+    expect(path === null ? 0 : sum(path)).toBe(200)
+  })
+
   test('a collection range whose end is lost ends when the next one begins, and does not cover later tasks', () => {
     const story = new CaptureStory().found(1, 'running')
     story.at(100).taskBegin(7, 'loses an end').at(110).assistBegin().at(150).taskEnd(7)

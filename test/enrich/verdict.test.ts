@@ -92,14 +92,20 @@ describe('the sentence', () => {
     })
     // It was stopped while it assisted: that is no time on CPU.
     expect(verdict({ network: 60, syscall: 27, schedWait: 15, exec: 74 }, assist(80))).toBe(
-      '176 ms: 45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 15 % in system calls; 74.0 ms on CPU',
+      '176 ms: 45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 15 % in system calls; 74.0 ms on CPU, GC assist included',
     )
     expect(verdict({ exec: 4.5, network: 2.9, chan: 2.6 }, assist(4.2))).toBe(
       '10.0 ms: 42 % in GC assist; 29 % waiting for the network; 4.5 ms on CPU, 4.2 of it GC assist',
     )
     // Its own wait is not told twice.
     expect(verdict({ gcWait: 5, exec: 3, chan: 2 }, assist(6, 5))).toBe(
-      '10.0 ms: 60 % in GC assist, mostly waiting; 20 % waiting on a channel; 3.0 ms on CPU',
+      '10.0 ms: 60 % in GC assist, mostly waiting; 20 % waiting on a channel; 3.0 ms on CPU, GC assist included',
+    )
+    expect(verdict({ network: 30, gcWait: 25, chan: 22, exec: 23 }, assist(40, 25))).toBe(
+      '100 ms: 40 % in GC assist, mostly waiting; 30 % waiting for the network; 22 % waiting on a channel; 23.0 ms on CPU, GC assist included',
+    )
+    expect(verdict({ exec: 55, schedWait: 45 }, assist(95))).toBe(
+      '100 ms: 95 % in GC assist, on CPU and waiting; 55 % on CPU, GC assist included; 45 % ready to run, waiting for a processor',
     )
     expect(verdict({ exec: 6, chan: 4 }, assist(5))).toBe(
       '10.0 ms: 60 % on CPU, 5.0 ms of it GC assist; 40 % waiting on a channel',
@@ -320,7 +326,7 @@ ${rows.join('\n')}
 - The blame is a span: the one that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
   holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"); "a goroutine without a span" where that one worked for no task, or for one whose span is not known. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
   lock are told by their stack: read-write mutex, sync.Once, file lock, WaitGroup, condition.
-- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network". "stopping the world" is said where the span did it itself for most of that time.
+- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and
   where no part reaches its share. \`unknown_us\` is never named.

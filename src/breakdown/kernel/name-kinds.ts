@@ -17,6 +17,7 @@ import {
   SHAPE_LENGTH,
   SHAPE_NAME,
   SHAPE_PLACES,
+  SHAPE_PLACES_BITS,
   SHAPE_RUN_COUNT,
   SHAPE_RUNS,
   SHAPE_BYTES,
@@ -154,7 +155,8 @@ function shapeOf(hash: u32): usize {
 /** The place of a hash in the table, or the one that it would get. There are always free ones. */
 function placeOf(hash: u32): usize {
   const first: usize = load<u32>(SHAPE_TABLE)
-  let at = first + ((hash & (SHAPE_PLACES - 1)) << 2)
+  // What names are alike in comes out in the low bits alone.
+  let at = first + (((hash * 0x9e3779b1) >>> (32 - SHAPE_PLACES_BITS)) << 2)
   let shape: usize = load<u32>(at)
   while (shape !== 0 && load<u32>(shape, SHAPE_HASH) !== hash) {
     at = first + ((at + 4 - first) & (SHAPE_PLACES * 4 - 1))

@@ -10,6 +10,7 @@ import {
   ANSWERS,
   MEMBER_NEXT,
   MEMBER_STAY,
+  MOST_BEFORE_READY,
   MOST_FORWARD,
   REGION_OUTER,
   REGION_START,
@@ -54,8 +55,6 @@ const STAYS_FROM_HERE: i32 = 3
 const MOST_STAYS_AROUND: u32 = 32
 /** Open regions of a goroutine, one in the other, that are looked at for how far they reach back. */
 const MOST_REGIONS: u32 = 64
-/** Stays before one for a processor that tell where it was stopped. */
-const MOST_BEFORE_READY: u32 = 2
 
 let tail: i32 = 0
 let top: i32 = 0
@@ -190,7 +189,7 @@ function markWakers(): void {
     }
     if (!told) continue
     let before = load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
-    for (let step: u32 = 0; step < MOST_BEFORE_READY && isKept(before); step++) {
+    for (let step: u32 = 0; step < <u32>MOST_BEFORE_READY && isKept(before); step++) {
       mark(before, STAYS)
       before = load<i32>(load<u32>(STAY_PREVIOUS) + ((before & mask) << 2))
     }

@@ -131,7 +131,7 @@ export function tellWork(serial: i32, startNs: f64, endNs: f64, member: i32, sta
       const fromNs = max(stayStartNs, startNs)
       const toNs = min(load<f64>(load<u32>(STAY_END) + (at << 3)), endNs)
       if (toNs <= fromNs || !(began || descendsFrom(load<i32>(load<u32>(STAY_TASK) + (at << 2)), serial))) continue
-      addTime(at, toNs - fromNs)
+      addStayTime(at, toNs - fromNs)
       const cause = causeOf(at)
       if (cause !== 0) add(load<u32>(CAUSE_SUMS) + (cause << 3), toNs - fromNs)
       sumRangesOf(at, fromNs, toNs)
@@ -160,7 +160,7 @@ function clearSums(): void {
 }
 
 /** Adds time in the stay in a place of the ring to the sums of its state and of its reason. */
-/* @inline */ function addTime(at: u32, ns: f64): void {
+/* @inline */ function addStayTime(at: u32, ns: f64): void {
   const state: u32 = load<u8>(load<u32>(STAY_STATE) + at)
   add(load<u32>(STATE_SUMS) + (state << 3), ns)
   if (state === WAITING) add(load<u32>(REASON_SUMS) + ((<u32>load<u16>(load<u32>(STAY_REASON) + (at << 1))) << 3), ns)
@@ -186,7 +186,7 @@ function tellPiece(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): v
   const insideToNs = min(toNs, endNs)
   const ns = insideToNs - insideFromNs
   if (ns > 0 && known) {
-    addTime(at, ns)
+    addStayTime(at, ns)
     if (via !== 0) add(load<u32>(CAUSE_SUMS) + (via << 3), ns)
   }
   if (!tells) return
