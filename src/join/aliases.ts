@@ -48,7 +48,7 @@ export function learnAliases(
   for (const task of pairing.task) if (task >= 0) taken.add(task)
   const { rows } = byStartOfAnyName(tasks)
   const chance = chanceOfAnyName(tasks)
-  const structure = new Structure(tasks, relations, isFree, new Map())
+  const structure = new Structure(tasks, relations)
   structure.learn(pairing.task)
 
   const lessonOf = new Int32Array(spans.length).fill(-1)

@@ -75,11 +75,10 @@ const USUALLY_UNOWNED = 0.5
 const FEWEST_UNOWNED = 0.02
 /** Where so much fewer are left than was thought, requests are judged once more. */
 const LESS_UNOWNED = 0.9
-/** Lags may lie on the impossible side by so much of the clock's stated error (twice the largest that was measured), and by no less than this. */
+/** Lags may lie on the impossible side by so much of the clock's stated error (twice the largest that was measured). */
 const TOLERATED = 0.6
-const LEAST_TOLERANCE_NS = 200
-/** No less than this where times are cut. */
-const CUT_TOLERANCE_NS = 1_000
+/** No less than this: a snapshot reads two clocks one after another, and may be off by most of a microsecond whatever it states. */
+const LEAST_TOLERANCE_NS = 1_000
 /** Names are learned from the relatives of spans whose names were learned before, so many times. */
 const ALIAS_ROUNDS = 4
 /** Joins by name and time. Near-linear in spans and tasks. */
@@ -108,8 +107,7 @@ export function pairByNameAndTime(
   const relations = relationsOf(input)
   const { errorNs, eligible, explained } = clock.fit
   const rounding = roundingOf(columns)
-  const toleranceNs =
-    rounding === 0 ? Math.max(LEAST_TOLERANCE_NS, TOLERATED * errorNs) : Math.max(CUT_TOLERANCE_NS, errorNs - rounding)
+  const toleranceNs = Math.max(LEAST_TOLERANCE_NS, rounding === 0 ? TOLERATED * errorNs : errorNs - rounding)
   const options = {
     costs: lagCosts(clock.shape, toleranceNs, rounding),
     toleranceNs,

@@ -140,7 +140,10 @@ export class OffsetFitter {
   /** An offset known from elsewhere, judged as it is. */
   judge(offsetNs: number, errorNs: number): OffsetFit {
     const lags = this.lagsAt(offsetNs)
-    return this.fitOf(lags, offsetNs, errorNs, shapeOf(lags, true, this.roundingNs))
+    const shape = shapeOf(lags, true, this.roundingNs)
+    // Tasks begun by hand, of their names, fit spans too: where the spans that have no other task nearby say otherwise, neither is believed.
+    const clear = shapeOf(clearOf(lags), true, this.roundingNs)
+    return this.fitOf(lags, offsetNs, errorNs, shape === clear || shape === 'either' ? clear : 'either')
   }
 
   /** The offset near a candidate that the floors of the lags tell. */

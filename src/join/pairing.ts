@@ -22,7 +22,7 @@ export interface AlignedSpans {
 
 export interface PairingOptions {
   readonly costs: LagCosts
-  /** How far a lag may lie on the impossible side: the error of the clock. */
+  /** How far a lag may lie on the impossible side: what the clock may be off by. */
   readonly toleranceNs: number
   /** Unit that the spans' times were cut to; 0 where they were not. */
   readonly roundingNs: number
@@ -56,20 +56,24 @@ class Pairs {
   task = new Int32Array(1024)
   /** By the times, in nats. */
   time = new Float64Array(1024)
+  /** 1 where the task begins before its span, or its end lies on the impossible side. */
+  early = new Uint8Array(1024)
 
-  add(span: number, task: number, cost: number): void {
+  add(span: number, task: number, cost: number, isEarly: boolean): void {
     if (this.length === this.span.length) {
       this.span = grown(this.span, new Int32Array(this.length * 2))
       this.task = grown(this.task, new Int32Array(this.length * 2))
       this.time = grown(this.time, new Float64Array(this.length * 2))
+      this.early = grown(this.early, new Uint8Array(this.length * 2))
     }
+    this.early[this.length] = isEarly ? 1 : 0
     this.span[this.length] = span
     this.task[this.length] = task
     this.time[this.length++] = cost
   }
 }
 
-function grown<Column extends Int32Array | Float64Array>(from: Column, to: Column): Column {
+function grown<Column extends Int32Array | Float64Array | Uint8Array>(from: Column, to: Column): Column {
   to.set(from)
   return to
 }
@@ -89,12 +93,16 @@ export function pairSpans(
 ): Pairing {
   const pairs = findPairs(spans, tasks, options)
   const slots = taskSlots(pairs, tasks)
-  const structure = new Structure(tasks, relations, options.isFree, nearestSpans(pairs))
+  const structure = new Structure(tasks, relations)
   const takesPart = Uint8Array.from(spans.startNs, (startNs, row) => {
     const named = spans.name[row] >= 0 || (options.alias?.[row] ?? -1) >= 0
     return named && startNs >= 0 && spans.endNs[row] <= tasks.durationNs ? 1 : 0
   })
-  let result: Pairing = { task: new Int32Array(spans.length).fill(-1), ambiguous: new Uint8Array(spans.length) }
+  let result: Assigned = {
+    task: new Int32Array(spans.length).fill(-1),
+    ambiguous: new Uint8Array(spans.length),
+    twins: [],
+  }
   for (let round = 0; round < 3; round++) {
     const cost = new Float64Array(pairs.length)
     for (let pair = 0; pair < pairs.length; pair++) {
@@ -103,21 +111,16 @@ export function pairSpans(
       cost[pair] = pairs.time[pair] + structure.strangeness(span, task)
       if (round > 0 && structure.isLonely(span, task, takesPart)) cost[pair] += LONELY_COST
     }
-    result = assign(spans.length, pairs, slots, cost, options)
+    // Cut times tell so little that where the tasks hang still tells more: of spans within spans of one name.
+    for (const [one, other] of options.roundingNs === 0 ? result.twins : []) {
+      const hanging = Math.min(cost[one] - pairs.time[one], cost[other] - pairs.time[other])
+      cost[one] = pairs.time[one] + hanging
+      cost[other] = pairs.time[other] + hanging
+    }
+    result = assign(spans.length, pairs, slots, cost, tasks, options)
     structure.learn(result.task)
   }
   return result
-}
-
-/** By row of the tasks that occur in pairs the row of the span whose times fit it best. */
-function nearestSpans({ length, span, task, time }: Pairs): ReadonlyMap<number, number> {
-  const best = new Map<number, number>()
-  for (let pair = 0; pair < length; pair++) {
-    const before = best.get(task[pair])
-    if (before === undefined || time[pair] < time[before]) best.set(task[pair], pair)
-  }
-  for (const [of, pair] of best) best.set(of, span[pair])
-  return best
 }
 
 /** The tasks that occur in pairs, numbered from 0 on. */
@@ -184,12 +187,22 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
           cost += costs.end(endLag)
         }
         if (cost >= noTaskCost + OWN_PARENT_GAIN || !isFree(task)) continue
-        pairs.add(span, task, cost)
+        pairs.add(span, task, cost, startLag < 0 || (!Number.isNaN(endLag) && costs.isImpossibleEnd(endLag)))
         cheapest = Math.min(cheapest, cost)
       }
     }
   }
   return pairs
+}
+
+/** A pairing, and what is doubted in it. */
+interface Assigned extends Pairing {
+  /**
+   * Pairs that spans took, and by each the one with the task above or below, of its name, that no span took: one of both was begun by hand, and
+   * where they hang does not tell which. Only times do; and a task that lies around its span, by no more than the clocks may be off, does not
+   * come before one that lies as it should.
+   */
+  readonly twins: (readonly [taken: number, other: number])[]
 }
 
 /** Takes pairs cheapest first, then keeps those without which the world would be dearer by the margin. */
@@ -198,8 +211,9 @@ function assign(
   pairs: Pairs,
   slots: TaskSlots,
   cost: Float64Array,
+  tasks: TaskColumns,
   { margin, noTaskCost }: PairingOptions,
-): Pairing {
+): Assigned {
   const { span, length } = pairs
   const task = slots.of
   const pairOfSpan = new Int32Array(spanCount).fill(-1)
@@ -227,7 +241,16 @@ function assign(
     }
     return noTaskCost
   }
-  const result: Pairing = { task: new Int32Array(spanCount).fill(-1), ambiguous: new Uint8Array(spanCount) }
+  const twinOf = (ofSpan: number, mine: number): number => {
+    const one = pairs.task[mine]
+    for (let pair = bySpan[ofSpan]; pair < bySpan[ofSpan + 1]; pair++) {
+      const other = pairs.task[pair]
+      if (pairOfTask[task[pair]] >= 0 || tasks.name[one] !== tasks.name[other]) continue
+      if (tasks.parentId[one] === tasks.id[other] || tasks.parentId[other] === tasks.id[one]) return pair
+    }
+    return -1
+  }
+  const result: Assigned = { task: new Int32Array(spanCount).fill(-1), ambiguous: new Uint8Array(spanCount), twins: [] }
   for (let row = 0; row < spanCount; row++) {
     const mine = pairOfSpan[row]
     if (mine < 0) continue
@@ -247,6 +270,14 @@ function assign(
       const swap = owned < 0 ? change : change - cost[owned] + price(row, task[owned])
       dearer = Math.min(dearer, swap)
       refusedByRival ||= swap < margin
+    }
+    const twin = twinOf(row, mine)
+    if (twin >= 0) {
+      result.twins.push([mine, twin])
+      const isDoubtful = pairs.early[mine] === 1 && pairs.early[twin] === 0
+      const change = isDoubtful ? 0 : pairs.time[twin] - pairs.time[mine]
+      dearer = Math.min(dearer, change)
+      refusedByRival ||= change < margin
     }
     if (dearer >= margin) result.task[row] = pairs.task[mine]
     else if (refusedByRival) result.ambiguous[row] = 1

@@ -2,9 +2,9 @@
 //
 // Measured over all corpora without an exception: the task of an internal or client span has the task of the span's parent for its
 // parent, where that span is of the process and has a task; those of server and root spans have none. Apps can break the rule, so it is
-// no proof; and tasks that an app begins by hand lie in between.
+// no proof; and tasks that an app begins by hand may lie in between.
 
-import { oncePerTasks, type TaskColumns } from './time-columns.ts'
+import type { TaskColumns } from './time-columns.ts'
 
 /** How the spans hang together, and what is known of their tasks. */
 export interface SpanRelations {
@@ -34,8 +34,6 @@ export const OWN_PARENT_GAIN = 4
  * span got none. So it is where a span of another process, or of another time, comes upon a task of an unsampled trace.
  */
 export const LONELY_COST = 4
-/** Tasks between a task and that of its span's parent that are looked at. */
-const MOST_BETWEEN = 16
 const INTERNAL = 1
 const SERVER = 2
 const CLIENT = 3
@@ -58,34 +56,17 @@ function childrenOf({ parent }: SpanRelations): Children {
   return { from, rows }
 }
 
-/** By row of the tasks the row of the task that each hangs under; -1 for none that is known. */
-const rowsAbove = oncePerTasks(({ length, id, parentId }): Int32Array => {
-  const rowOf = new Map<number, number>()
-  for (let task = 0; task < length; task++) rowOf.set(id[task], task)
-  return Int32Array.from(parentId, (above) => (above === 0 ? -1 : (rowOf.get(above) ?? -1)))
-})
-
 /** How the tasks of spans hang together, as far as these are known. */
 export class Structure {
   private readonly children: Children
-  private readonly above: Int32Array
   private sure: Int32Array
-  private owner = new Map<number, number>()
 
-  /**
-   * @param isFree whether a task has no span yet
-   * @param nearest row of the span whose times fit each task best, of the tasks that fit any
-   */
   constructor(
     private readonly tasks: TaskColumns,
     private readonly relations: SpanRelations,
-    private readonly isFree: (task: number) => boolean,
-    private readonly nearest: ReadonlyMap<number, number>,
   ) {
     this.children = childrenOf(relations)
-    this.above = rowsAbove(tasks)
     this.sure = relations.knownTask
-    this.learn(new Int32Array(this.sure.length).fill(-1))
   }
 
   /** Whether a span has a task. */
@@ -96,8 +77,6 @@ export class Structure {
   /** @param found rows of the tasks that spans were given, besides those that are known; -1 for none */
   learn(found: Int32Array): void {
     this.sure = this.relations.knownTask.map((known, span) => (known >= 0 ? known : found[span]))
-    this.owner = new Map()
-    for (let span = 0; span < this.sure.length; span++) if (this.sure[span] >= 0) this.owner.set(this.sure[span], span)
   }
 
   /** What it costs that a task hangs elsewhere than its span, and what it gains that it hangs where the span does. */
@@ -107,16 +86,16 @@ export class Structure {
     const kind = relations.kind[span]
     const parentId = tasks.parentId[task]
     if (relations.root[span] === 1 || isCalledFromElsewhere(kind)) {
-      if (parentId !== 0 && !this.isTopByName(span, task)) cost += STRANGE_PARENT_COST
+      if (parentId !== 0) cost += STRANGE_PARENT_COST
     } else {
       const known = this.parentTaskOf(span)
-      if (known !== 0 && this.hangsBelow(task, known, span, -1)) cost -= OWN_PARENT_GAIN
+      if (known !== 0 && parentId === known) cost -= OWN_PARENT_GAIN
       else if (known !== 0 && (parentId !== 0 || belongsToParent(kind))) cost += STRANGE_PARENT_COST
     }
     for (let at = children.from[span]; at < children.from[span + 1]; at++) {
       const child = children.rows[at]
       if (sure[child] < 0 || !belongsToParent(relations.kind[child])) continue
-      if (!this.hangsBelow(sure[child], tasks.id[task], span, child)) return cost + STRANGE_PARENT_COST
+      if (tasks.parentId[sure[child]] !== tasks.id[task]) return cost + STRANGE_PARENT_COST
     }
     return cost
   }
@@ -156,41 +135,6 @@ export class Structure {
   private parentTaskOf(span: number): number {
     const above = this.relations.parent[span]
     return above >= 0 && this.sure[above] >= 0 ? this.tasks.id[this.sure[above]] : this.relations.parentTaskId[span]
-  }
-
-  /**
-   * Whether a task hangs under another, or only tasks lie in between that belong to no span but these two: those are begun by hand, of
-   * whatever name. The tasks of spans within spans of one name lie so too, but each is nearest to a span of its own.
-   */
-  private hangsBelow(task: number, topId: number, span: number, child: number): boolean {
-    const { parentId } = this.tasks
-    for (let at = task, between = 0; between < MOST_BETWEEN; between++) {
-      if (parentId[at] === topId) return true
-      if (between === 0 && child < 0 && this.isOfOther(at, span, child)) return false
-      at = this.above[at]
-      if (at < 0 || this.isOfOther(at, span, child)) return false
-    }
-    return false
-  }
-
-  /** Whether a task hangs only under tasks of its own name that no other span has: wrappers begin one by hand around the tracer's. */
-  private isTopByName(span: number, task: number): boolean {
-    const { name, parentId } = this.tasks
-    let at = task
-    for (let between = 0; between < MOST_BETWEEN; between++) {
-      if (parentId[at] === 0) return true
-      if (this.isOfOther(at, span, -1)) return false
-      at = this.above[at]
-      if (at < 0 || name[at] !== name[task]) return false
-    }
-    return false
-  }
-
-  private isOfOther(task: number, span: number, child: number): boolean {
-    const owner = this.owner.get(task)
-    if (owner === undefined && !this.isFree(task)) return true
-    const nearest = owner ?? this.nearest.get(task)
-    return nearest !== undefined && nearest !== span && nearest !== child
   }
 }
 

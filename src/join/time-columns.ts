@@ -84,6 +84,9 @@ export const begunWithin = oncePerTasks((tasks): readonly [number, number] => {
   return rows.length === 0 ? [Infinity, -Infinity] : [tasks.startNs[rows[0]], tasks.startNs[rows[rows.length - 1]]]
 })
 
+/** Share of the starts that are multiples of a unit where it is no chance: of exact times one in a thousand is a whole microsecond. */
+const CUT_SHARE = 0.1
+
 /** Spans of one process. */
 export interface SpanColumns {
   readonly length: number
@@ -93,7 +96,7 @@ export interface SpanColumns {
   readonly name: Int32Array
   readonly startNs: Float64Array
   readonly endNs: Float64Array
-  /** How coarse the times are: 1, 1,000 or 1,000,000 nanoseconds. */
+  /** How coarse the times of many are: 1, 1,000 or 1,000,000 nanoseconds. */
   readonly granularityNs: number
 }
 
@@ -136,18 +139,26 @@ export function spanColumns(spans: readonly JoinSpan[], names: NameTable): SpanC
   const name = new Int32Array(length)
   const startNs = new Float64Array(length)
   const endNs = new Float64Array(length)
-  let offMicrosecond = false
-  let offMillisecond = false
+  let wholeMicroseconds = 0
+  let wholeMilliseconds = 0
   for (let row = 0; row < length; row++) {
     const span = spans[row]
     name[row] = names.find(span.name)
     startNs[row] = Number(span.startUnixNs - baseUnixNs)
     endNs[row] = Math.max(startNs[row], Number(span.endUnixNs - baseUnixNs))
-    offMicrosecond ||= span.startUnixNs % 1_000n !== 0n
-    offMillisecond ||= span.startUnixNs % 1_000_000n !== 0n
+    if (span.startUnixNs % 1_000n === 0n) wholeMicroseconds++
+    if (span.startUnixNs % 1_000_000n === 0n) wholeMilliseconds++
   }
-  const granularityNs = offMicrosecond || length === 0 ? 1 : offMillisecond ? 1_000 : 1_000_000
+  const granularityNs = isCut(wholeMilliseconds, length) ? 1_000_000 : isCut(wholeMicroseconds, length) ? 1_000 : 1
   return { length, baseUnixNs, name, startNs, endNs, granularityNs }
+}
+
+/**
+ * Whether spans count as cut to a unit of which so many starts are multiples. One span of another's making among them changes nothing; and what
+ * is allowed for cut times is allowed for exact ones too, so that few are enough.
+ */
+function isCut(multiples: number, length: number): boolean {
+  return multiples > CUT_SHARE * length
 }
 
 /** Groups the rows that have a name (not -1) by it, sorted by a key. */

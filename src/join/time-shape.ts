@@ -47,10 +47,12 @@ export function endCost(lagNs: number, shape: TimeShape): number {
 export interface LagCosts {
   start(lagNs: number): number
   end(lagNs: number): number
+  /** Whether only an error of the clock explains an end lag. */
+  isImpossibleEnd(lagNs: number): boolean
 }
 
 /**
- * @param toleranceNs how far a lag may lie on the impossible side: the error of the clock. The more of it a lag takes, the less likely
+ * @param toleranceNs how far a lag may lie on the impossible side: what the clock may be off by. The more of it a lag takes, the less likely
  * @param roundingNs unit that start and duration of the spans were cut to; 0 where they were not
  */
 export function lagCosts(shape: TimeShape, toleranceNs: number, roundingNs: number): LagCosts {
@@ -68,9 +70,12 @@ class ExactLagCosts implements LagCosts {
   }
 
   end(lagNs: number): number {
+    return this.isImpossibleEnd(lagNs) ? this.early(Math.abs(lagNs)) : endCost(lagNs, this.shape)
+  }
+
+  isImpossibleEnd(lagNs: number): boolean {
     const { shape } = this
-    const isPossible = shape === 'either' || (shape === 'task-ends-after' ? lagNs >= 0 : lagNs <= 0)
-    return isPossible ? endCost(lagNs, shape) : this.early(Math.abs(lagNs))
+    return shape !== 'either' && (shape === 'task-ends-after' ? lagNs < 0 : lagNs > 0)
   }
 
   private early(beyondNs: number): number {
@@ -107,6 +112,11 @@ class CutLagCosts implements LagCosts {
     return costOfDensity((least - 2 * middle + most) / (roundingNs * roundingNs))
   }
 
+  isImpossibleEnd(lagNs: number): boolean {
+    const { shape, roundingNs } = this
+    return shape !== 'either' && (shape === 'task-ends-after' ? lagNs < 0 : lagNs > 2 * roundingNs)
+  }
+
   private endsTwice(lagNs: number): number {
     const { ends, shape } = this
     if (shape === 'either') return ends.possibleTwice(Math.abs(lagNs))
@@ -118,7 +128,7 @@ function costOfDensity(density: number): number {
   return density > 0 ? -Math.log(density) : Infinity
 }
 
-/** Integrals, from below, of the density of exact lags: (1 + lag/scale)^-exponent where they are possible, what `EARLY_COST` leaves before. */
+/** Integrals, from below, of the density of exact lags: (1 + lag/scale)^-exponent where they are possible, what `CUT_EARLY_COST` leaves before. */
 class DensityIntegrals {
   private readonly earlyPerNs: number
   private readonly leastEarly = Math.exp(-CUT_EARLY_COST)

@@ -146,3 +146,61 @@ export interface BurstOptions {
   readonly seconds: number
   readonly sdk: 'opentelemetry' | 'opencensus'
 }
+
+/** What `generateNested` makes: some 2,000 requests a second, each of spans within one another. */
+export interface NestedOptions {
+  readonly seed: number
+  readonly requests: number
+  /** Spans of each request. */
+  readonly depth: number
+  readonly sdk: 'opentelemetry' | 'opencensus'
+}
+
+/** Requests of spans of one name within one another, which begin and end a few microseconds apart. */
+export function generateNested({ seed, requests, depth, sdk }: NestedOptions): GeneratedProcess {
+  const next = random(seed)
+  const about = (leastNs: number, moreNs: number): number =>
+    Math.round(leastNs - moreNs * Math.log(1 - next()) + (next() < 0.01 ? 50_000 * next() : 0))
+  const spans: JoinSpan[] = []
+  const tasks: JoinTask[] = []
+  const truth = new Map<string, number>()
+  const hex = (n: number, length: number): string => n.toString(16).padStart(length, '0')
+  let atNs = 50_000
+  for (let request = 1; request <= requests; request++) {
+    atNs += about(1_000, 500_000)
+    const traceId = hex(seed, 8) + hex(request, 24)
+    const inside = Array.from({ length: depth }, () => {
+      const spanStartNs = atNs
+      const startNs = atNs + about(400, 1_200)
+      atNs = startNs + about(100, 1_500)
+      return { spanStartNs, startNs }
+    })
+    atNs += Math.round(3_000 + 300_000 * next() ** 4)
+    const ends = inside.map(() => {
+      const firstNs = atNs
+      const lastNs = sdk === 'opentelemetry' ? atNs + about(120, 400) : atNs + about(200, 800)
+      atNs = lastNs + about(100, 1_500)
+      return sdk === 'opentelemetry' ? { spanEndNs: firstNs, endNs: lastNs } : { spanEndNs: lastNs, endNs: firstNs }
+    })
+    inside.forEach(({ spanStartNs, startNs }, level) => {
+      const { spanEndNs, endNs } = ends[depth - 1 - level]
+      const id = tasks.length + 1
+      const isTop = level === 0
+      const spanId = hex(seed, 6) + hex(id, 10)
+      spans.push({
+        traceId,
+        spanId,
+        parentSpanId: isTop ? '' : hex(seed, 6) + hex(id - 1, 10),
+        name: 'walk',
+        startUnixNs: GENERATED_ORIGIN + BigInt(spanStartNs),
+        endUnixNs: GENERATED_ORIGIN + BigInt(spanEndNs),
+        kind: isTop ? 2 : 1,
+        processKey: 'generated/1',
+        processShared: false,
+      })
+      tasks.push({ id, parentId: isTop ? null : id - 1, name: 'walk', startNs, endNs, logs: [], precedingLog: null })
+      truth.set(spanId, id)
+    })
+  }
+  return { spans, tasks, truth, durationNs: atNs + 10_000_000 }
+}
