@@ -39,7 +39,13 @@ export async function analyzeCapture(
   terminal: Terminal,
 ): Promise<boolean> {
   try {
-    await tellAnalysis(path, plain, decoder, options, terminal)
+    await tellAnalysis(path, plain, decoder, options, terminal).catch(async (error: unknown) => {
+      if (decoder === null || !(error instanceof Failure) || error.code !== 'CAPTURE_WORKER') throw error
+      // Nothing of a text was written yet, and one thread needs less of the machine than two.
+      terminal.tell(`${inputName(path)}: ${error.message} It is read again by one thread.`)
+      await decoder.close()
+      await tellAnalysis(path, plain, null, options, terminal)
+    })
     return true
   } catch (error) {
     if (!(error instanceof Failure)) throw error
@@ -80,7 +86,7 @@ async function read(
         bytes = decoder.bytes
         await turn()
       }
-      // Not before both threads have started: what Node brings compiled for that is compiled anew under other flags.
+      // Not at once: what Node brings compiled for the start of this thread, and of the other one, is compiled anew under other flags.
       if (early && bytes > HEADER_BYTES) {
         setFlagsFromString(COMPILE_LATE)
         early = false

@@ -3,7 +3,7 @@
 
 import { availableParallelism } from 'node:os'
 import { DecodeAhead } from '../decoding/decode-ahead.ts'
-import { openPlain } from './plain-capture.ts'
+import { openPlain, type PlainCapture } from './plain-capture.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Options of the command. */
@@ -13,7 +13,10 @@ export interface AnalyzeOptions {
   readonly ticksPerSecond?: number
 }
 
-/** Bytes from which on a file is decoded in a thread of its own: below, starting one takes longer than it saves. */
+/**
+ * Bytes from which on a file whose tasks are only added up is decoded in a thread of its own: below, starting one takes longer than it saves, and where
+ * each task is written, that is all that is waited for.
+ */
 const LEAST_BYTES_AHEAD = 24 << 20
 
 /**
@@ -25,14 +28,19 @@ export async function analyze(paths: readonly string[], options: AnalyzeOptions,
   let failed = 0
   for (const path of paths) {
     const plain = openPlain(path)
-    const ahead = plain !== null && plain.bytes >= LEAST_BYTES_AHEAD && availableParallelism() > 1
-    const decoder = ahead ? new DecodeAhead(plain, options, workerUrl()) : null
+    const ahead = plain !== null && plain.bytes >= LEAST_BYTES_AHEAD && options.format === 'text'
+    const decoder = ahead && availableParallelism() > 1 ? startedAhead(plain, options) : null
     const { analyzeCapture } = await import('./analyze-capture.ts')
     if (!(await analyzeCapture(path, plain, decoder, options, terminal))) failed++
   }
   return failed > 0 ? 1 : 0
 }
 
-function workerUrl(): URL {
-  return new URL('../decoding/decode-ahead-worker.js', import.meta.url)
+/** The thread that decodes a file; null where none can be had: then it is decoded here, as smaller ones are. */
+function startedAhead(plain: PlainCapture, options: AnalyzeOptions): DecodeAhead | null {
+  try {
+    return new DecodeAhead(plain, options, new URL('../decoding/decode-ahead-worker.js', import.meta.url))
+  } catch {
+    return null
+  }
 }

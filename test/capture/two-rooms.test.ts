@@ -1,13 +1,13 @@
 // two-rooms.test.ts: where events are read later, by another thread, a generation stays where it is while the next one is read.
 
 import { describe, expect, test } from 'vitest'
-import { ByteWriter } from '../../src/base/bytes.ts'
 import type { LaterReading } from '../../src/capture/event-block.ts'
 import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { Ev } from '../../src/capture/event-types.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { type FramedGeneration, GenerationFramer } from '../../src/capture/v2/framing.ts'
 import { captureFixtures } from '../support/fixtures.ts'
+import { writeNumber, writePadded } from '../support/v2-wire.ts'
 
 const CHUNK_BYTES = 100_000
 const BATCH_BYTES = 65_536
@@ -25,9 +25,10 @@ function framerOf(take: (generation: FramedGeneration) => void, waitForAll: () =
 function* generation(number: number, batches: number): Generator<Uint8Array> {
   const payload = new Uint8Array(BATCH_BYTES).fill(number)
   for (let i = 0; i < batches; i++) {
-    const header = new ByteWriter()
-    for (const value of [Ev.EventBatch, number, 1, 1_000 + i, BATCH_BYTES]) header.varint(value)
-    yield header.take()
+    const header = [Ev.EventBatch, number]
+    for (const value of [1, 1_000 + i]) writeNumber(header, BigInt(value))
+    writePadded(header, BATCH_BYTES)
+    yield Uint8Array.from(header)
     yield payload
   }
   yield Uint8Array.of(Ev.EndOfGeneration)
@@ -58,6 +59,24 @@ describe('a generation that is read later', () => {
     for (let from = 16; from < long.length; from += CHUNK_BYTES) framer.push(long.subarray(from, from + CHUNK_BYTES))
     framer.end()
     expect(held).toBeGreaterThanOrEqual(3)
+  })
+
+  test('is not written over by bytes that are passed over, nor by what comes after them', () => {
+    const numbers: number[] = []
+    const framer = framerOf(
+      ({ number, bytes }) => {
+        numbers.push(number)
+        // It may be read until the next one is told.
+        expect(earlier.every((one) => isWhole(one))).toBe(true)
+        earlier.splice(0, 1, bytes)
+      },
+      () => expect.unreachable(),
+    )
+    const earlier: Uint8Array[] = []
+    for (const piece of generation(1, 3)) framer.push(piece)
+    for (let n = 0; n < 3; n++) framer.push(new Uint8Array(100))
+    for (const piece of generation(2, 2)) framer.push(piece)
+    expect(numbers).toEqual([1, 2])
   })
 
   test('has the only room when it is larger than 64 MiB, and is waited for before that is filled again', () => {

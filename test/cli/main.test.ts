@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -109,6 +109,18 @@ describe('the command line', () => {
       expect(named(read.out)).toBe(fed.out)
     },
   )
+
+  test.skipIf(availableParallelism() === 1)('a file whose other thread cannot start is read by one', () => {
+    const file = join(folder, 'large.trace')
+    const bytes = enlarged(capture.bytes())
+    writeFileSync(file, bytes)
+    // Node starts no thread where the working directory is gone.
+    const script = `mkdir "${folder}/gone" && cd "${folder}/gone" && rmdir "${folder}/gone" && "${process.execPath}" "${program}" analyze "${file}"`
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+    expect(stderr).toMatch(/the thread that decodes the capture died \(.+\)\. It is read again by one thread\./)
+    expect(stdout.replaceAll(file, 'standard input')).toBe(subspan(['analyze', '-'], bytes).out)
+    expect(status).toBe(0)
+  })
 
   test('- is standard input', () => {
     const { exitCode, out } = subspan(['analyze', '--format', 'json', '-'], capture.bytes())

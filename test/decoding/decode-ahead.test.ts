@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import { BLOCK_ROWS, BLOCKS } from '../../src/capture/block-layout.ts'
 import type { DecodeSink } from '../../src/capture/event-source.ts'
 import { readHeader } from '../../src/capture/header.ts'
 import { DecodeAhead } from '../../src/decoding/decode-ahead.ts'
+import { CaptureStory } from '../support/capture-story.ts'
 import { analyse, captureFixtures } from '../support/fixtures.ts'
 import { mutate } from '../support/mutations.ts'
 import { Random } from '../support/random.ts'
@@ -96,12 +98,29 @@ describe('a capture that is decoded ahead', () => {
 describe('the thread that decodes ahead', () => {
   const { bytes } = captures.reduce((longest, one) => (one.bytes.length > longest.bytes.length ? one : longest))
 
-  test('goes no further than its ring is long, and ends when nobody takes any more', async () => {
+  test('waits while nobody takes what it told: that stays as it was written', async () => {
+    const long = longerThanTheRing()
+    const rows: string[] = []
+    const end = await ahead(long, false, async (decoder) => {
+      decoder.to({}, writingTo(rows))
+      await sleep(300)
+      decoder.step()
+      await sleep(100)
+      await taken({ step: () => decoder.step() })
+      return { info: decoder.end(), lost: lostOf(decoder) }
+    })
+    const here = toldEvents(long, false)
+    expect(end).toEqual(here.end)
+    // Too many to show which.
+    expect(rows.join('\n') === here.rows.join('\n')).toBe(true)
+  })
+
+  test('ends when nobody takes any more', async () => {
     let blocks = 0
     const sink: DecodeSink = { events: () => void blocks++ }
-    await ahead(bytes, false, async (decoder) => {
+    await ahead(longerThanTheRing(), false, async (decoder) => {
+      await turn()
       decoder.to({}, sink)
-      await sleep(300)
       while (blocks === 0) decoder.step()
     })
     expect(blocks).toBeGreaterThan(0)
@@ -127,3 +146,18 @@ describe('the thread that decodes ahead', () => {
     closeSync(file)
   })
 })
+
+/** A capture of more events than the ring has places for. */
+function longerThanTheRing(): Uint8Array {
+  const story = new CaptureStory().found(1, 'running')
+  for (let n = 0, ns = 100; n < BLOCKS * BLOCK_ROWS; n++, ns += 30) {
+    story
+      .at(ns)
+      .block(n % 2 === 0 ? 'sleep' : 'select')
+      .at(ns + 10)
+      .unblock(1)
+      .at(ns + 20)
+      .start(1)
+  }
+  return story.bytes()
+}

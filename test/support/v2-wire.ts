@@ -161,7 +161,7 @@ export function writeNumber(out: number[], value: bigint): void {
 }
 
 /** Writes a number in ten bytes, as the runtime writes the sizes of batches. */
-function writePadded(out: number[], value: number): void {
+export function writePadded(out: number[], value: number): void {
   let rest = value
   for (let i = 0; i < 9; i++) {
     out.push((rest % 128) | 0x80)

@@ -60,6 +60,8 @@ export class GenerationFramer {
   private bytes: Uint8Array
   /** A second room, where generations are read later: the next one goes there, while the names of the last may still be asked for. */
   private other: Uint8Array | null
+  /** Whether a generation was handed over that lies in `bytes`, and may be read later. */
+  private handed = false
   /** Bytes of `bytes` that are filled. */
   private filled = 0
   /** Position of `bytes[0]` in the unpacked capture. */
@@ -181,8 +183,11 @@ export class GenerationFramer {
   private changeRoom(shift: number): void {
     const { bytes, other, filled, later } = this
     const left = filled - shift
-    if (other === null || bytes.length > MOST_WHERE_TWO) {
-      later?.waitForAll()
+    const { handed } = this
+    this.handed = false
+    // Where bytes were passed over only, the other room still holds the generation before.
+    if (!handed || other === null || bytes.length > MOST_WHERE_TWO) {
+      if (handed) later?.waitForAll()
       bytes.copyWithin(0, shift, filled)
       return
     }
@@ -265,6 +270,7 @@ export class GenerationFramer {
     })
     this.batches = []
     this.damaged = false
+    this.handed = true
     this.generationFrom = end
   }
 
