@@ -478,7 +478,7 @@ describe.each(['opentelemetry', 'opencensus'] as const)('tasks begun by hand, of
             tasks: [...capture.tasks],
           })
           // Of 1,500: spans that were preempted before their tasks began.
-          expect(wrong).toBeLessThanOrEqual(3)
+          expect(wrong).toBeLessThanOrEqual(gapNs < 1_000 ? 3 : 7)
           if (gapNs >= 700) expect(right).toBeGreaterThanOrEqual(0.95 * process.spans.length)
         }
       }
