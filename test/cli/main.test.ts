@@ -91,7 +91,7 @@ describe('the command line', () => {
   })
 
   test.each(['text', 'json', 'jsonl'])(
-    'a file that another thread decodes says in %s what standard input says',
+    'a large file says in %s what standard input says, of which text is decoded by another thread',
     (format) => {
       const file = join(folder, 'large.trace')
       const bytes = enlarged(
