@@ -84,8 +84,12 @@ export const begunWithin = oncePerTasks((tasks): readonly [number, number] => {
   return rows.length === 0 ? [Infinity, -Infinity] : [tasks.startNs[rows[0]], tasks.startNs[rows[rows.length - 1]]]
 })
 
-/** Share of the starts that are multiples of a unit where it is no chance: of exact times one in a thousand is a whole microsecond. */
-const CUT_SHARE = 0.1
+/** Shares of the starts that are multiples of a unit where it is no chance: of exact times one in a thousand is a whole microsecond. */
+const MICROSECONDS_SHARE = 0.1
+/** Nothing is told of times in whole milliseconds: that nearly all of them have to be. */
+const MILLISECONDS_SHARE = 0.9
+/** Starts that are multiples, where others are not: of a request of few spans one or two may be by chance. */
+const FEWEST_MULTIPLES = 3
 
 /** Spans of one process. */
 export interface SpanColumns {
@@ -149,16 +153,20 @@ export function spanColumns(spans: readonly JoinSpan[], names: NameTable): SpanC
     if (span.startUnixNs % 1_000n === 0n) wholeMicroseconds++
     if (span.startUnixNs % 1_000_000n === 0n) wholeMilliseconds++
   }
-  const granularityNs = isCut(wholeMilliseconds, length) ? 1_000_000 : isCut(wholeMicroseconds, length) ? 1_000 : 1
+  const granularityNs = isCut(wholeMilliseconds, length, MILLISECONDS_SHARE)
+    ? 1_000_000
+    : isCut(wholeMicroseconds, length, MICROSECONDS_SHARE)
+      ? 1_000
+      : 1
   return { length, baseUnixNs, name, startNs, endNs, granularityNs }
 }
 
 /**
  * Whether spans count as cut to a unit of which so many starts are multiples. One span of another's making among them changes nothing; and what
- * is allowed for cut times is allowed for exact ones too, so that few are enough.
+ * is allowed for times cut to microseconds is allowed for exact ones too, so that few are enough.
  */
-function isCut(multiples: number, length: number): boolean {
-  return multiples > CUT_SHARE * length
+function isCut(multiples: number, length: number, share: number): boolean {
+  return multiples > share * length && (multiples === length || multiples >= FEWEST_MULTIPLES)
 }
 
 /** Groups the rows that have a name (not -1) by it, sorted by a key. */
