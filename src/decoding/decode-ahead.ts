@@ -117,10 +117,7 @@ export class DecodeAhead implements EventSource {
   step(): boolean {
     const { reader } = this
     if (!reader.wait(MOST_WAIT_MS) && this.died !== null && !this.ended) {
-      throw new Failure(
-        'CAPTURE_WORKER',
-        `the thread that decodes the capture died (${this.died}).`,
-      )
+      throw new Failure('CAPTURE_WORKER', `the thread that decodes the capture died (${this.died}).`)
     }
     for (let taken = 0; taken < MOST_TAKEN && reader.ready; taken++) this.take()
     return !this.ended
