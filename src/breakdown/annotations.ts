@@ -12,6 +12,7 @@ import { MAX_OPEN_REGIONS } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 import type { TaskRecords } from './task-records.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
+import { addTo } from './window.ts'
 import { Born, type Workers } from './workers.ts'
 
 // Of its own, as in `analysis.ts`.
@@ -267,8 +268,7 @@ export class Annotations {
       const startNs = Math.max(stays.startNs[at], fromNs)
       if (stays.state[at] === GoState.runnable && stops.goroutine[stop] !== id[row]) {
         const ns = Math.min(stays.endNs[at], stops.endNs[stop], toNs) - Math.max(startNs, stops.startNs[stop])
-        const name = tables.rangeNames[stops.name[stop]]
-        if (ns > 0) sums[name] = (sums[name] ?? 0) + ns
+        if (ns > 0) addTo(sums, tables.rangeNames[stops.name[stop]], ns)
       }
       // Of the two the one that began later is done with.
       if (stops.startNs[stop] >= startNs) stop--

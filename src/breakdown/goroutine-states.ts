@@ -196,7 +196,7 @@ export class GoroutineStates {
     const { memory, words } = kernel
     this.stays = new StayLog(memory, words, staysTold)
     this.ranges = new RangeLog(memory, words)
-    this.stops = new StopLog(memory, words)
+    this.stops = new StopLog(kernel)
     this.id = memory.float64(256)
     this.state = memory.uint8(256).fill(ABSENT)
     this.sinceNs = memory.float64(256)

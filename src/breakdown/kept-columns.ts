@@ -20,16 +20,29 @@ export interface KeptTask extends TaskRecord {
 /** The columns of a table, without its length. */
 type ColumnsOf<Table> = Omit<Table, 'length'>
 
-/** A timeline whose columns lie one after another in a block, which begins at a multiple of 8 of its buffer. */
-export class KeptTimeline implements Timeline {
-  static readonly none = new KeptTimeline(0, new Uint8Array(LAST_END_BYTES))
-  #columns: ColumnsOf<Timeline> | null = null
+/** A table whose columns lie one after another in a block, which begins at a multiple of 8 of its buffer. */
+abstract class KeptTable<Columns> {
+  #columns: Columns | null = null
 
-  /** @param block `timelineBytes(length)` bytes */
+  /** @param block as many bytes as so many rows are kept in */
   constructor(
     readonly length: number,
     readonly block: Uint8Array<ArrayBuffer>,
   ) {}
+
+  /** Its columns, made when they are asked for first. */
+  protected columns(): Columns {
+    const { buffer, byteOffset } = this.block
+    return (this.#columns ??= this.columnsIn(buffer, byteOffset))
+  }
+
+  /** The columns in a buffer, from a place on. */
+  protected abstract columnsIn(buffer: ArrayBuffer, from: number): Columns
+}
+
+/** A timeline in `timelineBytes(length)` bytes. */
+export class KeptTimeline extends KeptTable<ColumnsOf<Timeline>> implements Timeline {
+  static readonly none = new KeptTimeline(0, new Uint8Array(LAST_END_BYTES))
 
   get startNs(): Float64Array {
     return this.columns().startNs
@@ -67,12 +80,10 @@ export class KeptTimeline implements Timeline {
     return this.columns().state
   }
 
-  private columns(): ColumnsOf<Timeline> {
-    if (this.#columns !== null) return this.#columns
-    const { length: rows, block } = this
-    const { buffer, byteOffset } = block
-    const at = timelinePlaces(byteOffset, rows)
-    return (this.#columns = {
+  protected columnsIn(buffer: ArrayBuffer, from: number): ColumnsOf<Timeline> {
+    const { length: rows } = this
+    const at = timelinePlaces(from, rows)
+    return {
       startNs: new Float64Array(buffer, at.bounds, rows),
       // A row ends where the next begins.
       endNs: new Float64Array(buffer, at.bounds + 8, rows),
@@ -83,20 +94,13 @@ export class KeptTimeline implements Timeline {
       reason: new Uint16Array(buffer, at.reason, rows),
       via: new Uint16Array(buffer, at.via, rows),
       state: new Uint8Array(buffer, at.state, rows),
-    })
+    }
   }
 }
 
-/** Ranges whose columns lie in a block, as `KeptTimeline`. */
-export class KeptRanges implements RangeTable {
+/** Ranges in `rangeBytes(length)` bytes. */
+export class KeptRanges extends KeptTable<ColumnsOf<RangeTable>> implements RangeTable {
   static readonly none = new KeptRanges(0, new Uint8Array(0))
-  #columns: ColumnsOf<RangeTable> | null = null
-
-  /** @param block `rangeBytes(length)` bytes */
-  constructor(
-    readonly length: number,
-    readonly block: Uint8Array<ArrayBuffer>,
-  ) {}
 
   get startNs(): Float64Array {
     return this.columns().startNs
@@ -114,17 +118,15 @@ export class KeptRanges implements RangeTable {
     return this.columns().name
   }
 
-  private columns(): ColumnsOf<RangeTable> {
-    if (this.#columns !== null) return this.#columns
-    const { length: rows, block } = this
-    const { buffer, byteOffset } = block
-    const at = rangePlaces(byteOffset, rows)
-    return (this.#columns = {
+  protected columnsIn(buffer: ArrayBuffer, from: number): ColumnsOf<RangeTable> {
+    const { length: rows } = this
+    const at = rangePlaces(from, rows)
+    return {
       startNs: new Float64Array(buffer, at.startNs, rows),
       endNs: new Float64Array(buffer, at.endNs, rows),
       goroutine: new Float64Array(buffer, at.goroutine, rows),
       name: new Uint16Array(buffer, at.name, rows),
-    })
+    }
   }
 }
 

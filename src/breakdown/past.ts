@@ -88,8 +88,8 @@ export class Past {
   /** A generation ended, so many events after the last look. */
   generationEnd(eventsSinceLook: number, nowNs: number): void {
     this.forget(eventsSinceLook, nowNs)
-    // Generations of a real capture last a second; of one that has a hundred thousand of nothing, a few marks are enough.
     this.staysBeforeThinning = Math.min(this.staysBeforeThinning, this.nextThinning())
+    // Generations of a real capture last a second; of one that has a hundred thousand of nothing, a few marks are enough.
     const last = this.marks.at(-1)
     if (last === undefined || nowNs - last.timeNs >= MARK_NS) this.mark(nowNs)
   }

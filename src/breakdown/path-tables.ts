@@ -6,6 +6,7 @@ import type { PathPiece } from './long-waits.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   CAUSE_SUMS,
+  FOUND_FIELDS,
   FOUND_RANGES,
   LONG_PIECE_COUNT,
   LONG_PIECE_FIELDS,
@@ -24,13 +25,11 @@ import {
   STATE_ROOM,
   STATE_SUMS,
   STOP_SUMS,
+  WALKED_FIELDS,
   WALKED_RANGES,
   WALKED_ROOM,
 } from './states-layout.ts'
-
-/** Doubles of a range as it is found, and of a goroutine whose ranges were looked at. */
-const FOUND_FIELDS = 4
-const WALKED_FIELDS = 2
+import { addTo } from './window.ts'
 
 /** The tables that the kernel fills for one task after another. */
 export class PathTables {
@@ -130,9 +129,4 @@ export class PathTables {
     result.gcOverlapNs = gcOverlapNs
     return result
   }
-}
-
-/** Adds to the part of a name: a hostile capture has names that are told alike. */
-function addTo(parts: Record<string, number>, name: string, ns: number): void {
-  parts[name] = (parts[name] ?? 0) + ns
 }

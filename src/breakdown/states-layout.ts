@@ -216,6 +216,9 @@ export const WALKED_RANGES = STATES_REGISTERS + 620
 export const PIECE_ROOM = 4_096
 export const RANGES_ROOM = 256
 export const WALKED_ROOM = 32
+/** Doubles of a range as it is found: begin, end, goroutine, name. And of a goroutine whose ranges were looked at: its id, the earliest of them. */
+export const FOUND_FIELDS = 4
+export const WALKED_FIELDS = 2
 /** Doubles of a long piece: from, to, stay, row of the timeline, row of the cause. */
 export const LONG_PIECE_FIELDS = 5
 /** States that sums are kept of. */

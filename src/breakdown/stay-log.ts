@@ -3,7 +3,8 @@
 // The path of a task is found by walking back from its end (`path.ts`), so the past is kept as far back as open tasks reach, and no
 // further: memory follows the number of open tasks and the load, not the length of the capture.
 
-import { type Columns, grown } from '../base/columns.ts'
+import { type Columns, NO_DOUBLES } from '../base/columns.ts'
+import type { StatesKernel } from './states-kernel.ts'
 import {
   ANSWERS,
   RANGE_END,
@@ -348,34 +349,26 @@ export class RangeLog {
 
 /** Stops of the world that are over, in the order of their ends: they hold up goroutines that have no range of their own. */
 export class StopLog {
-  startNs: Float64Array
-  endNs: Float64Array
+  startNs = NO_DOUBLES
+  endNs = NO_DOUBLES
   /** Row in `TaskTables.rangeNames`. */
-  name: Uint16Array
+  name: Uint16Array = new Uint16Array(0)
   /** Goroutine id of the one that stopped it. */
-  goroutine: Float64Array
+  goroutine = NO_DOUBLES
 
-  /** @param columns where its columns come from @param words registers of the kernel, which reads them */
-  constructor(
-    private readonly columns: Columns,
-    private readonly words: Int32Array,
-    capacity = 64,
-  ) {
-    this.startNs = columns.float64(capacity)
-    this.endNs = columns.float64(capacity)
-    this.name = columns.uint16(capacity)
-    this.goroutine = columns.float64(capacity)
-    this.tellKernel()
+  /** @param kernel reads them too */
+  constructor(private readonly kernel: StatesKernel) {
+    this.makeRoom(64)
   }
 
   /** Stops that are kept. */
   get length(): number {
-    return this.words[STOP_COUNT >> 2]
+    return this.kernel.words[STOP_COUNT >> 2]
   }
 
   add(startNs: number, endNs: number, name: number, goroutine: number): void {
-    const row = this.words[STOP_COUNT >> 2]++
-    if (row === this.name.length) this.grow()
+    const row = this.kernel.words[STOP_COUNT >> 2]++
+    if (row === this.name.length) this.makeRoom(row * 2)
     this.startNs[row] = startNs
     this.endNs[row] = endNs
     this.name[row] = name
@@ -400,24 +393,15 @@ export class StopLog {
     while (count < length && this.endNs[count] < timeNs) count++
     if (count === 0) return
     for (const column of [this.startNs, this.endNs, this.name, this.goroutine]) column.copyWithin(0, count, length)
-    this.words[STOP_COUNT >> 2] = length - count
+    this.kernel.words[STOP_COUNT >> 2] = length - count
   }
 
-  private grow(): void {
-    const { columns } = this
-    const size = this.name.length * 2
-    this.startNs = grown(columns, this.startNs, columns.float64(size))
-    this.endNs = grown(columns, this.endNs, columns.float64(size))
-    this.name = grown(columns, this.name, columns.uint16(size))
-    this.goroutine = grown(columns, this.goroutine, columns.float64(size))
-    this.tellKernel()
-  }
-
-  private tellKernel(): void {
-    const { words } = this
-    words[STOP_START >> 2] = this.startNs.byteOffset
-    words[STOP_END >> 2] = this.endNs.byteOffset
-    words[STOP_NAME >> 2] = this.name.byteOffset
-    words[STOP_GOROUTINE >> 2] = this.goroutine.byteOffset
+  private makeRoom(rows: number): void {
+    const { kernel } = this
+    const { memory } = kernel
+    this.startNs = kernel.place(this.startNs, memory.float64(rows), STOP_START)
+    this.endNs = kernel.place(this.endNs, memory.float64(rows), STOP_END)
+    this.name = kernel.place(this.name, memory.uint16(rows), STOP_NAME)
+    this.goroutine = kernel.place(this.goroutine, memory.float64(rows), STOP_GOROUTINE)
   }
 }

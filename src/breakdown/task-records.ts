@@ -16,7 +16,7 @@ import type { StatesKernel } from './states-kernel.ts'
 import { HANDED_OVER, LOST_COUNT, MOST_STEPS, STEPS } from './states-layout.ts'
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
-import { addPart, breakDownWindow } from './window.ts'
+import { addPart, addTo, breakDownWindow } from './window.ts'
 
 // Of its own, as in `analysis.ts`.
 const NONE = none
@@ -354,10 +354,7 @@ export class TaskRecords {
     }
     const { stays, ranges, tables, causes } = this.states
     const work = emptyBreakdown()
-    const addRange = (name: number, ns: number): void => {
-      const text = tables.rangeNames[name]
-      work.rangeNs[text] = (work.rangeNs[text] ?? 0) + ns
-    }
+    const addRange = (name: number, ns: number): void => addTo(work.rangeNs, tables.rangeNames[name], ns)
     const { members } = this.tasks
     for (let member = first; member !== NO_MEMBER; member = members.next[member]) {
       const starter = members.goroutine[member] === task.startGoroutine
@@ -371,10 +368,7 @@ export class TaskRecords {
           work.totalNs += to - from
           if (!addPart(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)) work.unknownNs += to - from
           const cause = causes.settled(stays, at)
-          if (cause !== 0) {
-            const via = tables.reasons[cause]
-            work.viaNs[via] = (work.viaNs[via] ?? 0) + to - from
-          }
+          if (cause !== 0) addTo(work.viaNs, tables.reasons[cause], to - from)
           forRangesOf(stays, ranges, stay, from, to, addRange)
         }
         stay = stays.next[at]

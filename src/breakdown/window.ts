@@ -41,8 +41,7 @@ export function breakDownWindow(
       const ns = end - start
       if (!addPart(result, timeline.state[i], tables.reasons[timeline.reason[i]], ns)) continue
       if (timeline.via[i] !== 0) {
-        const via = tables.reasons[timeline.via[i]]
-        result.viaNs[via] = (result.viaNs[via] ?? 0) + ns
+        addTo(result.viaNs, tables.reasons[timeline.via[i]], ns)
       }
       covered += ns
       if (ranges === null) continue
@@ -53,8 +52,7 @@ export function breakDownWindow(
         const name = tables.rangeNames[ranges.name[r]]
         if (!own && !name.startsWith(STOP_THE_WORLD)) continue
         const overlap = Math.min(ranges.endNs[r], end) - Math.max(ranges.startNs[r], start)
-        const sums = own ? result.rangeNs : result.stwWaitNs
-        sums[name] = (sums[name] ?? 0) + overlap
+        addTo(own ? result.rangeNs : result.stwWaitNs, name, overlap)
       }
     }
   }
@@ -64,6 +62,11 @@ export function breakDownWindow(
 
 /** Names of stops of the world begin with this; the reason follows. */
 export const STOP_THE_WORLD = 'stop-the-world'
+
+/** Adds to the part of a name, which several rows may be told by: a hostile capture has names that are told alike. */
+export function addTo(parts: Record<string, number>, name: string, ns: number): void {
+  parts[name] = (parts[name] ?? 0) + ns
+}
 
 /** Adds a time in one state to the parts; false, and nothing added, where the state is not known. */
 export function addPart(parts: Breakdown, state: number, reason: string, ns: number): boolean {
@@ -75,7 +78,7 @@ export function addPart(parts: Breakdown, state: number, reason: string, ns: num
       parts.schedWaitNs += ns
       return true
     case GoState.waiting:
-      parts.blockNs[reason] = (parts.blockNs[reason] ?? 0) + ns
+      addTo(parts.blockNs, reason, ns)
       return true
     case GoState.syscall:
       parts.syscallNs += ns

@@ -3,6 +3,7 @@
 
 import {
   CAUSE_SUMS,
+  FOUND_FIELDS,
   FOUND_RANGES,
   HANDS_OVER,
   LEAST_LONG_NS,
@@ -61,6 +62,7 @@ import {
   STOP_SUMS,
   UNKNOWN,
   WAITING,
+  WALKED_FIELDS,
   WALKED_RANGES,
   WALKED_ROOM,
 } from '../states-layout.ts'
@@ -69,12 +71,10 @@ import { descendsFrom, idOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
 
-/** Bytes of a range as it is found: begin, end, goroutine, name. */
-const FOUND_BYTES: u32 = 32
+const FOUND_BYTES: u32 = FOUND_FIELDS << 3
+const WALKED_BYTES: u32 = WALKED_FIELDS << 3
 /** A byte of which a double below 0 can be made: a tiny one. */
 const BELOW_0: u8 = 0x80
-/** Bytes of a goroutine whose ranges were looked at: its id, the earliest of them. */
-const WALKED_BYTES: u32 = 16
 
 /** Steps over the past, and how many are allowed. */
 let steps: f64 = 0
