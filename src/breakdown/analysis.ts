@@ -5,7 +5,7 @@ import { CaptureDecoder } from '../capture/decode.ts'
 import type { DecodeOptions, DecodeSink, EventSource } from '../capture/event-source.ts'
 import type { EventBlock } from '../capture/event-block.ts'
 import type { LostTime } from '../capture/lost-time.ts'
-import { Ev as kinds, ProcStatus } from '../capture/event-types.ts'
+import { Ev, ProcStatus } from '../capture/event-types.ts'
 import { type GcPhases, GoState as goStates, type TaskTables } from './breakdown.ts'
 import { Annotations } from './annotations.ts'
 import { GenerationNames } from './generation-names.ts'
@@ -25,7 +25,6 @@ import { TaskTable } from './tasks.ts'
 import { Workers } from './workers.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
-const Ev = kinds
 const GoState = goStates
 type GoState = goStates
 const NONE = none

@@ -1,41 +1,66 @@
-// event-numbers.ts: the numbers of `event-types.ts` that kernels know, as both compilers read them. A test holds the two together.
+// event-numbers.ts: the events of Go's execution tracer from Go 1.22 on, by their numbers on the wire. TypeScript and the kernels read them from here,
+// as `Ev.GoStart`; what each carries says `event-types.ts`.
 
-export const STACK = 3
-export const STRING = 5
-export const PROC_START = 10
-export const PROC_STOP = 11
-export const GO_CREATE = 14
-export const GO_START = 16
-export const GO_DESTROY = 17
-export const GO_STOP = 19
-export const GO_BLOCK = 20
-export const GO_UNBLOCK = 21
-export const GO_SYSCALL_BEGIN = 22
-export const GO_SYSCALL_END = 23
-export const GO_SYSCALL_END_BLOCKED = 24
-export const GC_SWEEP_BEGIN = 32
-export const GC_SWEEP_END = 33
-export const GC_MARK_ASSIST_BEGIN = 35
-export const GC_MARK_ASSIST_END = 36
-export const HEAP_ALLOC = 37
-export const GO_LABEL = 39
-export const USER_TASK_BEGIN = 40
-export const USER_TASK_END = 41
-export const USER_REGION_BEGIN = 42
-export const USER_REGION_END = 43
-export const USER_LOG = 44
-export const GO_CREATE_BLOCKED = 47
+export const EventBatch = 1
+export const Stacks = 2
+export const Stack = 3
+export const Strings = 4
+export const String = 5
+export const CPUSamples = 6
+export const CPUSample = 7
+export const Frequency = 8
+export const ProcsChange = 9
+export const ProcStart = 10
+export const ProcStop = 11
+export const ProcSteal = 12
+export const ProcStatus = 13
+export const GoCreate = 14
+export const GoCreateSyscall = 15
+export const GoStart = 16
+export const GoDestroy = 17
+export const GoDestroySyscall = 18
+export const GoStop = 19
+export const GoBlock = 20
+export const GoUnblock = 21
+export const GoSyscallBegin = 22
+export const GoSyscallEnd = 23
+export const GoSyscallEndBlocked = 24
+export const GoStatus = 25
+export const STWBegin = 26
+export const STWEnd = 27
+export const GCActive = 28
+export const GCBegin = 29
+export const GCEnd = 30
+export const GCSweepActive = 31
+export const GCSweepBegin = 32
+export const GCSweepEnd = 33
+export const GCMarkAssistActive = 34
+export const GCMarkAssistBegin = 35
+export const GCMarkAssistEnd = 36
+export const HeapAlloc = 37
+export const HeapGoal = 38
+export const GoLabel = 39
+export const UserTaskBegin = 40
+export const UserTaskEnd = 41
+export const UserRegionBegin = 42
+export const UserRegionEnd = 43
+export const UserLog = 44
+export const GoSwitch = 45
+export const GoSwitchDestroy = 46
+export const GoCreateBlocked = 47
+export const GoStatusStack = 48
+export const ExperimentalBatch = 49
+export const Sync = 50
+export const ClockSnapshot = 51
+export const EndOfGeneration = 52
 
-/** `NOT_TIMED`. */
-export const NOT_TIMED = 255
-
-// `GoStatus`.
-export const RUNNABLE = 1
-export const RUNNING = 2
-export const SYSCALL = 3
-export const WAITING = 4
-
-// `ProcStatus`.
-export const PROC_RUNNING = 1
-export const PROC_IDLE = 2
-export const PROC_SYSCALL = 3
+// Experimental: only with GODEBUG=traceallocfree=1.
+export const Span = 128
+export const SpanAlloc = 129
+export const SpanFree = 130
+export const HeapObject = 131
+export const HeapObjectAlloc = 132
+export const HeapObjectFree = 133
+export const GoroutineStack = 134
+export const GoroutineStackAlloc = 135
+export const GoroutineStackFree = 136

@@ -1,7 +1,7 @@
 // ranges.ts: mark assists and sweeps that begin and end as they should. `../goroutine-states.ts` has the rules, and all that is odd.
 
 import { BLOCK_PROCESSOR, BLOCK_TIME } from '../../capture/block-layout.ts'
-import { GC_MARK_ASSIST_BEGIN, GC_MARK_ASSIST_END, GC_SWEEP_BEGIN } from '../../capture/event-numbers.ts'
+import * as Ev from '../../capture/event-numbers.ts'
 import {
   ASSIST_RANGE,
   ASSIST_SINCE,
@@ -37,9 +37,9 @@ export function beginOrEndRange(event: u32, row: u32, kind: u32): bool {
   const timeNs = load<f64>(event << 3, BLOCK_TIME)
   if (timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
   let done: bool
-  if (kind === GC_MARK_ASSIST_BEGIN) {
+  if (kind === Ev.GCMarkAssistBegin) {
     done = begin(row, timeNs, RANGE_ASSIST, load<u32>(ASSIST_SINCE), load<u32>(ASSIST_RANGE))
-  } else if (kind === GC_MARK_ASSIST_END) {
+  } else if (kind === Ev.GCMarkAssistEnd) {
     done = end(row, timeNs, RANGE_ASSIST, load<u32>(ASSIST_SINCE), load<u32>(ASSIST_RANGE))
   } else {
     const processor = load<i32>(event << 2, BLOCK_PROCESSOR)
@@ -53,7 +53,7 @@ export function beginOrEndRange(event: u32, row: u32, kind: u32): bool {
 function sweep(row: u32, timeNs: f64, kind: u32, processor: i32): bool {
   const place: usize = load<u32>(SWEEP_GOROUTINE) + (processor << 2)
   const began = load<i32>(place)
-  if (kind === GC_SWEEP_BEGIN) {
+  if (kind === Ev.GCSweepBegin) {
     if (began !== NONE || !begin(row, timeNs, RANGE_SWEEP, load<u32>(SWEEP_SINCE), load<u32>(SWEEP_RANGE))) return false
     store<u32>(place, row)
     return true

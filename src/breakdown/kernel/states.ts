@@ -15,30 +15,7 @@ import {
   BLOCK_STACK,
   BLOCK_TIME,
 } from '../../capture/block-layout.ts'
-import {
-  GC_MARK_ASSIST_BEGIN,
-  GC_MARK_ASSIST_END,
-  GC_SWEEP_BEGIN,
-  GC_SWEEP_END,
-  GO_BLOCK,
-  GO_CREATE,
-  GO_CREATE_BLOCKED,
-  GO_DESTROY,
-  GO_START,
-  GO_STOP,
-  GO_SYSCALL_BEGIN,
-  GO_SYSCALL_END,
-  GO_SYSCALL_END_BLOCKED,
-  GO_UNBLOCK,
-  HEAP_ALLOC,
-  PROC_START,
-  PROC_STOP,
-  USER_LOG,
-  USER_REGION_BEGIN,
-  USER_REGION_END,
-  USER_TASK_BEGIN,
-  USER_TASK_END,
-} from '../../capture/event-numbers.ts'
+import * as Ev from '../../capture/event-numbers.ts'
 import {
   ABSENT,
   ASKS_STACK,
@@ -131,7 +108,7 @@ export function run(from: u32, to: u32): u32 {
     let row: u32 = load<u32>(i << 2, BLOCK_GOROUTINE)
     let state: u32
     switch (kind) {
-      case GO_START:
+      case Ev.GoStart:
         row = wholeOf(load<f64>(i << 3, BLOCK_A))
         if (row < room && top - tail <= <i32>mask && turn(i, row, RUNNABLE, RUNNING, SLOT_SCHED_WAIT, top)) {
           top++
@@ -139,37 +116,37 @@ export function run(from: u32, to: u32): u32 {
         }
         state = RUNNING
         break
-      case GO_UNBLOCK:
+      case Ev.GoUnblock:
         row = wholeOf(load<f64>(i << 3, BLOCK_A))
         state = RUNNABLE
         break
-      case GO_STOP:
+      case Ev.GoStop:
         if (!stacks && row < room && top - tail <= <i32>mask && turn(i, row, RUNNING, RUNNABLE, SLOT_EXEC, top)) {
           top++
           continue
         }
         state = RUNNABLE
         break
-      case GO_SYSCALL_END_BLOCKED:
+      case Ev.GoSyscallEndBlocked:
         state = RUNNABLE
         break
-      case GO_BLOCK:
+      case Ev.GoBlock:
         state = WAITING
         break
-      case GO_SYSCALL_BEGIN:
+      case Ev.GoSyscallBegin:
         state = SYSCALL
         break
-      case GO_SYSCALL_END:
+      case Ev.GoSyscallEnd:
         state = RUNNING
         break
-      case HEAP_ALLOC:
-      case PROC_START:
+      case Ev.HeapAlloc:
+      case Ev.ProcStart:
         continue
-      case USER_REGION_BEGIN:
-      case USER_REGION_END:
-      case USER_TASK_BEGIN:
-      case USER_TASK_END:
-      case USER_LOG:
+      case Ev.UserRegionBegin:
+      case Ev.UserRegionEnd:
+      case Ev.UserTaskBegin:
+      case Ev.UserTaskEnd:
+      case Ev.UserLog:
         if (row >= room || load<u8>(states + row) === ABSENT) continue
         store<i32>(STAY_TOP, top)
         if (takeAnnotation(i, row, kind)) {
@@ -179,27 +156,27 @@ export function run(from: u32, to: u32): u32 {
         }
         state = ABSENT
         break
-      case GO_DESTROY:
+      case Ev.GoDestroy:
         if (row >= room || load<u8>(states + row) === ABSENT || destroy(i, row)) continue
         state = ABSENT
         break
-      case GC_MARK_ASSIST_BEGIN:
-      case GC_MARK_ASSIST_END:
-      case GC_SWEEP_BEGIN:
-      case GC_SWEEP_END:
+      case Ev.GCMarkAssistBegin:
+      case Ev.GCMarkAssistEnd:
+      case Ev.GCSweepBegin:
+      case Ev.GCSweepEnd:
         if (row < room && load<u8>(states + row) !== ABSENT && beginOrEndRange(i, row, kind)) continue
         state = ABSENT
         break
-      case PROC_STOP:
+      case Ev.ProcStop:
         row = inSyscallOn(load<i32>(i << 2, BLOCK_PROCESSOR))
         if (<i32>row === NONE) continue
         // Most likely: its goroutine lost the processor.
         state = row < room && load<u8>(states + row) === SYSCALL ? SYSCALL_BLOCKED : ABSENT
         break
-      case GO_CREATE:
-      case GO_CREATE_BLOCKED:
+      case Ev.GoCreate:
+      case Ev.GoCreateBlocked:
         state = ABSENT
-        if (top - tail > <i32>mask || !create(i, kind === GO_CREATE ? RUNNABLE : WAITING, top)) break
+        if (top - tail > <i32>mask || !create(i, kind === Ev.GoCreate ? RUNNABLE : WAITING, top)) break
         top++
         continue
       default:
@@ -214,7 +191,7 @@ export function run(from: u32, to: u32): u32 {
     const timeNs = load<f64>(i << 3, BLOCK_TIME)
     if (timeNs < load<f64>(told + (row << 3)) || top - tail > <i32>mask) break
     // A worker that is done with its task lets go of it first.
-    if (kind === GO_BLOCK && load<u8>(load<u32>(LEAVING) + row) !== 0) break
+    if (kind === Ev.GoBlock && load<u8>(load<u32>(LEAVING) + row) !== 0) break
     const task = currentTask(row)
     const stay = load<i32>(stayOf + (row << 2))
     let reason: u32 = 0
@@ -223,7 +200,7 @@ export function run(from: u32, to: u32): u32 {
     let by: i32 = NONE
     let wakerTask: i32 = 0
     const stack = load<f64>(i << 3, BLOCK_STACK)
-    if (kind === GO_UNBLOCK) {
+    if (kind === Ev.GoUnblock) {
       const waker = load<u32>(i << 2, BLOCK_GOROUTINE)
       if (waker < room) {
         wakerTask = currentTask(waker)
@@ -267,12 +244,12 @@ export function run(from: u32, to: u32): u32 {
       }
     } else {
       if (stack !== 0 && load<u8>(load<u32>(SYSTEM) + row) === 0) break
-      if (stacks && stack !== 0 && (kind === GO_BLOCK || kind === GO_SYSCALL_BEGIN || kind === GO_STOP)) {
+      if (stacks && stack !== 0 && (kind === Ev.GoBlock || kind === Ev.GoSyscallBegin || kind === Ev.GoStop)) {
         if (!(stack < LOW_STACKS)) break
         stackRow = load<i32>(load<u32>(ROW_OF_STACK) + (wholeOf(stack) << 2))
         if (stackRow === UNKNOWN_STACK) break
       }
-      if (kind === GO_BLOCK) {
+      if (kind === Ev.GoBlock) {
         const name = load<f64>(i << 3, BLOCK_A)
         if (!(name < LOW_STRINGS)) break
         const known = load<i32>(load<u32>(REASON_OF_STRING) + (wholeOf(name) << 2))
@@ -286,14 +263,14 @@ export function run(from: u32, to: u32): u32 {
           if (cause < 0) break
         }
         if (load<i32>(load<u32>(REASON_SLOT) + (reason << 2)) === 0) break
-      } else if (kind === GO_SYSCALL_BEGIN) {
+      } else if (kind === Ev.GoSyscallBegin) {
         const processor = load<i32>(i << 2, BLOCK_PROCESSOR)
         if (processor >= load<i32>(PROCESSOR_ROOM)) break
         store<i32>(load<u32>(SYSCALL_PROCESSOR) + (row << 2), processor)
         if (processor >= 0) store<u32>(load<u32>(SYSCALL_GOROUTINE) + (processor << 2), row)
-      } else if (kind === PROC_STOP) {
+      } else if (kind === Ev.ProcStop) {
         store<i32>(load<u32>(SYSCALL_GOROUTINE) + (load<i32>(i << 2, BLOCK_PROCESSOR) << 2), NONE)
-      } else if (kind === GO_SYSCALL_END || kind === GO_SYSCALL_END_BLOCKED) {
+      } else if (kind === Ev.GoSyscallEnd || kind === Ev.GoSyscallEndBlocked) {
         leaveSyscall(row)
       }
     }
@@ -354,10 +331,10 @@ function servesOthers(waker: u32, task: i32, wakerTask: i32): bool {
 
 /** Whether a region, task or log could be taken. */
 function takeAnnotation(event: u32, row: u32, kind: u32): bool {
-  if (kind === USER_REGION_BEGIN) return beginRegion(event, row)
-  if (kind === USER_REGION_END) return endRegion(event, row)
-  if (kind === USER_TASK_BEGIN) return beginTask(event, row)
-  return kind === USER_TASK_END ? endTask(event, row) : log(event, row)
+  if (kind === Ev.UserRegionBegin) return beginRegion(event, row)
+  if (kind === Ev.UserRegionEnd) return endRegion(event, row)
+  if (kind === Ev.UserTaskBegin) return beginTask(event, row)
+  return kind === Ev.UserTaskEnd ? endTask(event, row) : log(event, row)
 }
 
 /** Row of the goroutine in a system call on a processor; -1 when there is none. */

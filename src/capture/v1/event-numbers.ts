@@ -1,45 +1,52 @@
-// event-numbers.ts: the numbers of `event-types.ts` that the kernel knows, as both compilers read them. A test holds the two together.
+// event-numbers.ts: the events of Go's execution tracer from Go 1.11 to 1.21, by their numbers on the wire (the low six bits of an event's first
+// byte). TypeScript and the kernel read them from here, as `EvV1.GoStart`; what each carries says `event-types.ts`.
 
-export const V1_PROC_START = 5
-export const V1_PROC_STOP = 6
-export const V1_GC_SWEEP_START = 11
-export const V1_GC_SWEEP_DONE = 12
-export const V1_GO_CREATE = 13
-export const V1_GO_START = 14
-export const V1_GO_END = 15
-export const V1_GO_STOP = 16
-export const V1_GO_SCHED = 17
-export const V1_GO_PREEMPT = 18
-export const V1_GO_SLEEP = 19
-export const V1_GO_BLOCK = 20
-export const V1_GO_UNBLOCK = 21
-export const V1_GO_BLOCK_SEND = 22
-export const V1_GO_BLOCK_RECV = 23
-export const V1_GO_BLOCK_SELECT = 24
-export const V1_GO_BLOCK_SYNC = 25
-export const V1_GO_BLOCK_COND = 26
-export const V1_GO_BLOCK_NET = 27
-export const V1_GO_SYS_CALL = 28
-export const V1_GO_SYS_BLOCK = 30
-export const V1_HEAP_ALLOC = 33
-export const V1_STRING = 37
-export const V1_GO_START_LOCAL = 38
-export const V1_GO_UNBLOCK_LOCAL = 39
-export const V1_STACK = 3
-export const V1_GO_BLOCK_GC = 42
-export const V1_GC_MARK_ASSIST_START = 43
-export const V1_GC_MARK_ASSIST_DONE = 44
-export const V1_USER_TASK_CREATE = 45
-export const V1_USER_TASK_END = 46
-export const V1_USER_REGION = 47
-export const V1_USER_LOG = 48
-export const V1_CPU_SAMPLE = 49
-
-// `Shape`.
-export const SHAPE_SHORT = 1
-export const SHAPE_LOG = 3
-export const SHAPE_UNTIMED = 4
-
-// `InCall`.
-export const CALL_NONE = 0
-export const CALL_BEGUN = 1
+export const Batch = 1
+export const Frequency = 2
+export const Stack = 3
+export const Gomaxprocs = 4
+export const ProcStart = 5
+export const ProcStop = 6
+export const GCStart = 7
+export const GCDone = 8
+export const STWStart = 9
+export const STWDone = 10
+export const GCSweepStart = 11
+export const GCSweepDone = 12
+export const GoCreate = 13
+export const GoStart = 14
+export const GoEnd = 15
+export const GoStop = 16
+export const GoSched = 17
+export const GoPreempt = 18
+export const GoSleep = 19
+export const GoBlock = 20
+export const GoUnblock = 21
+export const GoBlockSend = 22
+export const GoBlockRecv = 23
+export const GoBlockSelect = 24
+export const GoBlockSync = 25
+export const GoBlockCond = 26
+export const GoBlockNet = 27
+export const GoSysCall = 28
+export const GoSysExit = 29
+export const GoSysBlock = 30
+export const GoWaiting = 31
+export const GoInSyscall = 32
+export const HeapAlloc = 33
+export const HeapGoal = 34
+export const TimerGoroutine = 35
+export const FutileWakeup = 36
+export const String = 37
+export const GoStartLocal = 38
+export const GoUnblockLocal = 39
+export const GoSysExitLocal = 40
+export const GoStartLabel = 41
+export const GoBlockGC = 42
+export const GCMarkAssistStart = 43
+export const GCMarkAssistDone = 44
+export const UserTaskCreate = 45
+export const UserTaskEnd = 46
+export const UserRegion = 47
+export const UserLog = 48
+export const CPUSample = 49

@@ -2,58 +2,10 @@
 //
 // Source: runtime/trace.go of Go 1.11, 1.19 and 1.21; internal/trace/internal/tracev1 of Go 1.26. What each becomes is told in `order.ts`.
 
-/** Event numbers as on the wire (the low six bits of an event's first byte). */
-export const EvV1 = {
-  Batch: 1,
-  Frequency: 2,
-  Stack: 3,
-  Gomaxprocs: 4,
-  ProcStart: 5,
-  ProcStop: 6,
-  GCStart: 7,
-  GCDone: 8,
-  STWStart: 9,
-  STWDone: 10,
-  GCSweepStart: 11,
-  GCSweepDone: 12,
-  GoCreate: 13,
-  GoStart: 14,
-  GoEnd: 15,
-  GoStop: 16,
-  GoSched: 17,
-  GoPreempt: 18,
-  GoSleep: 19,
-  GoBlock: 20,
-  GoUnblock: 21,
-  GoBlockSend: 22,
-  GoBlockRecv: 23,
-  GoBlockSelect: 24,
-  GoBlockSync: 25,
-  GoBlockCond: 26,
-  GoBlockNet: 27,
-  GoSysCall: 28,
-  GoSysExit: 29,
-  GoSysBlock: 30,
-  GoWaiting: 31,
-  GoInSyscall: 32,
-  HeapAlloc: 33,
-  HeapGoal: 34,
-  TimerGoroutine: 35,
-  FutileWakeup: 36,
-  String: 37,
-  GoStartLocal: 38,
-  GoUnblockLocal: 39,
-  GoSysExitLocal: 40,
-  GoStartLabel: 41,
-  GoBlockGC: 42,
-  GCMarkAssistStart: 43,
-  GCMarkAssistDone: 44,
-  UserTaskCreate: 45,
-  UserTaskEnd: 46,
-  UserRegion: 47,
-  UserLog: 48,
-  CPUSample: 49,
-} as const
+import * as EvV1 from './event-numbers.ts'
+import { SHAPE_LOG, SHAPE_LONG, SHAPE_SHORT, SHAPE_UNTIMED } from './order-layout.ts'
+
+export { EvV1 }
 
 /** Name and arguments of an event, without the time since the event before that timed events begin with. */
 export interface EventSpecV1 {
@@ -64,61 +16,61 @@ export interface EventSpecV1 {
   readonly since: 11 | 19
 }
 
-function spec(number: number, name: string, args: string, since: 11 | 19 = 11): EventSpecV1 {
-  return { number, name, args: args === '' ? [] : args.split(' '), since }
+function spec(name: keyof typeof EvV1, args: string, since: 11 | 19 = 11): EventSpecV1 {
+  return { number: EvV1[name], name, args: args === '' ? [] : args.split(' '), since }
 }
 
 /** All events. A `stack` is always the last argument. */
 export const eventSpecsV1: readonly EventSpecV1[] = [
-  spec(1, 'Batch', 'p ticks'),
-  spec(2, 'Frequency', 'freq'),
-  spec(3, 'Stack', 'id nframes'),
-  spec(4, 'Gomaxprocs', 'procs stack'),
-  spec(5, 'ProcStart', 'thread'),
-  spec(6, 'ProcStop', ''),
-  spec(7, 'GCStart', 'seq stack'),
-  spec(8, 'GCDone', ''),
-  spec(9, 'STWStart', 'kind'),
-  spec(10, 'STWDone', ''),
-  spec(11, 'GCSweepStart', 'stack'),
-  spec(12, 'GCSweepDone', 'swept reclaimed'),
-  spec(13, 'GoCreate', 'g new_stack stack'),
-  spec(14, 'GoStart', 'g seq'),
-  spec(15, 'GoEnd', ''),
-  spec(16, 'GoStop', 'stack'),
-  spec(17, 'GoSched', 'stack'),
-  spec(18, 'GoPreempt', 'stack'),
-  spec(19, 'GoSleep', 'stack'),
-  spec(20, 'GoBlock', 'stack'),
-  spec(21, 'GoUnblock', 'g seq stack'),
-  spec(22, 'GoBlockSend', 'stack'),
-  spec(23, 'GoBlockRecv', 'stack'),
-  spec(24, 'GoBlockSelect', 'stack'),
-  spec(25, 'GoBlockSync', 'stack'),
-  spec(26, 'GoBlockCond', 'stack'),
-  spec(27, 'GoBlockNet', 'stack'),
-  spec(28, 'GoSysCall', 'stack'),
-  spec(29, 'GoSysExit', 'g seq ticks'),
-  spec(30, 'GoSysBlock', ''),
-  spec(31, 'GoWaiting', 'g'),
-  spec(32, 'GoInSyscall', 'g'),
-  spec(33, 'HeapAlloc', 'bytes'),
-  spec(34, 'HeapGoal', 'bytes'),
-  spec(35, 'TimerGoroutine', 'g'),
-  spec(36, 'FutileWakeup', ''),
-  spec(37, 'String', 'id length'),
-  spec(38, 'GoStartLocal', 'g'),
-  spec(39, 'GoUnblockLocal', 'g stack'),
-  spec(40, 'GoSysExitLocal', 'g ticks'),
-  spec(41, 'GoStartLabel', 'g seq label'),
-  spec(42, 'GoBlockGC', 'stack'),
-  spec(43, 'GCMarkAssistStart', 'stack'),
-  spec(44, 'GCMarkAssistDone', ''),
-  spec(45, 'UserTaskCreate', 'task parent name stack'),
-  spec(46, 'UserTaskEnd', 'task stack'),
-  spec(47, 'UserRegion', 'task mode name stack'),
-  spec(48, 'UserLog', 'task key stack'),
-  spec(49, 'CPUSample', 'ticks p g stack', 19),
+  spec('Batch', 'p ticks'),
+  spec('Frequency', 'freq'),
+  spec('Stack', 'id nframes'),
+  spec('Gomaxprocs', 'procs stack'),
+  spec('ProcStart', 'thread'),
+  spec('ProcStop', ''),
+  spec('GCStart', 'seq stack'),
+  spec('GCDone', ''),
+  spec('STWStart', 'kind'),
+  spec('STWDone', ''),
+  spec('GCSweepStart', 'stack'),
+  spec('GCSweepDone', 'swept reclaimed'),
+  spec('GoCreate', 'g new_stack stack'),
+  spec('GoStart', 'g seq'),
+  spec('GoEnd', ''),
+  spec('GoStop', 'stack'),
+  spec('GoSched', 'stack'),
+  spec('GoPreempt', 'stack'),
+  spec('GoSleep', 'stack'),
+  spec('GoBlock', 'stack'),
+  spec('GoUnblock', 'g seq stack'),
+  spec('GoBlockSend', 'stack'),
+  spec('GoBlockRecv', 'stack'),
+  spec('GoBlockSelect', 'stack'),
+  spec('GoBlockSync', 'stack'),
+  spec('GoBlockCond', 'stack'),
+  spec('GoBlockNet', 'stack'),
+  spec('GoSysCall', 'stack'),
+  spec('GoSysExit', 'g seq ticks'),
+  spec('GoSysBlock', ''),
+  spec('GoWaiting', 'g'),
+  spec('GoInSyscall', 'g'),
+  spec('HeapAlloc', 'bytes'),
+  spec('HeapGoal', 'bytes'),
+  spec('TimerGoroutine', 'g'),
+  spec('FutileWakeup', ''),
+  spec('String', 'id length'),
+  spec('GoStartLocal', 'g'),
+  spec('GoUnblockLocal', 'g stack'),
+  spec('GoSysExitLocal', 'g ticks'),
+  spec('GoStartLabel', 'g seq label'),
+  spec('GoBlockGC', 'stack'),
+  spec('GCMarkAssistStart', 'stack'),
+  spec('GCMarkAssistDone', ''),
+  spec('UserTaskCreate', 'task parent name stack'),
+  spec('UserTaskEnd', 'task stack'),
+  spec('UserRegion', 'task mode name stack'),
+  spec('UserLog', 'task key stack'),
+  spec('CPUSample', 'ticks p g stack', 19),
 ]
 
 /** Events without a time, whose first byte says nothing of how many arguments follow (a Batch says 1). */
@@ -130,13 +82,13 @@ export const NO_EVENT = 0
 /** How an event with a certain first byte goes on. */
 export const Shape = {
   /** Numbers, as many as `timedNumbers` says: a time, then up to two arguments. */
-  short: 1,
+  short: SHAPE_SHORT,
   /** A length in bytes, then as many numbers. */
-  long: 2,
+  long: SHAPE_LONG,
   /** A length, numbers, and after them a text with its own length: UserLog. */
-  log: 3,
+  log: SHAPE_LOG,
   /** No time: Batch, Frequency, Stack, TimerGoroutine, String. */
-  untimed: 4,
+  untimed: SHAPE_UNTIMED,
 } as const
 
 /** What may be read of the 256 first bytes: a `Shape`, or `NO_EVENT`. */

@@ -55,9 +55,21 @@ export const MARK_TICKS = ORDER_REGISTERS + 216
 export const DAMAGED_TICKS = ORDER_REGISTERS + 224
 /** How an event goes on by its first byte, one byte each: `shapesOf`. */
 export const SHAPES = ORDER_REGISTERS + 256
+// In it (`Shape`).
+export const SHAPE_SHORT = 1
+export const SHAPE_LONG = 2
+export const SHAPE_LOG = 3
+export const SHAPE_UNTIMED = 4
 /** Numbers of an event by its kind, one byte each: `timedNumbers`. */
 export const NUMBERS = ORDER_REGISTERS + 512
 export const REGISTERS_END = ORDER_REGISTERS + 576
+
+// ---- What a goroutine's column `G_CALL` holds (`InCall`). ----
+
+export const CALL_NONE = 0
+export const CALL_BEGUN = 1
+export const CALL_BLOCKED = 2
+export const CALL_RETURNED = 3
 
 /**
  * Bytes after the last of a batch that may be read: an event takes up to five numbers of ten bytes, a log the length of its text behind up to

@@ -10,7 +10,18 @@ import { Ev, GoStatus, ProcStatus } from '../event-types.ts'
 import type { ProblemList } from '../problems.ts'
 import { EvV1, eventNameV1, reasonsV1, stwKindsV1 } from './event-types.ts'
 import type { OrderKernelV1 } from './order-kernel.ts'
-import { G_CALL, G_ID, G_ROOM, G_SEQUENCE, G_STATUS, REASONS } from './order-layout.ts'
+import {
+  CALL_BEGUN,
+  CALL_BLOCKED,
+  CALL_NONE,
+  CALL_RETURNED,
+  G_CALL,
+  G_ID,
+  G_ROOM,
+  G_SEQUENCE,
+  G_STATUS,
+  REASONS,
+} from './order-layout.ts'
 import type { StringTableV1 } from './string-table.ts'
 
 /** What an event may do. */
@@ -25,13 +36,13 @@ export const AdvanceV1 = {
 
 /** What is known of a goroutine's blocking system call. */
 export const InCall = {
-  none: 0,
+  none: CALL_NONE,
   /** It began, and will lose its processor. */
-  begun: 1,
+  begun: CALL_BEGUN,
   /** The processor was taken: it returns at a time that is known from elsewhere. */
-  blocked: 2,
+  blocked: CALL_BLOCKED,
   /** Its return was told; the event of it is still to come. */
-  returned: 3,
+  returned: CALL_RETURNED,
 } as const
 
 /** Key of the collector among the goroutines that events wait for. */

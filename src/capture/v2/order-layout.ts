@@ -46,6 +46,8 @@ export const PROCESSORS = ORDER_REGISTERS + 184
 export const P_SWEEPING = ORDER_REGISTERS + 216
 /** Arguments after the time by event number, one byte each: `timedArgumentCount`. */
 export const ARGUMENT_COUNTS = ORDER_REGISTERS + 256
+/** In it: an event number that no timed batch may hold. */
+export const NOT_TIMED = 255
 /** The tables of strings and of stacks: registers of each as below. */
 export const STRING_PLACES = ORDER_REGISTERS + 512
 export const STACK_PLACES = ORDER_REGISTERS + 544

@@ -6,7 +6,7 @@
 
 import { grown, ownColumns } from '../../base/columns.ts'
 import { IdTable, NONE_U64 } from '../../base/id-table.ts'
-import { Ev as kinds, eventSpecs, GoStatus as goStatuses, ProcStatus as procStatuses } from '../event-types.ts'
+import { Ev, eventSpecs, GoStatus as goStatuses, ProcStatus as procStatuses } from '../event-types.ts'
 import type { ProblemList } from '../problems.ts'
 import type { Generation } from './generation.ts'
 import {
@@ -28,7 +28,6 @@ import {
 import type { OrderKernel } from './order-kernel.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
-const Ev = kinds
 const GoStatus = goStatuses
 const ProcStatus = procStatuses
 

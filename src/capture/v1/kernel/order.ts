@@ -16,77 +16,16 @@ import {
   BLOCK_THREAD,
   BLOCK_TIME,
 } from '../../block-layout.ts'
-import {
-  GC_MARK_ASSIST_BEGIN,
-  GC_MARK_ASSIST_END,
-  GC_SWEEP_BEGIN,
-  GC_SWEEP_END,
-  GO_BLOCK,
-  GO_CREATE,
-  GO_DESTROY,
-  GO_START,
-  GO_STOP,
-  GO_SYSCALL_BEGIN,
-  GO_SYSCALL_END,
-  GO_UNBLOCK,
-  HEAP_ALLOC,
-  PROC_START,
-  PROC_STOP,
-  RUNNABLE,
-  RUNNING,
-  USER_LOG,
-  USER_REGION_BEGIN,
-  USER_REGION_END,
-  USER_TASK_BEGIN,
-  USER_TASK_END,
-  WAITING,
-} from '../../event-numbers.ts'
+import * as Ev from '../../event-numbers.ts'
+import { RUNNABLE, RUNNING, WAITING } from '../../statuses.ts'
 import { secondTime, siftUp, update } from '../../kernel/heap.ts'
-import {
-  CALL_BEGUN,
-  CALL_NONE,
-  SHAPE_LOG,
-  SHAPE_SHORT,
-  SHAPE_UNTIMED,
-  V1_CPU_SAMPLE,
-  V1_GC_MARK_ASSIST_DONE,
-  V1_GC_MARK_ASSIST_START,
-  V1_GC_SWEEP_DONE,
-  V1_GC_SWEEP_START,
-  V1_GO_BLOCK,
-  V1_GO_BLOCK_COND,
-  V1_GO_BLOCK_GC,
-  V1_GO_BLOCK_NET,
-  V1_GO_BLOCK_RECV,
-  V1_GO_BLOCK_SELECT,
-  V1_GO_BLOCK_SEND,
-  V1_GO_BLOCK_SYNC,
-  V1_GO_CREATE,
-  V1_GO_END,
-  V1_GO_PREEMPT,
-  V1_GO_SCHED,
-  V1_GO_SLEEP,
-  V1_GO_START,
-  V1_GO_START_LOCAL,
-  V1_GO_STOP,
-  V1_GO_SYS_BLOCK,
-  V1_GO_SYS_CALL,
-  V1_GO_UNBLOCK,
-  V1_GO_UNBLOCK_LOCAL,
-  V1_HEAP_ALLOC,
-  V1_PROC_START,
-  V1_PROC_STOP,
-  V1_STACK,
-  V1_STRING,
-  V1_USER_LOG,
-  V1_USER_REGION,
-  V1_USER_TASK_CREATE,
-  V1_USER_TASK_END,
-} from '../event-numbers.ts'
+import * as EvV1 from '../event-numbers.ts'
 import {
   ASIDE,
   ASIDE_TICKS,
   BATCH,
+  CALL_BEGUN,
+  CALL_NONE,
   CURSOR,
   DAMAGED,
   DAMAGED_TICKS,
@@ -127,6 +66,9 @@ import {
   REASONS,
   ROOM_FOR_ONE,
   ROWS,
+  SHAPE_LOG,
+  SHAPE_SHORT,
+  SHAPE_UNTIMED,
   SHAPES,
   THREADS,
 } from '../order-layout.ts'
@@ -200,55 +142,55 @@ export function run(first: u32, begins: bool, given: bool): i32 {
         let returns = false
         if (!ofModel) {
           switch (kind) {
-            case V1_GO_START_LOCAL:
-            case V1_GO_START: {
+            case EvV1.GoStartLocal:
+            case EvV1.GoStart: {
               const row = findRow(GOROUTINES, a0)
               if (row < 0 || load<u8>(gStatus + row) !== RUNNABLE || load<u32>(LISTING) !== 0) break
               const sequence = load<f64>(gSequence + (row << 3))
-              if (kind === V1_GO_START && sequence !== a1) break
+              if (kind === EvV1.GoStart && sequence !== a1) break
               store<u8>(gStatus + row, RUNNING)
               store<f64>(gSequence + (row << 3), sequence + 1)
               g = row
               rowG = NONE
               rowA = row
-              rowKind = GO_START
+              rowKind = Ev.GoStart
               break
             }
-            case V1_GO_STOP:
-            case V1_GO_SLEEP:
-            case V1_GO_BLOCK:
-            case V1_GO_BLOCK_SEND:
-            case V1_GO_BLOCK_RECV:
-            case V1_GO_BLOCK_SELECT:
-            case V1_GO_BLOCK_SYNC:
-            case V1_GO_BLOCK_COND:
-            case V1_GO_BLOCK_NET:
-            case V1_GO_BLOCK_GC:
-            case V1_GO_SCHED:
-            case V1_GO_PREEMPT: {
+            case EvV1.GoStop:
+            case EvV1.GoSleep:
+            case EvV1.GoBlock:
+            case EvV1.GoBlockSend:
+            case EvV1.GoBlockRecv:
+            case EvV1.GoBlockSelect:
+            case EvV1.GoBlockSync:
+            case EvV1.GoBlockCond:
+            case EvV1.GoBlockNet:
+            case EvV1.GoBlockGC:
+            case EvV1.GoSched:
+            case EvV1.GoPreempt: {
               if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
-              const stops = kind === V1_GO_SCHED || kind === V1_GO_PREEMPT
+              const stops = kind === EvV1.GoSched || kind === EvV1.GoPreempt
               store<u8>(gStatus + g, stops ? RUNNABLE : WAITING)
               g = NONE
               rowA = load<f64>(load<u32>(REASONS) + (kind << 3))
               rowStack = a0
-              rowKind = stops ? GO_STOP : GO_BLOCK
+              rowKind = stops ? Ev.GoStop : Ev.GoBlock
               break
             }
-            case V1_GO_UNBLOCK_LOCAL:
-            case V1_GO_UNBLOCK: {
+            case EvV1.GoUnblockLocal:
+            case EvV1.GoUnblock: {
               const row = findRow(GOROUTINES, a0)
               if (row < 0 || load<u8>(gStatus + row) !== WAITING) break
               const sequence = load<f64>(gSequence + (row << 3))
-              if (kind === V1_GO_UNBLOCK && sequence !== a1) break
+              if (kind === EvV1.GoUnblock && sequence !== a1) break
               store<u8>(gStatus + row, RUNNABLE)
               store<f64>(gSequence + (row << 3), sequence + 1)
               rowA = row
-              rowStack = kind === V1_GO_UNBLOCK ? a2 : a1
-              rowKind = GO_UNBLOCK
+              rowStack = kind === EvV1.GoUnblock ? a2 : a1
+              rowKind = Ev.GoUnblock
               break
             }
-            case V1_GO_CREATE: {
+            case EvV1.GoCreate: {
               if (load<u32>(LISTING) !== 0 || findRow(GOROUTINES, a0) >= 0) break
               const row = nextRow(GOROUTINES)
               if (row < 0 || row >= load<i32>(G_ROOM)) break
@@ -261,20 +203,20 @@ export function run(first: u32, begins: bool, given: bool): i32 {
               rowB = a1
               rowC = a0
               rowStack = a2
-              rowKind = GO_CREATE
+              rowKind = Ev.GoCreate
               break
             }
-            case V1_GO_END:
+            case EvV1.GoEnd:
               if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
               removeRow(GOROUTINES, load<f64>(load<u32>(G_ID) + (g << 3)))
               g = NONE
-              rowKind = GO_DESTROY
+              rowKind = Ev.GoDestroy
               break
-            case V1_GO_SYS_CALL: {
+            case EvV1.GoSysCall: {
               if (g < 0 || load<u8>(gStatus + g) !== RUNNING || at >= end) break
               // Whether it blocks the next event says. What else may stand there is looked at elsewhere.
               const next = load<u8>(at)
-              if (next === V1_GO_SYS_BLOCK) {
+              if (next === EvV1.GoSysBlock) {
                 if (goTimes) break
                 store<u8>(load<u32>(G_CALL) + g, CALL_BEGUN)
               } else {
@@ -283,63 +225,63 @@ export function run(first: u32, begins: bool, given: bool): i32 {
               }
               rowA = 0
               rowStack = a0
-              rowKind = GO_SYSCALL_BEGIN
+              rowKind = Ev.GoSyscallBegin
               break
             }
-            case V1_HEAP_ALLOC:
-              rowKind = HEAP_ALLOC
+            case EvV1.HeapAlloc:
+              rowKind = Ev.HeapAlloc
               break
-            case V1_PROC_START: {
+            case EvV1.ProcStart: {
               if (load<u8>(load<u32>(HEAD_TOLD) + cursor) === 0) break
               const row = findRow(THREADS, a0)
               if (row < 0) break
               thread = row
               rowA = processor
-              rowKind = PROC_START
+              rowKind = Ev.ProcStart
               break
             }
-            case V1_PROC_STOP:
+            case EvV1.ProcStop:
               if (load<u8>(load<u32>(HEAD_TOLD) + cursor) === 0) break
               rowA = processor
-              rowKind = PROC_STOP
+              rowKind = Ev.ProcStop
               break
-            case V1_GC_SWEEP_START:
-            case V1_GC_MARK_ASSIST_START:
+            case EvV1.GCSweepStart:
+            case EvV1.GCMarkAssistStart:
               rowA = 0
               rowStack = a0
-              rowKind = kind === V1_GC_SWEEP_START ? GC_SWEEP_BEGIN : GC_MARK_ASSIST_BEGIN
+              rowKind = kind === EvV1.GCSweepStart ? Ev.GCSweepBegin : Ev.GCMarkAssistBegin
               break
-            case V1_GC_SWEEP_DONE:
+            case EvV1.GCSweepDone:
               rowB = a1
-              rowKind = GC_SWEEP_END
+              rowKind = Ev.GCSweepEnd
               break
-            case V1_GC_MARK_ASSIST_DONE:
-              rowKind = GC_MARK_ASSIST_END
+            case EvV1.GCMarkAssistDone:
+              rowKind = Ev.GCMarkAssistEnd
               break
-            case V1_USER_TASK_CREATE:
+            case EvV1.UserTaskCreate:
               if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
               rowB = a1
               rowC = a2
               rowStack = a3
-              rowKind = USER_TASK_BEGIN
+              rowKind = Ev.UserTaskBegin
               break
-            case V1_USER_TASK_END:
+            case EvV1.UserTaskEnd:
               if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
               rowStack = a1
-              rowKind = USER_TASK_END
+              rowKind = Ev.UserTaskEnd
               break
-            case V1_USER_REGION:
+            case EvV1.UserRegion:
               if (g < 0 || load<u8>(gStatus + g) !== RUNNING || a1 > 1) break
               rowB = a2
               rowStack = a3
-              rowKind = a1 === 0 ? USER_REGION_BEGIN : USER_REGION_END
+              rowKind = a1 === 0 ? Ev.UserRegionBegin : Ev.UserRegionEnd
               break
-            case V1_USER_LOG:
+            case EvV1.UserLog:
               if (g < 0 || load<u8>(gStatus + g) !== RUNNING) break
               rowB = a1
               rowC = a3
               rowStack = a2
-              rowKind = USER_LOG
+              rowKind = Ev.UserLog
               break
           }
         }
@@ -371,7 +313,7 @@ export function run(first: u32, begins: bool, given: bool): i32 {
           if (t > lastNs) lastNs = t
           of4 += 4
           of8 += 8
-          store<u8>(rows, GO_SYSCALL_END, BLOCK_KIND)
+          store<u8>(rows, Ev.GoSyscallEnd, BLOCK_KIND)
           store<f64>(of8, t, BLOCK_TIME)
           store<i32>(of4, g, BLOCK_GOROUTINE)
           store<i32>(of4, processor, BLOCK_PROCESSOR)
@@ -382,7 +324,7 @@ export function run(first: u32, begins: bool, given: bool): i32 {
           store<f64>(of8, 0, BLOCK_STACK)
           rows++
         }
-        if (kind === V1_PROC_STOP) thread = NONE
+        if (kind === EvV1.ProcStop) thread = NONE
       }
 
       // ---- The next event of this processor. ----
@@ -403,7 +345,7 @@ export function run(first: u32, begins: bool, given: bool): i32 {
           stop = load<u8>(at)
           at++
           stop += at
-          if (kind === V1_CPU_SAMPLE) {
+          if (kind === EvV1.CPUSample) {
             at = stop
             continue
           }
@@ -514,9 +456,9 @@ export function run(first: u32, begins: bool, given: bool): i32 {
 
 /** Position after a String, Stack, Frequency or TimerGoroutine whose first byte is before `at`; the batch's end at most. */
 function passTable(kind: u32, at: usize, end: usize): usize {
-  if (kind === V1_STACK) return passText(at, end)
+  if (kind === EvV1.Stack) return passText(at, end)
   const behind = passNumber(at, end)
-  return kind === V1_STRING ? passText(behind, end) : behind
+  return kind === EvV1.String ? passText(behind, end) : behind
 }
 
 /** Position after a length and as many bytes; the batch's end at most. */

@@ -18,38 +18,8 @@ import {
   BLOCK_THREAD,
   BLOCK_TIME,
 } from '../../block-layout.ts'
-import {
-  GC_MARK_ASSIST_BEGIN,
-  GC_MARK_ASSIST_END,
-  GC_SWEEP_BEGIN,
-  GC_SWEEP_END,
-  GO_BLOCK,
-  GO_CREATE,
-  GO_CREATE_BLOCKED,
-  GO_DESTROY,
-  GO_LABEL,
-  GO_START,
-  GO_STOP,
-  GO_SYSCALL_BEGIN,
-  GO_SYSCALL_END,
-  GO_UNBLOCK,
-  HEAP_ALLOC,
-  NOT_TIMED,
-  PROC_IDLE,
-  PROC_RUNNING,
-  PROC_START,
-  PROC_STOP,
-  PROC_SYSCALL,
-  RUNNABLE,
-  RUNNING,
-  SYSCALL,
-  USER_LOG,
-  USER_REGION_BEGIN,
-  USER_REGION_END,
-  USER_TASK_BEGIN,
-  USER_TASK_END,
-  WAITING,
-} from '../../event-numbers.ts'
+import * as Ev from '../../event-numbers.ts'
+import { PROC_IDLE, PROC_RUNNING, PROC_SYSCALL, RUNNABLE, RUNNING, SYSCALL, WAITING } from '../../statuses.ts'
 import { findRowOf, insertRow, nextRow, removeRow } from '../../../base/kernel/id-table.ts'
 import { secondTime, siftUp, update } from '../../kernel/heap.ts'
 import {
@@ -83,6 +53,7 @@ import {
   MAX_TIME_NS,
   MODEL,
   MODEL_ARGUMENTS,
+  NOT_TIMED,
   NS_PER_UNIT,
   OPEN_ASSIST,
   ORDINAL,
@@ -162,7 +133,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
         let rowStack: f64 = 0
         let plain = false
         switch (kind) {
-          case GO_START: {
+          case Ev.GoStart: {
             const row = findRowOf(GOROUTINES, a0)
             if (row < 0 || load<u8>(gStatus + row) !== RUNNABLE || load<i32>(gGeneration + (row << 2)) !== ordinal)
               break
@@ -175,16 +146,16 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           }
-          case GO_STOP:
-          case GO_BLOCK:
+          case Ev.GoStop:
+          case Ev.GoBlock:
             if (g < 0 || p < 0 || load<u8>(gStatus + g) !== RUNNING) break
-            store<u8>(gStatus + g, kind === GO_STOP ? RUNNABLE : WAITING)
+            store<u8>(gStatus + g, kind === Ev.GoStop ? RUNNABLE : WAITING)
             store<i32>(mG + (thread << 2), NONE)
             rowA = <f64>a0
             rowStack = <f64>a1
             plain = true
             break
-          case GO_UNBLOCK: {
+          case Ev.GoUnblock: {
             const row = findRowOf(GOROUTINES, a0)
             if (row < 0 || load<u8>(gStatus + row) !== WAITING || load<i32>(gGeneration + (row << 2)) !== ordinal) break
             const sequence = <f64>a1
@@ -196,7 +167,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           }
-          case GO_SYSCALL_BEGIN: {
+          case Ev.GoSyscallBegin: {
             if (g < 0 || p < 0 || load<u8>(gStatus + g) !== RUNNING) break
             const pSequence: usize = load<u32>(P_SEQUENCE)
             const sequence = <f64>a0
@@ -210,19 +181,19 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           }
-          case GO_SYSCALL_END:
+          case Ev.GoSyscallEnd:
             if (g < 0 || p < 0 || load<u8>(gStatus + g) !== SYSCALL || load<u8>(pStatus + p) !== PROC_SYSCALL) break
             store<u8>(gStatus + g, RUNNING)
             store<u8>(pStatus + p, PROC_RUNNING)
             plain = true
             break
-          case GO_CREATE:
-          case GO_CREATE_BLOCKED: {
+          case Ev.GoCreate:
+          case Ev.GoCreateBlocked: {
             if (p < 0 || (g >= 0 && load<u8>(gStatus + g) !== RUNNING) || findRowOf(GOROUTINES, a0) >= 0) break
             const row = nextRow(GOROUTINES)
             if (row < 0 || row >= load<i32>(G_ROOM)) break
             insertRow(GOROUTINES, <f64>a0, row)
-            store<u8>(gStatus + row, kind === GO_CREATE ? RUNNABLE : WAITING)
+            store<u8>(gStatus + row, kind === Ev.GoCreate ? RUNNABLE : WAITING)
             store<i32>(gGeneration + (row << 2), ordinal)
             store<f64>(gSequence + (row << 3), 0)
             store<u8>(load<u32>(G_OPEN) + row, 0)
@@ -234,13 +205,13 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           }
-          case GO_DESTROY:
+          case Ev.GoDestroy:
             if (g < 0 || p < 0 || load<u8>(gStatus + g) !== RUNNING) break
             removeRow(GOROUTINES, load<f64>(load<u32>(G_ID) + (g << 3)))
             store<i32>(mG + (thread << 2), NONE)
             plain = true
             break
-          case PROC_START: {
+          case Ev.ProcStart: {
             if (p >= 0 || thread < 0) break
             const row = findRowOf(PROCESSORS, a0)
             if (row < 0 || load<u8>(pStatus + row) !== PROC_IDLE) break
@@ -255,16 +226,16 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           }
-          case PROC_STOP:
+          case Ev.ProcStop:
             if (p < 0 || load<u8>(pStatus + p) !== PROC_RUNNING) break
             store<u8>(pStatus + p, PROC_IDLE)
             store<i32>(mP + (thread << 2), NONE)
             rowA = p
             plain = true
             break
-          case GC_SWEEP_BEGIN:
-          case GC_SWEEP_END: {
-            const begins = kind === GC_SWEEP_BEGIN
+          case Ev.GCSweepBegin:
+          case Ev.GCSweepEnd: {
+            const begins = kind === Ev.GCSweepBegin
             const sweeping: usize = load<u32>(P_SWEEPING) + p
             if (p < 0 || (load<u8>(sweeping) !== 0) === begins) break
             store<u8>(sweeping, begins ? 1 : 0)
@@ -276,10 +247,10 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           }
-          case GC_MARK_ASSIST_BEGIN:
-          case GC_MARK_ASSIST_END: {
+          case Ev.GCMarkAssistBegin:
+          case Ev.GCMarkAssistEnd: {
             if (g < 0 || p < 0) break
-            const begins = kind === GC_MARK_ASSIST_BEGIN
+            const begins = kind === Ev.GCMarkAssistBegin
             const ofOpen: usize = load<u32>(G_OPEN) + g
             const open: u32 = load<u8>(ofOpen)
             if (((open & OPEN_ASSIST) !== 0) === begins) break
@@ -288,30 +259,30 @@ export function run(first: u32, index: i32, given: bool): i32 {
             plain = true
             break
           }
-          case GO_LABEL:
+          case Ev.GoLabel:
             rowA = <f64>a0
             plain = g >= 0 && p >= 0
             break
-          case HEAP_ALLOC:
+          case Ev.HeapAlloc:
             rowA = <f64>a0
             plain = p >= 0
             break
-          case USER_REGION_BEGIN:
-          case USER_REGION_END:
+          case Ev.UserRegionBegin:
+          case Ev.UserRegionEnd:
             rowA = <f64>a0
             store<f64>(of8, <f64>a1, BLOCK_B)
             rowStack = <f64>a2
             plain = g >= 0 && p >= 0
             break
-          case USER_TASK_BEGIN:
-          case USER_LOG:
+          case Ev.UserTaskBegin:
+          case Ev.UserLog:
             rowA = <f64>a0
             store<f64>(of8, <f64>a1, BLOCK_B)
             store<f64>(of8, <f64>a2, BLOCK_C)
             rowStack = <f64>a3
             plain = g >= 0 && p >= 0
             break
-          case USER_TASK_END:
+          case Ev.UserTaskEnd:
             rowA = <f64>a0
             rowStack = <f64>a1
             plain = g >= 0 && p >= 0

@@ -1,7 +1,7 @@
 // tables.ts: finds where the strings and stacks of a generation lie. `../tables.ts` has the rules, and all that is odd: these stop before an
 // entry that they do not take, with nothing changed for it.
 
-import { STACK, STRING } from '../../event-numbers.ts'
+import * as Ev from '../../event-numbers.ts'
 import {
   PLACES_COUNT,
   PLACES_EXTENT,
@@ -30,7 +30,7 @@ export function readStrings(from: usize, to: usize, base: usize): usize {
   let at = from
   while (at < to) {
     const entry = at
-    if (load<u8>(at) !== STRING) return entry
+    if (load<u8>(at) !== Ev.String) return entry
     const id = numberAt(at + 1, to)
     const length = numberAt(numberEnd, to)
     at = numberEnd
@@ -47,7 +47,7 @@ export function readStacks(from: usize, to: usize, base: usize): usize {
   let at = from
   while (at < to) {
     const entry = at
-    if (load<u8>(at) !== STACK) return entry
+    if (load<u8>(at) !== Ev.Stack) return entry
     const id = numberAt(at + 1, to)
     const frames = numberAt(numberEnd, to)
     at = numberEnd
