@@ -1,5 +1,8 @@
 // columns.ts: where typed-array columns come from: the engine's own memory, or one that kernels see as well (`kernel-memory.ts`).
 
+/** A column of rows: numbers of one size. */
+export type Column = Uint8Array | Uint16Array | Int32Array | Float64Array
+
 /** Hands out columns of zeros. */
 export interface Columns {
   uint8(length: number): Uint8Array
@@ -7,7 +10,7 @@ export interface Columns {
   int32(length: number): Int32Array
   float64(length: number): Float64Array
   /** Takes a column back that nobody will touch any more. */
-  release(column: Uint8Array | Uint16Array | Int32Array | Float64Array): void
+  release(column: Column): void
 }
 
 /** Columns in memory of their own, which the engine takes back by itself. */
@@ -20,11 +23,7 @@ export const ownColumns: Columns = {
 }
 
 /** A longer column with the values of an old one, which is given back. */
-export function grown<Column extends Uint8Array | Uint16Array | Int32Array | Float64Array>(
-  columns: Columns,
-  old: Column,
-  longer: Column,
-): Column {
+export function grown<C extends Column>(columns: Columns, old: C, longer: C): C {
   longer.set(old)
   columns.release(old)
   return longer

@@ -3,7 +3,7 @@
 // It is a shared one: two threads may work in it, and views of a shared memory stay valid when it grows; those of an ordinary one all become empty at
 // once, wherever they are held.
 
-import type { Columns } from './columns.ts'
+import type { Column, Columns } from './columns.ts'
 import { Failure } from './failure.ts'
 
 /** Pages of 64 KiB: what a memory begins with, and the most it grows to (2 GiB). Pages that nobody touches cost nothing. */
@@ -113,7 +113,7 @@ export class KernelMemory implements Columns {
     return new Uint8Array(this.buffer, from, length)
   }
 
-  release(column: Uint8Array | Uint16Array | Int32Array | Float64Array): void {
+  release(column: Column): void {
     this.free[sizeClass(column.byteLength)].push(column.byteOffset)
   }
 

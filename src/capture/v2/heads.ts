@@ -21,7 +21,7 @@ import {
   WHOLE_UNITS,
 } from './order-layout.ts'
 import type { OrderKernel } from './order-kernel.ts'
-import type { SchedulerModel } from './scheduler-model.ts'
+import type { Threads } from './scheduler-state.ts'
 
 /** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */
 export const MAX_BATCH_SPAN_NS = 600e9
@@ -45,7 +45,7 @@ export class Heads {
     private readonly kernel: OrderKernel,
     readonly generation: Generation,
     goTimes: boolean,
-    model: SchedulerModel,
+    threads: Threads,
     private readonly toNs: (units: number) => number,
   ) {
     const { memory, words, doubles } = kernel
@@ -57,7 +57,7 @@ export class Heads {
     }
     this.count = batchesOf.size
     this.batches = [...batchesOf.values()]
-    this.thread = Int32Array.from(batchesOf.keys(), (id) => (id === NONE_U64 ? -1 : model.threadRow(id)))
+    this.thread = Int32Array.from(batchesOf.keys(), (id) => (id === NONE_U64 ? -1 : threads.rowOf(id)))
     this.batch = new Int32Array(this.count).fill(-1)
     this.batchFrom = new Int32Array(this.count)
     this.base = generation.bytes.byteOffset

@@ -63,8 +63,10 @@ export const PLACES_ROOM = 8
 export const PLACES_COUNT = 12
 export const PLACES_HIGHEST = 16
 
-/** Bit of `G_OPEN`: the goroutine assists the collector. */
+// ---- Bits of `G_OPEN`: the goroutine assists the collector, or has stopped the world. ----
+
 export const OPEN_ASSIST = 1
+export const OPEN_STW = 2
 
 // ---- A head: where a thread's events go on, and the one to be taken next. Its time is its key in the heap. ----
 

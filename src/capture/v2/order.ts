@@ -16,7 +16,8 @@
 // compiling that counts: again and again as rare cases turn up. The kernel is compiled once, in milliseconds (test/bench/README.md).
 
 import { NONE_U64 } from '../../base/id-table.ts'
-import { BLOCK_ROWS, EventBlock, type EventSink } from '../event-block.ts'
+import { BlockWriter, type EventRow, NOTHING } from '../block-writer.ts'
+import { BLOCK_ROWS, type EventSink } from '../event-block.ts'
 import { Ev, FIRST_EXPERIMENTAL, NOT_TIMED, timedArgumentCount } from '../event-types.ts'
 import { type LostTime, LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
@@ -37,7 +38,8 @@ import {
   UNTIL_NS,
 } from './order-layout.ts'
 import type { OrderKernel } from './order-kernel.ts'
-import { Advance, eventName, SchedulerModel } from './scheduler-model.ts'
+import { SchedulerModel } from './scheduler-model.ts'
+import { Advance, eventName } from './scheduler-step.ts'
 
 /** Heads that may be tried for each event told, beyond a few. Recorded captures need less than one. */
 const TRIES_PER_EVENT = 32
@@ -55,16 +57,12 @@ export interface OrderOptions {
   readonly goTimes: boolean
 }
 
-// Fields of the classes here that hold times begin as doubles (-0, -0.5), not as small whole numbers: a field that becomes a double later
-// changes the shape of its object, and all code that was compiled for the old shape is thrown away.
+// Fields that hold times begin as doubles (-0, -0.5), as `BlockWriter.lastNs` says.
 
 /** Orders generation after generation of one capture and hands the events to a sink in blocks. */
 export class Ordering {
-  /** Rows handed to the sink, and events that take their time but are not told. */
-  private told = 0
+  /** Events that take their time but are not told. */
   private untold = 0
-  /** Latest time told, nanoseconds from the origin; below 0 before the first event. A double from the start, so that the shape of the object stays as it is. */
-  lastNs = -0.5
   /** Nanoseconds of the origin on the trace clock. */
   originNs = 0n
   private readonly lostTimes = new LostTimes()
@@ -78,25 +76,29 @@ export class Ordering {
   private generations = 0
   /** Number of the generation ordered last; 0 before the first. */
   private lastNumber = 0
-  private block: EventBlock
-  private generation: Generation | null = null
+  private readonly writer: BlockWriter
   private readonly model: SchedulerModel
   private readonly goTimes: boolean
 
   constructor(
     options: OrderOptions,
     private readonly problems: ProblemList,
-    private readonly sink: EventSink,
+    sink: EventSink,
     private readonly kernel: OrderKernel,
   ) {
     this.goTimes = options.goTimes
-    this.block = sink.later?.nextBlock() ?? new EventBlock(kernel.memory.buffer)
+    this.writer = new BlockWriter(sink, options.goTimes, kernel.memory.buffer)
     this.model = new SchedulerModel(problems, this.kernel)
   }
 
   /** Events as Go's reader counts them, without the last synchronisation event. */
   get events(): number {
-    return this.told + this.untold
+    return this.writer.rows + this.untold
+  }
+
+  /** Latest time told, nanoseconds from the origin; below 0 before the first event. */
+  get lastNs(): number {
+    return this.writer.lastNs
   }
 
   /** Stretches of which events are lost. */
@@ -133,13 +135,12 @@ export class Ordering {
     }
     this.generations++
     this.model.enter(generation, this.generations)
-    this.generation = generation
-    this.beginBlock()
+    this.writer.useTables(generation.strings, generation.stacks)
     const startNs = this.relativeNs(generation, generation.minTimeUnits)
     const beforeNs = Math.max(0, this.lastNs)
     this.previousStartNs = this.startNs
     this.startNs = startNs
-    this.tell(Ev.Sync, startNs, -1, -1, -1, generation.number, 0, 0, 0)
+    this.writer.write(startNs, { ...NOTHING, kind: Ev.Sync, a: generation.number })
     // Threads write their batches out when they are full: what is missing may lie anywhere in the generation.
     const lost = { startNs, endNs: Infinity }
     if (!generation.complete) this.lostTimes.list.push(lost)
@@ -155,13 +156,13 @@ export class Ordering {
     }
     this.lastNumber = generation.number
 
-    const heads = new Heads(this.kernel, generation, this.goTimes, this.model, (units) =>
+    const heads = new Heads(this.kernel, generation, this.goTimes, this.model.threads, (units) =>
       this.preciseNs(generation, units),
     )
     for (let cursor = 0; cursor < heads.count; cursor++) this.take(heads, cursor, -1, false, Infinity)
     this.merge(generation, heads)
     heads.release()
-    this.handOn()
+    this.writer.handOn()
     if (!generation.complete) {
       const { list } = this.lostTimes
       list.splice(list.indexOf(lost), 1)
@@ -184,10 +185,11 @@ export class Ordering {
     for (;;) {
       const untilNs = next < samples.length ? samples[next].timeNs : Infinity
       const top = heap.top
-      if (next < samples.length && (top < 0 || untilNs < heap.time[top])) this.tellSample(samples[next++])
+      if (next < samples.length && (top < 0 || untilNs < heap.time[top]))
+        this.writer.write(samples[next].timeNs, this.rowOf(samples[next++].sample))
       else if (top < 0) return
       else if (!this.take(heads, top, 0, false, untilNs)) this.unstick(generation, heads, untilNs)
-      if (this.block.length > BLOCK_ROWS - ROOM_FOR_ONE) this.handOn()
+      if (this.writer.block.length > BLOCK_ROWS - ROOM_FOR_ONE) this.writer.handOn()
     }
   }
 
@@ -247,7 +249,7 @@ export class Ordering {
    * @returns false when the head has to wait for another thread
    */
   private take(heads: Heads, first: number, index: number, forcing: boolean, untilNs: number): boolean {
-    const { kernel } = this
+    const { kernel, writer } = this
     const { words, doubles } = kernel
     const { heap } = heads
     let cursor = first
@@ -260,16 +262,16 @@ export class Ordering {
       taken = true
     }
     for (;;) {
-      const { block } = this
+      const { block } = writer
       words[HEAP_LENGTH >> 2] = heap.length
       words[ROWS >> 2] = block.first + block.length
       words[FULL_ROWS >> 2] = block.first + BLOCK_ROWS - ROOM_FOR_ONE
-      doubles[LAST_NS >> 3] = this.lastNs
+      doubles[LAST_NS >> 3] = writer.lastNs
       doubles[UNTIL_NS >> 3] = untilNs
-      const answer = kernel.run(cursor, index, inHand ? 1 : 0)
+      const answer = kernel.call.run(cursor, index, inHand ? 1 : 0)
       heap.length = words[HEAP_LENGTH >> 2]
       block.length = words[ROWS >> 2] - block.first
-      this.lastNs = doubles[LAST_NS >> 3]
+      writer.lastNs = doubles[LAST_NS >> 3]
       if (answer === DONE) return true
       cursor = words[CURSOR >> 2]
       inHand = false
@@ -288,13 +290,9 @@ export class Ordering {
     }
   }
 
-  /**
-   * The event in hand of a cursor by the whole rule book, told if there is something to tell. Its arguments lie in the kernel's registers.
-   *
-   * @returns an `Advance`
-   */
-  private takeByModel(heads: Heads, cursor: number, forcing: boolean): number {
-    const { model } = this
+  /** The event in hand of a cursor by the whole rule book, told if there is something to tell. Its arguments lie in the kernel's registers. */
+  private takeByModel(heads: Heads, cursor: number, forcing: boolean): Advance {
+    const { model, writer } = this
     const thread = heads.thread[cursor]
     const kind = heads.kind(cursor)
     const time = heads.heap.time[cursor]
@@ -304,17 +302,14 @@ export class Ordering {
     const result = model.advance(kind, thread, doubles[a], doubles[a + 1], doubles[a + 2], doubles[a + 3], at, forcing)
     if (model.contradicted !== 'no') this.doubt(time)
     if (result === Advance.tell) {
-      const t = Math.floor(time)
-      for (const extra of model.extra) {
-        this.tell(extra.kind, t, extra.goroutine, extra.processor, thread, extra.a, extra.b, 0, 0)
-      }
-      const { rowKind, rowG, rowP, rowM, rowA, rowB, rowC, rowStack } = model
-      this.tell(rowKind, t, rowG, rowP, rowM, rowA, rowB, rowC, rowStack)
+      const timeNs = Math.floor(time)
+      for (const row of model.extra) writer.write(timeNs, row)
+      writer.write(timeNs, model.row)
     } else if (result === Advance.damaged) {
       this.damage(heads.generation, thread, at, heads.end(cursor), time, model.damage)
     } else if (result === Advance.silent && kind >= FIRST_EXPERIMENTAL) {
       // Experimental events are counted and take their time, but are not told.
-      if (this.goTimes) this.lastNs = time > this.lastNs ? time : this.lastNs + 1
+      if (this.goTimes) writer.move(time)
       this.untold++
     }
     return result
@@ -331,59 +326,12 @@ export class Ordering {
     this.damage(generation, thread[cursor], heads.at(cursor), heads.end(cursor), heap.time[cursor], what)
   }
 
-  /** Tells one event outside the kernel. */
-  private tell(
-    kind: number,
-    timeNs: number,
-    g: number,
-    p: number,
-    m: number,
-    a: number,
-    b: number,
-    c: number,
-    stack: number,
-  ): void {
-    if (this.block.length === BLOCK_ROWS) this.handOn()
-    const { block } = this
-    let t = timeNs
-    if (t > this.lastNs) this.lastNs = t
-    else if (this.goTimes) t = ++this.lastNs
-    const row = block.length++
-    block.kind[row] = kind
-    block.timeNs[row] = t
-    block.goroutine[row] = g
-    block.processor[row] = p
-    block.thread[row] = m
-    block.a[row] = a
-    block.b[row] = b
-    block.c[row] = c
-    block.stack[row] = stack
-  }
-
-  private tellSample({ sample, timeNs }: TimedSample): void {
+  private rowOf(sample: CpuSample): EventRow {
     const { goroutines, processors, threads } = this.model
-    const g = sample.goroutine === 0 ? -1 : goroutines.find(sample.goroutine)
-    const p = sample.processor === NONE_U64 ? -1 : processors.find(sample.processor)
-    const m = sample.thread === NONE_U64 ? -1 : threads.find(sample.thread)
-    this.tell(Ev.CPUSample, timeNs, g, p, m, g, 0, 0, sample.stack)
-  }
-
-  /** Hands the events of the block to the sink, and begins another one. */
-  private handOn(): void {
-    const { block, sink } = this
-    if (block.length === 0) return
-    this.told += block.length
-    sink.events(block)
-    this.block = sink.later?.nextBlock() ?? block
-    this.beginBlock()
-  }
-
-  private beginBlock(): void {
-    const { block, generation } = this
-    block.length = 0
-    if (generation === null) return
-    block.strings = generation.strings
-    block.stacks = generation.stacks
+    const goroutine = sample.goroutine === 0 ? -1 : goroutines.find(sample.goroutine)
+    const processor = sample.processor === NONE_U64 ? -1 : processors.find(sample.processor)
+    const thread = sample.thread === NONE_U64 ? -1 : threads.find(sample.thread)
+    return { ...NOTHING, kind: Ev.CPUSample, goroutine, processor, thread, a: goroutine, stack: sample.stack }
   }
 
   private damage(generation: Generation, thread: number, at: number, end: number, timeNs: number, what: string): void {
@@ -394,6 +342,6 @@ export class Ordering {
         `${what}, at byte ${(generation.byteOffset + at).toLocaleString('en-US')} (generation ${generation.number}): the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one thread's events from ${(timeNs / 1e6).toFixed(3)} ms on, is lost; other threads are kept.`,
     )
     this.lostTimes.add(timeNs, Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)))
-    this.model.forgetThread(thread)
+    this.model.threads.forget(thread)
   }
 }

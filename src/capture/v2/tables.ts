@@ -79,7 +79,7 @@ export class GenerationTables {
     const base = this.bytes.byteOffset
     const reader = this.reader.restart(this.bytes, batch.from + 1, batch.to)
     for (;;) {
-      reader.offset = this.kernel.readStrings(base + reader.offset, base + batch.to, base) - base
+      reader.offset = this.kernel.call.readStrings(base + reader.offset, base + batch.to, base) - base
       if (reader.done) break
       const kind = reader.byte()
       const id = reader.read()
@@ -98,7 +98,7 @@ export class GenerationTables {
     const base = this.bytes.byteOffset
     const reader = this.reader.restart(this.bytes, batch.from + 1, batch.to)
     for (;;) {
-      reader.offset = this.kernel.readStacks(base + reader.offset, base + batch.to, base) - base
+      reader.offset = this.kernel.call.readStacks(base + reader.offset, base + batch.to, base) - base
       if (reader.done) break
       const kind = reader.byte()
       const id = reader.read()
@@ -144,20 +144,24 @@ class TableColumns {
 
   /** Makes all places empty, and room for so many. */
   begin(entries: number): Places {
-    const { memory, words } = this.kernel
-    if (entries >= this.from.length) {
-      memory.release(this.from)
-      memory.release(this.extent)
-      const room = Math.ceil(entries) + LEAST_ENTRIES
-      this.from = memory.int32(room)
-      this.extent = memory.int32(room)
-    } else {
-      this.from.fill(0, 0, this.highest + 1)
-    }
-    this.tellKernel()
-    words[(this.registers + PLACES_HIGHEST) >> 2] = 0
-    words[(this.registers + PLACES_COUNT) >> 2] = 0
-    return new Places({ from: this.from, extent: this.extent })
+    if (entries >= this.from.length) this.makeRoom(Math.ceil(entries) + LEAST_ENTRIES)
+    else this.from.fill(0, 0, this.highest + 1)
+    const { kernel, registers, from, extent } = this
+    const { words } = kernel
+    words[(registers + PLACES_FROM) >> 2] = from.byteOffset
+    words[(registers + PLACES_EXTENT) >> 2] = extent.byteOffset
+    words[(registers + PLACES_ROOM) >> 2] = from.length
+    words[(registers + PLACES_HIGHEST) >> 2] = 0
+    words[(registers + PLACES_COUNT) >> 2] = 0
+    return new Places({ from, extent })
+  }
+
+  private makeRoom(entries: number): void {
+    const { memory } = this.kernel
+    memory.release(this.from)
+    memory.release(this.extent)
+    this.from = memory.int32(entries)
+    this.extent = memory.int32(entries)
   }
 
   /** The kernel has read all. @returns ids that it noted an entry for */
@@ -165,13 +169,6 @@ class TableColumns {
     const { words } = this.kernel
     this.highest = words[(this.registers + PLACES_HIGHEST) >> 2]
     return words[(this.registers + PLACES_COUNT) >> 2]
-  }
-
-  private tellKernel(): void {
-    const { words } = this.kernel
-    words[(this.registers + PLACES_FROM) >> 2] = this.from.byteOffset
-    words[(this.registers + PLACES_EXTENT) >> 2] = this.extent.byteOffset
-    words[(this.registers + PLACES_ROOM) >> 2] = this.from.length
   }
 }
 
