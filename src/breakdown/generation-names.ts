@@ -1,6 +1,5 @@
 // generation-names.ts: what the ids of strings and stacks stand for in the generation in hand, looked up once each.
 
-import { textOf } from '../base/bytes.ts'
 import type { ProblemList } from '../capture/problems.ts'
 import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
@@ -180,9 +179,9 @@ export class GenerationNames {
     return this.strings?.raw(id) ?? NO_BYTES
   }
 
-  /** The text of a string, for messages; empty when it is not in the table. */
+  /** The text of a string that was told of where it is in no table; empty then. */
   textNow(id: number): string {
-    return textOf(this.bytes(id))
+    return this.strings?.get(id) ?? ''
   }
 
   /** The bytes of a string that is no text; null when it is one. */

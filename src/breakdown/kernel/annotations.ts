@@ -60,7 +60,8 @@ export function beginTask(event: u32, row: u32): bool {
   const id = load<f64>(event << 3, BLOCK_A)
   const parent = load<f64>(event << 3, BLOCK_B)
   const name = load<f64>(event << 3, BLOCK_C)
-  if (load<u32>(ADDED_UP) === 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
+  // A log right before it is a text that only TypeScript has.
+  if (load<u8>(load<u32>(LOG_PENDING) + row) !== 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
   if (!(id > 0 && id <= <f64>MOST_EXACT_ID && parent <= <f64>MOST_EXACT_ID && isKnown(name))) return false
   if (findRow(TASK_IDS, id) >= 0) return false
   const above = parent === 0 ? NONE : slotOfTask(parent)
@@ -112,7 +113,6 @@ export function beginTask(event: u32, row: u32): bool {
   store<i32>(load<u32>(OPEN_REGIONS) + of4, 0)
   store<u8>(load<u32>(WAITS_FOR_REGIONS) + slot, 0)
   store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
-  store<u8>(load<u32>(LOG_PENDING) + row, 0)
   store<i32>(load<u32>(TASK) + (row << 2), serial)
   return true
 }
