@@ -111,7 +111,7 @@ export class CaptureAnalysis {
     this.nameKinds = this.sumsSink === null ? null : new NameKinds(this.kernel, this.tasks, this.sumsSink.kindOf)
     this.membership = new Membership(this.states, this.tasks, this.workers)
     this.taskOfRowBound = (row) => this.membership.serialOf(row)
-    const told = { timelines: options.timelines ?? false, stacks: this.stacks }
+    const told = { goTimes: this.goTimes, timelines: options.timelines ?? false, stacks: this.stacks }
     this.records = new TaskRecords(
       this.states,
       this.tasks,
@@ -149,6 +149,11 @@ export class CaptureAnalysis {
   /** Tables that the rows of task records point into. */
   get tables(): TaskTables & { readonly gcPhases: GcPhases } {
     return this.states.tables
+  }
+
+  /** Names of regions that recur, to which rows of compact tasks point. */
+  get regionNames(): readonly string[] {
+    return this.regions.recurringNames
   }
 
   /** What tasks come to so far, and how many were handed over, task 0 aside; null sums where the sink takes records. */
@@ -227,8 +232,8 @@ export class CaptureAnalysis {
     this.nowNs = endNs
     for (let row = 0; row < this.workers.rows; row++) this.annotations.closeRegions(row, endNs, false)
     const left = this.tasks.all()
-    for (const task of left) if (task.id !== 0) this.records.handOver(task, this.nowNs)
-    for (const task of left) if (task.id === 0) this.records.handOver(task, this.nowNs)
+    for (const task of left) if (task.id !== 0) this.records.handOver(task.slot, this.nowNs)
+    for (const task of left) if (task.id === 0) this.records.handOver(task.slot, this.nowNs)
     this.tellLost()
     const { backward } = this.states
     if (backward.count > 0) {
@@ -543,7 +548,7 @@ export class CaptureAnalysis {
       const slot = columns.firstSettling
       if (slot < 0 || columns.endNs[slot] > beforeNs) return
       columns.dropSettling()
-      if (columns.openRegions[slot] === 0) this.records.handOver(tasks.ofSlotNow(slot), this.nowNs)
+      if (columns.openRegions[slot] === 0) this.records.handOver(slot, this.nowNs)
       else columns.waitsForRegions[slot] = 1
     }
   }

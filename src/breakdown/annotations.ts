@@ -245,7 +245,8 @@ export class Annotations {
     regions.endNs[region] = known ? end : NaN
     regions.totalNs[region] = end - start
     if (states.stops.lastEndNs > start && this.nameKinds === null) {
-      this.records.stopsOfRegion.set(region, this.stopsWhileRunnable(row, start, end))
+      const stops = this.stopsWhileRunnable(row, start, end)
+      if (stops !== null) this.records.stopsOfRegion.set(region, stops)
     }
     this.workers.regionsOpen[row]--
     const slot = this.tasks.slotOfSerial(regions.task[region])
@@ -256,11 +257,11 @@ export class Annotations {
     }
   }
 
-  /** For how long others had stopped the world while a goroutine waited for a processor in a stretch that ends now, by the names of the stops. */
-  private stopsWhileRunnable(row: number, fromNs: number, toNs: number): Record<string, number> {
+  /** For how long others had stopped the world while a goroutine waited for a processor in a stretch that ends now, by the names of the stops; null: never. */
+  private stopsWhileRunnable(row: number, fromNs: number, toNs: number): Record<string, number> | null {
     const { stays, stops, tables, id } = this.states
     const pieces = this.records.allowSteps()
-    const sums: Record<string, number> = {}
+    let sums: Record<string, number> | null = null
     let stay = this.states.stay[row]
     let stop = stops.length - 1
     while (stop >= 0 && stops.endNs[stop] > fromNs && stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
@@ -268,7 +269,7 @@ export class Annotations {
       const startNs = Math.max(stays.startNs[at], fromNs)
       if (stays.state[at] === GoState.runnable && stops.goroutine[stop] !== id[row]) {
         const ns = Math.min(stays.endNs[at], stops.endNs[stop], toNs) - Math.max(startNs, stops.startNs[stop])
-        if (ns > 0) addTo(sums, tables.rangeNames[stops.name[stop]], ns)
+        if (ns > 0) addTo((sums ??= {}), tables.rangeNames[stops.name[stop]], ns)
       }
       // Of the two the one that began later is done with.
       if (stops.startNs[stop] >= startNs) stop--

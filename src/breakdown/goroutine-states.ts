@@ -34,9 +34,11 @@ import {
   PROCESSOR_ROOM,
   PROGRAM,
   RANGE_ASSIST,
+  RANGE_NAME_COUNT,
   RANGE_SLOT,
   RANGE_SWEEP,
   REASON,
+  REASON_COUNT,
   REASON_SLOT,
   REASON_SPECIAL,
   ROW_ROOM,
@@ -237,6 +239,8 @@ export class GoroutineStates {
       stacks: [],
       gcPhases: { startNs: [], endNs: [], beforeNs: [] },
     }
+    words[REASON_COUNT >> 2] = this.tables.reasons.length
+    words[RANGE_NAME_COUNT >> 2] = this.tables.rangeNames.length
     this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons, kernel)
     this.runners = new Runners(kernel)
     // Grown once at once, as `StayLog` is.
@@ -254,6 +258,7 @@ export class GoroutineStates {
     if (reasons.length >= MAX_NAMES) return MAX_NAMES - 1
     const row = reasons.length
     reasons.push(row === MAX_NAMES - 1 ? '(other reasons)' : keyOf(text))
+    this.kernel.words[REASON_COUNT >> 2] = reasons.length
     this.groupOfReason[row] = columnOfReason(reasons[row])
     this.reasonRows.set(text, row)
     this.causes.note(row)
@@ -272,6 +277,7 @@ export class GoroutineStates {
     if (rangeNames.length >= MAX_NAMES) return MAX_NAMES - 1
     const row = rangeNames.length
     rangeNames.push(row === MAX_NAMES - 1 ? '(other ranges)' : keyOf(text))
+    this.kernel.words[RANGE_NAME_COUNT >> 2] = rangeNames.length
     this.rangeRows.set(text, row)
     return row
   }

@@ -4,12 +4,7 @@
 // collect them again, and more where they go to another thread. So they are made when somebody asks for one.
 
 import type { RangeTable, TaskRecord, Timeline } from './breakdown.ts'
-
-/** Bytes of a row of a timeline, and of the end of its last row. */
-const TIMELINE_ROW_BYTES = 41
-const LAST_END_BYTES = 8
-/** Bytes of a row of ranges. */
-const RANGE_ROW_BYTES = 26
+import { LAST_END_BYTES, RANGE_ROW_BYTES, TIMELINE_ROW_BYTES } from './states-layout.ts'
 
 /** A task with its tables as they are kept. */
 export interface KeptTask extends TaskRecord {
@@ -160,20 +155,31 @@ function rangePlaces(from: number, rows: number) {
 /** Room of one buffer. */
 const BUFFER_BYTES = 1 << 16
 
+/** A buffer of blocks, each of which begins at a multiple of eight. */
+export class KeptChunk {
+  readonly i32: Int32Array<ArrayBuffer>
+  readonly u16: Uint16Array<ArrayBuffer>
+  readonly u8: Uint8Array<ArrayBuffer>
+
+  constructor(readonly f64: Float64Array<ArrayBuffer>) {
+    this.i32 = new Int32Array(f64.buffer)
+    this.u16 = new Uint16Array(f64.buffer)
+    this.u8 = new Uint8Array(f64.buffer)
+  }
+}
+
 /** Copies tables into blocks, one after another, in buffers that it makes as they fill up. A buffer lives as long as any block in it. */
 export class KeptRoom {
-  private f64 = new Float64Array(BUFFER_BYTES >> 3)
-  private i32 = new Int32Array(this.f64.buffer)
-  private u16 = new Uint16Array(this.f64.buffer)
-  private u8 = new Uint8Array(this.f64.buffer)
+  /** The one that blocks are put in now. */
+  chunk = new KeptChunk(new Float64Array(BUFFER_BYTES >> 3))
   private at = 0
 
   /** A copy of the first rows of a timeline, whose columns may be longer. */
   timeline(timeline: Timeline): KeptTimeline {
     const { length: rows, startNs, endNs, state, reason, via, goroutine, wakerGoroutine, wakerTask, stack } = timeline
     if (rows === 0) return KeptTimeline.none
-    const block = this.take(timelineBytes(rows))
-    const { f64, i32, u16, u8 } = this
+    const block = this.blockOf(timelineBytes(rows))
+    const { f64, i32, u16, u8 } = this.chunk
     const at = timelinePlaces(block.byteOffset, rows)
     const [bounds, own, waker, task] = [at.bounds >> 3, at.goroutine >> 3, at.wakerGoroutine >> 3, at.wakerTask >> 3]
     const [stacks, reasons, vias] = [at.stack >> 2, at.reason >> 1, at.via >> 1]
@@ -194,8 +200,8 @@ export class KeptRoom {
   /** As `timeline`. */
   ranges({ length: rows, startNs, endNs, name, goroutine }: RangeTable): KeptRanges {
     if (rows === 0) return KeptRanges.none
-    const block = this.take(rangeBytes(rows))
-    const { f64, u16 } = this
+    const block = this.blockOf(rangeBytes(rows))
+    const { f64, u16 } = this.chunk
     const at = rangePlaces(block.byteOffset, rows)
     for (let row = 0; row < rows; row++) {
       f64[(at.startNs >> 3) + row] = startNs[row]
@@ -206,27 +212,29 @@ export class KeptRoom {
     return new KeptRanges(rows, block)
   }
 
-  /** A copy of the first bytes of a table that was written as it is kept, by words: it is a short one. */
-  block(table: Int32Array, bytes: number): Uint8Array<ArrayBuffer> {
-    const block = this.take(bytes)
-    const { i32 } = this
-    const from = block.byteOffset >> 2
-    const words = (bytes + 3) >> 2
-    for (let word = 0; word < words; word++) i32[from + word] = table[word]
-    return block
+  /** Copies the first bytes of what is given as words, as many as make doubles, into the chunk, which may be a new one. @returns where they are in it */
+  copy(words: Int32Array, bytes: number): number {
+    const from = this.take(bytes)
+    const { i32 } = this.chunk
+    const to = from >> 2
+    const count = bytes >> 2
+    for (let word = 0; word < count; word++) i32[to + word] = words[word]
+    return from
   }
 
-  /** So many bytes of the buffer, which may be a new one. */
-  private take(bytes: number): Uint8Array<ArrayBuffer> {
-    if (this.at + bytes > this.u8.length) {
-      this.f64 = new Float64Array(Math.max(Math.ceil(bytes / 8), BUFFER_BYTES >> 3))
-      this.i32 = new Int32Array(this.f64.buffer)
-      this.u16 = new Uint16Array(this.f64.buffer)
-      this.u8 = new Uint8Array(this.f64.buffer)
+  private blockOf(bytes: number): Uint8Array<ArrayBuffer> {
+    const from = this.take(bytes)
+    return new Uint8Array(this.chunk.u8.buffer, from, bytes)
+  }
+
+  /** Finds so many bytes in the chunk, which may be a new one. @returns where */
+  private take(bytes: number): number {
+    if (this.at + bytes > this.chunk.u8.length) {
+      this.chunk = new KeptChunk(new Float64Array(Math.max(Math.ceil(bytes / 8), BUFFER_BYTES >> 3)))
       this.at = 0
     }
     const from = this.at
     this.at = (from + bytes + 7) & ~7
-    return new Uint8Array(this.f64.buffer, from, bytes)
+    return from
   }
 }

@@ -1,20 +1,18 @@
-// path-tables.ts: what the kernel tells of the path of a task and of the work for it (`kernel/timeline.ts`), made into what is told of the task.
+// path-tables.ts: where the kernel writes a task as it is kept (`kernel/kept.ts`), with what it needs for that, and the long waits of its path.
 
-import { type Breakdown, emptyBreakdown, GoState, type TaskTables } from './breakdown.ts'
-import { KeptRanges, type KeptRoom, KeptTimeline, rangeBytes, timelineBytes } from './kept-columns.ts'
 import type { PathPiece } from './long-waits.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   CAUSE_SUMS,
   FOUND_FIELDS,
   FOUND_RANGES,
+  LEAST_NS,
   LONG_PIECE_COUNT,
   LONG_PIECE_FIELDS,
   LONG_PIECES,
   MAX_NAMES,
+  MOST_NS,
   PATH_RANGE_COUNT,
-  PATH_RANGES,
-  PATH_TIMELINE,
   PIECE_FROM,
   PIECE_ROOM,
   PIECE_STAY,
@@ -25,43 +23,32 @@ import {
   STATE_ROOM,
   STATE_SUMS,
   STOP_SUMS,
+  TASK_BLOCK,
+  TASK_BLOCK_BYTES,
   WALKED_FIELDS,
   WALKED_RANGES,
   WALKED_ROOM,
 } from './states-layout.ts'
-import { addTo } from './window.ts'
 
 /** The tables that the kernel fills for one task after another. */
 export class PathTables {
+  /** The task as it is kept, from the first word on. */
+  readonly block: Int32Array
   private readonly words: Int32Array
-  private readonly timelineWords: Int32Array
-  private readonly rangesWords: Int32Array
   private readonly longPieces: Float64Array
-  /** By `GoState`. */
-  private readonly sums: Float64Array
-  private readonly reasonSums: Float64Array
-  private readonly causeSums: Float64Array
-  private readonly rangeSums: Float64Array
-  private readonly stopSums: Float64Array
 
-  constructor({ memory, words }: StatesKernel) {
+  constructor(private readonly kernel: StatesKernel) {
+    const { memory, words } = kernel
     this.words = words
-    this.timelineWords = memory.int32((timelineBytes(PIECE_ROOM) + 3) >> 2)
-    this.rangesWords = memory.int32((rangeBytes(RANGES_ROOM) + 3) >> 2)
+    this.block = memory.int32(TASK_BLOCK_BYTES >> 2)
     this.longPieces = memory.float64(PIECE_ROOM * LONG_PIECE_FIELDS)
-    this.sums = memory.float64(STATE_ROOM)
-    this.reasonSums = memory.float64(MAX_NAMES)
-    this.causeSums = memory.float64(MAX_NAMES)
-    this.rangeSums = memory.float64(MAX_NAMES)
-    this.stopSums = memory.float64(MAX_NAMES)
-    words[PATH_TIMELINE >> 2] = this.timelineWords.byteOffset
-    words[PATH_RANGES >> 2] = this.rangesWords.byteOffset
+    words[TASK_BLOCK >> 2] = this.block.byteOffset
     words[LONG_PIECES >> 2] = this.longPieces.byteOffset
-    words[STATE_SUMS >> 2] = this.sums.byteOffset
-    words[REASON_SUMS >> 2] = this.reasonSums.byteOffset
-    words[CAUSE_SUMS >> 2] = this.causeSums.byteOffset
-    words[RANGE_SUMS >> 2] = this.rangeSums.byteOffset
-    words[STOP_SUMS >> 2] = this.stopSums.byteOffset
+    words[STATE_SUMS >> 2] = memory.float64(STATE_ROOM).byteOffset
+    words[REASON_SUMS >> 2] = memory.float64(MAX_NAMES).byteOffset
+    words[CAUSE_SUMS >> 2] = memory.float64(MAX_NAMES).byteOffset
+    words[RANGE_SUMS >> 2] = memory.float64(MAX_NAMES).byteOffset
+    words[STOP_SUMS >> 2] = memory.float64(MAX_NAMES).byteOffset
     words[PIECE_FROM >> 2] = memory.float64(PIECE_ROOM).byteOffset
     words[PIECE_TO >> 2] = memory.float64(PIECE_ROOM).byteOffset
     words[PIECE_STAY >> 2] = memory.int32(PIECE_ROOM).byteOffset
@@ -69,15 +56,23 @@ export class PathTables {
     words[WALKED_RANGES >> 2] = memory.float64(WALKED_ROOM * WALKED_FIELDS).byteOffset
   }
 
-  /** The timeline of so many rows, as a task keeps it. */
-  timeline(rows: number, room: KeptRoom): KeptTimeline {
-    return rows === 0 ? KeptTimeline.none : new KeptTimeline(rows, room.block(this.timelineWords, timelineBytes(rows)))
+  /** Bytes of the block. */
+  get bytes(): number {
+    return this.kernel.keptEnd() - this.block.byteOffset
   }
 
-  /** Its ranges. */
-  ranges(room: KeptRoom): KeptRanges {
-    const rows = this.words[PATH_RANGE_COUNT >> 2]
-    return rows === 0 ? KeptRanges.none : new KeptRanges(rows, room.block(this.rangesWords, rangeBytes(rows)))
+  /** Rows of its ranges. */
+  get rangeRows(): number {
+    return this.words[PATH_RANGE_COUNT >> 2]
+  }
+
+  /** The stretch that the task and its regions lie in. */
+  get fromNs(): number {
+    return this.kernel.doubles[LEAST_NS >> 3]
+  }
+
+  get toNs(): number {
+    return this.kernel.doubles[MOST_NS >> 3]
   }
 
   /** Whether any of its waits is long. */
@@ -100,33 +95,5 @@ export class PathTables {
       })
     }
     return pieces
-  }
-
-  /**
-   * What was added up.
-   *
-   * @param totalNs what is more than the parts is unknown; null: all of it is in the sums
-   */
-  breakdown({ reasons, rangeNames }: TaskTables, totalNs: number | null, gcOverlapNs: number): Breakdown {
-    const { sums, reasonSums, causeSums, rangeSums, stopSums } = this
-    const result = emptyBreakdown()
-    result.execNs = sums[GoState.running]
-    result.schedWaitNs = sums[GoState.runnable]
-    result.syscallNs = sums[GoState.syscall]
-    result.syscallBlockNs = sums[GoState.syscallBlocked]
-    for (let row = 0; row < reasons.length; row++) {
-      if (reasonSums[row] > 0) addTo(result.blockNs, reasons[row], reasonSums[row])
-      if (causeSums[row] > 0) addTo(result.viaNs, reasons[row], causeSums[row])
-    }
-    for (let row = 0; row < rangeNames.length; row++) {
-      if (rangeSums[row] >= 0) addTo(result.rangeNs, rangeNames[row], rangeSums[row])
-      if (stopSums[row] >= 0) addTo(result.stwWaitNs, rangeNames[row], stopSums[row])
-    }
-    const knownNs =
-      result.execNs + result.schedWaitNs + result.syscallNs + result.syscallBlockNs + sums[GoState.waiting]
-    result.totalNs = totalNs ?? knownNs + sums[GoState.unknown]
-    result.unknownNs = result.totalNs - knownNs
-    result.gcOverlapNs = gcOverlapNs
-    return result
   }
 }

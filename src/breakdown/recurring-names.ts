@@ -8,7 +8,8 @@ export const MOST_NAMES = 1 << 12
 
 /** The first names that come, each a row. */
 export class RecurringNames {
-  private readonly names: string[] = []
+  /** By row; it grows. */
+  readonly names: string[] = []
   private readonly rows = new Map<string, number>()
 
   /** Row of a name; `OWN_NAME` when there are too many already. */

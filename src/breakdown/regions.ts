@@ -80,6 +80,11 @@ export class RegionTable {
     return row
   }
 
+  /** Names that recur, by their rows; it grows. */
+  get recurringNames(): readonly string[] {
+    return this.names.names
+  }
+
   name(row: number): string {
     const nameRow = this.nameRow[row]
     return nameRow === OWN_NAME ? (this.ownNames.get(row) ?? '') : this.names.nameOf(nameRow)

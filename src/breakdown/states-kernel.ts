@@ -21,19 +21,9 @@ interface Exports {
   readonly findKinds: (from: number, to: number) => number
   readonly kindOfName: (name: number, length: number) => number
   readonly keepShape: (name: number, length: number, kind: number) => number
-  /** See `kernel/timeline.ts`. */
-  readonly tellPath: (
-    serial: number,
-    startNs: number,
-    endNs: number,
-    startStay: number,
-    endStay: number,
-    own: boolean,
-    tells: boolean,
-    knownNs: number,
-  ) => number
-  /** See `kernel/timeline.ts`; 0 where it could not be done. */
-  readonly tellWork: (serial: number, startNs: number, endNs: number, member: number, starter: number) => number
+  /** See `kernel/kept.ts`. */
+  readonly keepTask: (slot: number, tells: boolean, signed: boolean, knownNs: number) => number
+  readonly keptEnd: () => number
   /** See `kernel/past.ts`. */
   readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void
 }
@@ -49,8 +39,8 @@ export class StatesKernel {
   readonly findKinds: Exports['findKinds']
   readonly kindOfName: Exports['kindOfName']
   readonly keepShape: Exports['keepShape']
-  readonly tellPath: Exports['tellPath']
-  readonly tellWork: Exports['tellWork']
+  readonly keepTask: Exports['keepTask']
+  readonly keptEnd: Exports['keptEnd']
   readonly thin: Exports['thin']
 
   constructor(readonly memory: KernelMemory) {
@@ -64,8 +54,8 @@ export class StatesKernel {
     this.findKinds = exports.findKinds
     this.kindOfName = exports.kindOfName
     this.keepShape = exports.keepShape
-    this.tellPath = exports.tellPath
-    this.tellWork = exports.tellWork
+    this.keepTask = exports.keepTask
+    this.keptEnd = exports.keptEnd
     this.thin = exports.thin
   }
 

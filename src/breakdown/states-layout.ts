@@ -193,12 +193,13 @@ export const STOP_NAME = STATES_REGISTERS + 552
 export const STOP_GOROUTINE = STATES_REGISTERS + 556
 export const STOP_COUNT = STATES_REGISTERS + 560
 
-// `PathTables`: where pieces of a path and long waits among them are gathered, and its timeline and ranges are written as tasks keep them; how many
-// ranges and long waits there are; sums of times by `GoState`, by reason and by cause.
+// `PathTables`: where pieces of a path and long waits among them are gathered; where a task is written as it is kept (`kept-task.ts`), its ranges behind
+// its timeline, with the number of its ranges, and the stretch that its regions and itself lie in; how many long waits there are; sums of times by
+// `GoState`, by reason and by cause.
 export const PIECE_FROM = STATES_REGISTERS + 564
 export const PIECE_TO = STATES_REGISTERS + 568
 export const PIECE_STAY = STATES_REGISTERS + 572
-export const PATH_TIMELINE = STATES_REGISTERS + 576
+export const TASK_BLOCK = STATES_REGISTERS + 576
 export const PATH_RANGES = STATES_REGISTERS + 580
 export const PATH_RANGE_COUNT = STATES_REGISTERS + 584
 export const LONG_PIECES = STATES_REGISTERS + 588
@@ -209,6 +210,12 @@ export const CAUSE_SUMS = STATES_REGISTERS + 604
 /** By name of range: time in those of a goroutine itself, and in stops by others while it waited for a processor; below 0 what there was none of. */
 export const RANGE_SUMS = STATES_REGISTERS + 608
 export const STOP_SUMS = STATES_REGISTERS + 612
+/** Names that have sums: reasons, and ranges. */
+export const REASON_COUNT = STATES_REGISTERS + 624
+export const RANGE_NAME_COUNT = STATES_REGISTERS + 628
+/** Doubles. */
+export const LEAST_NS = STATES_REGISTERS + 984
+export const MOST_NS = STATES_REGISTERS + 992
 /** Ranges as they are found, and the earliest that was looked at of each goroutine. */
 export const FOUND_RANGES = STATES_REGISTERS + 616
 export const WALKED_RANGES = STATES_REGISTERS + 620
@@ -221,6 +228,24 @@ export const FOUND_FIELDS = 4
 export const WALKED_FIELDS = 2
 /** Doubles of a long piece: from, to, stay, row of the timeline, row of the cause. */
 export const LONG_PIECE_FIELDS = 5
+/** Bytes of a row of a timeline, of the end of its last row, and of a row of ranges, as tasks keep them (`kept-columns.ts`). */
+export const TIMELINE_ROW_BYTES = 41
+export const LAST_END_BYTES = 8
+export const RANGE_ROW_BYTES = 26
+/** Doubles that the parts of a kept task begin with: how many goroutines and regions there are, and whether its work is told apart from its path. */
+export const KEPT_HEAD = 3
+/** Doubles of a region before its breakdown: row of its name, goroutine, begin, end, stack. */
+export const KEPT_REGION = 5
+/** Doubles of a breakdown: how many parts have a name; total, exec, scheduler wait, system calls and those whose processor was away, unknown, mark phases. */
+export const KEPT_BREAKDOWN = 8
+/** And of each part that has a name: which of the following it is, times 256, plus the row of the name; nanoseconds. */
+export const KEPT_PART = 2
+export const PART_BLOCK = 0
+export const PART_VIA = 1
+export const PART_RANGE = 2
+export const PART_STOP = 3
+/** Room for what is kept of a task; one that needs more is for TypeScript. */
+export const TASK_BLOCK_BYTES = 1 << 19
 /** States that sums are kept of. */
 export const STATE_ROOM = 6
 

@@ -1,7 +1,15 @@
 // task-records.ts: a task that is complete, as what is told of it: its path and work, its regions, its waits.
 
 import type { EventSource } from '../capture/event-source.ts'
-import { type Breakdown, type CpuSample, emptyBreakdown, type LongWait, type RegionRecord } from './breakdown.ts'
+import {
+  type Breakdown,
+  type CpuSample,
+  emptyBreakdown,
+  type LogRecord,
+  type LongWait,
+  type RegionRecord,
+} from './breakdown.ts'
+import { CompactTask, type CompactNames } from './compact-task.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
 import type { KeptRanges, KeptTask, KeptTimeline } from './kept-columns.ts'
 import type { LockPlaces } from './locks.ts'
@@ -44,8 +52,13 @@ export interface SumsSink {
 const LEAST_STEPS = 1_000_000
 const STEPS_PER_STAY = 100
 
+const NO_LOGS: readonly LogRecord[] = []
+const NO_WAITS: readonly LongWait[] = []
+const NO_SAMPLES: readonly CpuSample[] = []
+
 /** What is told of each task. */
 export interface RecordOptions {
+  readonly goTimes: boolean
   readonly timelines: boolean
   readonly stacks: boolean
 }
@@ -62,16 +75,17 @@ export class TaskRecords {
   /** Tasks handed over, task 0 aside, that lie in lost stretches. */
   partialTasks = 0
   private nowNs = -0
-  /** Task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
-  private walked: TaskState | null = null
+  /** Serial of the task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
+  private walked = 0
   private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false, knownNs: -0 }
-  private readonly worksForWalked = (serial: number): boolean =>
-    this.walked !== null && this.tasks.descends(serial, this.walked)
+  private readonly worksForWalked = (serial: number): boolean => this.tasks.descendsFrom(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
   private readonly isRuntime = (goroutine: number): boolean => this.runtimeGoroutines.has(goroutine)
   /** Where tasks are only added up. */
   readonly sums: TaskSums | null
   private readonly parts = noParts()
+  private readonly names: CompactNames
+  private readonly gcOverlap = (fromNs: number, toNs: number): number => this.states.gcOverlap(fromNs, toNs)
 
   constructor(
     private readonly states: GoroutineStates,
@@ -83,6 +97,8 @@ export class TaskRecords {
     private readonly sink: AnalysisSink,
     private readonly options: RecordOptions,
   ) {
+    const { reasons, rangeNames } = states.tables
+    this.names = { reasons, rangeNames, regionNames: regions.recurringNames }
     this.tables = new PathTables(kernel)
     this.sums = 'kindOf' in sink ? new TaskSums(kernel) : null
   }
@@ -111,11 +127,87 @@ export class TaskRecords {
   }
 
   /**
-   * Hands a task over, with its regions, and forgets it.
+   * Hands the task of a slot over, with its regions, and forgets it.
    *
    * @param nowNs end of what is known
    */
-  handOver(task: TaskState, nowNs: number): void {
+  handOver(slot: number, nowNs: number): void {
+    if (this.sums === null && 'task' in this.sink && this.keep(slot, nowNs, this.sink)) return
+    this.tell(this.tasks.ofSlotNow(slot), nowNs)
+  }
+
+  /** Whether the kernel could write a task as it is kept, and it was handed over. */
+  private keep(slot: number, nowNs: number, sink: TaskSink): boolean {
+    const { tasks, tables, kernel, scratch } = this
+    const { columns } = tasks
+    const { goTimes, timelines, stacks } = this.options
+    const pieces = this.allowSteps()
+    const made = tasks.madeOf(slot)
+    const serial = columns.serial[slot]
+    const name = made === null ? tasks.nameOf(slot) : made.name
+    const samples = made === null ? NO_SAMPLES : this.samplesOf(made)
+    const stops = this.stopsOfRegion.size === 0 ? null : this.stopsOf(columns.firstRegion[slot])
+    const parentId = columns.parentId[slot]
+    this.passSteps()
+    const rows = kernel.keepTask(slot, timelines, goTimes, nowNs)
+    pieces.steps = kernel.doubles[STEPS >> 3]
+    if (rows === NONE) return false
+    tasks.unmake(slot)
+    if (stops !== null) this.forgetStops(columns.firstRegion[slot])
+    const startNs = columns.startNs[slot]
+    const endNs = columns.endNs[slot]
+    const partial = this.isPartial(startNs, endNs)
+    if (partial) this.partialTasks++
+    const { bytes } = tables
+    const from = scratch.kept.copy(tables.block, bytes)
+    const task = new CompactTask(
+      {
+        id: columns.id[slot],
+        parentId: Number.isNaN(parentId) ? null : parentId,
+        name,
+        startNs,
+        endNs,
+        startGoroutine: columns.startGoroutine[slot],
+        logs: made === null ? NO_LOGS : made.logs,
+        precedingLog: made === null ? null : made.precedingLog,
+        longWaits: stacks && timelines && tables.hasLongPieces ? this.explain(serial, tables.longWaits()) : NO_WAITS,
+        samples,
+        partial,
+        stops,
+        rows: timelines ? rows : NONE,
+        rangeRows: tables.rangeRows,
+        bytes,
+      },
+      this.names,
+      scratch.kept.chunk,
+      from,
+    )
+    // Mark phases are few: most tasks lie between them.
+    if (this.states.gcOverlap(tables.fromNs, tables.toNs) > 0) task.tellGcOverlap(this.gcOverlap)
+    sink.task(task)
+    if (pieces.steps > pieces.mostSteps) this.tellLimit(pieces.mostSteps, task)
+    return true
+  }
+
+  /** Stops of the world by others in the regions of a task, by their order; null where there were none. */
+  private stopsOf(firstRegion: number): Map<number, Record<string, number>> | null {
+    let found: Map<number, Record<string, number>> | null = null
+    let row = 0
+    for (let region = firstRegion; region !== NO_REGION; region = this.regions.nextOfTask[region]) {
+      const stops = this.stopsOfRegion.get(region)
+      if (stops !== undefined) (found ??= new Map<number, Record<string, number>>()).set(row, stops)
+      row++
+    }
+    return found
+  }
+
+  private forgetStops(firstRegion: number): void {
+    for (let region = firstRegion; region !== NO_REGION; region = this.regions.nextOfTask[region])
+      this.stopsOfRegion.delete(region)
+  }
+
+  /** Hands a task over that is not for the kernel, and forgets it. */
+  private tell(task: TaskState, nowNs: number): void {
     this.nowNs = nowNs
     const pieces = this.allowSteps()
     if (task.id !== 0) {
@@ -128,10 +220,10 @@ export class TaskRecords {
       this.sink.task(this.recordOf(task))
     }
     if (pieces.steps > pieces.mostSteps) this.tellLimit(pieces.mostSteps, task)
+    this.forgetStops(this.tasks.columns.firstRegion[task.slot])
     for (let region = this.tasks.columns.firstRegion[task.slot]; region !== NO_REGION;) {
       const next = this.regions.nextOfTask[region]
       this.regions.release(region)
-      this.stopsOfRegion.delete(region)
       region = next
     }
     this.tasks.forget(task)
@@ -154,7 +246,7 @@ export class TaskRecords {
     const { states, scratch, regions, tasks, parts } = this
     const { startNs, endNs } = task
     if (startNs !== null && endNs !== null) {
-      this.walked = task
+      this.walked = task.serial
       walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratch)
       parts.fill(0)
       groupPieces(states.stays, scratch, states.groupOfReason, states.causes, parts)
@@ -169,41 +261,34 @@ export class TaskRecords {
   }
 
   private recordOf(task: TaskState): KeptTask {
-    const { states, scratch, tables } = this
+    const { states, scratch } = this
+    const { timelines, stacks } = this.options
     const { startNs, endNs } = task
     let path: Breakdown | null = null
     let work: Breakdown | null = null
     let timeline: KeptTimeline | null = null
     let ranges: KeptRanges | null = null
-    let longWaits: readonly LongWait[] = []
-    const rows = startNs !== null && endNs !== null ? this.tellPath(task, startNs, endNs) : NONE
-    if (startNs !== null && endNs !== null && rows !== NONE) {
-      path = tables.breakdown(states.tables, endNs - startNs, states.gcOverlap(startNs, endNs))
-      if (this.options.timelines) {
-        timeline = tables.timeline(rows, scratch.kept)
-        ranges = tables.ranges(scratch.kept)
-        if (this.options.stacks && tables.hasLongPieces) longWaits = this.explain(task, tables.longWaits())
-      }
-    } else if (startNs !== null && (endNs !== null || this.options.timelines)) {
-      // Of a task open at the end of the capture only the timeline is told; its path stays unknown.
-      this.walked = task
+    let longWaits: readonly LongWait[] = NO_WAITS
+    // Of a task open at the end of the capture only the timeline is told; its path stays unknown.
+    if (startNs !== null && (endNs !== null || timelines)) {
+      this.walked = task.serial
       walkPath(
         states.stays,
         states.ranges,
         states.stops,
         this.pathTask(task, startNs),
-        this.options.timelines,
+        timelines,
         this.worksForWalked,
         this.idOfSerial,
         states.causes,
         scratch,
       )
       if (endNs !== null) path = breakDownWindow(scratch, states.tables, states.tables.gcPhases, startNs, endNs)
-      if (this.options.timelines) {
+      if (timelines) {
         timeline = scratch.kept.timeline(scratch.timeline)
         ranges = scratch.kept.ranges(scratch.ranges)
-        if (this.options.stacks)
-          longWaits = this.explain(task, longPieces(scratch, states.stays, startNs, endNs ?? this.nowNs))
+        if (stacks)
+          longWaits = this.explain(task.serial, longPieces(scratch, states.stays, startNs, endNs ?? this.nowNs))
       }
     }
     if (path !== null && startNs !== null && endNs !== null)
@@ -229,19 +314,6 @@ export class TaskRecords {
     }
   }
 
-  /** Has the kernel tell of the path of a task. @returns rows of its timeline; none where it is for TypeScript */
-  private tellPath(task: TaskState, startNs: number, endNs: number): number {
-    const { kernel } = this
-    const { timelines } = this.options
-    const { startStay, endStay, startGoroutine, endGoroutine } = task
-    this.passSteps()
-    const own = startGoroutine === endGoroutine
-    const rows = kernel.tellPath(task.serial, startNs, endNs, startStay, endStay, own, timelines, this.nowNs)
-    if (rows === NONE) return NONE
-    this.scratch.pieces.steps = kernel.doubles[STEPS >> 3]
-    return rows
-  }
-
   /** Tells the kernel of the steps taken and allowed. */
   private passSteps(): void {
     const { doubles } = this.kernel
@@ -250,9 +322,9 @@ export class TaskRecords {
     doubles[MOST_STEPS >> 3] = mostSteps
   }
 
-  private explain(task: TaskState, pieces: PathPiece[]): LongWait[] {
+  private explain(serial: number, pieces: PathPiece[]): LongWait[] {
     const { states } = this
-    this.walked = task
+    this.walked = serial
     return explainWaits(
       states.stays,
       states.tables.reasons,
@@ -305,8 +377,8 @@ export class TaskRecords {
   }
 
   /** The task's samples, their regions as rows of its own. */
-  private samplesOf(task: TaskState): CpuSample[] {
-    if (task.samples.length === 0) return []
+  private samplesOf(task: TaskState): readonly CpuSample[] {
+    if (task.samples.length === 0) return NO_SAMPLES
     const rows = new Map<number, number>()
     for (
       let region = this.tasks.columns.firstRegion[task.slot];
@@ -319,7 +391,7 @@ export class TaskRecords {
   }
 
   /** Tasks that overlap without end would be walked over for ever: what lies beyond the bound is unknown. */
-  private tellLimit(steps: number, task: TaskState): void {
+  private tellLimit(steps: number, task: Pick<KeptTask, 'id' | 'name'>): void {
     this.decoder.problems.add(
       'LIMIT',
       null,
@@ -343,15 +415,8 @@ export class TaskRecords {
 
   /** Goroutine time: the states of every goroutine while it worked for the task. */
   private workOf(task: TaskState, path: Breakdown, startNs: number, endNs: number): Breakdown {
-    const { kernel } = this
     const { pieces } = this.scratch
-    this.passSteps()
     const first = this.tasks.columns.firstMember[task.slot]
-    // The collector marked while it marked, however many goroutines ran meanwhile.
-    if (kernel.tellWork(task.serial, startNs, endNs, first, task.startGoroutine ?? NONE) !== 0) {
-      pieces.steps = kernel.doubles[STEPS >> 3]
-      return this.tables.breakdown(this.states.tables, null, path.gcOverlapNs)
-    }
     const { stays, ranges, tables, causes } = this.states
     const work = emptyBreakdown()
     const addRange = (name: number, ns: number): void => addTo(work.rangeNs, tables.rangeNames[name], ns)
@@ -374,6 +439,7 @@ export class TaskRecords {
         stay = stays.next[at]
       }
     }
+    // The collector marked while it marked, however many goroutines ran meanwhile.
     work.gcOverlapNs = path.gcOverlapNs
     return work
   }

@@ -209,13 +209,29 @@ export class TaskTable {
   /** The task that has a slot. */
   ofSlotNow(slot: number): TaskState {
     const { columns } = this
-    const made = slot < this.ofSlot.length ? this.ofSlot[slot] : null
-    // What was made of the one before, which the kernel handed on, is no longer it.
-    if (made !== null && made.serial === columns.serial[slot]) return made
+    const made = this.madeOf(slot)
+    if (made !== null) return made
     const task = new TaskState(columns, columns.id[slot], columns.serial[slot], slot, this.textOfString)
     while (this.ofSlot.length <= slot) this.ofSlot.push(null)
     this.ofSlot[slot] = task
     return task
+  }
+
+  /** What was made of the task that has a slot; null where nobody asked. What was made of one that the kernel handed on is no longer it. */
+  madeOf(slot: number): TaskState | null {
+    const made = slot < this.ofSlot.length ? this.ofSlot[slot] : null
+    return made !== null && made.serial === this.columns.serial[slot] ? made : null
+  }
+
+  /** The name of a task of which nothing was made. */
+  nameOf(slot: number): string {
+    const string = this.columns.nameString[slot]
+    return string < 0 ? '' : this.textOfString(string)
+  }
+
+  /** The kernel handed the task of a slot on. */
+  unmake(slot: number): void {
+    if (slot < this.ofSlot.length) this.ofSlot[slot] = null
   }
 
   /** Notes which task the goroutine that begins one worked for before: serials, 0 none. */

@@ -2,6 +2,7 @@
 
 import type { FailureCode } from '../base/failure.ts'
 import type { GcPhases, StackFrame, TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
+import { CompactTask } from '../breakdown/compact-task.ts'
 import { rangeBytes, timelineBytes } from '../breakdown/kept-columns.ts'
 import type { CaptureInfo, ClockSnapshot } from '../capture/capture.ts'
 import type { TaskSpan } from '../enrich/enrich.ts'
@@ -573,6 +574,7 @@ function replace<T>(list: T[], now: readonly T[]): void {
 }
 
 function bytesOf(task: TaskRecord): number {
+  if (task instanceof CompactTask) return TASK_BYTES + task.logs.length * LOG_BYTES + task.bytes
   let bytes = TASK_BYTES + task.logs.length * LOG_BYTES + task.regions.length * REGION_BYTES
   if (task.timeline !== null) bytes += timelineBytes(task.timeline.length)
   if (task.ranges !== null) bytes += rangeBytes(task.ranges.length)

@@ -97,6 +97,7 @@ class Run {
   private reasonsPosted = 0
   private rangeNamesPosted = 0
   private stacksPosted = 0
+  private regionNamesPosted = 0
   private untaken = 0
   private wake: (() => void) | null = null
 
@@ -208,13 +209,15 @@ class Run {
     return process.memoryUsage().arrayBuffers + this.analysis.kernelBytes
   }
 
-  /** Posts what has gathered; the columns of all its tasks go over in one buffer, without a copy. */
+  /** Posts what has gathered; the blocks of all its tasks go over in one buffer, without a copy. */
   private post(): void {
     const { analysis, decodedUntilNs } = this
     const { reasons, rangeNames, stacks, gcPhases } = analysis.tables
     const packer = new TaskPacker(this.bytes)
     const batch: PackedBatch = {
       tasks: this.tasks.map((task) => packer.pack(task)),
+      buffer: packer.buffer,
+      newRegionNames: analysis.regionNames.slice(this.regionNamesPosted),
       newReasons: reasons.slice(this.reasonsPosted),
       newRangeNames: rangeNames.slice(this.rangeNamesPosted),
       newStacks: stacks.slice(this.stacksPosted),
@@ -227,6 +230,7 @@ class Run {
     this.reasonsPosted = reasons.length
     this.rangeNamesPosted = rangeNames.length
     this.stacksPosted = stacks.length
+    this.regionNamesPosted = analysis.regionNames.length
     this.postedUntilNs = decodedUntilNs
     this.tasks = []
     this.bytes = 0

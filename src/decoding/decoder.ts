@@ -7,7 +7,7 @@ import type { DecodeListener, Decoder } from '../bridge/ports.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
 import { readHeader } from '../capture/header.ts'
 import type { FromWorker, ToWorker, WorkerTask } from './messages.ts'
-import { type PackedBatch, unpackBatch } from './task-packer.ts'
+import { type PackedBatch, TaskUnpacker } from './task-packer.ts'
 
 /** Limits of one decoding. */
 export interface DecoderOptions {
@@ -106,11 +106,12 @@ export class WorkerDecoder implements Decoder {
         if (keep) this.keep(worker, captures + 1)
         else end(worker)
       }
+      const unpacker = new TaskUnpacker()
       let handled: Promise<void> = Promise.resolve()
       const handle = async (batch: PackedBatch): Promise<void> => {
         if (!isUnderWay()) return
         try {
-          await listener.tasks(unpackBatch(batch))
+          await listener.tasks(unpacker.unpack(batch))
           worker.postMessage({ type: 'taken' } satisfies ToWorker)
         } catch (thrown) {
           reject(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))

@@ -1,33 +1,44 @@
-// task-packer.ts: the timelines and ranges of many tasks in one buffer: threads hand over one buffer faster than thousands.
+// task-packer.ts: the blocks and tables of many tasks in one buffer: threads hand over one buffer faster than thousands.
 
 import type { LogRecord, TaskRecord } from '../breakdown/breakdown.ts'
-import { KeptRanges, type KeptTask, KeptTimeline } from '../breakdown/kept-columns.ts'
+import { type CompactHead, type CompactNames, CompactTask } from '../breakdown/compact-task.ts'
+import { KeptChunk, KeptRanges, type KeptTask, KeptTimeline } from '../breakdown/kept-columns.ts'
 import type { DecodedBatch } from '../bridge/ports.ts'
 
-/** Bytes that the tables of a task take, each begun at a multiple of eight. */
-export function tableBytesOf({ timeline, ranges }: KeptTask): number {
-  return aligned(timeline?.block.length ?? 0) + aligned(ranges?.block.length ?? 0)
+/** Bytes that the block or the tables of a task take, each begun at a multiple of eight. */
+export function tableBytesOf(task: KeptTask): number {
+  if (task instanceof CompactTask) return aligned(task.bytes)
+  return aligned(task.timeline?.block.length ?? 0) + aligned(task.ranges?.block.length ?? 0)
 }
 
 function aligned(length: number): number {
   return (length + 7) & ~7
 }
 
-/** A table as it comes over: its class stays behind. */
-type Packed<Table extends KeptTimeline | KeptRanges> = Pick<Table, 'length' | 'block'>
-
-/** A task as it comes over. */
-export interface PackedTask extends Omit<TaskRecord, 'timeline' | 'ranges'> {
-  readonly timeline: Packed<KeptTimeline> | null
-  readonly ranges: Packed<KeptRanges> | null
+/** Where a table lies in the buffer of its batch, and its rows. */
+interface PackedTable {
+  readonly length: number
+  readonly from: number
+  readonly bytes: number
 }
+
+/** A task as it comes over: one that lies in the buffer of its batch, or one in objects but for its tables. */
+export type PackedTask =
+  | { readonly head: CompactHead; readonly from: number }
+  | (Omit<TaskRecord, 'timeline' | 'ranges'> & {
+      readonly head?: undefined
+      readonly timeline: PackedTable | null
+      readonly ranges: PackedTable | null
+    })
 
 /** A batch as it comes over. */
 export interface PackedBatch extends Omit<DecodedBatch, 'tasks'> {
   readonly tasks: readonly PackedTask[]
+  readonly buffer: ArrayBuffer
+  readonly newRegionNames: readonly string[]
 }
 
-/** Copies the tables of tasks one after another into one buffer, which can then be given to another thread whole. */
+/** Copies what tasks keep one after another into one buffer, which can then be given to another thread whole. */
 export class TaskPacker {
   readonly buffer: ArrayBuffer
   private readonly bytes: Uint8Array
@@ -39,38 +50,59 @@ export class TaskPacker {
     this.bytes = new Uint8Array(this.buffer)
   }
 
-  /** The task with its tables in the buffer. */
+  /** The task with its block or tables in the buffer. */
   pack(task: KeptTask): PackedTask {
-    const { timeline, ranges } = task
-    return {
-      ...task,
-      timeline: timeline === null ? null : this.table(timeline),
-      ranges: ranges === null ? null : this.table(ranges),
-      logs: task.logs.map(ownBytes),
-      precedingLog: task.precedingLog === null ? null : ownBytes(task.precedingLog),
+    const logs = task.logs.map(ownBytes)
+    const precedingLog = task.precedingLog === null ? null : ownBytes(task.precedingLog)
+    if (!(task instanceof CompactTask)) {
+      const { timeline, ranges } = task
+      return {
+        ...task,
+        timeline: timeline === null ? null : this.table(timeline),
+        ranges: ranges === null ? null : this.table(ranges),
+        logs,
+        precedingLog,
+      }
     }
+    const from = this.copy(task.chunk.u8.subarray(task.from, task.from + task.bytes))
+    return { head: { ...task.head, logs, precedingLog }, from }
   }
 
-  private table({ length, block }: KeptTimeline | KeptRanges): { length: number; block: Uint8Array<ArrayBuffer> } {
+  private table({ length, block }: KeptTimeline | KeptRanges): PackedTable {
+    return { length, from: this.copy(block), bytes: block.length }
+  }
+
+  /** @returns where in the buffer */
+  private copy(block: Uint8Array): number {
     const from = this.at
     this.bytes.set(block, from)
     this.at += aligned(block.length)
-    return { length, block: new Uint8Array(this.buffer, from, block.length) }
+    return from
   }
 }
 
-/** A batch whose tables came over from another thread. */
-export function unpackBatch(batch: PackedBatch): DecodedBatch {
-  return { ...batch, tasks: batch.tasks.map(unpackTask) }
+/** Makes tasks of what came over from another thread, batch after batch of one capture. */
+export class TaskUnpacker {
+  private readonly names = { reasons: [] as string[], rangeNames: [] as string[], regionNames: [] as string[] }
+
+  unpack({ buffer, newRegionNames, tasks, ...batch }: PackedBatch): DecodedBatch {
+    const { names } = this
+    names.reasons.push(...batch.newReasons)
+    names.rangeNames.push(...batch.newRangeNames)
+    names.regionNames.push(...newRegionNames)
+    const chunk = new KeptChunk(new Float64Array(buffer))
+    return { ...batch, tasks: tasks.map((task) => unpackTask(task, chunk, names)) }
+  }
 }
 
-/** A task whose tables came over from another thread. */
-export function unpackTask(task: PackedTask): KeptTask {
+function unpackTask(task: PackedTask, chunk: KeptChunk, names: CompactNames): KeptTask {
+  if (task.head !== undefined) return new CompactTask(task.head, names, chunk, task.from)
   const { timeline, ranges } = task
+  const blockOf = ({ from, bytes }: PackedTable) => new Uint8Array(chunk.u8.buffer, from, bytes)
   return {
     ...task,
-    timeline: timeline === null ? null : new KeptTimeline(timeline.length, timeline.block),
-    ranges: ranges === null ? null : new KeptRanges(ranges.length, ranges.block),
+    timeline: timeline === null ? null : new KeptTimeline(timeline.length, blockOf(timeline)),
+    ranges: ranges === null ? null : new KeptRanges(ranges.length, blockOf(ranges)),
   }
 }
 

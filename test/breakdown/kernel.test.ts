@@ -13,7 +13,7 @@ import {
 import { CaptureStory } from '../support/capture-story.ts'
 import { serverStoryOf, storyOf } from '../support/chance-stories.ts'
 import { alikeStory, chainStory, fanOutStory } from '../support/fan-out-story.ts'
-import { addUp, captureFixtures } from '../support/fixtures.ts'
+import { addUp, captureFixtures, plainTask } from '../support/fixtures.ts'
 import { mutate } from '../support/mutations.ts'
 import { Random } from '../support/random.ts'
 
@@ -49,8 +49,7 @@ function withoutKernel(): void {
     settle: () => undefined,
     findKinds: (_: number, to: number) => to + 1,
     kindOfName: () => -1,
-    tellPath: () => -1,
-    tellWork: () => 0,
+    keepTask: () => -1,
   }))
 }
 
@@ -83,7 +82,7 @@ function locksOf({ lockPlaces: places, tables }: CaptureAnalysis): number[][] {
 /** What records tell. */
 function records(capture: Uint8Array, stacks: boolean): unknown {
   const tasks: TaskRecord[] = []
-  const analysis = new CaptureAnalysis({ timelines: true, stacks }, { task: (task) => tasks.push(task) })
+  const analysis = new CaptureAnalysis({ timelines: true, stacks }, { task: (task) => tasks.push(plainTask(task)) })
   analysis.push(capture)
   const info = analysis.end()
   return { info, tasks, tables: analysis.tables, locks: locksOf(analysis) }

@@ -5,6 +5,7 @@ import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import type { LongWait, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { isHeld, lockKindOf } from '../../src/breakdown/locks.ts'
 import { CaptureStory } from '../support/capture-story.ts'
+import { plainTask } from '../support/fixtures.ts'
 
 const US = 1_000
 const GET = 'main.(*cache).get'
@@ -70,7 +71,10 @@ class Story {
   /** What is told of the last long wait of a task that somebody ended. */
   explained(id: number): LongWait {
     const tasks: TaskRecord[] = []
-    const analysis = new CaptureAnalysis({ timelines: true, stacks: true }, { task: (task) => tasks.push(task) })
+    const analysis = new CaptureAnalysis(
+      { timelines: true, stacks: true },
+      { task: (task) => tasks.push(plainTask(task)) },
+    )
     analysis.push(this.story.bytes())
     expect(analysis.end().problems).toEqual([])
     const wait = tasks.find((task) => task.id === id)?.longWaits.findLast(({ waker }) => waker !== null)

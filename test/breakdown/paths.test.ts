@@ -5,7 +5,7 @@ import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { groupOfReason, GROUPS } from '../../src/breakdown/groups.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { CaptureStory } from '../support/capture-story.ts'
-import { addUp } from '../support/fixtures.ts'
+import { addUp, plainTask } from '../support/fixtures.ts'
 
 interface Analysed {
   readonly info: CaptureInfo
@@ -16,7 +16,7 @@ interface Analysed {
 
 function analysed(story: CaptureStory, { stacks = true } = {}): Analysed {
   const tasks: TaskRecord[] = []
-  const analysis = new CaptureAnalysis({ timelines: true, stacks }, { task: (task) => tasks.push(task) })
+  const analysis = new CaptureAnalysis({ timelines: true, stacks }, { task: (task) => tasks.push(plainTask(task)) })
   analysis.push(story.bytes())
   const info = analysis.end()
   const task = (id: number): TaskRecord => {

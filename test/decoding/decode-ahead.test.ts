@@ -11,7 +11,7 @@ import type { DecodeSink } from '../../src/capture/event-source.ts'
 import { readHeader } from '../../src/capture/header.ts'
 import { DecodeAhead } from '../../src/decoding/decode-ahead.ts'
 import { CaptureStory } from '../support/capture-story.ts'
-import { analyse, captureFixtures } from '../support/fixtures.ts'
+import { analyse, captureFixtures, plainTask } from '../support/fixtures.ts'
 import { mutate } from '../support/mutations.ts'
 import { Random } from '../support/random.ts'
 import { lostOf, toldEvents, writingTo } from '../support/told-events.ts'
@@ -86,7 +86,7 @@ describe('a capture that is decoded ahead', () => {
       const tasks: unknown[] = []
       const options = { timelines: true, stacks: true }
       const told = await ahead(bytes, false, async (decoder) => {
-        const analysis = new CaptureAnalysis(options, { task: (task) => tasks.push(task) }, decoder.to)
+        const analysis = new CaptureAnalysis(options, { task: (task) => tasks.push(plainTask(task)) }, decoder.to)
         await taken({ step: () => analysis.step() })
         return { info: analysis.end(), tasks, tables: analysis.tables }
       })

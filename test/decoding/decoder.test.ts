@@ -6,12 +6,15 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import { CompactTask } from '../../src/breakdown/compact-task.ts'
+import type { KeptTask } from '../../src/breakdown/kept-columns.ts'
 import type { DecodedBatch } from '../../src/bridge/ports.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { WorkerDecoder, type DecoderOptions } from '../../src/decoding/decoder.ts'
-import { tableBytesOf, TaskPacker, unpackTask } from '../../src/decoding/task-packer.ts'
+import { type PackedBatch, tableBytesOf, TaskPacker, TaskUnpacker } from '../../src/decoding/task-packer.ts'
 import { newCaptureMemory } from '../../src/capture/event-source.ts'
-import { analyse, captureFixtures, fixturePath } from '../support/fixtures.ts'
+import { analyse, captureFixtures, fixturePath, plainTask } from '../support/fixtures.ts'
 
 /** Compiled by `npm run build`, which `npm test` runs first. */
 const workerUrl = new URL('../../dist/decoding/decode-worker.js', import.meta.url)
@@ -39,7 +42,7 @@ async function decode(path: string, options: Partial<DecoderOptions> = {}): Prom
 }
 
 function decodedOf(info: CaptureInfo, batches: DecodedBatch[]): Decoded {
-  return { info, batches, tasks: batches.flatMap(({ tasks }) => tasks) }
+  return { info, batches, tasks: batches.flatMap(({ tasks }) => tasks.map(plainTask)) }
 }
 
 function file(name: string, bytes: Uint8Array): string {
@@ -235,7 +238,7 @@ describe('a file that grows', () => {
       growth(),
     )
     expect(info).toEqual(whole.info)
-    expect(batches.flatMap(({ tasks }) => tasks)).toEqual(whole.tasks)
+    expect(batches.flatMap(({ tasks }) => tasks.map(plainTask))).toEqual(whole.tasks)
     expect(decodedBeforeTheEnd).toBeGreaterThan(0)
   })
 
@@ -413,14 +416,35 @@ describe('the first bytes', () => {
 })
 
 test('tasks packed for another thread keep everything and share one buffer', () => {
-  const { tasks } = analyse(readFileSync(capturePath), { timelines: true, stacks: true })
+  const tasks: KeptTask[] = []
+  const analysis = new CaptureAnalysis({ timelines: true, stacks: true }, { task: (task) => tasks.push(task) })
+  analysis.push(readFileSync(capturePath))
+  const { clockSnapshots } = analysis.end()
+  const { reasons, rangeNames, stacks, gcPhases } = analysis.tables
   const packer = new TaskPacker(tasks.reduce((sum, task) => sum + tableBytesOf(task), 0))
-  const packed = structuredClone({ tasks: tasks.map((task) => packer.pack(task)) }, { transfer: [packer.buffer] }).tasks
-  const unpacked = packed.map(unpackTask)
-  expect(unpacked).toEqual(tasks)
+  const batch: PackedBatch = {
+    tasks: tasks.map((task) => packer.pack(task)),
+    buffer: packer.buffer,
+    newReasons: reasons,
+    newRangeNames: rangeNames,
+    newRegionNames: analysis.regionNames,
+    newStacks: stacks,
+    decodedUntilNs: 0,
+    gcPhases,
+    clockSnapshots,
+    originNs: analysis.originNs,
+    lost: [],
+  }
+  const { tasks: unpacked } = new TaskUnpacker().unpack(structuredClone(batch, { transfer: [packer.buffer] }))
+  expect(unpacked.map(plainTask)).toEqual(tasks.map(plainTask))
   expect(packer.buffer.byteLength).toBe(0)
+  // Task 0, which has no ends, comes in objects.
+  expect(unpacked.filter((task) => task instanceof CompactTask).length).toBeGreaterThan(tasks.length / 2)
+  expect(unpacked.some((task) => !(task instanceof CompactTask))).toBe(true)
   expect(unpacked.some(({ timeline }) => (timeline?.length ?? 0) > 0)).toBe(true)
-  const buffers = unpacked.flatMap(({ timeline }) => (timeline === null ? [] : [timeline.startNs.buffer]))
+  const buffers = unpacked.flatMap(({ timeline }) =>
+    timeline === null || timeline.length === 0 ? [] : [timeline.startNs.buffer],
+  )
   expect(new Set(buffers).size).toBe(1)
   tasks.forEach(({ timeline }, at) =>
     expect([...(timeline?.endNs ?? [])]).toEqual([...(unpacked[at].timeline?.endNs ?? [])]),

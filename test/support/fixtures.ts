@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { CaptureAnalysis, type AnalysisOptions } from '../../src/breakdown/analysis.ts'
-import type { Breakdown } from '../../src/breakdown/breakdown.ts'
-import type { KeptTask } from '../../src/breakdown/kept-columns.ts'
+import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import type { KindSums } from '../../src/breakdown/kind-sums.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { CaptureDecoder } from '../../src/capture/decode.ts'
@@ -73,10 +72,33 @@ export function fixturePath(...parts: string[]): string {
   return join(root, ...parts)
 }
 
+/** A task with all that it tells as values of its own, which can be compared and copied. */
+export function plainTask(task: TaskRecord): TaskRecord {
+  return {
+    id: task.id,
+    parentId: task.parentId,
+    name: task.name,
+    startNs: task.startNs,
+    endNs: task.endNs,
+    startGoroutine: task.startGoroutine,
+    goroutines: task.goroutines,
+    logs: task.logs,
+    precedingLog: task.precedingLog,
+    regions: task.regions,
+    path: task.path,
+    work: task.work,
+    timeline: task.timeline,
+    ranges: task.ranges,
+    longWaits: task.longWaits,
+    samples: task.samples,
+    partial: task.partial,
+  }
+}
+
 /** What an analysis gives. */
 export interface Analysed {
   readonly info: CaptureInfo
-  readonly tasks: readonly KeptTask[]
+  readonly tasks: readonly TaskRecord[]
   readonly tables: CaptureAnalysis['tables']
 }
 
@@ -87,10 +109,10 @@ export function analyse(
   chunkBytes = 65_521,
   memory?: KernelMemory,
 ): Analysed {
-  const tasks: KeptTask[] = []
+  const tasks: TaskRecord[] = []
   const analysis = new CaptureAnalysis(
     options,
-    { task: (task) => tasks.push(task) },
+    { task: (task) => tasks.push(plainTask(task)) },
     (decode, events) => new CaptureDecoder(decode, events, memory),
   )
   for (let at = 0; at < bytes.length; at += chunkBytes) analysis.push(bytes.subarray(at, at + chunkBytes))

@@ -7,7 +7,7 @@ import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { CaptureDecoder } from '../../src/capture/decode.ts'
 import { Ev } from '../../src/capture/event-types.ts'
 import { countArrayBytes } from './array-bytes.ts'
-import { sumOf } from './fixtures.ts'
+import { plainTask, sumOf } from './fixtures.ts'
 
 /** Problems that are told one by one, of each kind. */
 const TOLD_PER_CODE = 8
@@ -37,7 +37,10 @@ export function checkInvariants(capture: Uint8Array, chunkBytes = 65_521): Outco
   const tasks: TaskRecord[] = []
   let info: CaptureInfo | null = null
   const arrayBytes = countArrayBytes(() => {
-    const analysis = new CaptureAnalysis({ timelines: true, stacks: true }, { task: (task) => tasks.push(task) })
+    const analysis = new CaptureAnalysis(
+      { timelines: true, stacks: true },
+      { task: (task) => tasks.push(plainTask(task)) },
+    )
     try {
       for (let at = 0; at < capture.length; at += chunkBytes) analysis.push(capture.subarray(at, at + chunkBytes))
       info = analysis.end()

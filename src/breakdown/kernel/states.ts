@@ -70,6 +70,7 @@ import {
 } from '../states-layout.ts'
 import { beginTask, endTask, log } from './annotations.ts'
 import { create, destroy } from './goroutines.ts'
+import { keepTask, keptEnd } from './kept.ts'
 import { noteRelease } from './locks.ts'
 import { findKinds, keepShape, kindOfName } from './name-kinds.ts'
 import { beginOrEndRange } from './ranges.ts'
@@ -79,10 +80,9 @@ import { runnersOf } from './runners.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
-import { tellPath, tellWork } from './timeline.ts'
 import { ofWaker } from './via.ts'
 
-export { findKinds, keepShape, kindOfName, ofWaker, runnersOf, settle, tellPath, tellWork, thin }
+export { findKinds, keepShape, keepTask, keptEnd, kindOfName, ofWaker, runnersOf, settle, thin }
 
 const NONE: i32 = -1
 

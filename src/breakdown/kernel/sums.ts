@@ -124,7 +124,7 @@ function handOver(slot: i32): bool {
 }
 
 /** The task of a slot is known no more. */
-function forget(slot: i32, serial: i32, id: f64): void {
+export function forget(slot: i32, serial: i32, id: f64): void {
   const free: usize = load<u32>(MEMBER_FREE)
   let freeCount = load<u32>(MEMBER_FREE_COUNT)
   let member = load<i32>(load<u32>(FIRST_MEMBER) + (slot << 2))

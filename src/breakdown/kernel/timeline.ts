@@ -6,6 +6,7 @@ import {
   FOUND_FIELDS,
   FOUND_RANGES,
   HANDS_OVER,
+  LAST_END_BYTES,
   LEAST_LONG_NS,
   LEAST_LONG_SHARE,
   LONG_NS,
@@ -21,7 +22,6 @@ import {
   PATH_RANGE_COUNT,
   PATH_RANGES,
   STATE_SUMS,
-  PATH_TIMELINE,
   PIECE_FROM,
   PIECE_STAY,
   PIECE_TO,
@@ -35,6 +35,8 @@ import {
   RANGE_SWEEP,
   RANGE_TAIL,
   RANGES_ROOM,
+  RANGE_NAME_COUNT,
+  REASON_COUNT,
   REASON_SUMS,
   RUNNABLE,
   RUNNING,
@@ -60,6 +62,8 @@ import {
   STOP_NAME,
   STOP_START,
   STOP_SUMS,
+  TASK_BLOCK,
+  TIMELINE_ROW_BYTES,
   UNKNOWN,
   WAITING,
   WALKED_FIELDS,
@@ -73,8 +77,6 @@ const NONE: i32 = -1
 
 const FOUND_BYTES: u32 = FOUND_FIELDS << 3
 const WALKED_BYTES: u32 = WALKED_FIELDS << 3
-/** A byte of which a double below 0 can be made: a tiny one. */
-const BELOW_0: u8 = 0x80
 
 /** Steps over the past, and how many are allowed. */
 let steps: f64 = 0
@@ -102,6 +104,8 @@ export function tellPath(
   if (!findRanges(count)) return NONE
   clearSums()
   store<u32>(LONG_PIECE_COUNT, 0)
+  const timelineBytes = tells && count > 0 ? (count * TIMELINE_ROW_BYTES + LAST_END_BYTES + 7) & ~7 : 0
+  store<u32>(PATH_RANGES, load<u32>(TASK_BLOCK) + timelineBytes)
   for (let i: i32 = 0; i < count; i++) tellPiece(i, count, startNs, endNs, tells)
   sumRanges(count, startNs, endNs)
   if (tells) keepRanges()
@@ -147,12 +151,18 @@ function beginSteps(): void {
 }
 
 function clearSums(): void {
-  memory.fill(load<u32>(STATE_SUMS), 0, STATE_ROOM << 3)
-  memory.fill(load<u32>(REASON_SUMS), 0, MAX_NAMES << 3)
-  memory.fill(load<u32>(CAUSE_SUMS), 0, MAX_NAMES << 3)
-  // As numbers below 0: there was none.
-  memory.fill(load<u32>(RANGE_SUMS), BELOW_0, MAX_NAMES << 3)
-  memory.fill(load<u32>(STOP_SUMS), BELOW_0, MAX_NAMES << 3)
+  for (let state: i32 = 0; state < STATE_ROOM; state++) store<f64>(load<u32>(STATE_SUMS) + (state << 3), 0)
+  const reasons = load<u32>(REASON_COUNT)
+  for (let row: u32 = 0; row < reasons; row++) {
+    store<f64>(load<u32>(REASON_SUMS) + (row << 3), 0)
+    store<f64>(load<u32>(CAUSE_SUMS) + (row << 3), 0)
+  }
+  // A number below 0: there was none.
+  const ranges = load<u32>(RANGE_NAME_COUNT)
+  for (let row: u32 = 0; row < ranges; row++) {
+    store<f64>(load<u32>(RANGE_SUMS) + (row << 3), -1)
+    store<f64>(load<u32>(STOP_SUMS) + (row << 3), -1)
+  }
 }
 
 /* @inline */ function add(sum: usize, ns: f64): void {
@@ -192,7 +202,7 @@ function tellPiece(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): v
   if (!tells) return
 
   const row: u32 = count - 1 - i
-  let column: usize = load<u32>(PATH_TIMELINE)
+  let column: usize = load<u32>(TASK_BLOCK)
   store<f64>(column + (row << 3), fromNs)
   if (i === 0) store<f64>(column + (count << 3), toNs)
   column += (count + 1) << 3

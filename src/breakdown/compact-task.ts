@@ -1,0 +1,235 @@
+// compact-task.ts: a task as the kernel writes it (`kernel/kept.ts`): numbers in one block, of which objects are made when somebody asks.
+//
+// Few tasks of a capture are ever looked at: those that a span is joined to. As objects, the breakdowns of a task and of its regions were a fifth of
+// what its record cost, and went to another thread one by one.
+
+import {
+  type Breakdown,
+  type CpuSample,
+  emptyBreakdown,
+  type LogRecord,
+  type LongWait,
+  type RegionRecord,
+} from './breakdown.ts'
+import { type KeptChunk, KeptRanges, type KeptTask, KeptTimeline, rangeBytes, timelineBytes } from './kept-columns.ts'
+import { KEPT_BREAKDOWN, KEPT_HEAD, KEPT_PART, KEPT_REGION, PART_BLOCK, PART_RANGE, PART_VIA } from './states-layout.ts'
+import { addTo } from './window.ts'
+
+/** Names that the rows in compact tasks point to; they grow while a capture is read. */
+export interface CompactNames {
+  readonly reasons: readonly string[]
+  readonly rangeNames: readonly string[]
+  readonly regionNames: readonly string[]
+}
+
+/** What is told of a task in objects from the start. */
+export interface CompactHead {
+  readonly id: number
+  readonly parentId: number | null
+  readonly name: string
+  readonly startNs: number
+  readonly endNs: number
+  readonly startGoroutine: number | null
+  readonly logs: readonly LogRecord[]
+  readonly precedingLog: LogRecord | null
+  readonly longWaits: readonly LongWait[]
+  readonly samples: readonly CpuSample[]
+  readonly partial: boolean
+  /** By region: stops of the world by others while its goroutine waited for a processor, where there were any. */
+  readonly stops: ReadonlyMap<number, Readonly<Record<string, number>>> | null
+  /** Rows of its timeline, -1 when it has none; and of its ranges. */
+  readonly rows: number
+  readonly rangeRows: number
+  /** Bytes of the block. */
+  readonly bytes: number
+}
+
+/** A task of which both ends are known. */
+export class CompactTask implements KeptTask {
+  /**
+   * @param names that its rows point to
+   * @param from where in the chunk its block begins: a multiple of eight
+   */
+  constructor(
+    readonly head: CompactHead,
+    private readonly names: CompactNames,
+    readonly chunk: KeptChunk,
+    readonly from: number,
+  ) {}
+
+  get id(): number {
+    return this.head.id
+  }
+
+  get parentId(): number | null {
+    return this.head.parentId
+  }
+
+  get name(): string {
+    return this.head.name
+  }
+
+  get startNs(): number {
+    return this.head.startNs
+  }
+
+  get endNs(): number {
+    return this.head.endNs
+  }
+
+  get startGoroutine(): number | null {
+    return this.head.startGoroutine
+  }
+
+  get logs(): readonly LogRecord[] {
+    return this.head.logs
+  }
+
+  get precedingLog(): LogRecord | null {
+    return this.head.precedingLog
+  }
+
+  get longWaits(): readonly LongWait[] {
+    return this.head.longWaits
+  }
+
+  get samples(): readonly CpuSample[] {
+    return this.head.samples
+  }
+
+  get partial(): boolean {
+    return this.head.partial
+  }
+
+  /** Bytes of its block. */
+  get bytes(): number {
+    return this.head.bytes
+  }
+
+  get timeline(): KeptTimeline | null {
+    const { rows } = this.head
+    if (rows < 0) return null
+    return rows === 0 ? KeptTimeline.none : new KeptTimeline(rows, this.part(0, timelineBytes(rows)))
+  }
+
+  get ranges(): KeptRanges | null {
+    const { rows, rangeRows } = this.head
+    if (rows < 0) return null
+    if (rangeRows === 0) return KeptRanges.none
+    return new KeptRanges(rangeRows, this.part(rangesAt(rows), rangeBytes(rangeRows)))
+  }
+
+  get goroutines(): readonly number[] {
+    const { f64 } = this.chunk
+    const from = this.partsAt
+    return Array.from(f64.subarray(from + KEPT_HEAD, from + KEPT_HEAD + f64[from]))
+  }
+
+  get path(): Breakdown {
+    return this.breakdownAt(this.pathAt)
+  }
+
+  get work(): Breakdown {
+    return this.breakdownAt(this.workAt)
+  }
+
+  /** How many regions it has. */
+  get regionCount(): number {
+    return this.chunk.f64[this.partsAt + 1]
+  }
+
+  get regions(): readonly RegionRecord[] {
+    const { f64 } = this.chunk
+    const regions: RegionRecord[] = []
+    const count = this.regionCount
+    let at = this.afterBreakdown(this.workAt)
+    for (let region = 0; region < count; region++) {
+      const breakdown = this.breakdownAt(at + KEPT_REGION)
+      const stops = this.head.stops?.get(region)
+      if (stops !== undefined) breakdown.stwWaitNs = { ...stops }
+      const [startNs, endNs] = [f64[at + 2], f64[at + 3]]
+      regions.push({
+        name: this.names.regionNames[f64[at]],
+        goroutine: f64[at + 1],
+        startNs: Number.isNaN(startNs) ? null : startNs,
+        endNs: Number.isNaN(endNs) ? null : endNs,
+        stack: f64[at + 4],
+        breakdown,
+      })
+      at = this.afterBreakdown(at + KEPT_REGION)
+    }
+    return regions
+  }
+
+  /** Fills in how much of the path, the work and the regions mark phases overlap, where that is not told. @param overlapOf a stretch */
+  tellGcOverlap(overlapOf: (fromNs: number, toNs: number) => number): void {
+    const { f64 } = this.chunk
+    const overlapNs = overlapOf(this.head.startNs, this.head.endNs)
+    f64[this.pathAt + 7] = f64[this.workAt + 7] = overlapNs
+    const count = this.regionCount
+    let at = this.afterBreakdown(this.workAt)
+    for (let region = 0; region < count; region++) {
+      const breakdown = at + KEPT_REGION
+      const startNs = f64[at + 2]
+      if (Number.isNaN(f64[breakdown + 7])) f64[breakdown + 7] = overlapOf(startNs, startNs + f64[breakdown + 1])
+      at = this.afterBreakdown(breakdown)
+    }
+  }
+
+  private part(at: number, bytes: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.chunk.u8.buffer, this.from + at, bytes)
+  }
+
+  /** Where the doubles behind timeline and ranges begin. */
+  private get partsAt(): number {
+    const { rows, rangeRows } = this.head
+    return (this.from + (rows < 0 ? 0 : rangesAt(rows) + aligned(rangeBytes(rangeRows)))) >> 3
+  }
+
+  private get pathAt(): number {
+    const { partsAt } = this
+    return partsAt + KEPT_HEAD + this.chunk.f64[partsAt]
+  }
+
+  /** That of the path, where one goroutine did all. */
+  private get workAt(): number {
+    const { pathAt } = this
+    return this.chunk.f64[this.partsAt + 2] === 0 ? pathAt : this.afterBreakdown(pathAt)
+  }
+
+  private afterBreakdown(at: number): number {
+    return at + KEPT_BREAKDOWN + this.chunk.f64[at] * KEPT_PART
+  }
+
+  private breakdownAt(at: number): Breakdown {
+    const { f64 } = this.chunk
+    const { reasons, rangeNames } = this.names
+    const result = emptyBreakdown()
+    result.totalNs = f64[at + 1]
+    result.execNs = f64[at + 2]
+    result.schedWaitNs = f64[at + 3]
+    result.syscallNs = f64[at + 4]
+    result.syscallBlockNs = f64[at + 5]
+    result.unknownNs = f64[at + 6]
+    const gcOverlapNs = f64[at + 7]
+    result.gcOverlapNs = Number.isNaN(gcOverlapNs) ? 0 : gcOverlapNs
+    const end = this.afterBreakdown(at)
+    for (let part = at + KEPT_BREAKDOWN; part < end; part += KEPT_PART) {
+      const code = f64[part]
+      const [kind, row, ns] = [code >> 8, code & 0xff, f64[part + 1]]
+      if (kind === PART_BLOCK) addTo(result.blockNs, reasons[row], ns)
+      else if (kind === PART_VIA) addTo(result.viaNs, reasons[row], ns)
+      else addTo(kind === PART_RANGE ? result.rangeNs : result.stwWaitNs, rangeNames[row], ns)
+    }
+    return result
+  }
+}
+
+/** Where ranges begin behind a timeline of so many rows. */
+function rangesAt(rows: number): number {
+  return rows === 0 ? 0 : aligned(timelineBytes(rows))
+}
+
+function aligned(bytes: number): number {
+  return (bytes + 7) & ~7
+}

@@ -1,0 +1,265 @@
+// kept.ts: a task that is complete, written as it is kept (`../kept-task.ts` reads it): its timeline and ranges, the goroutines that worked for
+// it, what its path, its work and its regions come to. `../task-records.ts` has the rules, and all that is odd.
+
+import {
+  CAUSE_SUMS,
+  FIRST_MEMBER,
+  FIRST_REGION,
+  HANDED_OVER,
+  KEPT_BREAKDOWN,
+  KEPT_HEAD,
+  KEPT_PART,
+  KEPT_REGION,
+  LEAST_NS,
+  MAX_NAMES,
+  MEMBER_COUNT,
+  MEMBER_GOROUTINE,
+  MEMBER_NEXT,
+  MOST_EXACT_ID,
+  MOST_NS,
+  PART_BLOCK,
+  PART_RANGE,
+  PART_STOP,
+  PART_VIA,
+  PATH_RANGE_COUNT,
+  PATH_RANGES,
+  RANGE_NAME_COUNT,
+  RANGE_ROW_BYTES,
+  RANGE_SLOT,
+  RANGE_SUMS,
+  REASON_COUNT,
+  REASON_SLOT,
+  REASON_SUMS,
+  REGION_END,
+  REGION_FREE,
+  REGION_FREE_COUNT,
+  REGION_GC_OVERLAP,
+  REGION_GOROUTINE,
+  REGION_NAME,
+  REGION_NEXT,
+  REGION_STACK,
+  REGION_START,
+  REGION_STRIDE,
+  REGION_SUMS,
+  REGION_TOTAL,
+  RUNNABLE,
+  RUNNING,
+  SLOT_EXEC,
+  SLOT_SCHED_WAIT,
+  SLOT_SYSCALL,
+  SLOT_SYSCALL_BLOCK,
+  STATE_SUMS,
+  STOP_SUMS,
+  SYSCALL,
+  SYSCALL_BLOCKED,
+  TASK_BLOCK,
+  TASK_BLOCK_BYTES,
+  TASK_END,
+  TASK_END_GOROUTINE,
+  TASK_END_STAY,
+  TASK_ID,
+  TASK_SERIAL,
+  TASK_START,
+  TASK_START_GOROUTINE,
+  TASK_START_STAY,
+  UNKNOWN,
+  WAITING,
+} from '../states-layout.ts'
+import { forget } from './sums.ts'
+import { tellPath, tellWork } from './timeline.ts'
+
+const NONE: i32 = -1
+/** Bytes of a breakdown with every part that has a name. */
+const MOST_BREAKDOWN_BYTES: u32 = (KEPT_BREAKDOWN + 4 * MAX_NAMES * KEPT_PART) << 3
+/** Goroutines that are put in order here. */
+const MOST_MEMBERS: i32 = 1_024
+
+/** Where the next double goes. */
+let at: usize = 0
+
+/**
+ * Writes a task that began and ended as it is kept, in `TASK_BLOCK`, and forgets it. Nothing but steps is changed where it could not.
+ *
+ * @param tells whether with its timeline
+ * @param signed whether ranges of a region may come to less than nothing, as Go's own reader tells them
+ * @returns rows of its timeline; -1 where the task is for TypeScript
+ */
+export function keepTask(slot: i32, tells: bool, signed: bool, knownNs: f64): i32 {
+  const of4 = slot << 2
+  const of8 = slot << 3
+  const id = load<f64>(load<u32>(TASK_ID) + of8)
+  const startNs = load<f64>(load<u32>(TASK_START) + of8)
+  const endNs = load<f64>(load<u32>(TASK_END) + of8)
+  if (!(endNs >= startNs) || !(id > 0 && id <= <f64>MOST_EXACT_ID)) return NONE
+  const members = load<i32>(load<u32>(MEMBER_COUNT) + of4)
+  if (members > MOST_MEMBERS) return NONE
+  const starter = load<f64>(load<u32>(TASK_START_GOROUTINE) + of8)
+  const own = starter === load<f64>(load<u32>(TASK_END_GOROUTINE) + of8)
+  const startStay = load<i32>(load<u32>(TASK_START_STAY) + of4)
+  const endStay = load<i32>(load<u32>(TASK_END_STAY) + of4)
+  const serial = load<i32>(load<u32>(TASK_SERIAL) + of4)
+  const rows = tellPath(serial, startNs, endNs, startStay, endStay, own, tells, knownNs)
+  if (rows < 0) return NONE
+
+  at = load<u32>(PATH_RANGES) + (tells ? rangesBytes() : 0)
+  const head = at
+  at += KEPT_HEAD << 3
+  const first = load<i32>(load<u32>(FIRST_MEMBER) + of4)
+  keepMembers(first)
+  keepSums(endNs - startNs)
+  const works = members !== 1
+  if (works) {
+    // The collector marked while it marked, however many goroutines ran meanwhile: that is the path's.
+    if (!tellWork(serial, startNs, endNs, first, starter)) return NONE
+    keepSums(-1)
+  }
+  store<f64>(LEAST_NS, startNs)
+  store<f64>(MOST_NS, endNs)
+  const firstRegion = load<i32>(load<u32>(FIRST_REGION) + of4)
+  const end: usize = load<u32>(TASK_BLOCK) + TASK_BLOCK_BYTES - MOST_BREAKDOWN_BYTES - (KEPT_REGION << 3)
+  let regions: u32 = 0
+  for (let region = firstRegion; region !== NONE; region = load<i32>(load<u32>(REGION_NEXT) + (region << 2))) {
+    if (at > end || !keepRegion(region, signed)) return NONE
+    regions++
+  }
+  store<f64>(head, members)
+  store<f64>(head + 8, regions)
+  store<f64>(head + 16, works ? 1 : 0)
+
+  // ---- It is written. ----
+  store<u32>(HANDED_OVER, load<u32>(HANDED_OVER) + 1)
+  let freeCount = load<u32>(REGION_FREE_COUNT)
+  for (let region = firstRegion; region !== NONE; region = load<i32>(load<u32>(REGION_NEXT) + (region << 2))) {
+    store<i32>(load<u32>(REGION_FREE) + (freeCount++ << 2), region)
+  }
+  store<u32>(REGION_FREE_COUNT, freeCount)
+  forget(slot, serial, id)
+  return rows
+}
+
+/** Bytes of the ranges found, with those up to the next double. */
+function rangesBytes(): u32 {
+  const found = load<u32>(PATH_RANGE_COUNT)
+  return (found * RANGE_ROW_BYTES + 7) & ~7
+}
+
+/** End of what was written. */
+export function keptEnd(): usize {
+  return at
+}
+
+/* @inline */ function put(value: f64): void {
+  store<f64>(at, value)
+  at += 8
+}
+
+/** Writes the goroutines that worked for a task, by their ids. */
+function keepMembers(first: i32): void {
+  const from = at
+  for (let member = first; member !== NONE; member = load<i32>(load<u32>(MEMBER_NEXT) + (member << 2))) {
+    const goroutine = load<f64>(load<u32>(MEMBER_GOROUTINE) + (member << 3))
+    let place = at
+    for (; place > from && load<f64>(place - 8) > goroutine; place -= 8) store<f64>(place, load<f64>(place - 8))
+    store<f64>(place, goroutine)
+    at += 8
+  }
+}
+
+/** Writes what was added up. @param totalNs what is more than the parts is unknown; below 0: all of it is in the sums */
+function keepSums(totalNs: f64): void {
+  const sums: usize = load<u32>(STATE_SUMS)
+  const execNs = load<f64>(sums + (RUNNING << 3))
+  const schedWaitNs = load<f64>(sums + (RUNNABLE << 3))
+  const syscallNs = load<f64>(sums + (SYSCALL << 3))
+  const syscallBlockNs = load<f64>(sums + (SYSCALL_BLOCKED << 3))
+  const knownNs = execNs + schedWaitNs + syscallNs + syscallBlockNs + load<f64>(sums + (WAITING << 3))
+  const total = totalNs < 0 ? knownNs + load<f64>(sums + (UNKNOWN << 3)) : totalNs
+  const head = beginBreakdown(total, execNs, schedWaitNs, syscallNs, syscallBlockNs, total - knownNs, NaN)
+  const reasons = load<u32>(REASON_COUNT)
+  for (let row: u32 = 0; row < reasons; row++) {
+    const ns = load<f64>(load<u32>(REASON_SUMS) + (row << 3))
+    if (ns > 0) putPart(head, PART_BLOCK, row, ns)
+    const viaNs = load<f64>(load<u32>(CAUSE_SUMS) + (row << 3))
+    if (viaNs > 0) putPart(head, PART_VIA, row, viaNs)
+  }
+  const ranges = load<u32>(RANGE_NAME_COUNT)
+  for (let row: u32 = 0; row < ranges; row++) {
+    const ns = load<f64>(load<u32>(RANGE_SUMS) + (row << 3))
+    if (ns >= 0) putPart(head, PART_RANGE, row, ns)
+    const stopNs = load<f64>(load<u32>(STOP_SUMS) + (row << 3))
+    if (stopNs >= 0) putPart(head, PART_STOP, row, stopNs)
+  }
+}
+
+/** Writes a region, as `breakdownOf` in `../goroutine-states.ts` tells it. @returns whether its name is one that recurs */
+function keepRegion(region: i32, signed: bool): bool {
+  const of4 = region << 2
+  const of8 = region << 3
+  const name = load<i32>(load<u32>(REGION_NAME) + of4)
+  if (name < 0) return false
+  const startNs = load<f64>(load<u32>(REGION_START) + of8)
+  const totalNs = load<f64>(load<u32>(REGION_TOTAL) + of8)
+  put(name)
+  put(load<f64>(load<u32>(REGION_GOROUTINE) + of8))
+  put(startNs)
+  put(load<f64>(load<u32>(REGION_END) + of8))
+  put(load<i32>(load<u32>(REGION_STACK) + of4))
+  if (startNs < load<f64>(LEAST_NS)) store<f64>(LEAST_NS, startNs)
+  if (startNs + totalNs > load<f64>(MOST_NS)) store<f64>(MOST_NS, startNs + totalNs)
+  const sums: usize = load<u32>(REGION_SUMS) + ((region * load<i32>(REGION_STRIDE)) << 3)
+  const execNs = load<f64>(sums, SLOT_EXEC << 3)
+  const schedWaitNs = load<f64>(sums, SLOT_SCHED_WAIT << 3)
+  const syscallNs = load<f64>(sums, SLOT_SYSCALL << 3)
+  const syscallBlockNs = load<f64>(sums, SLOT_SYSCALL_BLOCK << 3)
+  const gcOverlapNs = load<f64>(load<u32>(REGION_GC_OVERLAP) + of8)
+  const head = beginBreakdown(totalNs, execNs, schedWaitNs, syscallNs, syscallBlockNs, 0, gcOverlapNs)
+  let sumNs = execNs + schedWaitNs + syscallNs + syscallBlockNs
+  const reasons = load<u32>(REASON_COUNT)
+  for (let row: u32 = 0; row < reasons; row++) {
+    const slot = load<i32>(load<u32>(REASON_SLOT) + (row << 2))
+    if (slot === 0) continue
+    const ns = load<f64>(sums + (slot << 3))
+    if (ns === 0) continue
+    putPart(head, PART_BLOCK, row, ns)
+    sumNs += ns
+  }
+  const ranges = load<u32>(RANGE_NAME_COUNT)
+  for (let row: u32 = 0; row < ranges; row++) {
+    const slot = load<i32>(load<u32>(RANGE_SLOT) + (row << 2))
+    if (slot === 0) continue
+    const ns = load<f64>(sums + (slot << 3))
+    // A sweep that ended on another goroutine counts for nobody, though its beginning was in the sums when a region began.
+    if (ns > 0 || (signed && ns < 0)) putPart(head, PART_RANGE, row, ns)
+  }
+  store<f64>(head + 48, max(0, totalNs - sumNs))
+  return true
+}
+
+/** Writes the parts that have no name. @returns where they begin */
+function beginBreakdown(
+  totalNs: f64,
+  execNs: f64,
+  schedWaitNs: f64,
+  syscallNs: f64,
+  syscallBlockNs: f64,
+  unknownNs: f64,
+  gcOverlapNs: f64,
+): usize {
+  const head = at
+  put(0)
+  put(totalNs)
+  put(execNs)
+  put(schedWaitNs)
+  put(syscallNs)
+  put(syscallBlockNs)
+  put(unknownNs)
+  put(gcOverlapNs)
+  return head
+}
+
+/** Writes a part that has a name, of the breakdown that begins at a place. */
+function putPart(head: usize, kind: u32, row: u32, ns: f64): void {
+  put((kind << 8) | row)
+  put(ns)
+  store<f64>(head, load<f64>(head) + 1)
+}
