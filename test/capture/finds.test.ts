@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { analyse, sumOf } from '../support/fixtures.ts'
-import { checkInvariants } from '../support/invariants.ts'
+import { checkGoTimes, checkInvariants } from '../support/invariants.ts'
 import {
   joinBatches,
   joinEvents,
@@ -231,5 +231,17 @@ describe('what fuzzing found', () => {
     )
     const [first, second] = tasks[0].logs
     expect(second.timeNs).toBeGreaterThanOrEqual(first.timeNs)
+  })
+
+  test('a generation that claims to lie years after the first: nothing is told later than numbers can say exactly, and it is told what was left out', () => {
+    const capture = captureOf([
+      { at: 1000, threads: [runs(1)] },
+      { at: 2 ** 50, threads: [[...runs(1), wireEvent('UserTaskBegin', 1, 3, 0, 1, 0), wireEvent('UserTaskEnd', 1, 3, 0)]] },
+    ]) // prettier-ignore
+    checkGoTimes(capture)
+    checkInvariants(capture)
+    const { info } = analyse(capture)
+    expect(info.durationNs).toBeLessThan(2 ** 53)
+    expect(info.problems.map(({ message }) => message).join()).toMatch(/its time is out of reach/)
   })
 })

@@ -25,6 +25,11 @@ import type { Threads } from './scheduler-state.ts'
 
 /** How far beyond the newest batch of its generation an event may lie; more is damage (a bit flipped in a time). */
 export const MAX_BATCH_SPAN_NS = 600e9
+/**
+ * Nothing is told later than this, nanoseconds from the origin: numbers are exact up to 2^53, and Go's times are moved on by one an event from here.
+ * A generation that begins so late (after 103 days) is damaged, or states a clock that is not its own.
+ */
+export const LATEST_NS = 2 ** 53 - 2 ** 46
 
 /** The heads of a generation, one cursor for each thread. */
 export class Heads {
@@ -77,7 +82,7 @@ export class Heads {
     // Go's reader cuts times to whole nanoseconds event by event.
     words[TRUNCATING >> 2] = goTimes && !wholeUnits ? 1 : 0
     doubles[NS_PER_UNIT >> 3] = nsPerUnit
-    doubles[MAX_TIME_NS >> 3] = toNs(generation.maxTimeUnits) + MAX_BATCH_SPAN_NS
+    doubles[MAX_TIME_NS >> 3] = Math.min(toNs(generation.maxTimeUnits) + MAX_BATCH_SPAN_NS, LATEST_NS)
   }
 
   /** Gives the memory back: the generation is over. */

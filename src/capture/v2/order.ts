@@ -22,7 +22,7 @@ import { Ev, FIRST_EXPERIMENTAL, NOT_TIMED, timedArgumentCount } from '../event-
 import { type LostTime, LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import type { CpuSample, Generation } from './generation.ts'
-import { Heads, MAX_BATCH_SPAN_NS } from './heads.ts'
+import { Heads, LATEST_NS, MAX_BATCH_SPAN_NS } from './heads.ts'
 import {
   BATCH,
   CURSOR,
@@ -112,8 +112,8 @@ export class Ordering {
   }
 
   /**
-   * As `relativeNs`, with the fraction where a clock unit is no whole number of nanoseconds (Windows). Nothing lies before the origin: a
-   * generation that says so is damaged, and is held there.
+   * As `relativeNs`, with the fraction where a clock unit is no whole number of nanoseconds (Windows). Nothing lies before the origin, or later
+   * than can be told: a generation that says so is damaged, and is held there.
    */
   private preciseNs(generation: Generation, units: number): number {
     const nsPerUnit = 1 / (generation.frequency / 1e9)
@@ -121,7 +121,7 @@ export class Ordering {
       !this.goTimes || Number.isInteger(nsPerUnit)
         ? (units - this.originUnits) * nsPerUnit
         : Math.trunc(units * nsPerUnit) - Number(this.originNs)
-    return Math.max(0, ns)
+    return Math.min(Math.max(0, ns), LATEST_NS)
   }
 
   /** Orders one generation; everything it holds is handed to the sink before this returns. */
