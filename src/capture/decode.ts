@@ -28,7 +28,7 @@ export class CaptureDecoder implements EventSource {
   ) {}
 
   get lost(): readonly LostTime[] {
-    return this.v1?.lost ?? this.v2?.lost ?? []
+    return this.v1?.lost ?? this.v2?.lost.list ?? []
   }
 
   get lastNs(): number {

@@ -8,7 +8,6 @@ import { KernelMemory } from '../base/kernel-memory.ts'
 import { BLOCK_END } from '../capture/block-layout.ts'
 import type { CaptureProblemCode } from '../capture/capture.ts'
 import { HEADER_BYTES } from '../capture/header.ts'
-import type { LostTime } from '../capture/lost-time.ts'
 import { ProblemList } from '../capture/problems.ts'
 import type { StringTable } from '../capture/string-table.ts'
 import { DecoderV2 } from '../capture/v2/decoder.ts'
@@ -48,7 +47,6 @@ let messages = 0
 let strings: StringTable | null = null
 /** Where in the ring the last generation ended. */
 let generationEnd = 0
-let lostSent: readonly LostTime[] = []
 
 const decoder = new DecoderV2(
   version,
@@ -116,10 +114,8 @@ function tell(rows: number, generationEnds: boolean): void {
 function sendNews(): void {
   const untold = problems.takeUntold()
   if (untold.length > 0) send({ type: 'problems', problems: untold })
-  const { lost } = decoder
-  if (isSame(lost, lostSent)) return
-  lostSent = lost.map(({ startNs, endNs }) => ({ startNs, endNs }))
-  send({ type: 'lost', lost: lostSent })
+  const news = decoder.lost.takeNews()
+  if (news !== null) send({ type: 'lost', news })
 }
 
 function sendDecoded(last: boolean): void {
@@ -129,13 +125,6 @@ function sendDecoded(last: boolean): void {
     decoded: { bytes, events, originNs, ticksPerSecond: frequency, lastNs, clockSnapshots },
     last,
   })
-}
-
-function isSame(one: readonly LostTime[], other: readonly LostTime[]): boolean {
-  return (
-    one.length === other.length &&
-    one.every(({ startNs, endNs }, at) => startNs === other[at].startNs && endNs === other[at].endNs)
-  )
 }
 
 function send(message: FromAhead): void {

@@ -43,7 +43,7 @@ export interface AheadFile {
 export class DecodeAhead implements EventSource {
   readonly memory = newCaptureMemory()
   readonly problems = new ProblemList()
-  lost: readonly LostTime[] = []
+  readonly lost: LostTime[] = []
   private decoded: Decoded = {
     bytes: HEADER_BYTES,
     events: 0,
@@ -171,7 +171,8 @@ export class DecodeAhead implements EventSource {
         }
         return
       case 'lost':
-        this.lost = message.lost
+        this.lost.length = message.news.kept
+        this.lost.push(...message.news.changed)
         return
       case 'decoded':
         this.decoded = message.decoded

@@ -6,7 +6,7 @@ import type { SharedMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo, CaptureProblemCode } from '../capture/capture.ts'
 import type { Decoded } from '../capture/event-source.ts'
 import type { HeaderVersion } from '../capture/header.ts'
-import type { LostTime } from '../capture/lost-time.ts'
+import type { LostNews } from '../capture/lost-time.ts'
 import type { PlaceParts } from '../capture/places.ts'
 import type { PackedBatch } from './task-packer.ts'
 
@@ -76,7 +76,7 @@ export type FromAhead =
   /** The tables of the events that follow: the generation's bytes, and where in them its strings and stacks lie, all in the shared memory. */
   | { readonly type: 'tables'; readonly bytes: Uint8Array; readonly strings: PlaceParts; readonly stacks: PlaceParts }
   | { readonly type: 'problems'; readonly problems: readonly AheadProblem[] }
-  | { readonly type: 'lost'; readonly lost: readonly LostTime[] }
+  | { readonly type: 'lost'; readonly news: LostNews }
   /** A generation ends, or all of the capture. */
   | { readonly type: 'decoded'; readonly decoded: Decoded; readonly last: boolean }
   | { readonly type: 'failed'; readonly code: FailureCode | null; readonly message: string }

@@ -472,7 +472,7 @@ export class OrderingV1 {
     this.finished = true
     this.tellAside(Infinity)
     this.flush()
-    for (const lost of this.lost.list) lost.endNs = Math.min(lost.endNs, Math.max(lost.startNs, this.lastNs))
+    this.lost.endBy(this.lastNs)
     this.sink.generationEnd?.(Math.max(0, this.lastNs))
   }
 

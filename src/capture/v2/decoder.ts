@@ -4,7 +4,7 @@ import type { KernelMemory } from '../../base/kernel-memory.ts'
 import type { ClockSnapshot } from '../capture.ts'
 import type { EventSink } from '../event-block.ts'
 import { HEADER_BYTES, type HeaderVersion } from '../header.ts'
-import type { LostTime } from '../lost-time.ts'
+import type { LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import { type FramedGeneration, GenerationFramer } from './framing.ts'
 import { readGeneration } from './generation.ts'
@@ -43,7 +43,7 @@ export class DecoderV2 {
     )
   }
 
-  get lost(): readonly LostTime[] {
+  get lost(): LostTimes {
     return this.ordering.lost
   }
 

@@ -19,7 +19,7 @@ import { NONE_U64 } from '../../base/id-table.ts'
 import { BlockWriter, type EventRow, NOTHING } from '../block-writer.ts'
 import { BLOCK_ROWS, type EventSink } from '../event-block.ts'
 import { Ev, FIRST_EXPERIMENTAL, NOT_TIMED, timedArgumentCount } from '../event-types.ts'
-import { type LostTime, LostTimes } from '../lost-time.ts'
+import { LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import type { CpuSample, Generation } from './generation.ts'
 import { Heads, LATEST_NS, MAX_BATCH_SPAN_NS } from './heads.ts'
@@ -65,7 +65,8 @@ export class Ordering {
   private untold = 0
   /** Nanoseconds of the origin on the trace clock. */
   originNs = 0n
-  private readonly lostTimes = new LostTimes()
+  /** Stretches of which events are lost. */
+  readonly lost = new LostTimes()
   /** Heads tried because the earliest had to wait. */
   private tries = 0
   /** Starts of the generation in hand and of the one before. */
@@ -99,11 +100,6 @@ export class Ordering {
   /** Latest time told, nanoseconds from the origin; below 0 before the first event. */
   get lastNs(): number {
     return this.writer.lastNs
-  }
-
-  /** Stretches of which events are lost. */
-  get lost(): readonly LostTime[] {
-    return this.lostTimes.list
   }
 
   /** Nanoseconds from the origin of a reading of the trace clock in `generation`. */
@@ -142,11 +138,10 @@ export class Ordering {
     this.startNs = startNs
     this.writer.write(startNs, { ...NOTHING, kind: Ev.Sync, a: generation.number })
     // Threads write their batches out when they are full: what is missing may lie anywhere in the generation.
-    const lost = { startNs, endNs: Infinity }
-    if (!generation.complete) this.lostTimes.list.push(lost)
+    if (!generation.complete) this.lost.add(startNs, Infinity)
     if (this.lastNumber > 0 && generation.number > this.lastNumber + 1) {
       const from = this.lastNumber + 1
-      this.lostTimes.add(Math.min(beforeNs, startNs), Math.max(beforeNs, startNs))
+      this.lost.add(Math.min(beforeNs, startNs), Math.max(beforeNs, startNs))
       this.problems.add(
         'GENERATION_INCOMPLETE',
         generation.byteOffset,
@@ -163,18 +158,14 @@ export class Ordering {
     this.merge(generation, heads)
     heads.release()
     this.writer.handOn()
-    if (!generation.complete) {
-      const { list } = this.lostTimes
-      list.splice(list.indexOf(lost), 1)
-      this.lostTimes.add(startNs, Math.max(startNs, this.lastNs))
-    }
+    if (!generation.complete) this.lost.endBy(this.lastNs)
   }
 
   /** The event at a time contradicts what came before it: events are missing, nobody knows exactly where. */
   private doubt(timeNs: number): void {
     const from = this.model.contradicted === 'before' ? this.previousStartNs : this.startNs
     this.model.contradicted = 'no'
-    this.lostTimes.add(from, Math.max(from, timeNs))
+    this.lost.add(from, Math.max(from, timeNs))
   }
 
   /** Takes events until no thread has any left, CPU samples at their times among them. */
@@ -230,7 +221,7 @@ export class Ordering {
     }
     const cursor = heap.cursorAt(0)
     // What it waits for was told, by some thread, between the generation's begin and now.
-    this.lostTimes.add(this.startNs, Math.max(this.startNs, heap.time[cursor]))
+    this.lost.add(this.startNs, Math.max(this.startNs, heap.time[cursor]))
     this.problems.add('ORDER_FORCED', generation.byteOffset + heads.at(cursor), () => {
       const time = (heap.time[cursor] / 1e6).toFixed(3)
       return `no thread of generation ${generation.number} can go on at ${time} ms: ${eventName(heads.kind(cursor))} waits for an event that never comes (lost batches, or the capture was cut). It is taken as it stands; times around it are right, what the goroutine did before may be missing.`
@@ -341,7 +332,7 @@ export class Ordering {
       () =>
         `${what}, at byte ${(generation.byteOffset + at).toLocaleString('en-US')} (generation ${generation.number}): the rest of that batch, ${Math.max(0, end - at).toLocaleString('en-US')} bytes of one thread's events from ${(timeNs / 1e6).toFixed(3)} ms on, is lost; other threads are kept.`,
     )
-    this.lostTimes.add(timeNs, Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)))
+    this.lost.add(timeNs, Math.max(timeNs, this.relativeNs(generation, generation.maxTimeUnits)))
     this.model.threads.forget(thread)
   }
 }
