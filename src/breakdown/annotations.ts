@@ -41,6 +41,7 @@ export class Annotations {
   /** A task begins. @param name string of the generation in hand */
   beginTask(row: number, t: number, id: number, parentId: number, name: number): void {
     const { states } = this
+    if (this.isNoTask(id, t, 'begins')) return
     const task = this.tasks.begin(id, t)
     this.nameTask(task, name)
     task.begin(t, states.id[row], states.stay[row])
@@ -51,6 +52,18 @@ export class Annotations {
     if (this.tasks.columns.memberCount[task.slot] === 0) this.tasks.setOuter(task, this.membership.serialOf(row))
     this.workers.serial[row] = task.serial
     this.membership.join(task, row, t)
+  }
+
+  /** Whether an id stands for no task, which neither begins nor ends: what says so is damaged, and left out. */
+  private isNoTask(id: number, t: number, does: 'begins' | 'ends'): boolean {
+    if (id !== 0) return false
+    this.problems.add(
+      'TASK_MISUSE',
+      null,
+      () =>
+        `a task of id 0, which stands for no task, ${does} at ${(t / 1e6).toFixed(3)} ms: it is left out. The runtime counts tasks from 1, so this is damage.`,
+    )
+    return true
   }
 
   private nameTask(task: TaskState, name: number): void {
@@ -81,6 +94,7 @@ export class Annotations {
   /** A task ends; a second end counts for nothing. */
   endTask(row: number, t: number, id: number): void {
     const { states } = this
+    if (this.isNoTask(id, t, 'ends')) return
     const task = this.tasks.mention(id)
     this.workers.setPendingLog(row, null)
     if (task.ended) {

@@ -244,4 +244,26 @@ describe('what fuzzing found', () => {
     expect(info.durationNs).toBeLessThan(2 ** 53)
     expect(info.problems.map(({ message }) => message).join()).toMatch(/its time is out of reach/)
   })
+
+  test('tasks that begin and end with the id that stands for no task: they are left out and told, what is of no task is one', () => {
+    const { tasks, info } = analyse(
+      captureOf([
+        {
+          at: 1000,
+          threads: [
+            [
+              ...runs(1),
+              wireEvent('UserRegionBegin', 1, 0, 1, 0),
+              wireEvent('UserTaskBegin', 1, 0, 0, 1, 0),
+              wireEvent('UserTaskEnd', 1, 0, 0),
+              wireEvent('UserTaskBegin', 1, 0, 0, 1, 0),
+              wireEvent('UserRegionEnd', 1, 0, 1, 0),
+            ],
+          ],
+        },
+      ]),
+    )
+    expect(tasks.map(({ id, startNs, regions }) => [id, startNs, regions.length])).toEqual([[0, null, 1]])
+    expect(info.problems.map(({ code }) => code)).toEqual(['TASK_MISUSE', 'TASK_MISUSE', 'TASK_MISUSE'])
+  })
 })
