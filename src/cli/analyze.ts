@@ -1,8 +1,8 @@
 // analyze.ts: `subspan analyze`: tasks, regions and breakdowns of captures, offline. What a capture takes is loaded (`analyze-capture.ts`) when the
 // thread that decodes it has been started: both take a while.
 
-import { availableParallelism } from 'node:os'
 import { DecodeAhead } from '../decoding/decode-ahead.ts'
+import { usableProcessors } from '../decoding/processors.ts'
 import { openPlain, type PlainCapture } from './plain-capture.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -29,7 +29,7 @@ export async function analyze(paths: readonly string[], options: AnalyzeOptions,
   for (const path of paths) {
     const plain = openPlain(path)
     const ahead = plain !== null && plain.bytes >= LEAST_BYTES_AHEAD && options.format === 'text'
-    const decoder = ahead && availableParallelism() > 1 ? startedAhead(plain, options) : null
+    const decoder = ahead && usableProcessors() > 1 ? startedAhead(plain, options) : null
     const { analyzeCapture } = await import('./analyze-capture.ts')
     if (!(await analyzeCapture(path, plain, decoder, options, terminal))) failed++
   }

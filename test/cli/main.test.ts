@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -12,6 +12,7 @@ import { Ev } from '../../src/capture/event-types.ts'
 import { HEADER_BYTES } from '../../src/capture/header.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { GenerationFramer } from '../../src/capture/v2/framing.ts'
+import { usableProcessors } from '../../src/decoding/processors.ts'
 import { captureFixtures } from '../support/fixtures.ts'
 
 const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -110,7 +111,7 @@ describe('the command line', () => {
     },
   )
 
-  test.skipIf(availableParallelism() === 1)('a file whose other thread cannot start is read by one', () => {
+  test.skipIf(usableProcessors() === 1)('a file whose other thread cannot start is read by one', () => {
     const file = join(folder, 'large.trace')
     const bytes = enlarged(capture.bytes())
     writeFileSync(file, bytes)
