@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type Breakdown, emptyBreakdown } from '../../src/breakdown/breakdown.ts'
 import { GoroutineStates } from '../../src/breakdown/goroutine-states.ts'
 import type { PastLimits } from '../../src/breakdown/past.ts'
+import { MOST_STAYS_RETURNED, MOST_STAYS_TAKEN_UP } from '../../src/breakdown/states-layout.ts'
 import { CaptureStory } from '../support/capture-story.ts'
 import { storyOf } from '../support/chance-stories.ts'
 import { addUp, analyse, captureFixtures, sumOf } from '../support/fixtures.ts'
@@ -191,5 +192,65 @@ describe('a task that is open for the whole capture', () => {
     }).tasks
     const timeline = tasks.find(({ id }) => id === 1)?.timeline
     expect([timeline?.startNs.at(-1), timeline?.state.at(-1)]).toEqual([5_000, 3])
+  })
+})
+
+describe('a task that is open beside thousands of goroutines, each with a past of its own', () => {
+  const GOROUTINES = 3_000
+
+  /** It sleeps and runs in turn, while one after another of many goroutines is woken, runs, and waits again. */
+  const capture = (() => {
+    const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable')
+    story.start(1).taskBegin(1, 'whole').block('sleep').start(2)
+    for (let other = 0; other < GOROUTINES; other++) story.create(3 + other)
+    let next = 0
+    for (let turn = 1; turn <= 3_000; turn++) {
+      story.at(turn * 1_000_000).block('select')
+      for (let n = 0; n < 20; n++) {
+        const other = 3 + (next++ % GOROUTINES)
+        story.start(other).block('chan receive').unblock(other)
+      }
+      story
+        .unblock(1)
+        .start(1)
+        .at(turn * 1_000_000 + 900_000)
+      story.block('sleep').unblock(2).start(2)
+    }
+    return story.block('select').unblock(1).start(1).taskEnd(1).bytes()
+  })()
+
+  /** The path of the task, and by how many stays of each goroutine were kept the most stays that were left then. */
+  function toldWith(limits: Partial<PastLimits>): { path: Breakdown; left: ReadonlyMap<number, number> } {
+    const left = new Map<number, number>()
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
+    const { thinOut } = GoroutineStates.prototype
+    vi.spyOn(GoroutineStates.prototype, 'thinOut').mockImplementation(function (this: GoroutineStates, ...args) {
+      thinOut.apply(this, args)
+      left.set(args[1], Math.max(left.get(args[1]) ?? 0, this.stays.size))
+    })
+    const path = analyse(capture, { pastLimits: limits }).tasks.find(({ id }) => id === 1)?.path
+    vi.restoreAllMocks()
+    return { path: path ?? emptyBreakdown(), left }
+  }
+  const whole = toldWith({})
+
+  test('has its whole path, though of each goroutine no more is kept than a worker that takes a task up may be asked for', () => {
+    expect(whole.left.size).toBe(0)
+    const most = 90_000
+    const { path, left } = toldWith({ beforeForgetting: 500, beforeThinning: 500, keptWhole: 100, most })
+    expect(path).toEqual(whole.path)
+    expect(path.unknownNs).toBe(0)
+    expect([...left.keys()]).toEqual([MOST_STAYS_RETURNED, MOST_STAYS_TAKEN_UP])
+    expect(left.get(MOST_STAYS_RETURNED)).toBeGreaterThan(0.75 * most)
+    expect(left.get(MOST_STAYS_TAKEN_UP)).toBeLessThan(0.75 * most)
+  })
+
+  test('is unknown where it began when there are more goroutines than stays are kept, and its parts add up', () => {
+    const most = GOROUTINES / 2
+    const { path, left } = toldWith({ beforeForgetting: 500, beforeThinning: 500, keptWhole: 100, most })
+    expect(left.get(MOST_STAYS_TAKEN_UP)).toBeGreaterThan(0.75 * most)
+    expect(path.totalNs).toBe(whole.path.totalNs)
+    expect(path.unknownNs).toBeGreaterThan(0)
+    expect(sumOf(path)).toBe(path.totalNs)
   })
 })
