@@ -17,11 +17,12 @@ import { NameKinds } from './name-kinds.ts'
 import { Past, type PastLimits, SETTLE_NS } from './past.ts'
 import { RegionTable } from './regions.ts'
 import { StatesKernel } from './states-kernel.ts'
-import { ADDED_UP, MOST_STAYS_BEFORE_RELEASE, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
+import { ADDED_UP, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 import { type AnalysisSink, type SumsSink, TaskRecords } from './task-records.ts'
 import type { TaskSums } from './task-sums.ts'
 import { TaskTable } from './tasks.ts'
+import { WaitStacks } from './wait-stacks.ts'
 import { Workers } from './workers.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
@@ -48,9 +49,6 @@ export interface AnalysisOptions {
  * so that what is told does not depend on where blocks end.
  */
 const EVENTS_BETWEEN_LOOKS = 4_096
-/** Lost stretches that are told one by one. */
-const STRETCHES_TOLD = 8
-
 /** Runs the whole analysis of one capture: `push` its unpacked bytes, then `end`. */
 export class CaptureAnalysis {
   private readonly decoder: EventSource
@@ -74,6 +72,7 @@ export class CaptureAnalysis {
   private readonly goroutines: Goroutines
   private readonly past: Past
   private readonly records: TaskRecords
+  private readonly waitStacks: WaitStacks
   /** Which stacks are about one lock, as far as is known so far. */
   readonly lockPlaces: LockPlaces
   private readonly sumsSink: SumsSink | null
@@ -102,6 +101,7 @@ export class CaptureAnalysis {
     this.regions = new RegionTable(this.states.stride, this.kernel)
     this.lockPlaces = new LockPlaces(this.states.tables.stacks, this.kernel)
     this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.regions, this.kernel)
+    this.waitStacks = new WaitStacks(this.states, this.names, this.lockPlaces, this.stacks)
     this.tasks = new TaskTable(
       this.decoder.problems,
       this.kernel,
@@ -234,7 +234,7 @@ export class CaptureAnalysis {
     const left = this.tasks.all()
     for (const task of left) if (task.id !== 0) this.records.handOver(task.slot, this.nowNs)
     for (const task of left) if (task.id === 0) this.records.handOver(task.slot, this.nowNs)
-    this.tellLost()
+    this.records.tellLost(endNs)
     const { backward } = this.states
     if (backward.count > 0) {
       problems.add(
@@ -245,20 +245,6 @@ export class CaptureAnalysis {
       )
     }
     return info
-  }
-
-  /** Sums up what is missing: when, and of how many tasks. */
-  private tellLost(): void {
-    const { lost, problems } = this.decoder
-    if (lost.length === 0) return
-    problems.add('EVENTS_LOST', null, () => {
-      const first = lost.slice(0, STRETCHES_TOLD).map(({ startNs, endNs }) => {
-        const end = Math.max(startNs, Math.min(endNs, this.nowNs))
-        return `${(startNs / 1e6).toFixed(3)} to ${(end / 1e6).toFixed(3)} ms`
-      })
-      const more = lost.length > first.length ? ` and ${lost.length - first.length} more stretches` : ''
-      return `events are missing from ${first.join(', ')}${more} of ${(this.nowNs / 1e6).toFixed(3)} ms: ${this.records.partialTasks.toLocaleString('en-US')} of ${this.records.handedOver.toLocaleString('en-US')} tasks lie in them, wholly or in part, and are marked as partial; what others say is whole.`
-    })
   }
 
   // ------------------------------------------------------------------------------------------------ events
@@ -349,12 +335,12 @@ export class CaptureAnalysis {
         wakerTask = this.membership.serialOf(waker) | 0
         if (states.has(waker) && states.system[waker] !== SystemKind.timers) by = states.stay[waker]
       }
-      if (by !== NONE && this.endedByPoller(row, stack[i])) {
+      if (by !== NONE && this.waitStacks.endedByPoller(row, stack[i])) {
         by = NONE
         wakerTask = 0
       }
       states.endWait(row, by, wakerTask, wakerTask !== 0 && this.membership.servesOthers(waker, row, wakerTask))
-      if (this.stacks && by !== NONE) this.noteRelease(row, by, stack[i])
+      if (by !== NONE) this.waitStacks.noteRelease(row, by, stack[i])
     } else {
       if (states.system[row] === 0) this.goroutines.name(row, stack[i])
       if (event === Ev.GoBlock) {
@@ -366,14 +352,14 @@ export class CaptureAnalysis {
     if (event === Ev.GoUnblock) {
       states.noteWaker(row, by, wakerTask)
     } else if (event === Ev.GoBlock) {
-      if (this.stacks) this.keepStack(row, stack[i])
-      if (reason === states.syncReason || reason === 0) this.noteRuntimeWait(row, stack[i])
+      this.waitStacks.keep(row, stack[i])
+      if (reason === states.syncReason || reason === 0) this.waitStacks.noteRuntimeWait(row, stack[i])
       if (reason === states.foreverReason) this.goroutines.finish(row, timeNs[i])
     } else if (event === Ev.GoSyscallBegin) {
       states.bindSyscall(row, processor[i])
-      if (this.stacks) this.keepStack(row, stack[i])
+      this.waitStacks.keep(row, stack[i])
     } else if (event === Ev.GoStop) {
-      if (this.stacks) this.keepStack(row, stack[i])
+      this.waitStacks.keep(row, stack[i])
     } else if (event === Ev.GoSyscallEnd || event === Ev.GoSyscallEndBlocked) {
       states.leaveSyscall(row)
     }
@@ -481,52 +467,6 @@ export class CaptureAnalysis {
         this.names.sync(a[i], t)
         break
     }
-  }
-
-  /**
-   * Whether the network poller ended a wait, though the event names a goroutine: the runtime asks it on whatever goroutine has it start the
-   * world again, say. Who closes a connection, or moves its deadline, ends the wait in `internal/poll`.
-   */
-  private endedByPoller(row: number, stack: number): boolean {
-    const { stays, stay, state, causes } = this.states
-    if (state[row] !== GoState.waiting || stack === 0 || !stays.has(stay[row])) return false
-    return causes.isNetwork(stays.reason[stay[row] & stays.mask]) && this.names.runtimeCause(stack) !== 0
-  }
-
-  /** Remembers where a goroutine waits. */
-  private keepStack(row: number, stack: number): void {
-    const { stays, stay } = this.states
-    if (stack !== 0) stays.stack[stay[row] & stays.mask] = this.names.stackRow(stack)
-  }
-
-  /** A wait that may be the runtime's own says so by where it is. */
-  private noteRuntimeWait(row: number, stack: number): void {
-    const cause = this.names.runtimeCause(stack)
-    if (cause === 0) return
-    const { stays, stay } = this.states
-    stays.via[stay[row] & stays.mask] = cause
-  }
-
-  /** A goroutine that waited for a lock is woken: where it waited and where the other let go are places of one lock. */
-  private noteRelease(row: number, by: number, stack: number): void {
-    const { stays, stay } = this.states
-    const wait = stay[row] & stays.mask
-    const waited = stays.stack[wait]
-    if (stack === 0) return
-    if (waited < 0 && stays.reason[wait] === 0) {
-      this.lockPlaces.noteRelease(stay[row], this.names.stackRow(stack))
-      return
-    }
-    if (!this.lockPlaces.isHeld(waited)) return
-    let earlier = NONE
-    let at = by
-    for (let n = 0; n < MOST_STAYS_BEFORE_RELEASE && earlier === NONE && stays.has(at); n++) {
-      const slot = at & stays.mask
-      if (stays.state[slot] === GoState.waiting && this.lockPlaces.isHeld(stays.stack[slot]))
-        earlier = stays.stack[slot]
-      at = stays.previous[slot]
-    }
-    this.lockPlaces.released(waited, this.names.stackRow(stack), earlier)
   }
 
   private generationEnd(timeNs: number): void {

@@ -16,8 +16,11 @@ import type { LockPlaces } from './locks.ts'
 import { explainWaits, type PathPiece } from './long-waits.ts'
 import { NO_MEMBER } from './members.ts'
 import type { NameKind } from './name-kinds.ts'
-import { forRangesOf, longPieces, PathScratch, type PathTask, walkPath, walkPieces } from './path.ts'
+import { type PathTask, walkPath, walkPieces } from './path.ts'
+import { forRangesOf } from './path-ranges.ts'
+import { PathScratch } from './path-scratch.ts'
 import { PathTables } from './path-tables.ts'
+import { longPieces } from './path-timeline.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -55,6 +58,9 @@ const STEPS_PER_STAY = 100
 const NO_LOGS: readonly LogRecord[] = []
 const NO_WAITS: readonly LongWait[] = []
 const NO_SAMPLES: readonly CpuSample[] = []
+
+/** Lost stretches that are told one by one. */
+const STRETCHES_TOLD = 8
 
 /** What is told of each task. */
 export interface RecordOptions {
@@ -398,6 +404,20 @@ export class TaskRecords {
       () =>
         `the tasks up to task ${task.id} ("${task.name}") took ${steps.toLocaleString('en-US')} steps over ${this.states.stays.top.toLocaleString('en-US')} changes of goroutines' states: thousands of tasks are open on one goroutine at a time. What further ones did is told as unknown.`,
     )
+  }
+
+  /** Sums up what is missing: when, and of how many tasks. */
+  tellLost(nowNs: number): void {
+    const { lost, problems } = this.decoder
+    if (lost.length === 0) return
+    problems.add('EVENTS_LOST', null, () => {
+      const first = lost.slice(0, STRETCHES_TOLD).map(({ startNs, endNs }) => {
+        const end = Math.max(startNs, Math.min(endNs, nowNs))
+        return `${(startNs / 1e6).toFixed(3)} to ${(end / 1e6).toFixed(3)} ms`
+      })
+      const more = lost.length > first.length ? ` and ${lost.length - first.length} more stretches` : ''
+      return `events are missing from ${first.join(', ')}${more} of ${(nowNs / 1e6).toFixed(3)} ms: ${this.partialTasks.toLocaleString('en-US')} of ${this.handedOver.toLocaleString('en-US')} tasks lie in them, wholly or in part, and are marked as partial; what others say is whole.`
+    })
   }
 
   /** The stay a goroutine is in at the end of what is known, from an earlier one. */

@@ -6,7 +6,8 @@
 import { GoState as goStates } from './breakdown.ts'
 import { GROUP_COUNT } from './groups.ts'
 import { KindSums } from './kind-sums.ts'
-import { causeOfPiece, type PathScratch } from './path.ts'
+import type { PathScratch } from './path-scratch.ts'
+import { causeOfPiece } from './path-timeline.ts'
 import { MOST_NAMES, OWN_NAME } from './recurring-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {

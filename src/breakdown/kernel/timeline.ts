@@ -241,7 +241,7 @@ function tellPiece(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): v
   store<u32>(LONG_PIECE_COUNT, longs + 1)
 }
 
-/** As `causeOfPiece` in `../path.ts`. @param at place of the piece's stay */
+/** As `causeOfPiece` in `../path-timeline.ts`. @param at place of the piece's stay */
 function causeOfPiece(i: i32, at: u32, toNs: f64): u32 {
   const via = causeOf(at)
   if (via !== 0 || i === 0 || load<f64>(load<u32>(PIECE_FROM) + ((i - 1) << 3)) !== toNs) return via
@@ -254,7 +254,7 @@ function causeOfPiece(i: i32, at: u32, toNs: f64): u32 {
   return load<u8>(load<u32>(HANDS_OVER) + reason) !== 0 ? load<u16>(load<u32>(STAY_VIA) + (after << 1)) : 0
 }
 
-/** As `stackOf` in `../path.ts`. */
+/** As `stackOf` in `../path-timeline.ts`. */
 function stackOf(slot: u32): i32 {
   const stacks: usize = load<u32>(STAY_STACK)
   const states: usize = load<u32>(STAY_STATE)
@@ -412,7 +412,7 @@ function keepRanges(): void {
   }
 }
 
-/** Adds up the special ranges of the goroutine of a stay within a stretch of it, as `forRangesOf` in `../path.ts`. */
+/** Adds up the special ranges of the goroutine of a stay within a stretch of it, as `forRangesOf` in `../path-ranges.ts`. */
 function sumRangesOf(at: u32, fromNs: f64, toNs: f64): void {
   const tail = load<i32>(RANGE_TAIL)
   let range = load<i32>(load<u32>(STAY_RANGE) + (at << 2))
