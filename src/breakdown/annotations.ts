@@ -229,12 +229,15 @@ export class Annotations {
       this.membership.workFor(task, row, t, true)
       return
     }
+    const categoryText = this.names.sharedText(category, 'log category')
+    const text = this.names.text(message, 'log message')
     const record: LogRecord = {
       timeNs: t,
       goroutine: states.id[row],
-      category: this.names.sharedText(category, 'log category'),
-      message: this.names.text(message, 'log message'),
-      messageBytes: this.names.binary(message),
+      category: categoryText,
+      message: text,
+      // What is no text has a character in it that stands for what it is not.
+      messageBytes: text.includes('\ufffd') ? this.names.binary(message) : null,
     }
     task.logs.push(record)
     this.membership.workFor(task, row, t, true)
