@@ -2,6 +2,7 @@
 
 import { TABLE_HEADER_BYTES } from '../../base/id-table-layout.ts'
 import { compileKernel, type KernelMemory } from '../../base/kernel-memory.ts'
+import { KernelRegisters } from '../../base/kernel-registers.ts'
 import { shapesOf, timedNumbers } from './event-types.ts'
 import { orderKernelV1 } from './order-kernel.wasm.ts'
 import { GOROUTINES, NUMBERS, REGISTERS_END, SHAPES, THREADS } from './order-layout.ts'
@@ -15,28 +16,22 @@ interface Exports {
   readonly run: (first: number, begins: number, given: number) => number
 }
 
-/** The kernel started in a memory, and its registers (`order-layout.ts`) as whole numbers and as doubles. */
-export class OrderKernelV1 {
-  readonly words: Int32Array
-  readonly doubles: Float64Array
+/** The kernel started in a memory; `call` is what it exports. */
+export class OrderKernelV1 extends KernelRegisters {
   /** Headers of the tables of goroutines and threads. */
   readonly goroutines: Int32Array
   readonly threads: Int32Array
-  readonly run: Exports['run']
+  readonly call: Exports
 
   /** @param version of the capture's header */
-  constructor(
-    readonly memory: KernelMemory,
-    version: number,
-  ) {
+  constructor(memory: KernelMemory, version: number) {
+    super(memory, REGISTERS_END)
     const { buffer } = memory
-    this.words = new Int32Array(buffer, 0, REGISTERS_END >> 2)
-    this.doubles = new Float64Array(buffer, 0, REGISTERS_END >> 3)
     this.goroutines = new Int32Array(buffer, GOROUTINES, TABLE_HEADER_BYTES >> 2)
     this.threads = new Int32Array(buffer, THREADS, TABLE_HEADER_BYTES >> 2)
     new Uint8Array(buffer, SHAPES, 256).set(shapesOf(version))
     new Uint8Array(buffer, NUMBERS, timedNumbers.length).set(timedNumbers)
     compiled ??= compileKernel(orderKernelV1)
-    this.run = (memory.start(compiled) as Exports).run
+    this.call = memory.start(compiled) as Exports
   }
 }

@@ -4,8 +4,9 @@
 // `kernel/order.ts` has the most frequent events once more, for WebAssembly.
 // Source of the rules: internal/trace/internal/tracev1/order.go, of what becomes of an event: internal/trace/tracev1.go, both Go 1.26.
 
-import { grown, ownColumns } from '../../base/columns.ts'
+import { grown, NO_BYTES, NO_DOUBLES, ownColumns } from '../../base/columns.ts'
 import { IdTable } from '../../base/id-table.ts'
+import { type EventRow, NOTHING } from '../block-writer.ts'
 import { Ev, GoStatus, ProcStatus } from '../event-types.ts'
 import type { ProblemList } from '../problems.ts'
 import { EvV1, eventNameV1, reasonsV1, stwKindsV1 } from './event-types.ts'
@@ -28,7 +29,7 @@ import type { StringTableV1 } from './string-table.ts'
 export const AdvanceV1 = {
   /** It has to wait for an event of another processor; `waitsFor` says for whose. */
   wait: 0,
-  /** It happened; the `row…` fields say what to tell. */
+  /** It happened; `extra`, then `row`, say what to tell. */
   tell: 1,
   /** It happened, or was left out; nothing is to be told. */
   silent: 2,
@@ -45,28 +46,23 @@ export const InCall = {
   returned: CALL_RETURNED,
 } as const
 
+/** Rows of goroutines that there is room for at first. */
+const GOROUTINE_ROOM = 1024
+
 /** Key of the collector among the goroutines that events wait for. */
 export const COLLECTOR = -1
-
-/** A row told before the event's own. */
-export interface ExtraRowV1 {
-  readonly kind: number
-  readonly a: number
-  readonly b: number
-  readonly c: number
-}
 
 /** State of the goroutines as far as the events so far say. Public arrays are indexed by row. */
 export class SchedulerModelV1 {
   readonly goroutines: IdTable
   /** A `GoStatus`: runnable, running or waiting (in system calls too). */
-  gStatus: Uint8Array
-  gSequence: Float64Array
-  gId: Float64Array
+  gStatus: Uint8Array = NO_BYTES
+  gSequence: Float64Array = NO_DOUBLES
+  gId: Float64Array = NO_DOUBLES
   /** An `InCall`. */
-  gCall: Uint8Array
+  gCall: Uint8Array = NO_BYTES
   /** When its processor was taken, ticks. */
-  gCallTicks: Float64Array = new Float64Array(1024)
+  gCallTicks: Float64Array = NO_DOUBLES
 
   readonly threads: IdTable
   /** The capture begins with a list of the goroutines there are, up to the first Gomaxprocs. */
@@ -77,15 +73,10 @@ export class SchedulerModelV1 {
   private readonly stwKinds: readonly number[]
   private readonly reasons: ReadonlyMap<number, number>
 
-  // What the event that advanced last is to be told as.
-  rowKind = 0
-  rowG = 0
-  rowA = 0
-  rowB = 0
-  rowC = 0
-  rowStack = 0
-  /** Rows to be told before it (or alone when it is silent). */
-  readonly extra: ExtraRowV1[] = []
+  /** What the event that advanced last is to be told as; of which processor and thread, its reader knows. */
+  readonly row: EventRow = { ...NOTHING }
+  /** Rows to be told before it (or alone when it is silent), likewise. */
+  readonly extra: EventRow[] = []
   /** String of a label that the goroutine starts with; -1 none. */
   label = -1
   /** When the processor of the call that returned last was taken, ticks. */
@@ -104,28 +95,14 @@ export class SchedulerModelV1 {
     private readonly problems: ProblemList,
   ) {
     const { memory, words } = kernel
-    this.goroutines = new IdTable(1024, memory, kernel.goroutines)
-    this.gStatus = memory.uint8(1024)
-    this.gSequence = memory.float64(1024)
-    this.gId = memory.float64(1024)
-    this.gCall = memory.uint8(1024)
+    this.goroutines = new IdTable(GOROUTINE_ROOM, memory, kernel.goroutines)
+    this.makeRoom(GOROUTINE_ROOM)
     this.threads = new IdTable(64, memory, kernel.threads)
     this.stwKinds = stwKindsV1.map((kind) => strings.addWord(kind))
     this.reasons = new Map([...reasonsV1].map(([kind, reason]) => [kind, strings.addWord(reason)]))
     const reasonOfKind = memory.float64(64)
     for (const [kind, reason] of this.reasons) reasonOfKind[kind] = reason
     words[REASONS >> 2] = reasonOfKind.byteOffset
-    this.tellKernel()
-  }
-
-  /** Tells the kernel where the columns of goroutines lie. */
-  private tellKernel(): void {
-    const { words } = this.kernel
-    words[G_STATUS >> 2] = this.gStatus.byteOffset
-    words[G_SEQUENCE >> 2] = this.gSequence.byteOffset
-    words[G_ID >> 2] = this.gId.byteOffset
-    words[G_CALL >> 2] = this.gCall.byteOffset
-    words[G_ROOM >> 2] = this.gStatus.length
   }
 
   /**
@@ -149,9 +126,10 @@ export class SchedulerModelV1 {
     ticks: number,
     at: number,
   ): number {
-    this.rowG = this.current = g
-    this.rowA = a0
-    this.rowB = this.rowC = this.rowStack = 0
+    const { row } = this
+    row.goroutine = this.current = g
+    row.a = a0
+    row.b = row.c = row.stack = 0
     this.label = -1
     if (this.extra.length > 0) this.extra.length = 0
     switch (kind) {
@@ -160,38 +138,38 @@ export class SchedulerModelV1 {
           this.endListing()
           return AdvanceV1.silent
         }
-        this.rowStack = a1
+        this.row.stack = a1
         return this.tell(Ev.ProcsChange)
       case EvV1.ProcStart:
       case EvV1.ProcStop: {
         const starts = kind === EvV1.ProcStart
-        this.rowA = processor
+        this.row.a = processor
         if (told) return this.tell(starts ? Ev.ProcStart : Ev.ProcStop)
-        this.rowB = starts ? ProcStatus.running : ProcStatus.idle
+        this.row.b = starts ? ProcStatus.running : ProcStatus.idle
         return this.tell(Ev.ProcStatus)
       }
       case EvV1.GCStart:
         if (a0 !== this.collections) return this.wait(COLLECTOR)
         this.collections++
-        this.rowStack = a1
+        this.row.stack = a1
         return this.tell(Ev.GCBegin)
       case EvV1.GCDone:
-        this.rowA = this.collections
+        this.row.a = this.collections
         return this.tell(Ev.GCEnd)
       case EvV1.STWStart:
         this.stwKind = this.stwKinds[this.version >= 21 ? a0 : a0 <= 1 ? a0 + 1 : 0] ?? 0
-        this.rowA = this.stwKind
+        this.row.a = this.stwKind
         return this.tell(Ev.STWBegin)
       case EvV1.STWDone:
-        this.rowA = this.stwKind
+        this.row.a = this.stwKind
         return this.tell(Ev.STWEnd)
       case EvV1.GCSweepStart:
       case EvV1.GCMarkAssistStart:
-        this.rowA = 0
-        this.rowStack = a0
+        this.row.a = 0
+        this.row.stack = a0
         return this.tell(kind === EvV1.GCSweepStart ? Ev.GCSweepBegin : Ev.GCMarkAssistBegin)
       case EvV1.GCSweepDone:
-        this.rowB = a1
+        this.row.b = a1
         return this.tell(Ev.GCSweepEnd)
       case EvV1.GCMarkAssistDone:
         return this.tell(Ev.GCMarkAssistEnd)
@@ -216,8 +194,8 @@ export class SchedulerModelV1 {
         if (row < 0) return this.wait(a0)
         this.gStatus[row] = GoStatus.runnable
         this.gSequence[row]++
-        this.rowA = row
-        this.rowStack = local ? a1 : a2
+        this.row.a = row
+        this.row.stack = local ? a1 : a2
         return this.tell(Ev.GoUnblock)
       }
       case EvV1.GoSysExit:
@@ -257,13 +235,13 @@ export class SchedulerModelV1 {
       case EvV1.GoPreempt:
         this.gStatus[g] = GoStatus.runnable
         this.current = -1
-        this.rowA = this.reasons.get(kind) ?? 0
-        this.rowStack = a0
+        this.row.a = this.reasons.get(kind) ?? 0
+        this.row.stack = a0
         return this.tell(Ev.GoStop)
       case EvV1.GoSysCall:
         // It blocks when the next event of its processor says so; `order.ts` looks.
-        this.rowA = 0
-        this.rowStack = a0
+        this.row.a = 0
+        this.row.stack = a0
         return this.tell(Ev.GoSyscallBegin)
       case EvV1.GoSysBlock: {
         const begun = this.gCall[g] === InCall.begun
@@ -275,32 +253,32 @@ export class SchedulerModelV1 {
         return begun || this.goTimes ? AdvanceV1.silent : this.tell(Ev.GoSyscallBegin)
       }
       case EvV1.UserTaskCreate:
-        this.rowB = a1
-        this.rowC = a2
-        this.rowStack = a3
+        this.row.b = a1
+        this.row.c = a2
+        this.row.stack = a3
         return this.tell(Ev.UserTaskBegin)
       case EvV1.UserTaskEnd:
-        this.rowStack = a1
+        this.row.stack = a1
         return this.tell(Ev.UserTaskEnd)
       case EvV1.UserRegion:
         if (a1 > 1) {
           this.conflict(kind, at, `mode ${a1} (0, begin, and 1, end, exist)`)
           return AdvanceV1.silent
         }
-        this.rowB = a2
-        this.rowStack = a3
+        this.row.b = a2
+        this.row.stack = a3
         return this.tell(a1 === 0 ? Ev.UserRegionBegin : Ev.UserRegionEnd)
       case EvV1.UserLog:
-        this.rowB = a1
-        this.rowC = a3
-        this.rowStack = a2
+        this.row.b = a1
+        this.row.c = a3
+        this.row.stack = a2
         return this.tell(Ev.UserLog)
       default:
         if (!this.reasons.has(kind)) return AdvanceV1.silent
         this.gStatus[g] = GoStatus.waiting
         this.current = -1
-        this.rowA = this.reasons.get(kind) ?? 0
-        this.rowStack = a0
+        this.row.a = this.reasons.get(kind) ?? 0
+        this.row.stack = a0
         return this.tell(Ev.GoBlock)
     }
   }
@@ -314,20 +292,23 @@ export class SchedulerModelV1 {
   /** The row of a new goroutine. */
   newGoroutine(id: number): number {
     const row = this.goroutines.insert(id)
-    if (row >= this.gStatus.length) {
-      const { memory } = this.kernel
-      this.gStatus = grown(memory, this.gStatus, memory.uint8(row * 2))
-      this.gSequence = grown(memory, this.gSequence, memory.float64(row * 2))
-      this.gId = grown(memory, this.gId, memory.float64(row * 2))
-      this.gCall = grown(memory, this.gCall, memory.uint8(row * 2))
-      this.gCallTicks = grown(ownColumns, this.gCallTicks, new Float64Array(row * 2))
-      this.tellKernel()
-    }
+    if (row >= this.gStatus.length) this.makeRoom(row * 2)
     this.gStatus[row] = GoStatus.runnable
     this.gSequence[row] = 1
     this.gId[row] = id
     this.gCall[row] = InCall.none
     return row
+  }
+
+  private makeRoom(rows: number): void {
+    const { kernel } = this
+    const { memory, words } = kernel
+    this.gStatus = kernel.place(this.gStatus, memory.uint8(rows), G_STATUS)
+    this.gSequence = kernel.place(this.gSequence, memory.float64(rows), G_SEQUENCE)
+    this.gId = kernel.place(this.gId, memory.float64(rows), G_ID)
+    this.gCall = kernel.place(this.gCall, memory.uint8(rows), G_CALL)
+    this.gCallTicks = grown(ownColumns, this.gCallTicks, new Float64Array(rows))
+    words[G_ROOM >> 2] = rows
   }
 
   /**
@@ -358,7 +339,7 @@ export class SchedulerModelV1 {
       this.extra.push(this.statusRow(row, exits ? GoStatus.syscall : this.gStatus[row]))
     } else {
       const as = exits ? Ev.GoCreateSyscall : starts ? Ev.GoCreate : Ev.GoCreateBlocked
-      this.extra.push({ kind: as, a: row, b: 0, c: a0 })
+      this.extra.push({ ...NOTHING, kind: as, a: row, c: a0 })
     }
     return row
   }
@@ -376,10 +357,10 @@ export class SchedulerModelV1 {
       this.listed.add(row)
       return AdvanceV1.silent
     }
-    this.rowA = row
-    this.rowB = newStack
-    this.rowC = id
-    this.rowStack = stack
+    this.row.a = row
+    this.row.b = newStack
+    this.row.c = id
+    this.row.stack = stack
     return this.tell(Ev.GoCreate)
   }
 
@@ -399,10 +380,10 @@ export class SchedulerModelV1 {
       this.gCallTicks[row] = ticks
     }
     this.listed.delete(row)
-    this.rowG = -1
-    this.rowA = row
-    this.rowB = inCall ? GoStatus.syscall : GoStatus.waiting
-    this.rowC = id
+    this.row.goroutine = -1
+    this.row.a = row
+    this.row.b = inCall ? GoStatus.syscall : GoStatus.waiting
+    this.row.c = id
     return this.tell(Ev.GoStatus)
   }
 
@@ -412,12 +393,12 @@ export class SchedulerModelV1 {
     this.gStatus[row] = GoStatus.running
     this.gSequence[row]++
     this.current = row
-    this.rowG = -1
-    this.rowA = row
+    this.row.goroutine = -1
+    this.row.a = row
     if (this.listing && this.listed.delete(row)) {
       // The goroutine that started the tracer.
-      this.rowB = GoStatus.running
-      this.rowC = id
+      this.row.b = GoStatus.running
+      this.row.c = id
       return this.tell(Ev.GoStatus)
     }
     if (this.listing) this.endListing()
@@ -433,8 +414,8 @@ export class SchedulerModelV1 {
     this.gStatus[row] = GoStatus.runnable
     this.gSequence[row]++
     this.gCall[row] = InCall.none
-    this.rowG = row
-    this.rowA = 0
+    this.row.goroutine = row
+    this.row.a = 0
     return call === InCall.returned ? AdvanceV1.silent : this.tell(Ev.GoSyscallEndBlocked)
   }
 
@@ -452,12 +433,12 @@ export class SchedulerModelV1 {
     this.listed.clear()
   }
 
-  private statusRow(row: number, status: number): ExtraRowV1 {
-    return { kind: Ev.GoStatus, a: row, b: status, c: this.gId[row] }
+  private statusRow(row: number, status: number): EventRow {
+    return { ...NOTHING, kind: Ev.GoStatus, a: row, b: status, c: this.gId[row] }
   }
 
   private tell(kind: number): number {
-    this.rowKind = kind
+    this.row.kind = kind
     return AdvanceV1.tell
   }
 
