@@ -8,6 +8,7 @@ import type { LostTime } from './lost-time.ts'
 import { ProblemList } from './problems.ts'
 import { DecoderV1 } from './v1/decoder.ts'
 import { DecoderV2 } from './v2/decoder.ts'
+import { wireFormat } from './v2/wire-format.ts'
 
 /**
  * Decodes one capture from its (unpacked) bytes: `push` what arrives, then `end`. Events go to the sink generation by
@@ -76,7 +77,7 @@ export class CaptureDecoder implements EventSource {
       return
     }
     const { goTimes = false } = this.options
-    this.v2 = new DecoderV2(header.version, { goTimes }, this.problems, this.sink, this.memory)
+    this.v2 = new DecoderV2(wireFormat(header.version), { goTimes }, this.problems, this.sink, this.memory)
     this.v2.push(bytes.subarray(HEADER_BYTES))
   }
 

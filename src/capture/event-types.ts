@@ -1,10 +1,9 @@
-// event-types.ts: the events of Go's execution tracer from Go 1.22 on, by number. A Go version is a row here.
+// event-types.ts: the events of Go's execution tracer from Go 1.22 on, and the version from which on each is written. A Go version is rows here.
 //
 // Captures of older Go are turned into these same events at their own door, so that nothing after this room asks for a version.
 // Source: internal/trace/tracev2, Go 1.26; numbers checked against `go tool trace -d=wire`.
 
 import * as Ev from './event-numbers.ts'
-import { NOT_TIMED } from './v2/order-layout.ts'
 import {
   PROC_IDLE,
   PROC_RUNNING,
@@ -16,7 +15,7 @@ import {
   WAITING,
 } from './statuses.ts'
 
-export { Ev, NOT_TIMED }
+export { Ev }
 
 /** First and last number of the experimental events (GODEBUG=traceallocfree=1), which are counted and passed over. */
 export const FIRST_EXPERIMENTAL = Ev.Span
@@ -27,13 +26,18 @@ export interface EventSpec {
   readonly number: number
   readonly name: string
   readonly args: readonly string[]
+  /** Header from which on it is written, with these arguments. */
+  readonly since: number
 }
 
-function spec(name: keyof typeof Ev, args: string): EventSpec {
-  return { number: Ev[name], name, args: args === '' ? [] : args.split(' ') }
+function spec(name: keyof typeof Ev, args: string, since = 22): EventSpec {
+  return { number: Ev[name], name, args: args === '' ? [] : args.split(' '), since }
 }
 
-/** All events. Argument names are those of Go's textual form of captures (`go tool trace -d=wire`). */
+/**
+ * All events. Argument names are those of Go's textual form of captures (`go tool trace -d=wire`). Where a version writes an event with other
+ * arguments, that is a further row of the same name, `since` its header.
+ */
 export const eventSpecs: readonly EventSpec[] = [
   spec('EventBatch', 'gen m time size'),
   spec('Stacks', ''),
@@ -79,33 +83,24 @@ export const eventSpecs: readonly EventSpec[] = [
   spec('UserRegionBegin', 'dt task name_string stack'),
   spec('UserRegionEnd', 'dt task name_string stack'),
   spec('UserLog', 'dt task key_string value_string stack'),
-  spec('GoSwitch', 'dt g g_seq'),
-  spec('GoSwitchDestroy', 'dt g g_seq'),
-  spec('GoCreateBlocked', 'dt new_g new_stack stack'),
-  spec('GoStatusStack', 'dt g m gstatus stack'),
-  spec('ExperimentalBatch', 'exp gen m time'),
-  spec('Sync', ''),
-  spec('ClockSnapshot', 'dt mono sec nsec'),
-  spec('EndOfGeneration', ''),
-  spec('Span', 'dt id npages_value kindclass'),
-  spec('SpanAlloc', 'dt id npages_value kindclass'),
-  spec('SpanFree', 'dt id'),
-  spec('HeapObject', 'dt id type'),
-  spec('HeapObjectAlloc', 'dt id type'),
-  spec('HeapObjectFree', 'dt id'),
-  spec('GoroutineStack', 'dt id order'),
-  spec('GoroutineStackAlloc', 'dt id order'),
-  spec('GoroutineStackFree', 'dt id'),
+  spec('GoSwitch', 'dt g g_seq', 23),
+  spec('GoSwitchDestroy', 'dt g g_seq', 23),
+  spec('GoCreateBlocked', 'dt new_g new_stack stack', 23),
+  spec('GoStatusStack', 'dt g m gstatus stack', 23),
+  spec('ExperimentalBatch', 'exp gen m time', 23),
+  spec('Sync', '', 25),
+  spec('ClockSnapshot', 'dt mono sec nsec', 25),
+  spec('EndOfGeneration', '', 26),
+  spec('Span', 'dt id npages_value kindclass', 23),
+  spec('SpanAlloc', 'dt id npages_value kindclass', 23),
+  spec('SpanFree', 'dt id', 23),
+  spec('HeapObject', 'dt id type', 23),
+  spec('HeapObjectAlloc', 'dt id type', 23),
+  spec('HeapObjectFree', 'dt id', 23),
+  spec('GoroutineStack', 'dt id order', 23),
+  spec('GoroutineStackAlloc', 'dt id order', 23),
+  spec('GoroutineStackFree', 'dt id', 23),
 ]
-
-/** Arguments after `dt` by event number; `NOT_TIMED` for numbers that may not stand in a timed batch. */
-export const timedArgumentCount: Uint8Array = (() => {
-  const counts = new Uint8Array(256).fill(NOT_TIMED)
-  for (const { number, args } of eventSpecs) {
-    if (args[0] === 'dt' && number !== Ev.ClockSnapshot) counts[number] = args.length - 1
-  }
-  return counts
-})()
 
 /** Goroutine states in GoStatus events. */
 export const GoStatus = { bad: 0, runnable: RUNNABLE, running: RUNNING, syscall: SYSCALL, waiting: WAITING } as const

@@ -8,8 +8,20 @@ import { Failure } from '../base/failure.ts'
 /** Bytes of the header. */
 export const HEADER_BYTES = 16
 
-/** Wire formats by the number in the header. */
-export type HeaderVersion = 11 | 19 | 21 | 22 | 23 | 25 | 26
+/** The formats there are: the number in the header, their family, and the versions of Go that write them, oldest first. */
+const formats = [
+  { version: 11, family: 'v1', writers: 'Go 1.11 to 1.18' },
+  { version: 19, family: 'v1', writers: 'Go 1.19 and 1.20' },
+  { version: 21, family: 'v1', writers: 'Go 1.21' },
+  { version: 22, family: 'v2', writers: 'Go 1.22' },
+  { version: 23, family: 'v2', writers: 'Go 1.23 and 1.24' },
+  { version: 25, family: 'v2', writers: 'Go 1.25' },
+  { version: 26, family: 'v2', writers: 'Go 1.26 and 1.27' },
+] as const
+const newest = formats[formats.length - 1]
+
+/** The number in the header. */
+export type HeaderVersion = (typeof formats)[number]['version']
 
 /** The two families: before Go 1.22 one stream ordered as a whole, from Go 1.22 on generations. */
 export interface CaptureHeader {
@@ -18,16 +30,6 @@ export interface CaptureHeader {
   /** "go 1.26 trace" */
   readonly text: string
 }
-
-const known: ReadonlyMap<number, 'v1' | 'v2'> = new Map([
-  [11, 'v1'],
-  [19, 'v1'],
-  [21, 'v1'],
-  [22, 'v2'],
-  [23, 'v2'],
-  [25, 'v2'],
-  [26, 'v2'],
-])
 
 /**
  * Reads the header.
@@ -48,19 +50,20 @@ export function readHeader(bytes: Uint8Array): CaptureHeader {
     throw new Failure('CAPTURE_NOT_GO', describeStranger(bytes, start))
   }
   const minor = Number(match[1])
-  const family = known.get(minor)
-  if (family === undefined) throw new Failure('CAPTURE_VERSION', describeVersion(minor))
-  return { version: minor as HeaderVersion, family, text: `go 1.${minor} trace` }
+  const format = formats.find(({ version }) => version === minor)
+  if (format === undefined) throw new Failure('CAPTURE_VERSION', describeVersion(minor))
+  const { version, family } = format
+  return { version, family, text: `go 1.${version} trace` }
 }
 
 function describeVersion(minor: number): string {
   if (minor <= 10) {
     return `the capture's header says "go 1.${minor} trace": Go 1.5 to 1.10 wrote no user tasks or regions, so there is nothing to join. Record it with a program built by Go 1.11 or newer.`
   }
-  if (minor > 26) {
-    return `the capture's header says "go 1.${minor} trace", newer than the newest known format (go 1.26, written by Go 1.26 and 1.27). Update Subspan.`
+  if (minor > newest.version) {
+    return `the capture's header says "go 1.${minor} trace", newer than the newest known format (go 1.${newest.version}, written by ${newest.writers}). Update Subspan.`
   }
-  return `the capture's header says "go 1.${minor} trace", which no Go release writes (known: 1.11, 1.19, 1.21, 1.22, 1.23, 1.25, 1.26). The first 16 bytes may be damaged.`
+  return `the capture's header says "go 1.${minor} trace", which no Go release writes (known: ${formats.map(({ version }) => `1.${version}`).join(', ')}). The first 16 bytes may be damaged.`
 }
 
 /** Says what the bytes look like instead, since the usual cause is an error page saved as a capture. */

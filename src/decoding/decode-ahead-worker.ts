@@ -11,6 +11,7 @@ import { HEADER_BYTES } from '../capture/header.ts'
 import { ProblemList } from '../capture/problems.ts'
 import type { StringTable } from '../capture/string-table.ts'
 import { DecoderV2 } from '../capture/v2/decoder.ts'
+import { wireFormat } from '../capture/v2/wire-format.ts'
 import { RingWriter } from './event-ring.ts'
 import type { AheadProblem, AheadTask, FromAhead } from './messages.ts'
 
@@ -49,7 +50,7 @@ let strings: StringTable | null = null
 let generationEnd = 0
 
 const decoder = new DecoderV2(
-  version,
+  wireFormat(version),
   { goTimes },
   problems,
   {

@@ -5,6 +5,7 @@ import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { GenerationFramer } from '../../src/capture/v2/framing.ts'
+import { wireFormat } from '../../src/capture/v2/wire-format.ts'
 import { analyse, type Analysed, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
 import { known } from '../support/known-tasks.ts'
 
@@ -50,7 +51,7 @@ describe('a capture that lost its middle', () => {
   const long = captures.filter(({ name }) => name === 'go1.26/messages-long')[0]
   const all = long.bytes()
   const starts: number[] = []
-  const framer = new GenerationFramer(26, 16, new ProblemList(), newCaptureMemory(), ({ byteOffset }) =>
+  const framer = new GenerationFramer(wireFormat(26), 16, new ProblemList(), newCaptureMemory(), ({ byteOffset }) =>
     starts.push(byteOffset),
   )
   framer.push(all.subarray(16))

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { GenerationFramer } from '../../src/capture/v2/framing.ts'
+import { wireFormat } from '../../src/capture/v2/wire-format.ts'
 import { captureFixtures } from '../support/fixtures.ts'
 
 const HEADER_BYTES = 16
@@ -16,7 +17,7 @@ function framed(maxGenerationBytes?: number, chunkBytes = 10_000) {
   const problems = new ProblemList()
   const parts: { number: number; byteOffset: number; length: number; complete: boolean; batches: string[] }[] = []
   const framer = new GenerationFramer(
-    26,
+    wireFormat(26),
     HEADER_BYTES,
     problems,
     newCaptureMemory(),

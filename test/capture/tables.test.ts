@@ -9,9 +9,10 @@ import { Ev } from '../../src/capture/event-types.ts'
 import { OrderKernel } from '../../src/capture/v2/order-kernel.ts'
 import { BATCH_SLACK, PLACES_COUNT, STRING_PLACES } from '../../src/capture/v2/order-layout.ts'
 import { type Damaged, GenerationTables } from '../../src/capture/v2/tables.ts'
+import { wireFormat } from '../../src/capture/v2/wire-format.ts'
 
 const memory = newCaptureMemory()
-const tables = new GenerationTables(new OrderKernel(memory))
+const tables = new GenerationTables(new OrderKernel(memory, wireFormat(26)))
 
 /** Reads payloads of batches as one generation. */
 function read(payloads: readonly Uint8Array[]): { tables: GenerationTables; damages: string[] } {
@@ -196,7 +197,7 @@ describe('stacks of a generation', () => {
 
 test('strings whose id is one beyond the columns are not written beside them', () => {
   const fresh = newCaptureMemory()
-  const kernel = new OrderKernel(fresh)
+  const kernel = new OrderKernel(fresh, wireFormat(26))
   const own = new GenerationTables(kernel)
   const payload = stringBatch([
     [1_023, 'last'],
@@ -215,7 +216,7 @@ test('strings whose id is one beyond the columns are not written beside them', (
 
 test('tables of two generations hold where they are read later, and no longer', () => {
   const fresh = newCaptureMemory()
-  const own = new GenerationTables(new OrderKernel(fresh), 2)
+  const own = new GenerationTables(new OrderKernel(fresh, wireFormat(26)), 2)
   const numbered = [1, 2, 3].map((number) => {
     const payload = stringBatch(
       Array.from({ length: 10 * number }, (_, i) => [i + 1, `${i} of ${number}`] as [number, string]),

@@ -6,6 +6,7 @@ import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { Ev } from '../../src/capture/event-types.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { type FramedGeneration, GenerationFramer } from '../../src/capture/v2/framing.ts'
+import { wireFormat } from '../../src/capture/v2/wire-format.ts'
 import { captureFixtures } from '../support/fixtures.ts'
 import { writeNumber, writePadded } from '../support/v2-wire.ts'
 
@@ -18,7 +19,7 @@ function framerOf(take: (generation: FramedGeneration) => void, waitForAll: () =
     throw new Error('the framer asks for no blocks and waits for no generation')
   }
   const later: LaterReading = { nextBlock: unused, waitForEarlier: unused, waitForAll }
-  return new GenerationFramer(26, 16, new ProblemList(), newCaptureMemory(), take, undefined, later)
+  return new GenerationFramer(wireFormat(26), 16, new ProblemList(), newCaptureMemory(), take, undefined, later)
 }
 
 /** A generation of so many batches of one thread, filled with its number. */

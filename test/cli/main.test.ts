@@ -12,6 +12,7 @@ import { Ev } from '../../src/capture/event-types.ts'
 import { HEADER_BYTES } from '../../src/capture/header.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { GenerationFramer } from '../../src/capture/v2/framing.ts'
+import { wireFormat } from '../../src/capture/v2/wire-format.ts'
 import { usableProcessors } from '../../src/decoding/processors.ts'
 import { captureFixtures } from '../support/fixtures.ts'
 
@@ -35,10 +36,16 @@ function subspan(args: readonly string[], input?: Uint8Array) {
 function enlarged(bytes: Uint8Array): Uint8Array {
   let last = 0
   let timeUnits = 0
-  const framer = new GenerationFramer(26, HEADER_BYTES, new ProblemList(), newCaptureMemory(), (generation) => {
-    last = generation.number
-    timeUnits = Math.max(...generation.batches.map((batch) => batch.timeUnits))
-  })
+  const framer = new GenerationFramer(
+    wireFormat(26),
+    HEADER_BYTES,
+    new ProblemList(),
+    newCaptureMemory(),
+    (generation) => {
+      last = generation.number
+      timeUnits = Math.max(...generation.batches.map((batch) => batch.timeUnits))
+    },
+  )
   framer.push(bytes.subarray(HEADER_BYTES))
   framer.end()
   const header = new ByteWriter()

@@ -9,16 +9,10 @@
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { CaptureDecoder } from '../../src/capture/decode.ts'
 import type { EventBlock } from '../../src/capture/event-block.ts'
-import {
-  Ev,
-  FIRST_EXPERIMENTAL,
-  GoStatus,
-  NOT_TIMED,
-  ProcStatus,
-  timedArgumentCount,
-} from '../../src/capture/event-types.ts'
+import { Ev, FIRST_EXPERIMENTAL, GoStatus, ProcStatus } from '../../src/capture/event-types.ts'
 import type { Frame } from '../../src/capture/stack-table.ts'
 import {
+  argumentCount,
   type Batch,
   HEADER_BYTES,
   joinBatches,
@@ -440,8 +434,8 @@ class Writer {
 
   /** Passes an event of an experiment over; its time counts. */
   private copy(payload: Uint8Array, from: number): bigint {
-    const count = timedArgumentCount[payload[from]]
-    if (count === NOT_TIMED) fail(`event ${payload[from]} is none`)
+    const count = argumentCount(payload[from])
+    if (count === null) fail(`event ${payload[from]} is none`)
     const { value: elapsed } = readNumber(payload, from + 1)
     let at = from + 1
     for (let i = 0; i <= count; i++) at = readNumber(payload, at).next

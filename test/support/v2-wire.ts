@@ -3,7 +3,7 @@
 // Nothing of `src/` but the table of events is used, so that what the decoder says can be held against it, and so that captures can be broken on
 // purpose where it hurts: between batches, between events, inside one argument.
 
-import { Ev, eventSpecs, NOT_TIMED, timedArgumentCount } from '../../src/capture/event-types.ts'
+import { Ev, eventSpecs } from '../../src/capture/event-types.ts'
 
 /** 2^64 - 1: no thread, no processor. */
 export const NONE = (1n << 64n) - 1n
@@ -86,14 +86,20 @@ export function joinBatches(header: Uint8Array, batches: readonly Batch[]): Uint
   return concatBytes(parts)
 }
 
+/** Arguments that follow the time of an event; null for what may not stand among timed events. */
+export function argumentCount(kind: number): number | null {
+  const spec = eventSpecs.find(({ number }) => number === kind)
+  return spec?.args[0] === 'dt' && kind !== Ev.ClockSnapshot ? spec.args.length - 1 : null
+}
+
 /** The timed events of a payload; null when it holds a table, or anything else than timed events. */
 export function splitEvents(payload: Uint8Array): WireEvent[] | null {
   const events: WireEvent[] = []
   let at = 0
   while (at < payload.length) {
     const kind = payload[at++]
-    const count = timedArgumentCount[kind]
-    if (count === NOT_TIMED) return null
+    const count = argumentCount(kind)
+    if (count === null) return null
     const args: bigint[] = []
     for (let i = 0; i <= count; i++) {
       const { value, next } = readNumber(payload, at)

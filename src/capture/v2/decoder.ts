@@ -3,7 +3,7 @@
 import type { KernelMemory } from '../../base/kernel-memory.ts'
 import type { ClockSnapshot } from '../capture.ts'
 import type { EventSink } from '../event-block.ts'
-import { HEADER_BYTES, type HeaderVersion } from '../header.ts'
+import { HEADER_BYTES } from '../header.ts'
 import type { LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import { type FramedGeneration, GenerationFramer } from './framing.ts'
@@ -11,6 +11,7 @@ import { readGeneration } from './generation.ts'
 import { Ordering, type OrderOptions } from './order.ts'
 import { OrderKernel } from './order-kernel.ts'
 import { GenerationTables } from './tables.ts'
+import type { WireFormat } from './wire-format.ts'
 
 /** Decodes generation after generation; memory holds one, however long the capture is. */
 export class DecoderV2 {
@@ -23,17 +24,17 @@ export class DecoderV2 {
   private readonly ordering: Ordering
 
   constructor(
-    private readonly version: HeaderVersion,
+    private readonly format: WireFormat,
     options: OrderOptions,
     private readonly problems: ProblemList,
     private readonly sink: EventSink & { generationEnd?(timeNs: number): void },
     memory: KernelMemory,
   ) {
-    const kernel = new OrderKernel(memory)
+    const kernel = new OrderKernel(memory, format)
     this.ordering = new Ordering(options, problems, sink, kernel)
     this.tables = new GenerationTables(kernel, sink.later === undefined ? 1 : 2)
     this.framer = new GenerationFramer(
-      version,
+      format,
       HEADER_BYTES,
       problems,
       memory,
@@ -80,18 +81,8 @@ export class DecoderV2 {
   }
 
   private take({ number, bytes, byteOffset, batches, complete }: FramedGeneration): void {
-    const { version, frequency, tables, problems, ordering } = this
-    const generation = readGeneration(
-      number,
-      bytes,
-      byteOffset,
-      batches,
-      complete,
-      version,
-      frequency,
-      tables,
-      problems,
-    )
+    const { format, frequency, tables, problems, ordering } = this
+    const generation = readGeneration(number, bytes, byteOffset, batches, complete, format, frequency, tables, problems)
     this.frequency = generation.frequency
     ordering.order(generation)
     const snapshot = generation.clockSnapshot

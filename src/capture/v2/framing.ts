@@ -1,7 +1,7 @@
 // framing.ts: a stream of bytes to whole generations, by hopping from batch header to batch header.
 //
 // file       = header { generation }
-// generation = batch { batch } [ 52 ]                 52 only under header 1.26; before, a new number begins a generation
+// generation = batch { batch } [ 52 ]                 52 from header 1.26 on; before, a new number begins a generation
 // batch      = 1 generation thread time size payload
 //            | 49 experiment generation thread time size payload
 // Source: internal/trace/batch.go and generation.go, Go 1.26.
@@ -9,10 +9,10 @@
 import { type KernelMemory, WORD_BYTES } from '../../base/kernel-memory.ts'
 import type { LaterReading } from '../event-block.ts'
 import { Ev } from '../event-types.ts'
-import type { HeaderVersion } from '../header.ts'
 import type { ProblemList } from '../problems.ts'
 import type { RawBatch } from './generation.ts'
 import { BATCH_SLACK } from './order-layout.ts'
+import type { WireFormat } from './wire-format.ts'
 
 /** Largest payload that Go's writer and reader know. */
 const MAX_BATCH_BYTES = 65_536
@@ -85,7 +85,7 @@ export class GenerationFramer {
   private headerSize = 0
 
   constructor(
-    private readonly version: HeaderVersion,
+    private readonly format: WireFormat,
     headerBytes: number,
     private readonly problems: ProblemList,
     private readonly memory: KernelMemory,
@@ -150,7 +150,7 @@ export class GenerationFramer {
       }
     }
     if (this.batches.length > 0) {
-      const complete = this.version < 26 && rest === 0
+      const complete = !this.format.has(Ev.EndOfGeneration) && rest === 0
       if (!complete) {
         const number = this.generation
         this.problems.add(
@@ -200,7 +200,7 @@ export class GenerationFramer {
 
   private cut(last: boolean): void {
     while (this.at < this.filled) {
-      if (this.bytes[this.at] === Ev.EndOfGeneration && this.version >= 26) {
+      if (this.bytes[this.at] === Ev.EndOfGeneration && this.format.has(Ev.EndOfGeneration)) {
         this.at++
         if (this.batches.length > 0) this.hand(this.at, true)
         else this.generationFrom = this.at
@@ -217,8 +217,9 @@ export class GenerationFramer {
       }
       if (state === 'short' || this.headerEnd + this.headerSize > this.filled) return
       if (this.batches.length > 0 && this.headerGeneration !== this.generation) {
-        // Before header 1.26 this is how generations end; under 1.26 the end mark was lost.
-        if (this.version >= 26) {
+        // Before header 1.26 this is how generations end; from there on the end mark was lost.
+        const marked = this.format.has(Ev.EndOfGeneration)
+        if (marked) {
           this.problems.add(
             'GENERATION_INCOMPLETE',
             this.base + this.at,
@@ -226,7 +227,7 @@ export class GenerationFramer {
               `generation ${this.generation} has no end mark before generation ${this.headerGeneration} begins at byte ${(this.base + this.at).toLocaleString('en-US')}: part of it may be lost.`,
           )
         }
-        this.hand(this.at, this.version < 26)
+        this.hand(this.at, !marked)
       }
       if (this.batches.length === 0) {
         this.generation = this.headerGeneration
@@ -282,7 +283,7 @@ export class GenerationFramer {
     this.headerSize = 0
     this.headerExperiment = -1
     const kind = bytes[at++]
-    if (kind === Ev.ExperimentalBatch && this.version >= 23) {
+    if (kind === Ev.ExperimentalBatch && this.format.has(Ev.ExperimentalBatch)) {
       if (at >= filled) return 'short'
       this.headerExperiment = bytes[at++]
     } else if (kind !== Ev.EventBatch) {

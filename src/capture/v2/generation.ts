@@ -2,11 +2,11 @@
 
 import { VarintReader } from '../../base/varint.ts'
 import { Ev } from '../event-types.ts'
-import type { HeaderVersion } from '../header.ts'
 import type { ProblemList } from '../problems.ts'
 import type { StackTable } from '../stack-table.ts'
 import type { StringTable } from '../string-table.ts'
 import type { Damaged, GenerationTables } from './tables.ts'
+import type { WireFormat } from './wire-format.ts'
 
 /** Trace clock units per second on every platform but Windows: nanoseconds / 64. */
 const USUAL_FREQUENCY = 15_625_000
@@ -81,7 +81,7 @@ export function readGeneration(
   byteOffset: number,
   batches: readonly RawBatch[],
   complete: boolean,
-  version: HeaderVersion,
+  format: WireFormat,
   previousFrequency: number,
   tables: GenerationTables,
   problems: ProblemList,
@@ -115,7 +115,8 @@ export function readGeneration(
         readCpuSamples(bytes, batch, cpuSamples, damaged)
         break
       case Ev.Frequency:
-        if (version < 25) {
+        // From Go 1.25 on it is part of a synchronisation batch.
+        if (!format.has(Ev.Sync)) {
           const reader = tableReader.restart(bytes, batch.from + 1, batch.to)
           frequency = reader.read()
           if (reader.failed) damaged(reader.offset, 'a clock frequency that does not end')
@@ -124,7 +125,7 @@ export function readGeneration(
         }
         break
       case Ev.Sync:
-        if (version < 25) {
+        if (!format.has(Ev.Sync)) {
           timed.push(batch)
           break
         }

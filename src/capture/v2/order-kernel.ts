@@ -1,11 +1,12 @@
 // order-kernel.ts: the kernel that decodes and orders events (`kernel/order.ts`), as TypeScript sees it.
 
+import { NO_BYTES } from '../../base/columns.ts'
 import { TABLE_HEADER_BYTES } from '../../base/id-table-layout.ts'
 import { compileKernel, type KernelMemory } from '../../base/kernel-memory.ts'
 import { KernelRegisters } from '../../base/kernel-registers.ts'
-import { timedArgumentCount } from '../event-types.ts'
-import { ARGUMENT_COUNTS, GOROUTINES, PROCESSORS, REGISTERS_END } from './order-layout.ts'
+import { ARGUMENT_COUNTS, GOROUTINES, MOVED_PLACES, PROCESSORS, REGISTERS_END } from './order-layout.ts'
 import { orderKernel } from './order-kernel.wasm.ts'
+import type { WireFormat } from './wire-format.ts'
 
 let compiled: WebAssembly.Module | null = null
 
@@ -25,12 +26,18 @@ export class OrderKernel extends KernelRegisters {
   readonly processors: Int32Array
   readonly call: Exports
 
-  constructor(memory: KernelMemory) {
+  constructor(
+    memory: KernelMemory,
+    readonly format: WireFormat,
+  ) {
     super(memory, REGISTERS_END)
     const { buffer } = memory
     this.goroutines = new Int32Array(buffer, GOROUTINES, TABLE_HEADER_BYTES >> 2)
     this.processors = new Int32Array(buffer, PROCESSORS, TABLE_HEADER_BYTES >> 2)
-    new Uint8Array(buffer, ARGUMENT_COUNTS, timedArgumentCount.length).set(timedArgumentCount)
+    const { argumentCounts, movedArguments } = format
+    new Uint8Array(buffer, ARGUMENT_COUNTS, argumentCounts.length).set(argumentCounts)
+    if (movedArguments !== null)
+      this.place(NO_BYTES, memory.uint8(movedArguments.length), MOVED_PLACES).set(movedArguments)
     compiled ??= compileKernel(orderKernel)
     this.call = memory.start(compiled) as Exports
   }

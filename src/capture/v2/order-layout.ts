@@ -44,16 +44,24 @@ export const MODEL_ARGUMENTS = ORDER_REGISTERS + 152
 /** Header of the table of processor ids. */
 export const PROCESSORS = ORDER_REGISTERS + 184
 export const P_SWEEPING = ORDER_REGISTERS + 216
-/** Arguments after the time by event number, one byte each: `timedArgumentCount`. */
+/** Arguments after the time by event number, one byte each: `WireFormat.argumentCounts`. */
 export const ARGUMENT_COUNTS = ORDER_REGISTERS + 256
-/** In it: an event number that no timed batch may hold. */
+// In it: the most there are, an event whose arguments are read in an order of their own, and an event number that no timed batch may hold.
+export const MOST_ARGUMENTS = 4
+export const MOVED = 254
 export const NOT_TIMED = 255
 /** The tables of strings and of stacks: registers of each as below. */
 export const STRING_PLACES = ORDER_REGISTERS + 512
 export const STACK_PLACES = ORDER_REGISTERS + 544
 /** Rows of the columns above which the block in hand has no room for another event. */
 export const FULL_ROWS = ORDER_REGISTERS + 576
-export const REGISTERS_END = ORDER_REGISTERS + 580
+/** Where `WireFormat.movedArguments` lies: rows of so many bytes, in which `NOWHERE` is the place of an argument that is passed over. */
+export const MOVED_PLACES = ORDER_REGISTERS + 580
+export const MOVED_ROW_BYTES = 8
+export const NOWHERE = 255
+/** The time since the event before and the four arguments of an event that was read so, 64 bits each. */
+export const MOVED_ARGUMENTS = ORDER_REGISTERS + 584
+export const REGISTERS_END = ORDER_REGISTERS + 624
 
 // ---- A table of places: the columns (`PlaceColumns`), their length, how many ids have an entry, and the highest of them. ----
 

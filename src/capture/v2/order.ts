@@ -18,7 +18,7 @@
 import { NONE_U64 } from '../../base/id-table.ts'
 import { BlockWriter, type EventRow, NOTHING } from '../block-writer.ts'
 import { BLOCK_ROWS, type EventSink } from '../event-block.ts'
-import { Ev, FIRST_EXPERIMENTAL, NOT_TIMED, timedArgumentCount } from '../event-types.ts'
+import { Ev } from '../event-types.ts'
 import { LostTimes } from '../lost-time.ts'
 import type { ProblemList } from '../problems.ts'
 import type { CpuSample, Generation } from './generation.ts'
@@ -32,6 +32,7 @@ import {
   LAST_NS,
   MODEL,
   MODEL_ARGUMENTS,
+  NOT_TIMED,
   ROOM_FOR_ONE,
   ROWS,
   TAKEN,
@@ -298,8 +299,7 @@ export class Ordering {
       writer.write(timeNs, model.row)
     } else if (result === Advance.damaged) {
       this.damage(heads.generation, thread, at, heads.end(cursor), time, model.damage)
-    } else if (result === Advance.silent && kind >= FIRST_EXPERIMENTAL) {
-      // Experimental events are counted and take their time, but are not told.
+    } else if (result === Advance.passed) {
       if (this.goTimes) writer.move(time)
       this.untold++
     }
@@ -310,7 +310,7 @@ export class Ordering {
   private giveUpBatch(heads: Heads, cursor: number): void {
     const kind = heads.kind(cursor)
     const what =
-      timedArgumentCount[kind] === NOT_TIMED
+      this.kernel.format.argumentCounts[kind] === NOT_TIMED
         ? `event number ${kind} does not exist`
         : 'an event does not end within its batch, or its time is out of reach'
     const { generation, thread, heap } = heads

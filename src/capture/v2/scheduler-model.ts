@@ -138,9 +138,9 @@ export class SchedulerModel extends Step {
       case Ev.UserLog:
         return annotation(this, a1, a2, a3)
       default:
-        // Experimental events, and those that a newer version has and that say nothing here: counted by the caller and passed over.
+        // Experimental events, and those of newer versions that nothing here is said about.
         if (thread < 0) this.conflict(lack(thread, 0, 0, ''))
-        return Advance.silent
+        return Advance.passed
     }
   }
 }

@@ -17,8 +17,10 @@ export const Advance = {
   tell: 1,
   /** It happened, or was left out; nothing is to be told. */
   silent: 2,
+  /** It happened and is counted, and takes its time, but means nothing here: experimental events. */
+  passed: 3,
   /** It says what no runtime writes: the rest of its batch cannot be trusted. */
-  damaged: 3,
+  damaged: 4,
 } as const
 export type Advance = (typeof Advance)[keyof typeof Advance]
 

@@ -53,7 +53,9 @@ import {
   MAX_TIME_NS,
   MODEL,
   MODEL_ARGUMENTS,
-  NOT_TIMED,
+  MOST_ARGUMENTS,
+  MOVED,
+  MOVED_ARGUMENTS,
   NS_PER_UNIT,
   OPEN_ASSIST,
   ORDINAL,
@@ -68,6 +70,7 @@ import {
   UNTIL_NS,
   WHOLE_UNITS,
 } from '../order-layout.ts'
+import { readMoved } from './moved.ts'
 import { readStacks, readStrings } from './tables.ts'
 import { longEnd, readLong } from './varint.ts'
 
@@ -323,7 +326,7 @@ export function run(first: u32, index: i32, given: bool): i32 {
       kind = load<u8>(at)
       at++
       const count: u32 = load<u8>(kind, ARGUMENT_COUNTS)
-      let sound = count !== NOT_TIMED
+      let sound = count <= <u32>MOST_ARGUMENTS
       if (sound) {
         // The time since the previous event and up to four arguments: seven numbers of ten are one byte.
         let byte: u32 = load<u8>(at++)
@@ -368,6 +371,15 @@ export function run(first: u32, index: i32, given: bool): i32 {
         }
         // After a number without an end the place is before all batches: further from their first byte than any end, counted without a sign.
         sound = at - BLOCK_END <= end - BLOCK_END && time <= maxTimeNs
+      } else if (count === MOVED) {
+        at = readMoved(kind, at, end)
+        const ns = <f64>load<u64>(MOVED_ARGUMENTS) * nsPerUnit
+        time += truncating ? Math.trunc(ns) : ns
+        a0 = load<u64>(MOVED_ARGUMENTS, 8)
+        a1 = load<u64>(MOVED_ARGUMENTS, 16)
+        a2 = load<u64>(MOVED_ARGUMENTS, 24)
+        a3 = load<u64>(MOVED_ARGUMENTS, 32)
+        sound = at !== 0 && time <= maxTimeNs
       }
       if (!sound) {
         time = before
