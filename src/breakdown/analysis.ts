@@ -98,7 +98,7 @@ export class CaptureAnalysis {
     this.states = new GoroutineStates(this.goTimes, this.kernel, this.stacks || this.sumsSink === null)
     const rows = this.states.rowCount
     this.workers = new Workers(this.kernel, rows)
-    this.regions = new RegionTable(this.states.stride, this.kernel)
+    this.regions = new RegionTable(this.states.sums.stride, this.kernel)
     this.lockPlaces = new LockPlaces(this.states.tables.stacks, this.kernel)
     this.names = new GenerationNames(this.states, this.decoder.problems, this.stacks, this.regions, this.kernel)
     this.waitStacks = new WaitStacks(this.states, this.names, this.lockPlaces, this.stacks)
@@ -427,28 +427,28 @@ export class CaptureAnalysis {
         if (b[i] === ProcStatus.idle && c[i] !== ProcStatus.idle) states.processorIdle(a[i], t, this.taskOfRowBound)
         break
       case Ev.GCMarkAssistBegin:
-        if (states.has(g)) states.beginAssist(g, states.hold(g, t))
+        if (states.has(g)) states.open.beginAssist(g, states.hold(g, t))
         break
       case Ev.GCMarkAssistActive:
-        if (states.has(a[i])) states.beginAssist(a[i], states.notBefore(a[i], this.syncNs))
+        if (states.has(a[i])) states.open.beginAssist(a[i], states.notBefore(a[i], this.syncNs))
         break
       case Ev.GCMarkAssistEnd:
-        if (states.has(g)) states.endAssist(g, states.hold(g, t))
+        if (states.has(g)) states.open.endAssist(g, states.hold(g, t))
         break
       case Ev.STWBegin:
-        if (states.has(g)) states.beginStw(g, this.names.stwName(a[i]), states.hold(g, t))
+        if (states.has(g)) states.open.beginStw(g, this.names.stwName(a[i]), states.hold(g, t))
         break
       case Ev.STWEnd:
-        if (states.has(g)) states.endStw(g, states.hold(g, t))
+        if (states.has(g)) states.open.endStw(g, states.hold(g, t))
         break
       case Ev.GCSweepBegin:
-        if (states.has(g)) states.beginSweep(g, processor[i], states.hold(g, t))
+        if (states.has(g)) states.open.beginSweep(g, processor[i], states.hold(g, t))
         break
       case Ev.GCSweepActive:
-        if (states.has(g)) states.beginSweep(g, a[i], states.notBefore(g, this.syncNs))
+        if (states.has(g)) states.open.beginSweep(g, a[i], states.notBefore(g, this.syncNs))
         break
       case Ev.GCSweepEnd:
-        states.endSweep(g, processor[i], states.has(g) ? states.hold(g, t) : t)
+        states.open.endSweep(g, processor[i], states.has(g) ? states.hold(g, t) : t)
         break
       case Ev.GCBegin:
         states.gcBegin(t)

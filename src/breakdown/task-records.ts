@@ -261,7 +261,7 @@ export class TaskRecords {
     for (let region = tasks.columns.firstRegion[task.slot]; region !== NO_REGION; region = regions.nextOfTask[region]) {
       const totalNs = regions.totalNs[region]
       parts.fill(0)
-      states.groupSums(regions.sums, Math.imul(region, regions.stride), totalNs, parts)
+      states.sums.groupSums(regions.sums, Math.imul(region, regions.stride), totalNs, parts)
       sums.addRegion(regions.nameRow[region], regions.name(region), totalNs, parts)
     }
   }
@@ -360,7 +360,7 @@ export class TaskRecords {
       region !== NO_REGION;
       region = regions.nextOfTask[region]
     ) {
-      const breakdown = states.breakdownOf(regions.sums, region * regions.stride, regions.totalNs[region])
+      const breakdown = states.sums.breakdownOf(regions.sums, region * regions.stride, regions.totalNs[region])
       breakdown.gcOverlapNs = this.gcOverlapOf(region)
       breakdown.stwWaitNs = this.stopsOfRegion.get(region) ?? breakdown.stwWaitNs
       records.push({
