@@ -9,7 +9,7 @@
 // Beside it: what is told at another time than that of its place (`aside.ts`), what is seen by looking ahead (`lookahead.ts`), what is missing
 // (`losses.ts`).
 //
-// Who does what: the loop over events is a WebAssembly kernel (`kernel/order.ts`), as for newer captures (`v2/order.ts` says why). It decodes,
+// Who does what: the loop over events is a WebAssembly kernel (`kernel/order.ts`), as for newer captures (the room's README says why). It decodes,
 // picks the earliest head and tells the frequent kinds when nothing is odd about them. Here is what it comes back for: an event for the model,
 // the next batch, damage, a full block, what is told at another time. While any cursor is parked, which in whole captures none is, every
 // event is for the model.

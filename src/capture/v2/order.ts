@@ -11,9 +11,7 @@
 // common kinds (99 events of 100) when nothing is odd about them, straight into the block; a run of events of one thread stays in its locals
 // until another thread's head is earlier. Here is what it comes back for: an event for the model, the next batch, damage, a full block.
 // Both see the same columns of the model, so nothing is handed over but a cursor.
-//
-// Why a kernel: with the same loop in JavaScript decoding and ordering cost a third more at 100 MB, and half as much again at 10 MB, where it is
-// compiling that counts: again and again as rare cases turn up. The kernel is compiled once, in milliseconds (test/bench/README.md).
+// Why a kernel, says the room's README.
 
 import { NONE_U64 } from '../../base/id-table.ts'
 import { BlockWriter, type EventRow, NOTHING } from '../block-writer.ts'

@@ -1,6 +1,8 @@
 // order.ts: the loop that decodes the events of a capture of Go 1.11 to 1.21 and puts them in order, in WebAssembly (AssemblyScript).
 //
-// What it does, and what it leaves to TypeScript, `../order.ts` says. Memory is reached by bare positions, as in `../../v2/kernel/order.ts`.
+// What it leaves to TypeScript, `../order.ts` says. It has the shape of `../../v2/kernel/order.ts`, which explains it; here a run is of a processor, and times
+// are ticks. Three things are its own: an event of three arguments and more says how long it is; strings and stacks stand among
+// the events and are passed over; and each event becomes one of the newer model here, a system call that does not block even two.
 
 import { findRow, insertRow, nextRow, removeRow } from '../../../base/kernel/id-table.ts'
 import {
@@ -72,6 +74,7 @@ import {
   SHAPES,
   THREADS,
 } from '../order-layout.ts'
+import { passTable, passText } from './tables.ts'
 import { longEnd, readLong } from './varint.ts'
 
 const FULL_ROWS: u32 = BLOCK_ROWS - ROOM_FOR_ONE
@@ -452,32 +455,4 @@ export function run(first: u32, begins: bool, given: bool): i32 {
   store<f64>(LIMIT_TICKS, limit)
   store<u32>(CURSOR, cursor)
   return answer
-}
-
-/** Position after a String, Stack, Frequency or TimerGoroutine whose first byte is before `at`; the batch's end at most. */
-function passTable(kind: u32, at: usize, end: usize): usize {
-  if (kind === EvV1.Stack) return passText(at, end)
-  const behind = passNumber(at, end)
-  return kind === EvV1.String ? passText(behind, end) : behind
-}
-
-/** Position after a length and as many bytes; the batch's end at most. */
-function passText(at: usize, end: usize): usize {
-  const first: u32 = load<u8>(at)
-  let from = at + 1
-  let length: f64 = first
-  if (first >= 0x80) {
-    length = readLong(from, first)
-    from = longEnd
-  }
-  if (from < <usize>BLOCK_END || from > end || length > <f64>(end - from)) return end
-  return from + <usize>length
-}
-
-/** Position after a number; the batch's end at most. */
-function passNumber(at: usize, end: usize): usize {
-  const first: u32 = load<u8>(at)
-  if (first < 0x80) return at + 1
-  readLong(at + 1, first)
-  return longEnd < <usize>BLOCK_END || longEnd > end ? end : longEnd
 }

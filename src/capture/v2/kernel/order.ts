@@ -1,10 +1,18 @@
 // order.ts: the loop that decodes the events of a generation and puts them in order, in WebAssembly (AssemblyScript).
 //
-// What it does, and what it leaves to TypeScript, `../order.ts` says. What it costs: about 22 ns an event.
+// What it leaves to TypeScript, `../order.ts` says; why it is a kernel, the room's README. What it costs: about 14 ns an event (test/bench/README.md).
 //
-// Memory is reached by bare positions. All of them but one are this program's own: columns that are as long as the rows they are asked for
-// (rows come out of the table of goroutines and of the model, never out of a capture). The one is the place in a batch, which is looked at
-// before each event and after it; what lies between reaches no further than the batch after it, or the slack behind the last.
+// Two loops, one in the other. The outer one has a run of one thread: it brings the thread's place and its event in hand into locals, and writes them
+// back when another thread has its turn, which is once in several events. The inner one has an event: the one in hand against the state of
+// goroutines and processors, its row in the block, the next one's number, time and arguments, and whether its time is still the earliest.
+//
+// A case of the inner loop first asks all that the model would, and leaves with `plain` unset where an answer is odd: nothing has changed by then
+// (but for columns B and C of the next row, which the model writes too), so that the model may take the event as if nobody had looked at it. An id
+// is looked up only where an event names one (create, start, unblock); all others happen on what the thread holds.
+//
+// Memory is reached by bare positions. All but one are this program's own: columns that are as long as the rows they are asked for (rows come out of the
+// table of goroutines and of the model, never out of a capture). The one is the place in a batch. It is compared with the batch's end before each event and
+// after it; in between it reaches no further than the five numbers of an event, and so much lies behind every batch (`BATCH_SLACK`).
 
 import {
   BLOCK_A,
@@ -328,7 +336,8 @@ export function run(first: u32, index: i32, given: bool): i32 {
       const count: u32 = load<u8>(kind, ARGUMENT_COUNTS)
       let sound = count <= <u32>MOST_ARGUMENTS
       if (sound) {
-        // The time since the previous event and up to four arguments: seven numbers of ten are one byte.
+        // The time since the previous event and up to four arguments, read where they stand: seven numbers of ten are one byte, and a call for each
+        // would cost more than reading it.
         let byte: u32 = load<u8>(at++)
         let value: u64 = byte
         if (byte >= 0x80) {
