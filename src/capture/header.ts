@@ -27,6 +27,8 @@ export type HeaderVersion = (typeof formats)[number]['version']
 export interface CaptureHeader {
   readonly version: HeaderVersion
   readonly family: 'v1' | 'v2'
+  /** Its events can be told while its bytes arrive; else only once all of them are there. */
+  readonly streams: boolean
   /** "go 1.26 trace" */
   readonly text: string
 }
@@ -53,7 +55,7 @@ export function readHeader(bytes: Uint8Array): CaptureHeader {
   const format = formats.find(({ version }) => version === minor)
   if (format === undefined) throw new Failure('CAPTURE_VERSION', describeVersion(minor))
   const { version, family } = format
-  return { version, family, text: `go 1.${version} trace` }
+  return { version, family, streams: family === 'v2', text: `go 1.${version} trace` }
 }
 
 function describeVersion(minor: number): string {

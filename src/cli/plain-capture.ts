@@ -6,7 +6,7 @@ import type { CaptureAnalysis } from '../breakdown/analysis.ts'
 import { type CaptureHeader, HEADER_BYTES, readHeader } from '../capture/header.ts'
 import { inputName } from './input-name.ts'
 
-/** An open file that begins as a capture of Go 1.22 or newer does. */
+/** An open file that begins as a capture does whose events can be told while it is read: one of Go 1.22 or newer. */
 export interface PlainCapture {
   readonly name: string
   readonly file: number
@@ -26,7 +26,7 @@ export function openPlain(path: string): PlainCapture | null {
     const head = new Uint8Array(HEADER_BYTES)
     if (readSync(file, head, { position: 0 }) === HEADER_BYTES) {
       const header = readHeader(head)
-      if (header.family === 'v2') return { name: inputName(path), file, bytes: found.size, header }
+      if (header.streams) return { name: inputName(path), file, bytes: found.size, header }
     }
   } catch {
     // What is wrong is found once more by who reads it.

@@ -20,15 +20,15 @@ function refusal(bytes: Uint8Array): { code: FailureCode; message: string } {
 
 describe('the header of a capture', () => {
   test.each([
-    ['go 1.11 trace', 11, 'v1'],
-    ['go 1.19 trace', 19, 'v1'],
-    ['go 1.21 trace', 21, 'v1'],
-    ['go 1.22 trace', 22, 'v2'],
-    ['go 1.23 trace', 23, 'v2'],
-    ['go 1.25 trace', 25, 'v2'],
-    ['go 1.26 trace', 26, 'v2'],
-  ])('%s is known', (text, version, family) => {
-    expect(readHeader(header(text))).toEqual({ version, family, text })
+    ['go 1.11 trace', 11, 'v1', false],
+    ['go 1.19 trace', 19, 'v1', false],
+    ['go 1.21 trace', 21, 'v1', false],
+    ['go 1.22 trace', 22, 'v2', true],
+    ['go 1.23 trace', 23, 'v2', true],
+    ['go 1.25 trace', 25, 'v2', true],
+    ['go 1.26 trace', 26, 'v2', true],
+  ])('%s is known', (text, version, family, streams) => {
+    expect(readHeader(header(text))).toEqual({ version, family, streams, text })
   })
 
   test('nothing at all is called empty, with both numbers', () => {

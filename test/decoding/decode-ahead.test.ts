@@ -27,7 +27,7 @@ const captures = [...captureFixtures(), ...captureFixtures('damaged')]
 
 function isOfGo122(bytes: Uint8Array): boolean {
   try {
-    return readHeader(bytes).family === 'v2'
+    return readHeader(bytes).streams
   } catch {
     return false
   }
