@@ -139,6 +139,10 @@ ground() {
   done
   capture 1.26 shapes shapes -seed 33 -rounds 1
   mv "$scratch/shapes.ground.jsonl" "$fixtures/captures/go1.26/"
+  for version in 1.21 1.24 1.26; do
+    capture $version idioms idioms -seed 61 -rounds 1
+    mv "$scratch/idioms.ground.jsonl" "$fixtures/captures/go$version/"
+  done
   capture 1.26 states-grpc statesgrpc -seed 32 -rounds 1
   mv "$scratch/states-grpc.ground.jsonl" "$fixtures/captures/go1.26/"
 }
@@ -161,6 +165,9 @@ accuracy() {
     for run in 1 2 3; do run_of $version states $run -seed $((40 + run)); done
   done
   for run in 1 2; do run_of 1.26 statesgrpc $run -seed $((50 + run)) -rounds 1; done
+  for version in 1.21 1.24 1.26; do
+    for run in 1 2; do run_of $version idioms $run -seed $((60 + run)) -rounds 1; done
+  done
 }
 
 # run_of VERSION PROGRAM RUN FLAGS...: records accuracy/goVERSION-PROGRAM-RUN.trace with what the program knows.

@@ -339,7 +339,13 @@ export class CaptureAnalysis {
         by = NONE
         wakerTask = 0
       }
-      states.endWait(row, by, wakerTask, wakerTask !== 0 && this.membership.servesOthers(waker, row, wakerTask))
+      states.endWait(
+        row,
+        timeNs[i],
+        by,
+        wakerTask,
+        wakerTask !== 0 && this.membership.servesOthers(waker, row, wakerTask),
+      )
       if (by !== NONE) this.waitStacks.noteRelease(row, by, stack[i])
     } else {
       if (states.system[row] === 0) this.goroutines.name(row, stack[i])

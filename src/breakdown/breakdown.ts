@@ -95,6 +95,8 @@ export interface LongWait {
   readonly wakerTask: number
   /** Row in `TaskTables.stacks` where that goroutine itself waited longest meanwhile; -1 when nowhere or not known. */
   readonly wakerStack: number
+  /** Row in `TaskTables.stacks` of a stack of that goroutine: the outermost function is the one that it runs; -1 when none is known. */
+  readonly wakerEntry: number
   /** Who held the lock that was waited for, most time first: together all of the wait, but for the shortest of very many; empty for other waits, and where the stack does not tell the kind of lock. */
   readonly holders: readonly Holder[]
   /** Who ran on the processors during a wait for one, most time first. */

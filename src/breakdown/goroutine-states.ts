@@ -440,11 +440,12 @@ export class GoroutineStates {
    * The goroutine's wait is about to end: notes who ends it and, when that one works for no task, the cause under which people are shown the
    * wait (`via.ts`).
    *
+   * @param timeNs when
    * @param by stay of the goroutine that ends it, or none
    * @param wakerTask serial of the task that one works for, 0 none
    * @param servesOthers whether it works for nobody as far as this goroutine's task goes
    */
-  endWait(row: number, by: number, wakerTask: number, servesOthers: boolean): void {
+  endWait(row: number, timeNs: number, by: number, wakerTask: number, servesOthers: boolean): void {
     const { stays } = this
     const wait = this.stay[row]
     if (this.state[row] !== GoState.waiting || !stays.has(wait)) return
@@ -455,7 +456,7 @@ export class GoroutineStates {
     if (stays.via[at] !== 0) return
     if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
     else if ((wakerTask === 0 || servesOthers) && this.causes.isHandOver(stays.reason[at]))
-      stays.via[at] = this.causes.ofWaker(by, stays.reason[at], stays.startNs[at])
+      stays.via[at] = this.causes.ofWaker(by, stays.reason[at], stays.startNs[at], timeNs)
   }
 
   /** Notes in the present stay who brought it about; as in `endWait`. */

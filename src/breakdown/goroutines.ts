@@ -57,6 +57,8 @@ export class Goroutines {
     this.workers.onlyCreated[row] = task === null ? 0 : 1
     const { stays } = states
     const stay = states.stay[row]
+    // Where it begins: what it runs is known by it, before it waits anywhere.
+    stays.stack[stay & stays.mask] = this.names.stackRow(entryStack)
     if (creator >= 0 && states.has(creator)) {
       stays.waker[stay & stays.mask] = states.stay[creator]
       stays.wakerTask[stay & stays.mask] = task === null ? 0 : task.serial

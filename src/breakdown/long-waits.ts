@@ -3,7 +3,7 @@
 //
 // The blame ends there. Who held up the one that held the task up is its own request's matter.
 
-import { type Breakdown, emptyBreakdown, GoState, type Holder, type LongWait } from './breakdown.ts'
+import { emptyBreakdown, GoState, type Holder, type LongWait } from './breakdown.ts'
 import { type Hold, holdersOf, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
 import type { Runners } from './runners.ts'
 import { LEAST_LONG_NS, LEAST_LONG_SHARE, LONG_NS, MOST_STAYS_BEFORE } from './states-layout.ts'
@@ -22,6 +22,13 @@ const MOST_STAYS_PASSING = 8
 const MOST_SHARE_PASSING = 0.1
 /** Holders told of one wait. */
 const MOST_HOLDERS = 16
+/** Stays looked through, before and after, for a stack of one to blame. */
+const MOST_STAYS_NAMING = 64
+
+/** What one to blame did. */
+type Done = Pick<LongWait, 'waker' | 'wakerStack' | 'wakerEntry'>
+
+const NOBODY: Done = { waker: null, wakerStack: NONE, wakerEntry: NONE }
 
 /** A piece of a path that may be long. */
 export interface PathPiece {
@@ -67,7 +74,7 @@ export function explainWaits(
       // Of the stays before that only those of open tasks are left: shares of them would be none of what ran.
       if (stays.wholeFrom > 0 && stay - MOST_STAYS_BEFORE < stays.wholeFrom) continue
       const runners = runnersTable.of(stays, stay, fromNs, toNs, taskIdOf, isRuntime)
-      if (runners.length > 0) waits.push({ row, waker: null, wakerTask: 0, wakerStack: NONE, holders: [], runners })
+      if (runners.length > 0) waits.push({ row, ...NOBODY, wakerTask: 0, holders: [], runners })
       continue
     }
     let waker = stays.waker[at]
@@ -93,7 +100,7 @@ export function explainWaits(
         .slice(0, MOST_HOLDERS)
         .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))
       const known = all.length > 0 && all[0].goroutine >= 0
-      const did = known ? doneMeanwhile(stays, reasons, causes, all[0].holds) : { waker: null, wakerStack: NONE }
+      const did = known ? doneMeanwhile(stays, reasons, causes, all[0].holds) : NOBODY
       waits.push({ row, ...did, wakerTask, holders, runners: [] })
       continue
     }
@@ -147,7 +154,7 @@ function doneMeanwhile(
   reasons: readonly string[],
   causes: Causes,
   stretches: readonly Pick<Hold, 'stay' | 'fromNs' | 'toNs'>[],
-): { readonly waker: Breakdown; readonly wakerStack: number } {
+): Done {
   const waker = emptyBreakdown()
   let covered = 0
   let longestNs = 0
@@ -172,5 +179,18 @@ function doneMeanwhile(
     }
   }
   waker.unknownNs = waker.totalNs - covered
-  return { waker, wakerStack }
+  return { waker, wakerStack, wakerEntry: entryOf(stays, stretches[0].stay) }
+}
+
+/** Row of a stack of a goroutine, seen as near as can be to one of its stays: it was created with one, and has one wherever it waits. */
+function entryOf(stays: StayLog, stay: number): number {
+  for (const side of [stays.previous, stays.next]) {
+    let at = stay
+    for (let n = 0; n < MOST_STAYS_NAMING && stays.has(at); n++) {
+      const slot = at & stays.mask
+      if (stays.stack[slot] >= 0) return stays.stack[slot]
+      at = side[slot]
+    }
+  }
+  return NONE
 }

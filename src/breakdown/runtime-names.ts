@@ -19,12 +19,24 @@ export function runtimeWaitOf(stack: readonly StackFrame[]): 'GC' | 'runtime' | 
   return COLLECTOR.test(leaf) ? 'GC' : 'runtime'
 }
 
+/** Functions that read or write a file of the system. */
+const FILE = /^os\.\(\*File\)\./
+
+/**
+ * Whether a wait of reason "network" is for a pipe or a terminal: the runtime's poller waits for files that can make one wait as it does for
+ * connections, and gives the same reason.
+ */
+export function isPipeWait(stack: readonly StackFrame[]): boolean {
+  return stack.some((frame) => FILE.test(frame.function))
+}
+
 /**
  * Entries of goroutines that serve a connection or a pool as long as it is open, whoever asked for it first: HTTP/1 and HTTP/2 clients of
- * Go's library (with the names of Go 1.27) and of golang.org/x/net, gRPC's client, database/sql.
+ * Go's library (with the names of Go 1.27) and of golang.org/x/net, what HTTP/1 servers watch a connection with, gRPC's client, database/sql.
  */
 const SERVES_ALL: readonly RegExp[] = [
   /^net\/http\.\(\*persistConn\)\.(readLoop|writeLoop)$/,
+  /^net\/http\.\(\*connReader\)\.backgroundRead$/,
   /^(net\/http\.\(\*http2ClientConn\)|(net\/http\/internal|golang\.org\/x\/net)\/http2\.\(\*ClientConn\))\.readLoop$/,
   /^google\.golang\.org\/grpc\/internal\/transport\.(\(\*http2Client\)\.(reader|keepalive)|(New|new)HTTP2Client\.func\d+(\.\d+)*)$/,
   /^google\.golang\.org\/grpc\/internal\/grpcsync\.\(\*CallbackSerializer\)\.run$/,

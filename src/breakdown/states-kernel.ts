@@ -12,7 +12,7 @@ interface Exports {
   /** See `kernel/states.ts`. */
   readonly run: (from: number, to: number) => number
   /** See `kernel/via.ts`. */
-  readonly ofWaker: (waker: number, ownReason: number, sinceNs: number) => number
+  readonly ofWaker: (waker: number, ownReason: number, sinceNs: number, nowNs: number) => number
   /** See `kernel/runners.ts`. */
   readonly runnersOf: (waiting: number, fromNs: number, toNs: number, tail: number, top: number) => number
   /** See `kernel/sums.ts`. */

@@ -124,11 +124,12 @@ export class Causes {
    * @param waker its stay now
    * @param ownReason reason of the wait
    * @param sinceNs start of the wait: what was before it did not hold it up
+   * @param nowNs its end
    */
-  ofWaker(waker: number, ownReason: number, sinceNs: number): number {
+  ofWaker(waker: number, ownReason: number, sinceNs: number, nowNs: number): number {
     // The kernel makes none.
     for (const name of CAUSE_NAMES) this.cause(name)
-    return this.kernel.ofWaker(waker, ownReason, sinceNs)
+    return this.kernel.ofWaker(waker, ownReason, sinceNs, nowNs)
   }
 
   /** The cause of the wait at a slot, where it was left unsettled by what its waker did next: a loop that reads from the network reads again. */

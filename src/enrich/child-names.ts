@@ -4,7 +4,7 @@ import type { StackFrame } from '../breakdown/breakdown.ts'
 import type { Group, GroupedParts } from '../breakdown/groups.ts'
 import { GROUPS } from '../breakdown/groups.ts'
 import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
-import { runtimeWaitOf } from '../breakdown/runtime-names.ts'
+import { isPipeWait, runtimeWaitOf } from '../breakdown/runtime-names.ts'
 
 /** Waits by group. `exec` and `unknown` are no waits. */
 const WAIT_NAMES: Readonly<Record<Group, string>> = {
@@ -39,8 +39,14 @@ const RANGE_NAMES: readonly (readonly [prefix: string, name: string])[] = [
 
 const MOSTLY: Readonly<Record<Group, string>> = { ...WAIT_NAMES, exec: 'on CPU', other: 'other waits' }
 
-/** Name of a wait; waits for locks say which kind once the stack tells, and those for semaphores of the runtime's own that they are its. */
-export function waitName(group: Group, stack: readonly StackFrame[] | null): string {
+/**
+ * Name of a wait; waits for locks say which kind once the stack tells, those for pipes and for semaphores of the runtime's own that they are.
+ *
+ * @param byTimer whether a timer ended it, and it was no sleep of its own
+ */
+export function waitName(group: Group, stack: readonly StackFrame[] | null, byTimer = false): string {
+  if (byTimer && group === 'sleep') return 'timer wait'
+  if (group === 'network' && stack !== null && isPipeWait(stack)) return 'pipe wait'
   if (group === 'other' && stack !== null && runtimeWaitOf(stack) === 'runtime') return 'runtime wait'
   const kind = group === 'lock' && stack !== null ? lockKindOf(stack) : null
   return kind === null ? WAIT_NAMES[group] : LOCK_NAMES[kind]

@@ -6,7 +6,8 @@ import type { Attribute } from '../span/span.ts'
 import { cutText, microseconds, PART_KEYS } from './attributes.ts'
 import { waitName } from './child-names.ts'
 import { addStack, type ChildNode, type ChildWindow, inInnerTask } from './child-nodes.ts'
-import { stackText } from './stack-text.ts'
+import { insteadOf } from './instead.ts'
+import { entryFunction, stackText } from './stack-text.ts'
 
 /** One wait on the path: a piece, or a system call's two pieces (with and without the processor). */
 interface Wait {
@@ -135,7 +136,11 @@ function addWait(window: ChildWindow, timeline: Timeline, waits: readonly Wait[]
   addStack(window, stack, attributes)
   nodes.push({
     kind: 'wait',
-    name: waitName(group, stack < 0 ? null : tables.stacks[stack]),
+    name: waitName(
+      group,
+      stack < 0 ? null : tables.stacks[stack],
+      insteadOf(timeline, row, group, explained, tables) === 'timer',
+    ),
     goroutine: first.goroutine,
     trueStartNs: first.trueStartNs,
     trueEndNs: last.trueEndNs,
@@ -152,7 +157,7 @@ function addWait(window: ChildWindow, timeline: Timeline, waits: readonly Wait[]
 function addExplanation({ explained, tables, nameOfTask }: ChildWindow, row: number, attributes: Attribute[]): void {
   const wait = explained.get(row)
   if (wait === undefined) return
-  const { waker, wakerStack, holders, runners } = wait
+  const { waker, wakerStack, wakerEntry, holders, runners } = wait
   const nameOf = (taskId: number): string => (taskId > 0 ? nameOfTask(taskId) : null) ?? 'no known span'
   if (holders.length > 0) {
     if (holders[0].goroutine >= 0) {
@@ -166,6 +171,8 @@ function addExplanation({ explained, tables, nameOfTask }: ChildWindow, row: num
   }
   if (waker !== null) {
     const prefix = holders.length > 0 ? 'subspan.holder.' : 'subspan.waker.'
+    const runs = wakerEntry < 0 ? null : entryFunction(tables.stacks[wakerEntry])
+    if (runs !== null) attributes.push({ key: `${prefix}function`, value: runs })
     const parts = groupParts(waker)
     for (const group of GROUPS) {
       if (parts[group] === 0 || group === 'unknown') continue

@@ -27,9 +27,23 @@ function wholeFrames(frames: readonly StackFrame[], mostBytes: number): string {
 
 /** First elements of the import paths of Go's own packages that only carry a program's calls on. */
 const PLUMBING =
-  /^(runtime|sync|internal|syscall|time|os|io|bufio|net|context|crypto|compress|encoding|database|iter|golang\.org\/x\/net|google\.golang\.org\/grpc)([./]|$)/
+  /^(runtime|sync|internal|syscall|time|os|io|bufio|net|context|crypto|compress|encoding|database|iter|golang\.org\/x\/(net|sync)|google\.golang\.org\/grpc)([./]|$)/
 
-/** The frame nearest to the leaf that is the program's own, else the leaf. */
+/** The frame nearest to the leaf that is the program's own, else the outermost that is not the runtime's: it says what the goroutine is for. */
 export function programFrame(frames: readonly StackFrame[]): StackFrame {
-  return frames.find((frame) => !PLUMBING.test(frame.function)) ?? frames[0]
+  return (
+    frames.find((frame) => !PLUMBING.test(frame.function)) ??
+    frames.findLast((frame) => !frame.function.startsWith('runtime.')) ??
+    frames[0]
+  )
 }
+
+/** The function that a goroutine runs, by a stack of it: its name in Go's tools. Null when there is no frame. */
+export function entryFunction(frames: readonly StackFrame[]): string | null {
+  // Where `go` has to pass arguments on, the compiler makes a function around the one that it names.
+  const frame = frames.findLast((one) => !/\.gowrap\d+$/.test(one.function)) ?? frames.at(-1)
+  return frame === undefined ? null : cutText(frame.function, MOST_NAME_BYTES)
+}
+
+/** Names of generic functions can be very long. */
+const MOST_NAME_BYTES = 128

@@ -1,6 +1,6 @@
 // verdict.ts: one sentence on where a span's time went, numbers first; or none, where the evidence is weak.
 
-import type { Holder, TaskRecord, TaskTables } from '../breakdown/breakdown.ts'
+import type { Holder, LongWait, TaskRecord, TaskTables } from '../breakdown/breakdown.ts'
 import {
   firstPieceAfter,
   type Group,
@@ -12,6 +12,8 @@ import {
 import type { Evidence } from '../join/match.ts'
 import type { Overlaps } from './attributes.ts'
 import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
+import { type Instead, insteadOf } from './instead.ts'
+import { entryFunction } from './stack-text.ts'
 
 /** What a verdict is given. All numbers in it are in the span's attributes too. */
 export interface VerdictInput {
@@ -35,9 +37,11 @@ export interface Blame {
   readonly lock: LockKind | 'slot' | null
   /** What that one did for more than half of that time; null when nothing stands out or it is not known. */
   readonly doing: Group | null
+  /** Of sleep, system calls and the network: what more than half of that time was waited for instead; null where it was what the group says. */
+  readonly instead: Instead | null
 }
 
-const NO_BLAME: Blame = { name: null, lock: null, doing: null }
+const NO_BLAME: Blame = { name: null, lock: null, doing: null, instead: null }
 
 /** One row of the table of rules. */
 export interface VerdictRule {
@@ -68,7 +72,13 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     follows: 0.05,
     say: () => 'waiting for the garbage collector',
   },
-  { group: 'network', cause: 'the network', leads: 0.3, follows: 0.15, say: () => 'waiting for the network' },
+  {
+    group: 'network',
+    cause: 'the network',
+    leads: 0.3,
+    follows: 0.15,
+    say: (blame) => insteadSentence(blame, 'network') ?? 'waiting for the network',
+  },
   {
     group: 'chan',
     cause: 'a channel or select',
@@ -81,9 +91,15 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     cause: 'system calls, files among them',
     leads: 0.3,
     follows: 0.15,
-    say: () => 'in system calls',
+    say: (blame) => insteadSentence(blame, 'syscall') ?? 'in system calls',
   },
-  { group: 'sleep', cause: 'time.Sleep or a timer', leads: 0.3, follows: 0.15, say: () => 'sleeping' },
+  {
+    group: 'sleep',
+    cause: 'time.Sleep or a timer',
+    leads: 0.3,
+    follows: 0.15,
+    say: (blame) => insteadSentence(blame, 'sleep') ?? 'sleeping',
+  },
   { group: 'exec', cause: 'its own work', leads: 0.5, follows: 0, say: () => 'on CPU' },
   {
     group: 'other',
@@ -186,6 +202,14 @@ function assistOfExec({ parts, overlaps }: VerdictInput, asTime: boolean): strin
   return `, ${figures(overlaps.gcAssistNs / unit.ns)}${named} of it GC assist`
 }
 
+/** What was waited for where it was not what the group says; null where it was. */
+function insteadSentence({ name, instead }: Blame, group: Group): string | null {
+  if (instead === null) return null
+  if (instead === 'timer') return 'waiting for a timer or deadline'
+  if (instead === 'pipe') return 'waiting for a pipe'
+  return `waiting for ${name ?? 'another goroutine'}${doing({ ...NO_BLAME, doing: group })}`
+}
+
 function channelSentence(blame: Blame): string {
   if (blame.name === null) return 'waiting on a channel'
   return `waiting on a channel${blame.lock === 'slot' ? ', held up by' : ' served by'} ${blame.name}${doing(blame)}`
@@ -215,14 +239,20 @@ function lockSentence(blame: Blame): string {
 /** Waits of one group, added up. */
 interface Sums {
   total: number
+  /** Of `names`, those of goroutines without a span together. */
+  withoutSpanNs: number
   readonly names: Map<string, number>
   readonly locks: Map<LockKind | 'slot', number>
   readonly doing: Map<Group, number>
+  readonly instead: Map<Instead, number>
 }
+
+/** Groups whose waits somebody ended, or that may have been for something else. */
+const ASKED: ReadonlySet<Group> = new Set<Group>(['lock', 'chan', 'schedWait', 'sleep', 'syscall', 'network'])
 
 /** How the runtime's own goroutines are called where they kept the processors busy. */
 const RUNTIME_NAME = 'the garbage collector'
-/** How a holder of a lock is called that works for no task, or for one whose span is not known. */
+/** How a goroutine is called that works for no task, or for one whose span is not known; with the function that it runs. */
 const NO_SPAN_NAME = 'a goroutine without a span'
 
 /**
@@ -247,16 +277,25 @@ export function blameOf(
     const name = id <= 0 || id === task.id ? null : nameOfTask(id)
     return name === '' ? null : name
   }
+  const wakerName = (wait: LongWait | undefined, wakerTask: number): string | null => {
+    const id = wait?.wakerTask ?? wakerTask
+    const isOther = wait !== undefined && wait.waker !== null && id >= 0 && id !== task.id
+    return nameOf(id) ?? (isOther ? nameWithoutSpan(wait, tables) : null)
+  }
   for (let row = firstPieceAfter(timeline, fromNs); row < timeline.length && timeline.startNs[row] < toNs; row++) {
     const group = groupOfPiece(timeline, row, tables)
-    if (group !== 'lock' && group !== 'chan' && group !== 'schedWait') continue
+    if (!ASKED.has(group)) continue
     const ns = Math.min(timeline.endNs[row], toNs) - Math.max(timeline.startNs[row], fromNs)
     let sum = sums.get(group)
-    if (sum === undefined) {
-      sums.set(group, (sum = { total: 0, names: new Map(), locks: new Map(), doing: new Map() }))
-    }
+    if (sum === undefined) sums.set(group, (sum = noSums()))
     sum.total += ns
     const wait = explained.get(row)
+    if (group === 'sleep' || group === 'syscall' || group === 'network') {
+      const instead = insteadOf(timeline, row, group, wait, tables)
+      if (instead !== null) add(sum.instead, instead, ns)
+      if (instead === 'goroutine' && wait !== undefined) addName(sum, nameWithoutSpan(wait, tables), ns)
+      continue
+    }
     if (group === 'schedWait') {
       const ranNs = (wait?.runners ?? []).reduce((all, runner) => all + runner.ns, 0)
       for (const runner of wait?.runners ?? []) {
@@ -268,14 +307,17 @@ export function blameOf(
     const holders = wait?.holders ?? []
     const heldNs = holders.reduce((all, holder) => all + holder.ns, 0)
     if (group === 'chan' && heldNs > 0) add(sum.locks, 'slot', ns)
-    const holderName = ({ goroutine, taskId }: Holder): string | null =>
-      goroutine < 0 || taskId === task.id ? null : (nameOf(taskId) ?? NO_SPAN_NAME)
+    const holderName = ({ goroutine, taskId }: Holder): string | null => {
+      if (goroutine < 0 || taskId === task.id) return null
+      // Of the others than the first nothing more is known.
+      return nameOf(taskId) ?? (goroutine === holders[0].goroutine ? nameWithoutSpan(wait, tables) : NO_SPAN_NAME)
+    }
     for (const holder of holders) {
       const name = holderName(holder)
-      if (name !== null) add(sum.names, name, (ns * holder.ns) / heldNs)
+      if (name !== null) addName(sum, name, (ns * holder.ns) / heldNs)
     }
-    const name = holders.length > 0 ? holderName(holders[0]) : nameOf(wait?.wakerTask ?? timeline.wakerTask[row])
-    if (name !== null && holders.length === 0) add(sum.names, name, ns)
+    const name = holders.length > 0 ? holderName(holders[0]) : wakerName(wait, timeline.wakerTask[row])
+    if (name !== null && holders.length === 0) addName(sum, name, ns)
     const did = wait?.waker ?? null
     if (did !== null && name !== null) {
       const parts = groupParts(did)
@@ -288,11 +330,32 @@ export function blameOf(
     if (lock !== null) add(sum.locks, lock, ns)
   }
   const blame = new Map<Group, Blame>()
-  for (const [group, { total, names, locks, doing }] of sums) {
-    const name = majority(names, total)
-    blame.set(group, { name, lock: majority(locks, total), doing: name === null ? null : majority(doing, total) })
+  for (const [group, { total, withoutSpanNs, names, locks, doing, instead }] of sums) {
+    const name = majority(names, total) ?? (withoutSpanNs * 2 > total ? NO_SPAN_NAME : null)
+    const did = name === null ? null : majority(doing, total)
+    blame.set(group, { name, lock: majority(locks, total), doing: did, instead: majority(instead, total) })
   }
   return blame
+}
+
+const noSums = (): Sums => ({
+  total: 0,
+  withoutSpanNs: 0,
+  names: new Map(),
+  locks: new Map(),
+  doing: new Map(),
+  instead: new Map(),
+})
+
+function addName(sum: Sums, name: string, ns: number): void {
+  sum.names.set(name, (sum.names.get(name) ?? 0) + ns)
+  if (name.startsWith(NO_SPAN_NAME)) sum.withoutSpanNs += ns
+}
+
+/** How the goroutine to blame for a wait is called where no span of it is known. */
+function nameWithoutSpan(wait: LongWait | undefined, { stacks }: TaskTables): string {
+  const runs = wait === undefined || wait.wakerEntry < 0 ? null : entryFunction(stacks[wait.wakerEntry])
+  return runs === null ? NO_SPAN_NAME : `${NO_SPAN_NAME} (${runs})`
 }
 
 function majority<Key>(sums: ReadonlyMap<Key, number>, total: number): Key | null {

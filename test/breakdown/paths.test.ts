@@ -370,6 +370,73 @@ describe('the path of a task', () => {
     expect(task(7).path).toMatchObject({ blockNs: { select: 610 }, viaNs: { syscall: 610 } })
   })
 
+  /** Task 7 waits from 200 on; goroutine 2 is woken at `wokenNs`, does something, and ends that wait at 2000. */
+  const endedAfter = (
+    reason: string,
+    wokenNs: number,
+    does: (story: CaptureStory) => CaptureStory = (story) => story,
+  ): TaskRecord => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+    story.at(100).taskBegin(7, 'client').at(110).unblock(2).at(120).stop().at(130).start(2).at(140).block(reason)
+    story.at(150).start(1).at(200).block('select').at(wokenNs).unblock(2)
+    does(story.at(wokenNs + 10).start(2))
+    story.at(2000).unblock(1).at(2010).block('select').at(2020).start(1).at(2100).taskEnd(7).at(2200).stop()
+    return analysed(story).task(7)
+  }
+
+  test.each(['network', 'sleep'])(
+    'a loop that was at work for longer than it waited (%s) is what was waited for',
+    (reason) => {
+      expect(endedAfter(reason, 1200).path?.viaNs).toEqual({ [reason]: 1800 })
+      expect(endedAfter(reason, 1000).path?.viaNs).toEqual({})
+    },
+  )
+
+  test('a short system call at the end of a wait is not what was waited for', () => {
+    const told = (wokenNs: number): unknown =>
+      endedAfter('chan send', wokenNs, (story) =>
+        story
+          .at(wokenNs + 20)
+          .syscall()
+          .at(1990)
+          .syscallEnd(),
+      ).path?.viaNs
+    expect(told(1000)).toEqual({ syscall: 1800 })
+    // It was given what it wrote late.
+    expect(told(1900)).toEqual({})
+  })
+
+  test('of a timer, the function that it started and the system calls of that one the longest is what was waited for', () => {
+    const told = (createdNs: number, callNs: number): unknown => {
+      const story = new CaptureStory().found(1, 'running')
+      story.at(100).taskBegin(7, 'batched').at(200).block('chan receive').at(createdNs).create(2, 'main.flush')
+      const from = createdNs + 20
+      story
+        .at(createdNs + 10)
+        .start(2)
+        .at(from)
+        .syscall()
+        .at(from + callNs)
+        .syscallEnd()
+      story.at(2000).unblock(1).at(2010).destroy().at(2020).start(1).at(2100).taskEnd(7).at(2200).stop()
+      return analysed(story).task(7).path?.viaNs
+    }
+    expect(told(1900, 70)).toEqual({ sleep: 1800 })
+    expect(told(500, 1400)).toEqual({ syscall: 1800 })
+    expect(told(500, 100)).toEqual({})
+  })
+
+  test('what a goroutine without a task runs, and did, is known from its creation on', () => {
+    const story = new CaptureStory().found(1, 'running')
+    story.at(10_000).create(2, 'main.(*cache).refresh').at(11_000).taskBegin(7, 'client').at(20_000).block('chan send')
+    story.at(21_000).start(2).at(90_000).unblock(1).at(91_000).destroy().at(92_000).start(1)
+    story.at(100_000).taskEnd(7).at(110_000).stop()
+    const { task, analysis } = analysed(story)
+    const [wait] = task(7).longWaits
+    expect(analysis.tables.stacks[wait.wakerEntry].at(-1)?.function).toBe('main.(*cache).refresh')
+    expect(wait.waker).toMatchObject({ totalNs: 70_000, schedWaitNs: 1_000, execNs: 69_000 })
+  })
+
   test('a worker that goes on to the job of another task without a wait in between works for each in turn', () => {
     const story = new CaptureStory().found(1, 'running').found(2, 'runnable').found(3, 'runnable')
     story.at(100).taskBegin(7, 'first').at(110).block('chan receive')

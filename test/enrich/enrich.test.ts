@@ -147,10 +147,11 @@ describe('in place', () => {
     const { tables, task, span } = request()
     const row = task.timeline?.startNs.indexOf(101 * MS) ?? -1
     const waker = { ...emptyBreakdown(), totalNs: 7.5 * MS, execNs: 0.5 * MS, blockNs: { network: 7 * MS } }
-    const longWaits = [{ row, waker, wakerTask: 5, wakerStack: 0, holders: [], runners: [] }]
+    const longWaits = [{ row, waker, wakerTask: 5, wakerStack: 0, wakerEntry: 0, holders: [], runners: [] }]
     const { children } = enrichSpan(inputFor({ ...task, longWaits }, tables, span))
     const wait = children.find(({ name }) => name === 'mutex wait')
     expect(byKey(wait?.attributes ?? [])).toMatchObject({
+      'subspan.waker.function': 'cache.(*Cache).Get',
       'subspan.waker.exec_us': 500,
       'subspan.waker.network_us': 7000,
       'subspan.waker.stacktrace': expect.stringContaining('sync.(*Mutex).Lock') as unknown,
@@ -166,7 +167,7 @@ describe('in place', () => {
       { goroutine: 9, taskId: 5, ns: 1.49 * MS },
       { goroutine: 12, taskId: 0, ns: 0.01 * MS },
     ]
-    const longWaits = [{ row, waker, wakerTask: 5, wakerStack: 0, holders, runners: [] }]
+    const longWaits = [{ row, waker, wakerTask: 5, wakerStack: 0, wakerEntry: 0, holders, runners: [] }]
     const spans: Readonly<Record<number, { traceId: string; spanId: string; name: string }>> = {
       5: { traceId: TRACE, spanId: 'b7ad6b7169203331', name: 'auth.AccessToken' },
       6: { traceId: TRACE, spanId: 'b7ad6b7169203332', name: 'auth.Refresh' },
@@ -181,6 +182,7 @@ describe('in place', () => {
       'subspan.held_by_goroutine': 21,
       'subspan.held_us': 6000,
       'subspan.held_meanwhile': ['80 % auth.Refresh', '20 % auth.AccessToken'],
+      'subspan.holder.function': 'cache.(*Cache).Get',
       'subspan.holder.exec_us': 500,
       'subspan.holder.network_us': 5500,
       'subspan.holder.stacktrace': expect.stringContaining('sync.(*Mutex).Lock') as unknown,
@@ -223,7 +225,7 @@ describe('in place', () => {
     const task = taskRecord({
       endNs: 10 * MS,
       timeline,
-      longWaits: [{ row: 1, waker: null, wakerTask: 0, wakerStack: -1, holders: [], runners }],
+      longWaits: [{ row: 1, waker: null, wakerTask: 0, wakerStack: -1, wakerEntry: -1, holders: [], runners }],
     })
     const report = { traceId: TRACE, spanId: SPAN, name: 'report.Build' }
     const { children, attributes } = enrichSpan(

@@ -44,7 +44,7 @@ const blame = (
   name: string | null,
   lock: Blame['lock'],
   doing: Group | null = null,
-): ReadonlyMap<Group, Blame> => new Map([[group, { name, lock, doing }]])
+): ReadonlyMap<Group, Blame> => new Map([[group, { name, lock, doing, instead: null }]])
 
 describe('the sentence', () => {
   test('is that of the design', () => {
@@ -145,6 +145,21 @@ describe('the sentence', () => {
     expect(said('other')).toBe('10.0 ms: 80 % waiting for a mutex held by cache.Refresh; 2.0 ms on CPU')
   })
 
+  test.each<[Group, Blame['instead'], string | null, string]>([
+    ['sleep', 'timer', null, 'waiting for a timer or deadline'],
+    [
+      'sleep',
+      'goroutine',
+      'a goroutine without a span (main.flush)',
+      'waiting for a goroutine without a span (main.flush), which was asleep',
+    ],
+    ['syscall', 'goroutine', null, 'waiting for another goroutine, which was in system calls'],
+    ['network', 'pipe', null, 'waiting for a pipe'],
+  ])('says what was waited for where it is not what the part is called: %s, %s', (group, instead, name, words) => {
+    const given = new Map([[group, { name, lock: null, doing: null, instead }]])
+    expect(verdict({ [group]: 8, exec: 2 }, { blame: given })).toBe(`10.0 ms: 80 % ${words}; 2.0 ms on CPU`)
+  })
+
   test('names who kept the processors busy', () => {
     expect(verdict({ schedWait: 8, exec: 2 }, { blame: blame('schedWait', 'report.Build', null) })).toBe(
       '10.0 ms: 80 % ready to run, waiting for a processor while report.Build ran; 2.0 ms on CPU',
@@ -202,7 +217,9 @@ test('the shares that are said are those of the parts', () => {
       const shares = [...said.matchAll(/(\d+) % ([^;]+)/g)].map(([, share, words]) => [Number(share), words])
       expect(shares.length).toBeGreaterThan(0)
       for (const [share, words] of shares) {
-        const rule = VERDICT_RULES.find((one) => one.say({ name: null, lock: null, doing: null }) === words)
+        const rule = VERDICT_RULES.find(
+          (one) => one.say({ name: null, lock: null, doing: null, instead: null }) === words,
+        )
         expect(rule).toBeDefined()
         if (rule !== undefined) expect(share).toBe(Math.round((parts[rule.group] / totalNs) * 100))
       }
@@ -230,6 +247,7 @@ describe('who is to blame', () => {
       waker: { ...emptyBreakdown(), totalNs: 700, execNs: 100, blockNs: { network: 600 } },
       wakerTask: 5,
       wakerStack: -1,
+      wakerEntry: -1,
       holders: [],
       runners: [],
     },
@@ -238,6 +256,7 @@ describe('who is to blame', () => {
       waker: null,
       wakerTask: 0,
       wakerStack: -1,
+      wakerEntry: -1,
       holders: [],
       runners: [
         { taskId: 9, runtime: false, ns: 30 },
@@ -252,9 +271,10 @@ describe('who is to blame', () => {
   test('is who ended more than half of the waiting time, and never the span itself', () => {
     expect(of(0, 10_000)).toEqual(
       new Map([
-        ['lock', { name: 'cache.Refresh', lock: 'mutex', doing: 'network' }],
-        ['chan', { name: null, lock: null, doing: null }],
-        ['schedWait', { name: 'report.Build', lock: null, doing: null }],
+        ['lock', { name: 'cache.Refresh', lock: 'mutex', doing: 'network', instead: null }],
+        ['chan', { name: null, lock: null, doing: null, instead: null }],
+        ['schedWait', { name: 'report.Build', lock: null, doing: null, instead: null }],
+        ['network', { name: null, lock: null, doing: null, instead: null }],
       ]),
     )
   })
@@ -269,12 +289,22 @@ describe('who is to blame', () => {
         (id) => names[id] ?? null,
       ).get('lock')
     const held = (taskId: number, ns: number): Holder => ({ goroutine: taskId, taskId, ns })
-    expect(blamed([held(9, 400), held(5, 300)])).toEqual({ name: 'report.Build', lock: 'mutex', doing: 'network' })
+    expect(blamed([held(9, 400), held(5, 300)])).toEqual({
+      name: 'report.Build',
+      lock: 'mutex',
+      doing: 'network',
+      instead: null,
+    })
     expect(blamed([held(0, 400), held(5, 300)])?.name).toBe('a goroutine without a span')
     expect(blamed([{ ...held(0, 400), goroutine: -1 }, held(5, 300)])?.name).toBeNull()
     expect(blamed([held(1, 400), held(5, 300)])?.name).toBeNull()
     // What one did is not what two did that held it in turn.
-    expect(blamed([held(9, 300), held(5, 200), held(6, 200)])).toEqual({ name: null, lock: 'mutex', doing: null })
+    expect(blamed([held(9, 300), held(5, 200), held(6, 200)])).toEqual({
+      name: null,
+      lock: 'mutex',
+      doing: null,
+      instead: null,
+    })
   })
 
   test('of slots that a channel hands out is who held them', () => {
@@ -291,13 +321,81 @@ describe('who is to blame', () => {
     ).get('chan')
     // 380 of 400, and none of the 300 of the next wait.
     expect(blamed).toMatchObject({ name: 'report.Build', lock: 'slot' })
-    expect(VERDICT_RULES.find(({ group }) => group === 'chan')?.say({ name: 'X', lock: 'slot', doing: 'sleep' })).toBe(
-      'waiting on a channel, held up by X, which was asleep',
+    expect(
+      VERDICT_RULES.find(({ group }) => group === 'chan')?.say({
+        name: 'X',
+        lock: 'slot',
+        doing: 'sleep',
+        instead: null,
+      }),
+    ).toBe('waiting on a channel, held up by X, which was asleep')
+  })
+
+  test('that works for no task is called by the function that it runs', () => {
+    const did = { ...emptyBreakdown(), totalNs: 700, execNs: 700 }
+    const entries = (...functions: string[]): number => tables.stack(['main.(*cache).refresh', ...functions])
+    const blamed = (more: Partial<LongWait>): Blame | undefined => {
+      const wait = { ...longWaits[0], waker: did, wakerTask: 0, ...more }
+      return blameOf(taskRecord({ timeline, longWaits: [wait] }), tables, 0, 800, (id) => names[id] ?? null).get('lock')
+    }
+    const named = { name: 'a goroutine without a span (main.(*cache).refresh)', doing: 'exec' }
+    expect(blamed({ wakerEntry: entries() })).toMatchObject(named)
+    expect(blamed({ wakerEntry: entries('main.start.gowrap1') })).toMatchObject(named)
+    expect(blamed({ wakerEntry: entries(), holders: [{ goroutine: 3, taskId: 0, ns: 700 }] })).toMatchObject(named)
+    expect(blamed({})?.name).toBe('a goroutine without a span')
+    // Where it is not known any more for whom it worked, or not known what it did, nobody is told.
+    expect(blamed({ wakerTask: -1, wakerEntry: entries() })?.name).toBeNull()
+    expect(blamed({ wakerTask: 1, wakerEntry: entries() })?.name).toBeNull()
+    expect(blamed({ waker: null, wakerEntry: entries() })?.name).toBeNull()
+  })
+
+  test('of several that work for no task is none by name, where none had more than half', () => {
+    const did = { ...emptyBreakdown(), totalNs: 100, execNs: 100 }
+    const waits = tables.timeline(
+      0,
+      [400, 300, 300].map((ns) => wait(ns, 'chan receive')),
+    )
+    const rows = ['main.one', 'main.two', 'main.three'].map((runs, row): LongWait => ({
+      ...longWaits[0],
+      row,
+      waker: did,
+      wakerTask: 0,
+      wakerEntry: tables.stack([runs]),
+    }))
+    const blamed = blameOf(taskRecord({ timeline: waits, longWaits: rows }), tables, 0, 1000, () => null)
+    expect(blamed.get('chan')).toMatchObject({ name: 'a goroutine without a span', doing: 'exec' })
+  })
+
+  test('a wait that a timer ended is told apart from sleep, and from a goroutine that slept', () => {
+    const deadline = { ...emptyBreakdown(), totalNs: 100, execNs: 2, unknownNs: 98 }
+    const sleeper = { ...emptyBreakdown(), totalNs: 100, execNs: 2, blockNs: { sleep: 98 } }
+    const insteadFor = (piece: Parameters<Tables['timeline']>[1][number], waker: LongWait['waker']): unknown => {
+      const waits = [{ ...longWaits[0], row: 0, waker, wakerTask: 0 }]
+      const given = taskRecord({ timeline: tables.timeline(0, [piece]), longWaits: waits })
+      const [[group, blamed]] = blameOf(given, tables, 0, 1000, () => null)
+      return [group, blamed.instead]
+    }
+    expect(insteadFor(wait(100, 'sleep'), null)).toEqual(['sleep', null])
+    expect(insteadFor(wait(100, 'select', { via: 'sleep' }), null)).toEqual(['sleep', 'timer'])
+    expect(insteadFor(wait(100, 'select', { via: 'sleep', wakerGoroutine: 3 }), deadline)).toEqual(['sleep', 'timer'])
+    expect(insteadFor(wait(100, 'select', { via: 'sleep', wakerGoroutine: 3 }), sleeper)).toEqual([
+      'sleep',
+      'goroutine',
+    ])
+    expect(insteadFor(wait(100, 'select', { via: 'sleep', wakerGoroutine: 3 }), null)).toEqual(['sleep', null])
+    expect(insteadFor(wait(100, 'chan send', { via: 'syscall', wakerGoroutine: 3 }), deadline)).toEqual([
+      'syscall',
+      'goroutine',
+    ])
+    const read = ['internal/poll.(*FD).Read', 'os.(*File).Read', 'main.work']
+    expect(insteadFor(wait(100, 'network', { stack: read }), null)).toEqual(['network', 'pipe'])
+    expect(insteadFor(wait(100, 'network', { stack: ['internal/poll.(*FD).Read', 'net.(*conn).Read'] }), null)).toEqual(
+      ['network', null],
     )
   })
 
   test('counts the window alone', () => {
-    expect(of(850, 1050).get('lock')).toEqual({ name: 'worker', lock: null, doing: null })
+    expect(of(850, 1050).get('lock')).toEqual({ name: 'worker', lock: null, doing: null, instead: null })
   })
 
   test('of a task without a timeline is no one', () => {
@@ -308,9 +406,9 @@ describe('who is to blame', () => {
 test('the rules are those of docs/verdicts.md', async () => {
   const page = fileURLToPath(new URL('../../docs/verdicts.md', import.meta.url))
   const share = (value: number): string => (value === 0 ? 'always, as a time' : `${value * 100} %`)
-  const none = { name: null, lock: null, doing: null }
+  const none = { name: null, lock: null, doing: null, instead: null }
   const rows = VERDICT_RULES.map((rule) => {
-    const named = rule.say({ name: 'X', lock: rule.group === 'lock' ? 'mutex' : null, doing: 'network' })
+    const named = rule.say({ name: 'X', lock: rule.group === 'lock' ? 'mutex' : null, doing: 'network', instead: null })
     const blamed = named === rule.say(none) ? '' : named
     return `| ${rule.cause} | \`${PART_KEYS[rule.group]}\` | ${share(rule.leads)} | ${share(rule.follows)} | ${rule.say(none)} | ${blamed} |`
   })
@@ -324,8 +422,10 @@ ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
 - The blame is a span: the one that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
-  holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"); "a goroutine without a span" where that one worked for no task, or for one whose span is not known. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
+  holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"); "a goroutine without a span (F)", F being the function that it runs, where that one worked for no task, or for one whose span is not known. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
   lock are told by their stack: read-write mutex, sync.Once, file lock, WaitGroup, condition.
+- Sleep that was none of its own is told as what it was: "waiting for a timer or deadline" where a timer ended a select or a receive (a time-out of a call, of a pool), "waiting for a goroutine without a span (F), which was asleep" where one ended it that had slept; likewise
+  "…, which was in system calls". The network's poller waits for pipes too: "waiting for a pipe". Each where it is more than half of its part; the parts are called as before.
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and

@@ -23,6 +23,8 @@ export interface Claim {
 export interface KnownBlame {
   readonly state: string
   readonly name: string
+  /** What the goroutine runs where it worked for no task: then there is no name. */
+  readonly function?: string
   readonly meanwhile?: string
   /** Kind of lock, as `lockKindOf` tells it. */
   readonly lock?: string

@@ -45,6 +45,8 @@ type Blame struct {
 	Name      string `json:"name"`
 	Meanwhile string `json:"meanwhile,omitempty"`
 	Lock      string `json:"lock,omitempty"`
+	// Function is what the goroutine runs where it works for no task: then there is no name.
+	Function string `json:"function,omitempty"`
 }
 
 // Holding is how long a span held the lock that a task waited for.
@@ -216,7 +218,12 @@ func (w *Work) claim(view string, d time.Duration, atLeast bool, state string, w
 
 // Blame says who held the task up in its longest wait of a state; lock is "" where it was none.
 func (w *Work) Blame(state, name, meanwhile, lock string) {
-	w.truth.Blames = append(w.truth.Blames, Blame{state, name, meanwhile, lock})
+	w.truth.Blames = append(w.truth.Blames, Blame{state, name, meanwhile, lock, ""})
+}
+
+// BlameNobody says that a goroutine which works for no task held the task up in its longest wait of a state, and which function that one runs.
+func (w *Work) BlameNobody(state, function, meanwhile, lock string) {
+	w.truth.Blames = append(w.truth.Blames, Blame{state, "", meanwhile, lock, function})
 }
 
 // Runners says who ran while the task waited for a processor.

@@ -352,6 +352,9 @@ func systemCall(g *Ground) {
 	w.PathAtLeast(12*ms, "syscall")
 }
 
+// Nanosleep is nanosleep, for other packages.
+func Nanosleep(d time.Duration) { nanosleep(d) }
+
 // nanosleep sleeps without the runtime's knowing, however often a signal wakes it.
 func nanosleep(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {

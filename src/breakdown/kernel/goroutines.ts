@@ -25,15 +25,18 @@ import {
   REASON,
   REASON_SLOT,
   REGIONS_OPEN,
+  ROW_OF_STACK,
   ROW_ROOM,
   RUNTIME,
   SERVES_ALL,
   SINCE,
   SLOTS,
+  STACKS,
   STATE,
   STAY,
   STAY_END,
   STAY_MASK,
+  STAY_STACK,
   STAY_TAIL,
   STRIDE,
   STW_SINCE,
@@ -44,6 +47,7 @@ import {
   TAKEN,
   TASK,
   TOLD,
+  UNKNOWN_STACK,
   WAITING,
 } from '../states-layout.ts'
 import { addTime, leaveSyscall, openStay } from './stays.ts'
@@ -67,6 +71,11 @@ export function create(event: u32, state: u32, stay: i32): bool {
   if (state === WAITING && load<i32>(load<u32>(REASON_SLOT)) === 0) return false
   const kind: u32 = load<u8>(load<u32>(KIND_OF_ENTRY) + wholeOf(entry))
   if ((kind & ~SERVES_ALL) !== PROGRAM) return false
+  let entryRow: i32 = NONE
+  if (load<u32>(STACKS) !== 0 && entry !== 0) {
+    entryRow = load<i32>(load<u32>(ROW_OF_STACK) + (wholeOf(entry) << 2))
+    if (entryRow === UNKNOWN_STACK) return false
+  }
   const current = currentTask(creator)
   const serial = (kind & SERVES_ALL) !== 0 ? 0 : current
   const id = load<f64>(event << 3, BLOCK_C)
@@ -100,7 +109,8 @@ export function create(event: u32, state: u32, stay: i32): bool {
   store<i32>(load<u32>(MEMBER_OF) + of4, serial)
   store<i32>(load<u32>(MEMBER_SINCE) + of4, load<i32>(MEMBERSHIP_CHANGES))
   store<i32>(load<u32>(STAY) + of4, stay)
-  openStay(stay, row, NONE, state, timeNs, 0, serial, load<i32>(load<u32>(STAY) + (creator << 2)), serial)
+  const at = openStay(stay, row, NONE, state, timeNs, 0, serial, load<i32>(load<u32>(STAY) + (creator << 2)), serial)
+  if (entryRow !== NONE) store<i32>(load<u32>(STAY_STACK) + (at << 2), entryRow)
   return true
 }
 

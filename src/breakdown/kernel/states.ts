@@ -231,7 +231,7 @@ export function run(from: u32, to: u32): u32 {
           } else if (wakerTask === 0 || servesOthers(waker, task, wakerTask)) {
             if (load<u8>(load<u32>(HANDS_OVER) + waitReason) !== 0) {
               if (min(load<i32>(NETWORK), load<i32>(SLEEP)) < 0 || load<i32>(SYSCALL_CAUSE) < 0) break
-              via = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)))
+              via = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)), timeNs)
             }
           }
         }

@@ -28,16 +28,17 @@ const NONE: i32 = -1
 const MOST_BACK: u32 = 64
 
 /**
- * Between two causes the one that took longer counts (a read from the network, say, and the system call that follows it); waits for the
- * collector and for locks after it are passed over while they were shorter. Where they were longer, and mostly for the collector, that is the
- * cause.
+ * Between two causes the one that took longer counts (a read from the network, say, and the system call that follows it), and none where the
+ * goroutine was longer on CPU, or ready to be: then that is what it was waited for. Waits for the collector and for locks after it are passed
+ * over while they were shorter. Where they were longer, and mostly for the collector, that is the cause.
  *
  * @param waker its stay now
  * @param ownReason reason of the wait
  * @param sinceNs start of the wait
+ * @param nowNs its end
  * @returns a reason row, `VIA_UNSETTLED`, or 0. The three rows of causes have to be made.
  */
-export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64): u32 {
+export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u32 {
   const tail = load<i32>(STAY_TAIL)
   const mask = load<u32>(STAY_MASK)
   const syscall = load<u32>(SYSCALL_CAUSE)
@@ -54,7 +55,8 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64): u32 {
     const startNs = load<f64>(load<u32>(STAY_START) + (slot << 3))
     const endNs = load<f64>(load<u32>(STAY_END) + (slot << 3))
     const from = startNs > sinceNs ? startNs : sinceNs
-    const ns = endNs > from && endNs !== Infinity ? endNs - from : 0
+    const to = endNs < nowNs ? endNs : nowNs
+    const ns = to > from ? to - from : 0
     const previous = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
     const via: u32 = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
     if (state === WAITING) {
@@ -62,11 +64,13 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64): u32 {
       const found = reason === 0 && load<i32>(load<u32>(STAY_WAKER) + (slot << 2)) === NONE ? VIA_UNSETTLED : reason
       if (found === VIA_UNSETTLED || isCause(found)) {
         if (betweenNs > ns && betweenNs > callNs) return collectorNs * 2 > betweenNs ? collector : 0
-        return other(callNs > ns ? syscall : found, ownReason)
+        const ownNs = otherNs - callNs
+        if (callNs > ns && callNs >= ownNs) return other(syscall, ownReason)
+        return ownNs > ns ? 0 : other(found, ownReason)
       }
       if (load<u8>(load<u32>(IN_BETWEEN) + found) === 0) {
         if (collectorNs * 2 > otherNs + betweenNs + ns) return collector
-        return callNs * 2 > otherNs ? other(syscall, ownReason) : 0
+        return callNs * 2 > otherNs && callNs > ns ? other(syscall, ownReason) : 0
       }
       betweenNs += ns
       if (load<u8>(load<u32>(FOR_COLLECTOR) + found) !== 0) {
@@ -78,8 +82,12 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64): u32 {
     } else {
       if (state === SYSCALL || state === SYSCALL_BLOCKED) callNs += ns
       otherNs += ns
-      // Its first stay: a goroutine that a timer had started says so.
-      if (previous === NONE) return other(callNs * 2 > otherNs ? syscall : via, ownReason)
+      if (previous === NONE) {
+        // Its first stay: a goroutine that a timer had started says so. Before that nothing is known of it.
+        const beforeNs = startNs > sinceNs ? startNs - sinceNs : 0
+        if (callNs * 2 > otherNs && callNs > beforeNs) return other(syscall, ownReason)
+        return otherNs - callNs > beforeNs ? 0 : other(via, ownReason)
+      }
     }
     at = previous
   }
