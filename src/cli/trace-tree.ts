@@ -88,7 +88,7 @@ interface Line {
   readonly row: Row
 }
 
-/** A span, or several added ones of one name in a row, without children of their own. */
+/** A span, or several added ones of one name in a row, without children of their own; one that stands for several counts as them. */
 interface Row {
   readonly name: string
   readonly startUnixNs: bigint
@@ -117,14 +117,14 @@ export function traceTree(spans: readonly TreeSpan[], style: Style): string {
     const rows: { readonly span: TreeSpan; readonly row: Row }[] = []
     for (const span of [...(childrenOf.get(parent) ?? [])].sort(byStart)) {
       const { name, startUnixNs, endUnixNs } = span
-      const lengthNs = Math.max(0, Number(endUnixNs - startUnixNs))
+      const { count, lengthNs } = mergedIn(span)
       const before = rows.at(-1)
       if (before !== undefined && isLeaf(before.span) && isLeaf(span) && before.row.name === name) {
         before.row.endUnixNs = endUnixNs
         before.row.lengthNs += lengthNs
-        before.row.count++
+        before.row.count += count
       } else {
-        rows.push({ span, row: { name, startUnixNs, endUnixNs, lengthNs, count: 1 } })
+        rows.push({ span, row: { name, startUnixNs, endUnixNs, lengthNs, count } })
       }
     }
     childrenOf.delete(parent)
@@ -140,6 +140,14 @@ export function traceTree(spans: readonly TreeSpan[], style: Style): string {
   }
   place('', '')
   return render(lines, style)
+}
+
+/** How many waits or ranges a span is, and their length without the time between them. */
+function mergedIn({ startUnixNs, endUnixNs, attributes }: TreeSpan): { count: number; lengthNs: number } {
+  const count = Number(attributes.get('subspan.merged_count') ?? 1)
+  const mergedUs = attributes.get('subspan.wait_us') ?? attributes.get('subspan.range_us')
+  if (count > 1 && mergedUs !== undefined) return { count, lengthNs: Number(mergedUs) * 1000 }
+  return { count: 1, lengthNs: Math.max(0, Number(endUnixNs - startUnixNs)) }
 }
 
 function byStart(one: TreeSpan, other: TreeSpan): number {

@@ -1,11 +1,12 @@
 // child-waits.ts: the long waits of a path as children: where, why, who ended them or held what they were for, and what that one did meanwhile.
 
-import { GoState, type TaskRecord, type Timeline } from '../breakdown/breakdown.ts'
+import { GoState, type Timeline } from '../breakdown/breakdown.ts'
 import { firstPieceAfter, type Group, groupOfPiece, groupParts, GROUPS } from '../breakdown/groups.ts'
 import type { Attribute } from '../span/span.ts'
 import { cutText, microseconds, PART_KEYS } from './attributes.ts'
 import { waitName } from './child-names.ts'
 import { addStack, type ChildNode, type ChildWindow, inInnerTask } from './child-nodes.ts'
+import { Edges, regionsAndRanges } from './edges.ts'
 import { insteadOf } from './instead.ts'
 import { entryFunction, stackText } from './stack-text.ts'
 
@@ -26,7 +27,7 @@ export function addWaits(window: ChildWindow, nodes: ChildNode[]): void {
   const { task, fromNs, toNs, longNs, mergeGapNs } = window
   const { timeline } = task
   if (timeline === null) return
-  const edges = new RegionEdges(task)
+  const edges = new Edges(regionsAndRanges(task))
   let run: Wait[] = []
   const closeRun = (): void => {
     addRun(window, timeline, run, nodes)
@@ -192,39 +193,4 @@ function sharesOf(times: readonly { readonly name: string; readonly ns: number }
   for (const { name, ns } of times) byName.set(name, (byName.get(name) ?? 0) + ns)
   const shares = [...byName].map(([name, ns]) => ({ name, percent: Math.round((ns / total) * 100) }))
   return shares.filter(({ percent }) => percent > 0).map(({ name, percent }) => cutText(`${percent} % ${name}`, 128))
-}
-
-/** Begins and ends of regions and ranges, by goroutine: short waits are not merged across them. */
-class RegionEdges {
-  private readonly edges = new Map<number, number[]>()
-
-  constructor(task: TaskRecord) {
-    for (const { goroutine, startNs, endNs } of task.regions) this.add(goroutine, startNs, endNs)
-    const { ranges } = task
-    if (ranges !== null) {
-      for (let i = 0; i < ranges.length; i++) this.add(ranges.goroutine[i], ranges.startNs[i], ranges.endNs[i])
-    }
-    for (const edges of this.edges.values()) edges.sort((x, y) => x - y)
-  }
-
-  private add(goroutine: number, startNs: number | null, endNs: number | null): void {
-    let edges = this.edges.get(goroutine)
-    if (edges === undefined) this.edges.set(goroutine, (edges = []))
-    if (startNs !== null) edges.push(startNs)
-    if (endNs !== null) edges.push(endNs)
-  }
-
-  /** Whether something begins or ends strictly within a stretch. */
-  between(goroutine: number, fromNs: number, toNs: number): boolean {
-    const edges = this.edges.get(goroutine)
-    if (edges === undefined) return false
-    let low = 0
-    let high = edges.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (edges[middle] <= fromNs) low = middle + 1
-      else high = middle
-    }
-    return low < edges.length && edges[low] < toNs
-  }
 }

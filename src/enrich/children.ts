@@ -7,15 +7,9 @@ import { GoState, type RegionRecord, type TaskRecord } from '../breakdown/breakd
 import { firstPieceAfter, type GroupedParts, groupParts, GROUPS, groupWindow } from '../breakdown/groups.ts'
 import type { Attribute } from '../span/span.ts'
 import { cutText, microseconds, overlapAttributes, overlapsOf, PART_KEYS } from './attributes.ts'
-import { rangeName, regionName } from './child-names.ts'
-import {
-  addStack,
-  type CaptureTables,
-  type ChildLimits,
-  type ChildNode,
-  type ChildWindow,
-  inInnerTask,
-} from './child-nodes.ts'
+import { regionName } from './child-names.ts'
+import { addStack, type CaptureTables, type ChildLimits, type ChildNode, type ChildWindow } from './child-nodes.ts'
+import { addRanges } from './child-ranges.ts'
 import { addWaits } from './child-waits.ts'
 
 export interface FoundChildren {
@@ -61,8 +55,8 @@ export function findChildren(
     nodes.push(node)
     regionRows.set(node, row)
   })
-  addRanges(window, nodes)
   addWaits(window, nodes)
+  addRanges(window, nodes)
   // The longest stay. What contains another is as long at least, so no child stays without what it lies in.
   nodes.sort((x, y) => length(y) - length(x) || RANK[x.kind] - RANK[y.kind] || trueLength(y) - trueLength(x))
   const kept = nodes.slice(0, Math.max(0, room))
@@ -145,50 +139,6 @@ function regionAttributes(window: ChildWindow, region: RegionRecord, row: number
   if (samples > 0) attributes.push({ key: 'subspan.cpu_samples', value: { int: samples } })
   addStack(window, region.stack, attributes)
   return attributes
-}
-
-// ------------------------------------------------------------------------------------------------ ranges
-
-/** Ranges on the stretches in which the path was on their goroutine. */
-function addRanges(window: ChildWindow, nodes: ChildNode[]): void {
-  const { task, tables, fromNs, toNs } = window
-  const { timeline, ranges } = task
-  if (timeline === null || ranges === null || ranges.length === 0) return
-  let row = firstPieceAfter(timeline, fromNs)
-  let first = 0
-  while (row < timeline.length && timeline.startNs[row] < toNs) {
-    const goroutine = timeline.goroutine[row]
-    const stretchFrom = Math.max(timeline.startNs[row], fromNs)
-    let last = row
-    while (last + 1 < timeline.length && timeline.goroutine[last + 1] === goroutine) last++
-    const stretchTo = Math.min(timeline.endNs[last], toNs)
-    while (first < ranges.length && ranges.endNs[first] <= stretchFrom) first++
-    for (let range = first; range < ranges.length && ranges.startNs[range] < stretchTo; range++) {
-      if (ranges.goroutine[range] !== goroutine) continue
-      const from = Math.max(ranges.startNs[range], stretchFrom)
-      const to = Math.min(ranges.endNs[range], stretchTo)
-      if (to - from < window.longNs || inInnerTask(window, goroutine, from, to)) continue
-      const name = tables.rangeNames[ranges.name[range]]
-      nodes.push({
-        kind: 'range',
-        name: rangeName(name),
-        goroutine,
-        trueStartNs: ranges.startNs[range],
-        trueEndNs: ranges.endNs[range],
-        fromNs: from,
-        toNs: to,
-        parent: null,
-        attributes: [
-          { key: 'subspan.kind', value: 'range' },
-          { key: 'subspan.range', value: cutText(name) },
-          { key: 'subspan.goroutine', value: { int: goroutine } },
-        ],
-        blamedTask: -1,
-        held: null,
-      })
-    }
-    row = last + 1
-  }
 }
 
 // ------------------------------------------------------------------------------------------------ nesting

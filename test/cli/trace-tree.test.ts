@@ -81,6 +81,29 @@ describe('the tree', () => {
     ])
   })
 
+  test('an added span that stands for several counts as them, with their length without the time between them', () => {
+    const merged = (count: number, key: string, us: number): Partial<TreeSpan> => ({
+      added: true,
+      attributes: new Map([
+        ['subspan.merged_count', count],
+        [key, us],
+      ]),
+    })
+    const lines = drawn([
+      span('a', '', 'root', 0, 100),
+      span('b', 'a', 'GC assist', 10, 30, merged(3, 'subspan.range_us', 15)),
+      span('c', 'a', 'GC assist', 30, 40, { added: true }),
+      span('d', 'a', 'network wait', 50, 90, merged(8, 'subspan.wait_us', 32)),
+      span('e', 'd', 'inner', 55, 60),
+    ])
+    expect(lines.map((line) => line.slice(0, 31).trimEnd())).toEqual([
+      '  root                  100 us',
+      '  ├─ GC assist × 4     25.0 us',
+      '  └─ network wait × 8  32.0 us',
+      '     └─ inner          5.00 us',
+    ])
+  })
+
   test('a breakdown fills the bar by shares, and its verdict stands below', () => {
     const attributes = new Map<string, string | number>([
       ['subspan.exec_us', 25],

@@ -14,6 +14,7 @@ import {
 } from '../../src/enrich/enrich.ts'
 import { joinTasks } from '../../src/join/join.ts'
 import { encodeSpan } from '../../src/span/otlp/write.ts'
+import type { NewSpan } from '../../src/span/span.ts'
 import { spansOf } from '../join/spans-of.ts'
 import { analyse, type CaptureFixture, captureFixtures, corpusFixtures } from '../support/fixtures.ts'
 import { byKey, checkChildren, hex, sumOfParts } from './builders.ts'
@@ -47,6 +48,19 @@ function linksOf(fixture: CaptureFixture): Map<string, string> {
   return new Map(spans.flatMap(({ spanId, links }) => (links ?? []).map((link) => [spanId, link.spanId] as const)))
 }
 
+/** Microseconds of assisting the collector that children tell, without the time between assists. */
+function assistsTold(children: readonly NewSpan[]): number {
+  return children
+    .filter(({ name }) => name === 'GC assist')
+    .map(
+      ({ attributes, startUnixNs, endUnixNs }) =>
+        byKey(attributes)['subspan.range_us'] ?? Number(endUnixNs - startUnixNs) / 1000,
+    )
+    .reduce<number>((sum, us) => sum + (us as number), 0)
+}
+
+/** Spans of whose time assists are a tenth, and of which no child was cut, in all recordings. */
+let spansOfAssists = 0
 /** Waits for the token that were told of, in all recordings. */
 let waitsTold = 0
 
@@ -107,7 +121,7 @@ describe.each(fixtures)('%s', (_, fixture) => {
       const budget = new TraceBudget(DEFAULT_TRACE_LIMITS)
       for (const match of matches) {
         const span = spanOf(match.span)
-        const { attributes, children } = enriched(match, { mode, budget })
+        const { attributes, children, cut } = enriched(match, { mode, budget })
         checkChildren(span, children)
         expect(children.length).toBeLessThanOrEqual(16)
         for (const child of children) expect(sizeOf(child)).toBeGreaterThanOrEqual(encodeSpan(child).length)
@@ -115,6 +129,14 @@ describe.each(fixtures)('%s', (_, fixture) => {
         if (mode === 'late' && children.length === 0) continue
         const carrier = mode === 'late' ? children[0].attributes : attributes
         expect(sumOfParts(carrier)).toBe(Number(span.endUnixNs - span.startUnixNs))
+        const assistUs = byKey(carrier)['subspan.gc_assist_us'] as number
+        const toldUs = assistsTold(children)
+        expect(toldUs).toBeLessThanOrEqual(assistUs + 1e-6)
+        // What takes a tenth of a span is seen in it, however short each assist was.
+        if (assistUs * 10_000 > Number(span.endUnixNs - span.startUnixNs) && cut === 0) {
+          spansOfAssists++
+          expect(toldUs * 3).toBeGreaterThan(assistUs * 2)
+        }
         if (byKey(carrier)['subspan.coverage'] === 'full') expect(byKey(carrier)['subspan.unknown_us']).toBe(0)
       }
     },
@@ -123,4 +145,8 @@ describe.each(fixtures)('%s', (_, fixture) => {
 
 test('most waits for the token are told of', () => {
   expect(waitsTold).toBeGreaterThan(40)
+})
+
+test('there are spans of whose time assists are a tenth, with all of their children', () => {
+  expect(spansOfAssists).toBeGreaterThan(30)
 })
