@@ -255,19 +255,27 @@ export class Bridge implements Recorder {
     for (const { found } of joined) if (isToldMore(found.capture)) again.add(found.capture)
     for (const { capture, learned } of missed) if (isToldMore(capture, learned)) again.add(capture)
     for (const capture of again) this.run(this.late.followAll(capture))
-    for (const { capture } of missed) if (capture.isUntried) this.tryLater(capture)
+    for (const { capture, reason } of missed) {
+      capture.leftBehind(reason)
+      if (capture.isUntried || capture.isLookDue) this.tryLater(capture)
+    }
   }
 
-  /** The last few spans of many may be those that make the clocks clear: they are not left waiting for more. */
+  /**
+   * The last few spans of many may be those that make the clocks clear: they are not left waiting for more. And what was decided request by
+   * request is decided once more together, for spans tell of their parents and children, and of rivals, that had not come.
+   */
   private tryLater(capture: KnownCapture): void {
     if (this.stopping || this.trying.has(capture)) return
-    const cancel = this.ports.clock.after(Math.min(TRY_AGAIN_MS * 2 ** capture.tries, LATEST_AGAIN_MS), () => {
+    const againMs = Math.min(TRY_AGAIN_MS * 2 ** capture.tries, LATEST_AGAIN_MS)
+    const cancel = this.ports.clock.after(capture.isUntried ? againMs : TRY_AGAIN_MS * 2 ** capture.looks, () => {
       this.trying.delete(capture)
-      if (!capture.isUntried) return
       const { learned } = capture
-      capture.tryAgain()
+      if (capture.isUntried) capture.tryAgain()
+      else if (capture.isLookDue) capture.looks++
+      else return
       // To ask for all that left costs much more than to look for a clock, which mostly there is none.
-      if (capture.learned !== learned) this.run(this.late.followAll(capture))
+      if (capture.learned !== learned || capture.isLookDue) this.run(this.late.followAll(capture))
     })
     this.trying.set(capture, cancel)
   }

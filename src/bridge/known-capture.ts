@@ -97,6 +97,8 @@ export class KnownCapture {
   tasksJoined = 0
   /** How often its clock was looked for again without many more spans. */
   tries = 0
+  /** How often the spans that had left without a task were looked at once more because others had come. */
+  looks = 0
   readonly joined: Partial<Record<Evidence, number>> = {}
   unmatched: Partial<Record<UnmatchedReason, number>> = {}
   readonly left: Record<Way, number> = { now: 0, hold: 0, late: 0 }
@@ -139,6 +141,8 @@ export class KnownCapture {
   private readonly timed: TimedTasks
   /** What had been learned of names and times when the spans that had left were looked at last. */
   private followedAt = 0
+  /** Whether spans that may find a task together with others left without one since then. */
+  private behind = false
   private readonly kinds = new KindTable()
 
   constructor(
@@ -204,6 +208,8 @@ export class KnownCapture {
     this.segments = []
     this.timed.clear()
     this.tries = 0
+    this.looks = 0
+    this.behind = false
     this.kinds.clear()
     this.byId.clear()
     this.byParent.clear()
@@ -300,6 +306,17 @@ export class KnownCapture {
   /** The spans that have left are looked at with all that is known now. */
   followed(): void {
     this.followedAt = this.learned
+    this.behind = false
+  }
+
+  /** A span left without a task, for this reason. */
+  leftBehind(reason: UnmatchedReason): void {
+    if (reason === 'no-task' || reason === 'ambiguous') this.behind = true
+  }
+
+  /** Whether spans that left without a task may find one now that others have come: parents, children and rivals of theirs. */
+  get isLookDue(): boolean {
+    return this.behind && this.state === 'done' && this.timed.processKey !== null
   }
 
   /** Whether spans came that no clock was looked for with, for they were too few more than those that told none. */

@@ -144,11 +144,11 @@ describe('a span without a task', () => {
 
 test('a clock is found by the spans that come last, however often it was looked for before', () => {
   // Each task takes a time of its own, and none of the hundred spans that come first took any of these.
-  const beginsNs = (i: number): number => 1_000 * (25 * i + Math.floor((i * i) / 2))
+  const beginsNs = (i: number): number => 1_000 * (2_025 * i + Math.floor((i * i) / 2))
   const took = (i: number): number => 20_000 + 997 * ((i * 11) % 30)
   const tasks = Array.from({ length: 30 }, (_, i) => task(i + 1, 'x', beginsNs(i) + 1_500, beginsNs(i) + took(i) + 300))
   const known = capture(tasks, false)
-  known.end(INFO)
+  known.end({ ...INFO, durationNs: 100_000_000 })
   for (let i = 0; i < 100; i++) {
     known.match([span(id(i), -1e9, -1e9 + 900_000 + 1_000 * i)])
     known.tryAgain()
@@ -158,6 +158,25 @@ test('a clock is found by the spans that come last, however often it was looked 
   known.match(spans)
   known.tryAgain()
   expect(known.match(spans)).toMatchObject(spans.map((_, i) => ({ task: i, evidence: 'name-time' })))
+})
+
+test('spans that left without a task are looked at once more when a clock is known and others may have come that tell of them', () => {
+  const beginsNs = (i: number): number => 1_000 * (2_025 * i + Math.floor((i * i) / 2))
+  const took = (i: number): number => 20_000 + 997 * ((i * 11) % 30)
+  const tasks = Array.from({ length: 30 }, (_, i) => task(i + 1, 'x', beginsNs(i) + 1_500, beginsNs(i) + took(i) + 300))
+  const known = capture(tasks, false)
+  known.end({ ...INFO, durationNs: 100_000_000 })
+  known.leftBehind('no-clock')
+  known.match(tasks.map((_, i) => span(id(1_000 + i), beginsNs(i), beginsNs(i) + took(i))))
+  expect(known.clock.method).toBe('name-time')
+  known.leftBehind('not-in-capture')
+  expect(known.isLookDue).toBe(false)
+  for (const reason of ['no-task', 'ambiguous'] as const) {
+    known.leftBehind(reason)
+    expect(known.isLookDue).toBe(true)
+    known.followed()
+    expect(known.isLookDue).toBe(false)
+  }
 })
 
 test('tasks below a task that name spans, at any depth', () => {
