@@ -67,6 +67,10 @@ interface Fitted {
   readonly unowned: number
 }
 
+function keyOf({ traceId, spanId }: JoinSpan): string {
+  return `${traceId} ${spanId}`
+}
+
 /** Whether spans that found no task by one fit may find it by a later one. */
 function tellsMore(before: Fitted | null, { processKey, clock, aliases, unowned }: Fitted): boolean {
   if (before?.processKey !== processKey || aliases.size > before.aliases.size) return true
@@ -93,6 +97,8 @@ export class TimedTasks {
   private fittedDone = false
   private fits = 0
   private asked = false
+  /** Spans of the sample, by `trace span`, that fit a task and were not believed where nothing was. */
+  private ambiguous: ReadonlySet<string> = new Set()
 
   /** @param acceptedMs when the capture came, Unix milliseconds: what is known of its time before any clock is */
   constructor(
@@ -134,6 +140,7 @@ export class TimedTasks {
     this.fittedDone = false
     this.fits = 0
     this.asked = false
+    this.ambiguous = new Set()
   }
 
   /** Whether a span of this time is to be looked at. Unix nanoseconds, as exact as a double can be. */
@@ -160,7 +167,12 @@ export class TimedTasks {
     if (columns.names.length === 0) return found
     for (let i = 0; i < spans.length; i++) if (knownTask[i] < 0) this.sample(spans[i])
     this.fit(columns)
-    if (this.fitted === null) return found
+    if (this.fitted === null) {
+      for (let i = 0; i < spans.length; i++) {
+        if (knownTask[i] < 0 && this.ambiguous.has(keyOf(spans[i]))) found[i] = 'ambiguous'
+      }
+      return found
+    }
     const { processKey } = this.fitted
     const rows: number[] = []
     for (let i = 0; i < spans.length; i++) {
@@ -226,16 +238,20 @@ export class TimedTasks {
     this.fittedSpans = this.sampled
     this.fittedTasks = columns.whole
     this.fittedDone = done
+    const keys: string[] = []
     const processes: ProcessSpans[] = [...this.samples].map(([processKey, sample]) => {
       const spans = [...sample.values()]
+      const rows = spans.map((_, i) => keys.length + i)
+      for (const key of sample.keys()) keys.push(key)
       const knownTask = new Int32Array(spans.length).fill(-1)
       const isFree = (task: number): boolean => !this.capture.isNamedTask(task)
       const input = { spans, tasks: columns, knownTask, isFree, known }
-      return { processKey, rows: [], idMatches: this.capture.idMatches(processKey), input }
+      return { processKey, rows, idMatches: this.capture.idMatches(processKey), input }
     })
     const joined = joinProcess(processes)
     if (joined === null) return
     this.report = joined.report
+    this.ambiguous = new Set(joined.pairs === null ? joined.ambiguous.map((row) => keys[row]) : [])
     const { processKey, pairs } = joined
     if (processKey !== null && pairs !== null) {
       const { clock, aliases, strangers } = pairs
@@ -257,7 +273,7 @@ export class TimedTasks {
       if (this.samples.size >= MOST_PROCESSES) return
       this.samples.set(span.processKey, (sample = new Map<string, JoinSpan>()))
     }
-    const key = `${span.traceId} ${span.spanId}`
+    const key = keyOf(span)
     if (sample.has(key)) return
     sample.set(key, span)
     if (++this.sampled > MOST_SAMPLED) this.thinOut()

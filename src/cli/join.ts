@@ -145,12 +145,17 @@ function joinJson(spans: readonly JoinSpan[], captures: readonly LoadedCapture[]
 const WHY: Readonly<Record<UnmatchedReason, string>> = {
   'not-in-capture': 'the span lies outside the time that was captured',
   'no-task': 'inside the captured time, but no task bears its ids, and none has its name and its times',
-  ambiguous: 'several tasks fit equally; a wrong join is worse than none',
+  ambiguous:
+    'several tasks fit equally, or one that spans of another process might fit as well; a wrong join is worse than none',
   'other-process': 'made by another process than the captured one',
   'no-clock':
     "nothing tells how the capture's clock and the spans' relate: no snapshot (Go 1.25 on), no ids in tasks, no offset that fits",
   'capture-damaged': 'its time lies where the capture was lost',
 }
+
+/** What is said of spans that fit a task and were not joined with it. */
+const DISBELIEVED =
+  'found a task that spans of another process might fit as well, and were not joined: a service.instance.id of each process, or ids in the tasks, would settle it.'
 
 /** Names shown of each kind of outcome. */
 const NAMES_SHOWN = 20
@@ -183,9 +188,10 @@ function joinText(
     text.push(table(['capture', 'tasks', 'joined', 'clock', 'error'], [false, true, true, false, false], clocks, style))
   }
   captures.forEach((capture, at) => {
-    const refused = joined.results[at].nameTime?.refused ?? null
-    if (refused !== null)
-      text.push(`\n${escapeName(inputName(capture.path))}: not joined by name and time: ${refused}\n`)
+    const { refused = null, disbelieved = 0 } = joined.results[at].nameTime ?? {}
+    const name = escapeName(inputName(capture.path))
+    if (refused !== null) text.push(`\n${name}: not joined by name and time: ${refused}\n`)
+    else if (disbelieved > 0) text.push(`\n${name}: ${counted(disbelieved, 'span')} ${DISBELIEVED}\n`)
   })
   const byName = new Map<string, { joined: number; all: number; evidence: Map<string, number> }>()
   const entry = (name: string) => {

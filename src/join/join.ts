@@ -81,7 +81,7 @@ function joinRest(
   table: SpanClaims,
   byIds: ReadonlyMap<number, SpanMatch>,
   segments: readonly ClockSegment[],
-): (ProcessJoin & { readonly matches: readonly TaskMatch[]; readonly ambiguous: readonly number[] }) | null {
+): (ProcessJoin & { readonly matches: readonly TaskMatch[] }) | null {
   const taken = new Uint8Array(index.length)
   const joined = new Set<string>()
   for (const [span, { task }] of byIds) {
@@ -116,17 +116,15 @@ function joinRest(
   if (found === null) return null
   const { rows, pairs } = found
   const matches: TaskMatch[] = []
-  const ambiguous: number[] = []
   if (pairs !== null) {
     for (let i = 0; i < rows.length; i++) {
       const task = pairs.task[i]
-      if (pairs.ambiguous[i] === 1) ambiguous.push(rows[i])
       if (task < 0) continue
       const clock = clockOfNameTimePair(pairs.clock, pairs.segment[i], tasks.startNs[task], capture.durationNs)
       matches.push({ span: rows[i], task, evidence: 'name-time', clock })
     }
   }
-  return { ...found, matches, ambiguous }
+  return { ...found, matches }
 }
 
 /** Why a span has no task, the first reason that holds. */

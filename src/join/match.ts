@@ -10,7 +10,7 @@ export type Evidence = 'task-name' | 'task-log' | 'preceding-log' | 'name-time'
 export type UnmatchedReason =
   | 'not-in-capture' // the span lies outside the capture's time
   | 'no-task' // inside it, but no task bears its ids
-  | 'ambiguous' // several tasks fit equally
+  | 'ambiguous' // several tasks fit equally, or one does that spans of other processes might fit as well
   | 'other-process' // its process is not the captured one
   | 'no-clock' // nothing tells how the capture's time and the span's relate
   | 'capture-damaged' // its time lies where the capture was lost
@@ -80,6 +80,8 @@ export interface NameTimeReport {
   /** Those of them that have a task of their name at their time, give or take 80 us. */
   readonly explained: number
   readonly joined: number
+  /** Spans that fit a task, but no better than spans of other processes might; they are told as ambiguous. */
+  readonly disbelieved: number
   /** Why nothing was joined; null where something was, or there was nothing to join. */
   readonly refused: string | null
 }

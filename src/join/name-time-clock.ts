@@ -21,6 +21,8 @@ export interface NameTimeClock {
 
 /** Spans that an offset must explain, and how many times more than any other offset. */
 const FEWEST_EXPLAINED = 5
+/** So many of the spans must have begun apart from others of their name. */
+const FEWEST_APART = 5
 const TIMES_BETTER = 3
 /** Or what must speak for it against chance, in nats, and how many times more than for any other, where nearly all spans are explained. */
 const SURPLUS_NATS = 40
@@ -59,7 +61,7 @@ export function fitNameTimeClock(
   tasks: TaskColumns,
   known: readonly ClockSegment[],
 ): NameTimeClock | NameTimeReport {
-  const nothing = { eligible: 0, explained: 0, joined: 0 }
+  const nothing = { eligible: 0, explained: 0, joined: 0, disbelieved: 0 }
   if (spans.length === 0 || tasks.whole === 0) return { ...nothing, refused: null }
   if (spans.granularityNs >= TOO_COARSE_NS && spans.length >= FEWEST_EXPLAINED) {
     return {
@@ -105,9 +107,9 @@ function fitBy(
     // Candidates that end near one another are strays of one peak.
     const same = fits.findIndex((other) => Math.abs(other.offsetNs - fit.offsetNs) < SAME_OFFSET_NS)
     if (same < 0) fits.push(fit)
-    else if (fits[same].tight < fit.tight) fits[same] = fit
+    else if (fits[same].surplusNats < fit.surplusNats) fits[same] = fit
   }
-  fits.sort((x, y) => y.tight - x.tight)
+  fits.sort((x, y) => y.tight - x.tight || y.surplusNats - x.surplusNats)
   const best = fits.at(0)
   const explained = (fit: OffsetFit | undefined): number => fit?.explained ?? 0
 
@@ -120,14 +122,20 @@ function fitBy(
       return { segments: known, drift: 0, shape: fit.shape, fit }
     }
   }
-  const surest = surestOf(fits)
+  const surest = surestOf(fits, anyName)
   if (surest !== null) return clockOf(surest, fitter, spans, tasks)
-  const counts = { eligible: best?.eligible ?? 0, explained: explained(best), joined: 0 }
+  const counts = { eligible: best?.eligible ?? 0, explained: explained(best), joined: 0, disbelieved: 0 }
   const fewest = anyName ? FEWEST_WITHOUT_NAMES : FEWEST_EXPLAINED
   if (best === undefined || best.tight < fewest) {
     return {
       ...counts,
       refused: `no offset between the clocks fits more than ${best?.tight ?? 0} spans to the microsecond, at least ${fewest} are needed: record longer, or with more load.`,
+    }
+  }
+  if (!isApart(best, anyName)) {
+    return {
+      ...counts,
+      refused: `the ${best.tight} spans that fit one offset between the clocks began together, and might be others that did: record longer.`,
     }
   }
   const second = fits.at(1)
@@ -160,11 +168,16 @@ export function strangersAmong({ explained, eligible }: OffsetFit): (typeof Stra
 }
 
 /** The offset for which far more speaks than chance and any other explain; null where there is none. */
-function surestOf(fits: readonly OffsetFit[]): OffsetFit | null {
+function surestOf(fits: readonly OffsetFit[], anyName: boolean): OffsetFit | null {
   const [surest, next] = [...fits].sort((x, y) => y.surplusNats - x.surplusNats)
-  if (surest === undefined || surest.surplusNats < SURPLUS_NATS) return null
+  if (surest === undefined || surest.surplusNats < SURPLUS_NATS || !isApart(surest, anyName)) return null
   if (strangersAmong(surest) === Strangers.many) return null
   return surest.surplusNats >= TIMES_SURPLUS * (next?.surplusNats ?? 0) ? surest : null
+}
+
+/** Whether enough spans speak for an offset by themselves. Without names that is not asked, for more spans are needed then. */
+function isApart({ apart }: OffsetFit, anyName: boolean): boolean {
+  return anyName || apart >= FEWEST_APART
 }
 
 function isShare(fit: OffsetFit, tasks: TaskColumns): boolean {

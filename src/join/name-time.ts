@@ -55,7 +55,7 @@ export interface NameTimePairs extends Pairing {
   readonly segment: Uint8Array
   /** Names of spans that were renamed, those learned here included. */
   readonly aliases: ReadonlyMap<string, number>
-  /** Spans that fit a task, those included that were not believed to be of the captured process. */
+  /** Spans that fit a task, those included that were not believed to be of the captured process: they are ambiguous. */
   readonly paired: number
   /** How many spans found no task for each that did, where replicas may be among them. */
   readonly strangers: number
@@ -141,7 +141,7 @@ export function pairByNameAndTime(
     paired,
     strangers: judged.strangers,
     unowned: judged.unowned,
-    report: { eligible, explained, joined, refused: null },
+    report: { eligible, explained, joined, disbelieved: paired - joined, refused: null },
   }
 }
 

@@ -18,17 +18,23 @@ const SHORTER_NS = 60_000
 const LONGER_NS = 150_000
 /** Votes cast at most; tasks with few spans like them come first. */
 const MOST_VOTES = 400_000
-/** Right pairs lie within this; a peak is the window of this width with most votes. */
-const PEAK_NS = 20_000
-/** Peaks are at least this far apart. */
-const APART_NS = 200_000
+/**
+ * Right pairs lie within the first of these; a peak is the window of this width with most votes. Spans that begin together by the dozen vote for the
+ * offsets of all their neighbours, and as much for another dozen's, all over such a window: only to within the second do the right pairs agree alone.
+ */
+const PEAKS = [
+  { widthNs: 20_000, apartNs: 200_000 },
+  { widthNs: 2_000, apartNs: 20_000 },
+]
+/** Peaks of each width. */
 const MOST_PEAKS = 5
 /** Votes are rounded to this, and their weights to powers of two, so that both fit one number that sorts by offset. */
 const RESOLUTION_NS = 16
 const WEIGHT_CLASSES = 16
 
 /**
- * The offsets (span time - task time) that most tasks and spans of one name speak for, the best first. O(n log n).
+ * The offsets (span time - task time) that most tasks and spans of one name speak for, within some microseconds of each other at times, the best of
+ * each width of peaks first. O(n log n).
  *
  * @param anyName whether names are not looked at: every task is held against all spans
  */
@@ -65,7 +71,7 @@ export function voteForOffsets(spans: SpanColumns, tasks: TaskColumns, anyName =
   return peaksOf(votes.subarray(0, cast).sort())
 }
 
-/** The densest windows of sorted votes. */
+/** The densest windows of sorted votes, of each width. */
 function peaksOf(votes: Float64Array): OffsetVote[] {
   const { length } = votes
   const offsets = new Float64Array(length)
@@ -74,13 +80,19 @@ function peaksOf(votes: Float64Array): OffsetVote[] {
     offsets[i] = Math.floor(votes[i] / WEIGHT_CLASSES) * RESOLUTION_NS
     weights[i] = 2 ** -(votes[i] - Math.floor(votes[i] / WEIGHT_CLASSES) * WEIGHT_CLASSES)
   }
+  return PEAKS.flatMap(({ widthNs, apartNs }) => densest(offsets, weights, widthNs, apartNs))
+}
+
+/** The densest windows of one width. */
+function densest(offsets: Float64Array, weights: Float64Array, widthNs: number, apartNs: number): OffsetVote[] {
+  const { length } = offsets
   // Weight of the window that begins at each vote, and the middle of what lies in it.
   const inWindow = new Float64Array(length)
   const middle = new Float64Array(length)
   let sum = 0
   let end = 0
   for (let i = 0; i < length; i++) {
-    while (end < length && offsets[end] - offsets[i] <= PEAK_NS) sum += weights[end++]
+    while (end < length && offsets[end] - offsets[i] <= widthNs) sum += weights[end++]
     inWindow[i] = sum
     middle[i] = (offsets[i] + offsets[end - 1]) / 2
     sum -= weights[i]
@@ -90,7 +102,7 @@ function peaksOf(votes: Float64Array): OffsetVote[] {
     let best = -1
     for (let i = 0; i < length; i++) {
       if (best >= 0 && inWindow[i] <= inWindow[best]) continue
-      if (!peaks.some(({ offsetNs }) => Math.abs(offsetNs - middle[i]) < APART_NS)) best = i
+      if (!peaks.some(({ offsetNs }) => Math.abs(offsetNs - middle[i]) < apartNs)) best = i
     }
     if (best < 0) break
     peaks.push({ offsetNs: middle[best], weight: inWindow[best] })

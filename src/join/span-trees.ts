@@ -40,7 +40,7 @@ export interface Judgement {
   readonly isContradicted?: (span: number, task: number) => boolean
 }
 
-/** Takes the tasks from spans of requests that are more likely strangers'. */
+/** Takes the tasks from spans of requests that are more likely strangers': these become ambiguous. */
 export function withoutStrangers(pairing: Pairing, relations: SpanRelations, judgement: Judgement): Pairing {
   const { kind, parent, knownTask, parentTaskId } = relations
   const { nats, takesPart, strangers, believedNats, parts, isContradicted } = judgement
@@ -68,6 +68,7 @@ export function withoutStrangers(pairing: Pairing, relations: SpanRelations, jud
   }
   const believed = believedNats + Math.log(strangers)
   const task = pairing.task.slice()
+  const ambiguous = pairing.ambiguous.slice()
   for (let span = 0; span < length; span++) {
     if (task[span] < 0) continue
     const tree = top[span]
@@ -79,9 +80,11 @@ export function withoutStrangers(pairing: Pairing, relations: SpanRelations, jud
     const aboveMissed =
       above >= 0 && takesPart[above] === 1 && pairing.task[above] < 0 && pairing.ambiguous[above] === 0
     const spoken = sum[tree] + Math.max(0, best[tree] - FURTHER_NATS) - (aboveMissed ? MISSED_NATS : 0)
-    if (spoken < believed) task[span] = -1
+    if (spoken >= believed) continue
+    task[span] = -1
+    ambiguous[span] = 1
   }
-  return { task, ambiguous: pairing.ambiguous }
+  return { task, ambiguous }
 }
 
 /** Whether a span hangs under one of its own process that is not among the spans. */

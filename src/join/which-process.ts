@@ -24,6 +24,8 @@ export interface ProcessJoin {
   /** The clock that the pairs tell; null where ids or snapshots tell it, or nothing does. */
   readonly clock: ClockOffset | null
   readonly report: NameTimeReport
+  /** Rows among all, of any of the processes, of spans that fit a task without being joined: several tasks do, or spans of others might. */
+  readonly ambiguous: readonly number[]
 }
 
 /** Share of the spans in the capture's time that must fit tightly, and how many times more of them must fit than of any other process's. */
@@ -60,7 +62,8 @@ export function joinProcess(processes: readonly ProcessSpans[]): ProcessJoin | n
     processKey: null,
     pairs: null,
     clock: null,
-    report: { ...best.join.report, joined: 0, refused },
+    report: { ...best.join.report, joined: 0, disbelieved: fitting(best.join).length, refused },
+    ambiguous: joins.flatMap(({ join }) => [...fitting(join), ...join.ambiguous]),
   }
 }
 
@@ -68,22 +71,33 @@ function explained(join: ProcessJoin): number {
   return join.pairs === null ? 0 : join.report.explained
 }
 
+/** Rows of the spans that were given a task. */
+function fitting({ rows, pairs }: ProcessJoin): readonly number[] {
+  return pairs === null ? [] : rows.filter((_, i) => pairs.task[i] >= 0)
+}
+
 function joinOne({ processKey, rows, input }: ProcessSpans): ProcessJoin {
   const result = joinByNameAndTime(input)
   const nothing = { processKey: null, rows, pairs: null, clock: null }
-  if (!('clock' in result)) return { ...nothing, report: result }
+  if (!('clock' in result)) return { ...nothing, report: result, ambiguous: [] }
+  const ambiguous = rows.filter((_, i) => result.ambiguous[i] === 1)
   const { report } = result
   const { processShared } = input.spans[0]
   if (report.joined === 0) {
-    return { ...nothing, report: { ...report, refused: whyDisbelieved(result.paired, processShared) } }
+    return { ...nothing, report: { ...report, refused: whyDisbelieved(result.paired, processShared) }, ambiguous }
   }
   if (processShared && !isWholeProcess(result, input)) {
     const asked = foundInRequests(result.task, input.tasks)
     const refused = `the spans have no instance id, and only ${report.joined} of ${report.eligible} spans and of ${input.tasks.whole} tasks found each other, ${asked.found} of the ${asked.of} tasks of their requests: at least 90 % of the tasks are needed, or 90 % of ${FEWEST_SHARED_SPANS} spans or more or of the tasks of their requests, for replicas cannot be told apart. Give each process a service.instance.id.`
-    return { ...nothing, report: { ...report, joined: 0, refused } }
+    const disbelieved = report.disbelieved + report.joined
+    return {
+      ...nothing,
+      report: { ...report, joined: 0, disbelieved, refused },
+      ambiguous: rows.filter((_, i) => result.ambiguous[i] === 1 || result.task[i] >= 0),
+    }
   }
   const [{ clock }] = result.clock.segments
-  return { processKey, rows, pairs: result, clock: clock.method === 'name-time' ? clock : null, report }
+  return { processKey, rows, pairs: result, clock: clock.method === 'name-time' ? clock : null, report, ambiguous }
 }
 
 /** Why none of the spans that fit a task is believed to be of the captured process, and what to do; null where none fits. */

@@ -11,6 +11,7 @@ import {
   GENERATED_ORIGIN,
   type GeneratedProcess,
   generateBursts,
+  generateFans,
   generateNested,
   generateProcess,
 } from '../support/generated-process.ts'
@@ -248,9 +249,11 @@ describe('spans of others', () => {
       processKey: 'generated/twin',
       spanId: `f${span.spanId.slice(1)}`,
     }))
-    const { matches, nameTime } = joinTasks([...process.spans, ...twin], captureOf(process))
+    const { matches, unmatched, nameTime } = joinTasks([...process.spans, ...twin], captureOf(process))
     expect(matches).toEqual([])
     expect(nameTime?.refused).toContain('generated/twin')
+    const told = unmatched.filter(({ reason }) => reason === 'ambiguous')
+    expect(told.length).toBeGreaterThan(0.99 * 2 * process.spans.length)
   })
 
   test('without an instance id: joined where nearly all tasks, or all of some requests, find their spans, else not', () => {
@@ -265,9 +268,12 @@ describe('spans of others', () => {
     expect(judged(sampled, some, process).wrong).toBe(0)
     expect(sampled.matches.length).toBeGreaterThan(0.99 * (some.length - replica.length))
     const torn = [...shared.filter(({ spanId }) => /[0-9a-c]$/.test(spanId)), ...replica]
-    const { matches, nameTime } = joinTasks(torn, captureOf(process))
+    const { matches, unmatched, nameTime } = joinTasks(torn, captureOf(process, { clockSnapshots: [snapshot(0)] }))
     expect(matches).toEqual([])
     expect(nameTime?.refused).toContain('instance')
+    const fitting = unmatched.filter(({ span }) => process.truth.has(torn[span].spanId))
+    expect(fitting.filter(({ reason }) => reason === 'ambiguous').length).toBeGreaterThan(0.95 * fitting.length)
+    expect(nameTime?.disbelieved).toBeGreaterThan(0.95 * fitting.length)
   })
 
   test('without an instance id, spans that all might be a replica’s find nothing, and it is told what to do', () => {
@@ -290,6 +296,9 @@ describe('spans of others', () => {
     const shared = joinTasks(spans, { tasks, clockSnapshots: [snapshot(0)], durationNs: 31_000_000 })
     expect(shared.matches).toEqual([])
     expect(shared.nameTime?.refused).toMatch(/^\d+ spans fit a task, .* service\.instance\.id/)
+    const ambiguous = shared.unmatched.filter(({ reason }) => reason === 'ambiguous')
+    expect(ambiguous.length).toBeGreaterThan(900)
+    expect(shared.nameTime?.disbelieved).toBe(ambiguous.length)
     const told = spans.map((span) => ({ ...span, processShared: false }))
     expect(
       joinTasks(told, { tasks, clockSnapshots: [snapshot(0)], durationNs: 31_000_000 }).matches.length,
@@ -519,6 +528,42 @@ describe.each(['opentelemetry', 'opencensus'] as const)('spans within spans of o
       expect(right).toBeGreaterThanOrEqual(0.99 * nested.spans.length)
     },
   )
+})
+
+describe.each(['opentelemetry', 'opencensus'] as const)('spans of one name that begin by the hundred, of %s', (sdk) => {
+  /** Some of the spans in the order of their ends, as they leave a process. */
+  function inOrderOfEnds({ spans }: GeneratedProcess, from: number, count: number): JoinSpan[] {
+    const inOrder = [...spans].sort((x, y) => Number(x.endUnixNs - y.endUnixNs))
+    return inOrder.slice(from, from + count)
+  }
+  const seeds = [1, 2]
+
+  test.each([16, 64])(
+    '%i of them, all begun together, do not tell the clocks: another hundred fit as well',
+    (count) => {
+      for (const seed of seeds) {
+        const process = generateFans({ seed, requests: 14, sdk })
+        for (const request of [3, 20, 33]) {
+          const spans = inOrderOfEnds(process, request * 100 + 10, count)
+          const { matches, nameTime } = joinTasks(spans, captureOf(process))
+          expect(matches).toEqual([])
+          expect(nameTime?.refused).not.toBeNull()
+        }
+      }
+    },
+  )
+
+  test('those of ten requests do, and each finds its own', () => {
+    for (const seed of seeds) {
+      const process = generateFans({ seed, requests: 14, sdk })
+      const spans = [1, 2, 3, 5, 6, 7, 9, 10, 11, 12].flatMap((request) =>
+        inOrderOfEnds(process, request * 100 + 20, 30),
+      )
+      const { right, wrong } = judged(joinTasks(spans, captureOf(process)), spans, process)
+      expect(wrong).toBe(0)
+      expect(right).toBeGreaterThanOrEqual(0.95 * spans.length)
+    }
+  })
 })
 
 describe('the order of trust', () => {

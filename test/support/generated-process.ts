@@ -204,3 +204,48 @@ export function generateNested({ seed, requests, depth, sdk }: NestedOptions): G
   }
   return { spans, tasks, truth, durationNs: atNs + 10_000_000 }
 }
+
+/** What `generateFans` makes: every fifteen milliseconds or so a request with a hundred spans of one name that begin within a few hundred microseconds. */
+export interface FanOptions {
+  readonly seed: number
+  readonly requests: number
+  readonly sdk: 'opentelemetry' | 'opencensus'
+}
+
+/** Requests that begin a hundred goroutines at once, each of which has a span of a millisecond. */
+export function generateFans({ seed, requests, sdk }: FanOptions): GeneratedProcess {
+  const next = random(seed)
+  const about = (leastNs: number, moreNs: number): number => Math.round(leastNs - moreNs * Math.log(1 - next()))
+  const spans: JoinSpan[] = []
+  const tasks: JoinTask[] = []
+  const truth = new Map<string, number>()
+  const hex = (n: number, length: number): string => n.toString(16).padStart(length, '0')
+  let requestNs = 5_000_000
+  for (let request = 1; request <= requests; request++) {
+    let atNs = requestNs
+    for (let i = 0; i < 100; i++) {
+      const id = tasks.length + 1
+      const startNs = atNs + about(400, 300)
+      const workedNs = startNs + 1_000_000 + about(10_000, 40_000)
+      const [spanEndNs, endNs] =
+        sdk === 'opentelemetry' ? [workedNs, workedNs + about(120, 300)] : [workedNs + about(200, 500), workedNs]
+      const spanId = hex(seed, 6) + hex(id, 10)
+      spans.push({
+        traceId: hex(seed, 8) + hex(request, 24),
+        spanId,
+        parentSpanId: hex(request, 16),
+        name: 'leaf',
+        startUnixNs: GENERATED_ORIGIN + BigInt(atNs),
+        endUnixNs: GENERATED_ORIGIN + BigInt(spanEndNs),
+        kind: 1,
+        processKey: 'generated/1',
+        processShared: false,
+      })
+      tasks.push({ id, parentId: 1_000_000 + request, name: 'leaf', startNs, endNs, logs: [], precedingLog: null })
+      truth.set(spanId, id)
+      atNs = startNs + about(600, 900)
+    }
+    requestNs += about(10_000_000, 5_000_000)
+  }
+  return { spans, tasks, truth, durationNs: requestNs + 10_000_000 }
+}
