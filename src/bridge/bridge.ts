@@ -42,6 +42,8 @@ const NO_BYTES = new Uint8Array(0)
 /** Spans that told no clock are asked again so long after the first more came, then twice as long, and so on up to a minute. */
 const TRY_AGAIN_MS = 1_000
 const LATEST_AGAIN_MS = 60_000
+/** A look at all that left costs more than one for a clock. A timer of more than 24 days would fire at once. */
+const LATEST_LOOK_MS = 3_600_000
 
 /** The flow of one data folder. */
 export class Bridge implements Recorder {
@@ -267,8 +269,10 @@ export class Bridge implements Recorder {
    */
   private tryLater(capture: KnownCapture): void {
     if (this.stopping || this.trying.has(capture)) return
-    const againMs = Math.min(TRY_AGAIN_MS * 2 ** capture.tries, LATEST_AGAIN_MS)
-    const cancel = this.ports.clock.after(capture.isUntried ? againMs : TRY_AGAIN_MS * 2 ** capture.looks, () => {
+    const againMs = capture.isUntried
+      ? Math.min(TRY_AGAIN_MS * 2 ** capture.tries, LATEST_AGAIN_MS)
+      : Math.min(TRY_AGAIN_MS * 2 ** capture.looks, LATEST_LOOK_MS)
+    const cancel = this.ports.clock.after(againMs, () => {
       this.trying.delete(capture)
       const { learned } = capture
       if (capture.isUntried) capture.tryAgain()
