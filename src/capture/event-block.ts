@@ -41,7 +41,7 @@ export { BLOCK_ROWS }
  * | UserTaskEnd | task | | |
  * | UserRegionBegin, UserRegionEnd | task | name string | |
  * | UserLog | task | category string | message string |
- * | CPUSample | goroutine row or -1 | | |
+ * | CPUSample | goroutine row, -1 where there was none or it has ended | | goroutine id or -1 |
  *
  * Where a kind has nothing in a column, anything may lie there: the writing of it would be for nobody.
  *

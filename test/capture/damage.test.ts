@@ -12,6 +12,15 @@ import { known } from '../support/known-tasks.ts'
 const all = captureFixtures()
 const captures = all.filter(isV2)
 
+/** The goroutines that worked for a task. */
+function workersOf({ tasks }: Analysed, id: number): readonly number[] {
+  return tasks.find((task) => task.id === id)?.goroutines ?? []
+}
+
+function hasMore(some: readonly number[], others: readonly number[]): boolean {
+  return some.length > others.length && others.every((goroutine) => some.includes(goroutine))
+}
+
 describe('a capture that is cut', () => {
   test.each(all)(
     '$name: cut at every 4 KiB it is read up to the cut, and what it calls whole is what the whole says',
@@ -27,6 +36,8 @@ describe('a capture that is cut', () => {
         const part = analyse(all.subarray(0, cut), { ticksPerSecond })
         expect(part.info.problems.length, `problems when cut at ${cut}`).toBeGreaterThan(0)
         for (const [id, text] of known(part, without)) {
+          // Without its stack the loop of a connection, which works for whoever comes, counts for the task that dialled.
+          if (without === 'stacks' && hasMore(workersOf(part, id), workersOf(uncut, id))) continue
           expect(text, `task ${id} when cut at ${cut}`).toBe(whole.get(id))
         }
       }

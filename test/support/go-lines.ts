@@ -60,7 +60,8 @@ export function tellInGoWords(capture: Uint8Array, take: (fields: Field[]) => vo
           break
       }
       lastNs = block.timeNs[i]
-      const context = [lastNs, goroutine(block.goroutine[i]), processor(block.processor[i]), thread(block.thread[i])]
+      const own = block.kind[i] === Ev.CPUSample ? block.c[i] : goroutine(block.goroutine[i])
+      const context = [lastNs, own, processor(block.processor[i]), thread(block.thread[i])]
       take([...context, ...fieldsOf(block, i)])
     }
   }

@@ -352,7 +352,7 @@ class Writer {
           this.absolute(row.units),
           this.threads.id(row.thread),
           this.processors.id(row.processor),
-          BigInt(row.named),
+          BigInt(Math.max(0, row.c)),
           BigInt(row.stack),
         ]
         return values.every((value, i) => value === wanted[i])

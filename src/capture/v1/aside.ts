@@ -46,7 +46,8 @@ export class Aside {
     const goroutine = this.model.goroutines.find(sample.goroutine)
     const processor = sample.processor === NONE_U64 ? undefined : this.cursors.ofProcessor.get(sample.processor)
     const { stack } = sample
-    return { ...NOTHING, kind: Ev.CPUSample, goroutine, processor: processor ?? -1, a: goroutine, stack }
+    const id = sample.goroutine === 0 ? -1 : sample.goroutine
+    return { ...NOTHING, kind: Ev.CPUSample, goroutine, processor: processor ?? -1, a: goroutine, c: id, stack }
   }
 
   private takeReturn(): EventRow | null {

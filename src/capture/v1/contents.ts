@@ -235,7 +235,7 @@ class ContentsReader {
       'UNKNOWN_STACK',
       this.bytes.length,
       () =>
-        `${size.toLocaleString('en-US')} stacks are there${size === 0 ? '' : `, of ${this.mostStack.toLocaleString('en-US')} or more`}: the capture was cut while its stacks were written, which come last (byte ${this.bytes.length.toLocaleString('en-US')} is its end). All events are there; some goroutines and waits stay without a name or a stack, and waits for the runtime's own semaphores read as locks.`,
+        `${size.toLocaleString('en-US')} stacks are there${size === 0 ? '' : `, of ${this.mostStack.toLocaleString('en-US')} or more`}: the capture was cut while its stacks were written, which come last (byte ${this.bytes.length.toLocaleString('en-US')} is its end). All events are there; some goroutines and waits stay without a name or a stack, waits for the runtime's own semaphores read as locks, and the loops of a connection count for the task that dialled it.`,
     )
   }
 

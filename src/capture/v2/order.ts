@@ -320,7 +320,9 @@ export class Ordering {
     const goroutine = sample.goroutine === 0 ? -1 : goroutines.find(sample.goroutine)
     const processor = sample.processor === NONE_U64 ? -1 : processors.find(sample.processor)
     const thread = sample.thread === NONE_U64 ? -1 : threads.find(sample.thread)
-    return { ...NOTHING, kind: Ev.CPUSample, goroutine, processor, thread, a: goroutine, stack: sample.stack }
+    // The goroutine may have ended: a sample is written by whoever was interrupted, with a clock of its own.
+    const id = sample.goroutine === 0 ? -1 : sample.goroutine
+    return { ...NOTHING, kind: Ev.CPUSample, goroutine, processor, thread, a: goroutine, c: id, stack: sample.stack }
   }
 
   private damage(generation: Generation, thread: number, at: number, end: number, timeNs: number, what: string): void {
