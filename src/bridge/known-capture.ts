@@ -61,8 +61,10 @@ const LOG_BYTES = 160
 const REGION_BYTES = 600
 
 const MAX_EARLY_PAIRS = 4_096
-/** Tasks below a task that are looked at; a longer list would only keep a few more short waits out of the children. */
+/** Tasks with spans below a task that are told; a longer list would only keep a few more short waits out of the children. */
 const MAX_INNER_TASKS = 256
+/** Tasks below a task that are looked at for those: a capture may have a hundred thousand without spans below each of many. */
+const MAX_TASKS_BELOW = 4_096
 /** Looks for a clock that were asked for, one after another, and found none: about an hour of them. */
 const MOST_TRIES = 64
 
@@ -467,15 +469,29 @@ export class KnownCapture {
     return startNs !== null && endNs !== null && this.kinds.isUsual(taskType(name, this.ids), endNs - startNs)
   }
 
-  /** Tasks below a task, at any depth, that have spans of their own. */
+  /** Tasks below a task, at any depth, that have spans of their own: no more than `MAX_INNER_TASKS`. */
   innerTasks(taskId: number): readonly TaskRecord[] {
     const below = this.childrenById()
     const inner: TaskRecord[] = []
-    const open = [...(below.get(taskId) ?? [])]
+    if (!below.has(taskId)) return inner
+    const open: number[] = []
+    // Ids are given out again, so that tasks may lie below one another in a circle.
+    const opened = new Set<number>()
+    let looked = 0
+    const openBelow = (id: number): void => {
+      if (opened.has(id)) return
+      opened.add(id)
+      for (const row of below.get(id) ?? []) {
+        if (looked === MAX_TASKS_BELOW) return
+        looked++
+        open.push(row)
+      }
+    }
+    openBelow(taskId)
     for (let row = open.pop(); row !== undefined && inner.length < MAX_INNER_TASKS; row = open.pop()) {
       const task = this.set.tasks[row]
       if (this.index.idsOf(row) !== null || this.owners.has(row) || this.expected.has(row)) inner.push(task)
-      open.push(...(below.get(task.id) ?? []))
+      openBelow(task.id)
     }
     return inner
   }

@@ -243,6 +243,37 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells w
   })
 })
 
+describe('the kernel writes tasks as TypeScript makes them', () => {
+  /** Regions of no task for a while, in which all that ended before is handed over. @returns when they are over */
+  function passTime(story: CaptureStory, fromNs: number): number {
+    const toNs = fromNs + 30_000_000
+    for (let atNs = fromNs; atNs < toNs; atNs += 10_000)
+      story
+        .at(atNs)
+        .regionBegin(0, 'r')
+        .at(atNs + 5_000)
+        .regionEnd(0, 'r')
+    return toNs
+  }
+
+  test('of an id that was handed on and begins again as its own parent', () => {
+    const story = new CaptureStory().found(1, 'runnable').start(1)
+    story.at(1_000).taskBegin(5, 'first').at(2_000).taskEnd(5)
+    const atNs = passTime(story, 30_000_000)
+    const capture = story
+      .at(atNs)
+      .taskBegin(5, 'again', 5)
+      .at(atNs + 1_000)
+      .taskEnd(5)
+      .bytes()
+    const byBoth = told(capture, 'with stacks') as { info: { problems: { code: string }[] }; tasks: TaskRecord[] }
+    expect(byBoth.tasks.map(({ name, parentId }) => [name, parentId])).toContainEqual(['again', null])
+    expect(byBoth.info.problems.map(({ code }) => code)).toEqual(['TASK_MISUSE'])
+    withoutKernel()
+    expect(byBoth).toEqual(told(capture, 'with stacks'))
+  })
+})
+
 describe('the kernel adds up as TypeScript does', () => {
   test.each([
     [

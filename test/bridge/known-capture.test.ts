@@ -189,6 +189,57 @@ test('tasks below a task that name spans, at any depth', () => {
   expect(known.innerTasks(1).map((inner) => inner.id)).toEqual([3])
 })
 
+describe('tasks below a task are looked at once', () => {
+  /** A task that says how often it was looked at, and throws when that never ends. */
+  function counted(id: number, parentId: number | null): { readonly task: TaskRecord; looks(): number } {
+    let looks = 0
+    const of = task(id, 'helper', 0, 50, parentId)
+    Object.defineProperty(of, 'id', {
+      get: () => {
+        if (++looks > 1_000) throw new Error(`task ${id} is looked at for ever`)
+        return id
+      },
+    })
+    return { task: of, looks: () => looks }
+  }
+
+  test.each([
+    ['its own parent', [[5, 5]]],
+    [
+      'below a task that is below it, for its id was given out again',
+      [
+        [5, null],
+        [6, 5],
+        [5, 6],
+      ],
+    ],
+  ] as const)('where one is %s', (_, ids) => {
+    const tasks = ids.map(([own, parent]) => counted(own, parent))
+    const known = capture([...tasks.map((one) => one.task), task(7, named(7), 0, 20, 5)])
+    const before = tasks.map((one) => one.looks())
+    expect(known.innerTasks(5).map((inner) => inner.id)).toEqual([7])
+    tasks.forEach((one, row) => expect(one.looks() - before[row]).toBeLessThan(10))
+  })
+
+  test('where a hundred and fifty thousand lie below one of them: some thousands', () => {
+    const base = task(3, 'helper', 0, 20, 2)
+    let looks = 0
+    const many = Array.from({ length: 150_000 }, (_, row) => ({
+      ...base,
+      get id() {
+        looks++
+        return row + 3
+      },
+    }))
+    const known = capture([task(1, named(1), 0, 100), task(2, 'helper', 0, 50, 1), ...many])
+    expect(known.innerTasks(99)).toEqual([])
+    looks = 0
+    expect(known.innerTasks(1)).toEqual([])
+    expect(looks).toBeLessThan(10_000)
+    expect(looks).toBeGreaterThan(1_000)
+  })
+})
+
 test('tasks beyond the memory for tasks are not kept, and counted', () => {
   const known = new KnownCapture('c', { service: '', instance: '' }, { by: 'upload', from: '', seconds: null }, 0, {})
   const batch = {

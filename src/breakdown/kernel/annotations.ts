@@ -63,7 +63,8 @@ export function beginTask(event: u32, row: u32): bool {
   // A log right before it is a text that only TypeScript has.
   if (load<u8>(load<u32>(LOG_PENDING) + row) !== 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
   if (!(id > 0 && id <= <f64>MOST_EXACT_ID && parent <= <f64>MOST_EXACT_ID && isKnown(name))) return false
-  if (findRow(TASK_IDS, id) >= 0) return false
+  // One that says it is its own parent is TypeScript's, also where one of its id was handed on.
+  if (parent === id || findRow(TASK_IDS, id) >= 0) return false
   const above = parent === 0 ? NONE : slotOfTask(parent)
   if (parent !== 0 && above < 0 && !isHandedOn(parent)) return false
   const serial = load<i32>(LAST_SERIAL) + 1
