@@ -25,6 +25,7 @@ import {
   SYSCALL_TIME,
   UNKNOWN_TIME,
 } from './states-layout.ts'
+import { addTo } from './window.ts'
 
 const FIXED_SLOTS = SLOT_UNKNOWN + 1
 
@@ -158,7 +159,7 @@ export class GoroutineSums {
       if (slot === 0) continue
       const ns = sums[offset + slot]
       if (ns !== 0) {
-        result.blockNs[reasons[row]] = ns
+        addTo(result.blockNs, reasons[row], ns)
         sum += ns
       }
     }
@@ -167,7 +168,7 @@ export class GoroutineSums {
       if (slot === 0) continue
       const ns = sums[offset + slot]
       // A sweep that ended on another goroutine counts for nobody, though its beginning was in the sums when a region began.
-      if (ns > 0 || (ns < 0 && this.goTimes)) result.rangeNs[rangeNames[row]] = ns
+      if (ns > 0 || (ns < 0 && this.goTimes)) addTo(result.rangeNs, rangeNames[row], ns)
     }
     result.unknownNs = Math.max(0, totalNs - sum)
     return result

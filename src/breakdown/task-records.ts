@@ -125,6 +125,7 @@ export class TaskRecords {
   addUp(beforeNs: number): void {
     if (this.sums === null) return
     const { kernel } = this
+    this.widenRegions()
     const pieces = this.allowSteps()
     kernel.words[LOST_COUNT >> 2] = this.decoder.lost.length
     this.passSteps()
@@ -138,8 +139,14 @@ export class TaskRecords {
    * @param nowNs end of what is known
    */
   handOver(slot: number, nowNs: number): void {
+    this.widenRegions()
     if (this.sums === null && 'task' in this.sink && this.keep(slot, nowNs, this.sink)) return
     this.tell(this.tasks.ofSlotNow(slot), nowNs)
+  }
+
+  /** Regions have no sums for reasons and ranges that came first since any of them began or ended; what asks for these must find room for them. */
+  private widenRegions(): void {
+    this.regions.widen(this.states.sums.stride)
   }
 
   /** Whether the kernel could write a task as it is kept, and it was handed over. */
@@ -156,8 +163,9 @@ export class TaskRecords {
     const parentId = columns.parentId[slot]
     this.passSteps()
     const rows = kernel.keepTask(slot, timelines, goTimes, nowNs)
-    pieces.steps = kernel.doubles[STEPS >> 3]
+    // Where it is for TypeScript, that takes the same steps once more: the kernel's count for nothing.
     if (rows === NONE) return false
+    pieces.steps = kernel.doubles[STEPS >> 3]
     tasks.unmake(slot)
     if (stops !== null) this.forgetStops(columns.firstRegion[slot])
     const startNs = columns.startNs[slot]

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
-import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { emptyBreakdown, type TaskRecord } from '../../src/breakdown/breakdown.ts'
 import {
   EXACT_DURATIONS,
   HANDED_OVER,
@@ -243,6 +243,38 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells w
   })
 })
 
+/** Tasks with one region each that was at work, and then, before they are handed over, so many waits for new reasons on another goroutine. */
+function regionsBeforeReasons(tasks: number): Uint8Array {
+  const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable').start(1)
+  let atNs = 1_000
+  for (let task = 1; task <= tasks; task++) {
+    story.at((atNs += 1_000)).taskBegin(task, 'get')
+    story.at((atNs += 100)).regionBegin(task, 'parse')
+    story.at((atNs += 10_000)).regionEnd(task, 'parse')
+    story.at((atNs += 100)).taskEnd(task)
+  }
+  story
+    .at((atNs += 1_000))
+    .stop()
+    .start(2)
+  for (let reason = 0; reason < 60; reason++) {
+    story.at((atNs += 1_000)).block(`reason ${reason}`)
+    story.at((atNs += 1_000)).start(1)
+    story.at((atNs += 500)).unblock(2)
+    story
+      .at((atNs += 500))
+      .stop()
+      .start(2)
+  }
+  // Tasks are handed over some milliseconds after their end.
+  for (let turn = 0; turn < 3_000; turn++)
+    story
+      .at((atNs += 10_000))
+      .stop()
+      .start(2)
+  return story.bytes()
+}
+
 describe('the kernel writes tasks as TypeScript makes them', () => {
   /** Regions of no task for a while, in which all that ended before is handed over. @returns when they are over */
   function passTime(story: CaptureStory, fromNs: number): number {
@@ -272,9 +304,82 @@ describe('the kernel writes tasks as TypeScript makes them', () => {
     withoutKernel()
     expect(byBoth).toEqual(told(capture, 'with stacks'))
   })
+
+  test('in as many steps: those that the kernel took of a path too long for it count for nothing', () => {
+    const nested = 100
+    const story = new CaptureStory().found(1, 'runnable').start(1)
+    let atNs = 1_000
+    for (let task = 1; task <= nested; task++) story.at((atNs += 10)).taskBegin(task, 'get', task - 1)
+    for (let n = 0; n < 6_000; n++)
+      story
+        .at((atNs += 100))
+        .stop()
+        .at((atNs += 50))
+        .start(1)
+    for (let task = nested; task > 0; task--) story.at((atNs += 10)).taskEnd(task)
+    const capture = story.bytes()
+    const unknown = (): unknown[] => {
+      const found: unknown[] = []
+      const analysis = new CaptureAnalysis({}, { task: ({ id, path }) => found.push([id, path?.unknownNs]) })
+      analysis.push(capture)
+      const { problems } = analysis.end()
+      return [...problems, ...found]
+    }
+    const byBoth = unknown()
+    expect(byBoth).toEqual(Array.from({ length: nested }, (_, row) => [row + 1, 0]))
+    changeKernel(() => ({ keepTask: () => -1 }))
+    expect(byBoth).toEqual(unknown())
+  })
+
+  // There is room for 256 regions at first: the last of them has no neighbour.
+  test.each([3, 256])('with %d regions that ended before reasons came that there was no room for', (count) => {
+    const capture = regionsBeforeReasons(count)
+    for (const withKernel of [true, false]) {
+      if (!withKernel) withoutKernel()
+      const { tasks } = records(capture, true) as { tasks: TaskRecord[] }
+      const regions = tasks.filter(({ id }) => id > 0).flatMap((task) => task.regions)
+      expect(regions).toHaveLength(count)
+      for (const { breakdown } of regions)
+        expect(breakdown).toEqual({ ...emptyBreakdown(), totalNs: 10_000, execNs: 10_000 })
+    }
+  })
+
+  test('with a region whose waits are for reasons that are told alike', () => {
+    const story = new CaptureStory().found(1, 'runnable').start(1)
+    let atNs = 1_000
+    for (let task = 1; task <= 3; task++) {
+      story.at((atNs += 1_000)).taskBegin(task, 'get')
+      story.at((atNs += 100)).regionBegin(task, 'parse')
+      for (const reason of ['toString', '(toString)']) {
+        story.at((atNs += 100)).block(reason)
+        story.at((atNs += 50)).start(1)
+      }
+      story.at((atNs += 100)).regionEnd(task, 'parse')
+      story.at((atNs += 100)).taskEnd(task)
+    }
+    const capture = story.bytes()
+    const byBoth = told(capture, 'with stacks') as { tasks: TaskRecord[] }
+    for (const { regions, path } of byBoth.tasks.filter(({ id }) => id > 0)) {
+      expect(regions[0].breakdown.blockNs).toEqual({ '(toString)': 100 })
+      expect(path?.blockNs).toEqual({ '(toString)': 100 })
+    }
+    withoutKernel()
+    expect(byBoth).toEqual(told(capture, 'with stacks'))
+  })
 })
 
 describe('the kernel adds up as TypeScript does', () => {
+  test('regions that ended before reasons came that there was no room for', () => {
+    const capture = regionsBeforeReasons(40)
+    handedOver.regions = 0
+    const byBoth = toldAndCounted(capture, 'added up')
+    expect(handedOver.regions).toBeGreaterThan(10)
+    const nothing = new Array<string>(9).fill('0')
+    expect(byBoth).toMatchObject({ regions: [{ name: 'parse', totalNs: 400_000, parts: ['400000', ...nothing] }] })
+    withoutKernel()
+    expect(byBoth).toEqual(told(capture, 'added up'))
+  })
+
   test.each([
     [
       'more tasks of one kind than are kept one by one',
