@@ -55,10 +55,16 @@ export function mayBeOf(name: CaptureName, process: ProcessIdentity): boolean {
   )
 }
 
-/** Object, arrays and texts of a task besides its columns; measured, rounded up. */
+/**
+ * Object, arrays and texts of a task besides its columns; measured of one in objects, rounded up. One in a block has less than half of it on the
+ * heap itself; the rest is for what is kept of it elsewhere, its place by id and by name.
+ */
 const TASK_BYTES = 1_200
 const LOG_BYTES = 160
 const REGION_BYTES = 600
+/** Measured where tasks have sixteen of them, rounded down; that of a sample is estimated from its fields. */
+const LONG_WAIT_BYTES = 700
+const SAMPLE_BYTES = 80
 
 const MAX_EARLY_PAIRS = 4_096
 /** Tasks with spans below a task that are told; a longer list would only keep a few more short waits out of the children. */
@@ -607,8 +613,10 @@ function replace<T>(list: T[], now: readonly T[]): void {
 }
 
 function bytesOf(task: TaskRecord): number {
-  if (task instanceof CompactTask) return TASK_BYTES + task.logs.length * LOG_BYTES + task.bytes
-  let bytes = TASK_BYTES + task.logs.length * LOG_BYTES + task.regions.length * REGION_BYTES
+  const { logs, longWaits, samples } = task
+  let bytes = TASK_BYTES + logs.length * LOG_BYTES + longWaits.length * LONG_WAIT_BYTES + samples.length * SAMPLE_BYTES
+  if (task instanceof CompactTask) return bytes + task.bytes
+  bytes += task.regions.length * REGION_BYTES
   if (task.timeline !== null) bytes += timelineBytes(task.timeline.length)
   if (task.ranges !== null) bytes += rangeBytes(task.ranges.length)
   return bytes

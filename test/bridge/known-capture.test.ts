@@ -1,11 +1,14 @@
 // known-capture.test.ts: which span gets which task while spans come one by one, and whose capture it is.
 
 import { describe, expect, test } from 'vitest'
-import { emptyBreakdown, type TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import { type CpuSample, emptyBreakdown, type TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { CompactTask } from '../../src/breakdown/compact-task.ts'
 import { KnownCapture, mayBeOf } from '../../src/bridge/known-capture.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import type { JoinSpan } from '../../src/join/match.ts'
 import type { ProcessIdentity } from '../../src/span/span.ts'
+import { CaptureStory } from '../support/capture-story.ts'
 
 const TRACE = 'a'.repeat(32)
 const ORIGIN = 1_800_000_000_000_000_000n
@@ -257,6 +260,48 @@ test('tasks beyond the memory for tasks are not kept, and counted', () => {
   expect(known.tasks.tasks.length).toBeLessThan(3)
   expect(known.tasks.tasks.length + known.tasksDropped).toBe(3)
   expect(known.taskCount).toBe(3)
+})
+
+test('long waits and samples count as memory, of tasks in objects and in blocks', () => {
+  const story = new CaptureStory().found(1, 'runnable').found(2, 'waiting').start(1)
+  let atNs = 1_000
+  story.at(atNs).taskBegin(1, 'get')
+  for (let wait = 0; wait < 16; wait++) {
+    story.at((atNs += 10)).unblock(2)
+    story.at((atNs += 10)).block('sync', 'sync.(*Mutex).Lock', 'main.f')
+    story.at((atNs += 5_000)).start(2)
+    story.at((atNs += 50_000)).unblock(1, 'sync.(*Mutex).Unlock', 'main.g')
+    story.at((atNs += 10)).block('select')
+    story.at((atNs += 10)).start(1)
+  }
+  story.at((atNs += 10)).taskEnd(1)
+  const kept: CompactTask[] = []
+  const analysis = new CaptureAnalysis(
+    { timelines: true, stacks: true },
+    { task: (one) => one instanceof CompactTask && kept.push(one) },
+  )
+  analysis.push(story.bytes())
+  analysis.end()
+  const [compact] = kept
+  const waits = compact.longWaits.length
+  expect(waits).toBeGreaterThanOrEqual(16)
+  const samples = new Array<CpuSample>(100).fill({ timeNs: 1, goroutine: 1, stack: -1, region: -1 })
+  const without = (more: object): CompactTask =>
+    new CompactTask(
+      { ...compact.head, ...more },
+      { reasons: [], rangeNames: [], regionNames: [] },
+      compact.chunk,
+      compact.from,
+    )
+  const bytesOf = (one: TaskRecord): number => capture([one]).bytes
+  const plain = task(1, 'get', 0, 1)
+  for (const [bare, waiting, sampled] of [
+    [without({ longWaits: [] }), compact, without({ longWaits: [], samples })],
+    [plain, { ...plain, longWaits: compact.longWaits }, { ...plain, samples }],
+  ]) {
+    expect(bytesOf(waiting) - bytesOf(bare)).toBe(waits * 700)
+    expect(bytesOf(sampled) - bytesOf(bare)).toBe(100 * 80)
+  }
 })
 
 test('a capture without tasks is empty, one with tasks done; dropping them ends the joining', () => {
