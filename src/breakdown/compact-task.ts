@@ -1,5 +1,8 @@
 // compact-task.ts: a task as the kernel writes it (`kernel/kept.ts`): numbers in one block, of which objects are made when somebody asks.
 //
+// The block: timeline | ranges | members, regions, has work | goroutines | path | [work] | regions x (5 + breakdown). A breakdown: parts, total, exec,
+// scheduler wait, system calls, those whose processor was away, unknown, mark phases | parts x (kind * 256 + row, ns). `states-layout.ts` has the sizes.
+//
 // Few tasks of a capture are ever looked at: those that a span is joined to. As objects, the breakdowns of a task and of its regions were a fifth of
 // what its record cost, and went to another thread one by one.
 

@@ -193,7 +193,7 @@ export const STOP_NAME = STATES_REGISTERS + 552
 export const STOP_GOROUTINE = STATES_REGISTERS + 556
 export const STOP_COUNT = STATES_REGISTERS + 560
 
-// `PathTables`: where pieces of a path and long waits among them are gathered; where a task is written as it is kept (`kept-task.ts`), its ranges behind
+// `PathTables`: where pieces of a path and long waits among them are gathered; where a task is written as it is kept (`compact-task.ts`), its ranges behind
 // its timeline, with the number of its ranges, and the stretch that its regions and itself lie in; how many long waits there are; sums of times by
 // `GoState`, by reason and by cause.
 export const PIECE_FROM = STATES_REGISTERS + 564

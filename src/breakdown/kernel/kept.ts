@@ -1,4 +1,4 @@
-// kept.ts: a task that is complete, written as it is kept (`../kept-task.ts` reads it): its timeline and ranges, the goroutines that worked for
+// kept.ts: a task that is complete, written as it is kept (`../compact-task.ts` reads it): its timeline and ranges, the goroutines that worked for
 // it, what its path, its work and its regions come to. `../task-records.ts` has the rules, and all that is odd.
 
 import {
@@ -78,7 +78,12 @@ const MOST_MEMBERS: i32 = 1_024
 let at: usize = 0
 
 /**
- * Writes a task that began and ended as it is kept, in `TASK_BLOCK`, and forgets it. Nothing but steps is changed where it could not.
+ * Writes a task that began and ended as it is kept, in `TASK_BLOCK`, and forgets it. Where it could not, nothing is changed but the steps taken, which
+ * `TaskRecords.keep` leaves uncounted then.
+ *
+ * Only regions are looked at for whether the block has room: before the first of them at most 167,944 bytes of timeline (`PIECE_ROOM` rows), 6,656 of
+ * ranges, 24 of head, 8,192 of members and twice 12,864 of a breakdown are written, 208,544 of 524,288. A region takes 6,504 at most, and 12,904
+ * are left where one is begun.
  *
  * @param tells whether with its timeline
  * @param signed whether ranges of a region may come to less than nothing, as Go's own reader tells them
