@@ -19,15 +19,17 @@ export function runtimeWaitOf(stack: readonly StackFrame[]): 'GC' | 'runtime' | 
   return COLLECTOR.test(leaf) ? 'GC' : 'runtime'
 }
 
-/** Functions that read or write a file of the system. */
-const FILE = /^os\.\(\*File\)\./
+/** Functions between a call that reads or writes and the wait for the poller. */
+const POLLER = /^(runtime|internal\/poll)\./
+/** Functions that read or write a file of the system. What else a file does may wait for the other side, a connection that it is copied to. */
+const FILE = /^os\.\(\*File\)\.([Rr]ead|[Ww]rite)$/
 
 /**
  * Whether a wait of reason "network" is for a pipe or a terminal: the runtime's poller waits for files that can make one wait as it does for
- * connections, and gives the same reason.
+ * connections, and gives the same reason. The one that called the poller tells: further out a file may be what a connection is copied to.
  */
 export function isPipeWait(stack: readonly StackFrame[]): boolean {
-  return stack.some((frame) => FILE.test(frame.function))
+  return FILE.test(stack.find((frame) => !POLLER.test(frame.function))?.function ?? '')
 }
 
 /**

@@ -44,6 +44,18 @@ describe('a wait for a lock says which kind the leaf frames show', () => {
 })
 
 test.each([
+  ['pipe wait', ['internal/poll.(*FD).Read', 'os.(*File).read', 'os.(*File).Read', 'io.Copy']],
+  ['pipe wait', ['runtime.netpollblock', 'internal/poll.(*FD).Write', 'os.(*File).Write', 'log.(*Logger).output']],
+  // A connection copied to a file, a file to a connection, and one spliced to the other: the network.
+  ['network wait', ['internal/poll.(*FD).Read', 'net.(*conn).Read', 'io.copyBuffer', 'os.(*File).ReadFrom', 'io.Copy']],
+  ['network wait', ['internal/poll.SendFile', 'os.(*File).writeTo.func1', 'os.(*File).WriteTo', 'io.Copy']],
+  ['network wait', ['internal/poll.(*FD).RawRead', 'os.(*File).spliceToFile', 'os.(*File).ReadFrom', 'io.Copy']],
+  ['network wait', []],
+])('%s: who called the poller tells whether it waited for a pipe, %j', (name, functions) => {
+  expect(waitName('network', stack(...functions))).toBe(name)
+})
+
+test.each([
   ['GC mark assist', 'GC assist'],
   ['GC incremental sweep', 'GC sweep'],
   ['stop-the-world (GC mark termination)', 'stop the world'],
