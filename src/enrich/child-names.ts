@@ -4,7 +4,8 @@ import type { StackFrame } from '../breakdown/breakdown.ts'
 import type { Group, GroupedParts } from '../breakdown/groups.ts'
 import { GROUPS } from '../breakdown/groups.ts'
 import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
-import { isPipeWait, runtimeWaitOf } from '../breakdown/runtime-names.ts'
+import { runtimeWaitOf } from '../breakdown/runtime-names.ts'
+import type { Instead } from './instead.ts'
 
 /** Waits by group. `exec` and `unknown` are no waits. */
 const WAIT_NAMES: Readonly<Record<Group, string>> = {
@@ -30,6 +31,14 @@ const LOCK_NAMES: Readonly<Record<LockKind, string>> = {
   cond: 'Cond wait',
 }
 
+/** Waits shown as sleep that were none of their own, and those for pipes, shown as the network. */
+const INSTEAD_NAMES: Readonly<Record<Instead, string>> = {
+  timer: 'timer wait',
+  goroutine: 'goroutine wait',
+  timerOrGoroutine: 'timer or goroutine wait',
+  pipe: 'pipe wait',
+}
+
 /** Special ranges. */
 const RANGE_NAMES: readonly (readonly [prefix: string, name: string])[] = [
   ['GC mark assist', 'GC assist'],
@@ -40,13 +49,12 @@ const RANGE_NAMES: readonly (readonly [prefix: string, name: string])[] = [
 const MOSTLY: Readonly<Record<Group, string>> = { ...WAIT_NAMES, exec: 'on CPU', other: 'other waits' }
 
 /**
- * Name of a wait; waits for locks say which kind once the stack tells, those for pipes and for semaphores of the runtime's own that they are.
- *
- * @param byTimer whether a timer ended it, and it was no sleep of its own
+ * Name of a wait; waits for locks say which kind once the stack tells, those for semaphores of the runtime's own that they are, and those that
+ * are not quite what their group says what they were for instead.
  */
-export function waitName(group: Group, stack: readonly StackFrame[] | null, byTimer = false): string {
-  if (byTimer && group === 'sleep') return 'timer wait'
-  if (group === 'network' && stack !== null && isPipeWait(stack)) return 'pipe wait'
+export function waitName(group: Group, stack: readonly StackFrame[] | null, instead: Instead | null = null): string {
+  // A system call of another goroutine is one all the same.
+  if (instead !== null && group !== 'syscall') return INSTEAD_NAMES[instead]
   if (group === 'other' && stack !== null && runtimeWaitOf(stack) === 'runtime') return 'runtime wait'
   const kind = group === 'lock' && stack !== null ? lockKindOf(stack) : null
   return kind === null ? WAIT_NAMES[group] : LOCK_NAMES[kind]

@@ -137,11 +137,7 @@ function addWait(window: ChildWindow, timeline: Timeline, waits: readonly Wait[]
   addStack(window, stack, attributes)
   nodes.push({
     kind: 'wait',
-    name: waitName(
-      group,
-      stack < 0 ? null : tables.stacks[stack],
-      insteadOf(timeline, row, group, explained, tables) === 'timer',
-    ),
+    name: waitName(group, stack < 0 ? null : tables.stacks[stack], insteadOf(timeline, row, group, explained, tables)),
     goroutine: first.goroutine,
     trueStartNs: first.trueStartNs,
     trueEndNs: last.trueEndNs,

@@ -12,6 +12,7 @@ import {
 import type { Evidence } from '../join/match.ts'
 import type { Overlaps } from './attributes.ts'
 import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
+import { isPipeWait } from '../breakdown/runtime-names.ts'
 import { type Instead, insteadOf } from './instead.ts'
 import { entryFunction } from './stack-text.ts'
 
@@ -29,6 +30,9 @@ export interface VerdictInput {
   readonly usual: boolean
 }
 
+/** What one to blame did: the parts of its time, pipes told apart from the network. */
+export type Doing = Group | 'pipe'
+
 /** Who ended most of the waits of a group; for locks, who held them; for waits for a processor, who ran meanwhile. */
 export interface Blame {
   /** Name of the spans that did, when they did for more than half of that time; null when no one did. */
@@ -36,7 +40,7 @@ export interface Blame {
   /** Kind of lock that more than half of that time was spent on, or a slot that a channel hands out; null when no stack says. */
   readonly lock: LockKind | 'slot' | null
   /** What that one did for more than half of that time; null when nothing stands out or it is not known. */
-  readonly doing: Group | null
+  readonly doing: Doing | null
   /** Of sleep, system calls and the network: what more than half of that time was waited for instead; null where it was what the group says. */
   readonly instead: Instead | null
 }
@@ -77,7 +81,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     cause: 'the network',
     leads: 0.3,
     follows: 0.15,
-    say: (blame) => insteadSentence(blame, 'network') ?? 'waiting for the network',
+    say: (blame) => insteadSentence(blame) ?? 'waiting for the network',
   },
   {
     group: 'chan',
@@ -91,14 +95,14 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     cause: 'system calls, files among them',
     leads: 0.3,
     follows: 0.15,
-    say: (blame) => insteadSentence(blame, 'syscall') ?? 'in system calls',
+    say: (blame) => insteadSentence(blame) ?? 'in system calls',
   },
   {
     group: 'sleep',
     cause: 'time.Sleep or a timer',
     leads: 0.3,
     follows: 0.15,
-    say: (blame) => insteadSentence(blame, 'sleep') ?? 'sleeping',
+    say: (blame) => insteadSentence(blame) ?? 'sleeping',
   },
   { group: 'exec', cause: 'its own work', leads: 0.5, follows: 0, say: () => 'on CPU' },
   {
@@ -111,10 +115,11 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
 ]
 
 /** What the one to blame was doing, by group. */
-const DOING: Readonly<Record<Group, string | null>> = {
+const DOING: Readonly<Record<Doing, string | null>> = {
   exec: 'on CPU',
   schedWait: 'waiting for a processor',
   network: 'waiting for the network',
+  pipe: 'waiting for a pipe',
   lock: 'waiting for a lock itself',
   chan: 'waiting on a channel itself',
   syscall: 'in system calls',
@@ -124,8 +129,8 @@ const DOING: Readonly<Record<Group, string | null>> = {
   unknown: null,
 }
 
-function doing({ doing: group }: Blame): string {
-  const text = group === null ? null : DOING[group]
+function doing({ doing: did }: Pick<Blame, 'doing'>): string {
+  const text = did === null ? null : DOING[did]
   return text === null ? '' : `, which was ${text}`
 }
 
@@ -203,11 +208,19 @@ function assistOfExec({ parts, overlaps }: VerdictInput, asTime: boolean): strin
 }
 
 /** What was waited for where it was not what the group says; null where it was. */
-function insteadSentence({ name, instead }: Blame, group: Group): string | null {
-  if (instead === null) return null
-  if (instead === 'timer') return 'waiting for a timer or deadline'
-  if (instead === 'pipe') return 'waiting for a pipe'
-  return `waiting for ${name ?? 'another goroutine'}${doing({ ...NO_BLAME, doing: group })}`
+function insteadSentence(blame: Blame): string | null {
+  switch (blame.instead) {
+    case null:
+      return null
+    case 'timer':
+      return 'waiting for a timer or deadline'
+    case 'timerOrGoroutine':
+      return 'waiting for a timer or a goroutine that had slept'
+    case 'pipe':
+      return 'waiting for a pipe'
+    case 'goroutine':
+      return `waiting for ${blame.name ?? 'another goroutine'}${doing(blame)}`
+  }
 }
 
 function channelSentence(blame: Blame): string {
@@ -243,7 +256,7 @@ interface Sums {
   withoutSpanNs: number
   readonly names: Map<string, number>
   readonly locks: Map<LockKind | 'slot', number>
-  readonly doing: Map<Group, number>
+  readonly doing: Map<Doing, number>
   readonly instead: Map<Instead, number>
 }
 
@@ -272,7 +285,6 @@ export function blameOf(
   if (timeline === null) return new Map()
   const explained = new Map(task.longWaits.map((wait) => [wait.row, wait]))
   const lockOfStack = new Map<number, LockKind | null>()
-  const add = <Key>(to: Map<Key, number>, key: Key, ns: number): void => void to.set(key, (to.get(key) ?? 0) + ns)
   const nameOf = (id: number): string | null => {
     const name = id <= 0 || id === task.id ? null : nameOfTask(id)
     return name === '' ? null : name
@@ -293,7 +305,10 @@ export function blameOf(
     if (group === 'sleep' || group === 'syscall' || group === 'network') {
       const instead = insteadOf(timeline, row, group, wait, tables)
       if (instead !== null) add(sum.instead, instead, ns)
-      if (instead === 'goroutine' && wait !== undefined) addName(sum, nameWithoutSpan(wait, tables), ns)
+      if (instead !== 'goroutine') continue
+      addName(sum, nameWithoutSpan(wait, tables), ns)
+      if (group === 'syscall') add(sum.doing, 'syscall', ns)
+      else addDoing(sum, wait, ns, tables)
       continue
     }
     if (group === 'schedWait') {
@@ -318,11 +333,7 @@ export function blameOf(
     }
     const name = holders.length > 0 ? holderName(holders[0]) : wakerName(wait, timeline.wakerTask[row])
     if (name !== null && holders.length === 0) addName(sum, name, ns)
-    const did = wait?.waker ?? null
-    if (did !== null && name !== null) {
-      const parts = groupParts(did)
-      for (const part of GROUPS) if (parts[part] > 0) add(sum.doing, part, (ns * parts[part]) / did.totalNs)
-    }
+    if (name !== null) addDoing(sum, wait, ns, tables)
     const stack = timeline.stack[row]
     if (group !== 'lock' || stack < 0) continue
     let lock = lockOfStack.get(stack)
@@ -333,7 +344,7 @@ export function blameOf(
   for (const [group, { total, withoutSpanNs, names, locks, doing, instead }] of sums) {
     const name = majority(names, total) ?? (withoutSpanNs * 2 > total ? NO_SPAN_NAME : null)
     const did = name === null ? null : majority(doing, total)
-    blame.set(group, { name, lock: majority(locks, total), doing: did, instead: majority(instead, total) })
+    blame.set(group, { name, lock: majority(locks, total), doing: did, instead: insteadOfMost(group, instead, total) })
   }
   return blame
 }
@@ -346,6 +357,28 @@ const noSums = (): Sums => ({
   doing: new Map(),
   instead: new Map(),
 })
+
+function add<Key>(to: Map<Key, number>, key: Key, ns: number): void {
+  to.set(key, (to.get(key) ?? 0) + ns)
+}
+
+/** Adds up what the one to blame for a wait did, each for its share of it. */
+function addDoing(sum: Sums, wait: LongWait | undefined, ns: number, { stacks }: TaskTables): void {
+  const did = wait?.waker ?? null
+  if (wait === undefined || did === null) return
+  const parts = groupParts(did)
+  const network = wait.wakerStack >= 0 && isPipeWait(stacks[wait.wakerStack]) ? 'pipe' : 'network'
+  for (const part of GROUPS) {
+    if (parts[part] > 0) add(sum.doing, part === 'network' ? network : part, (ns * parts[part]) / did.totalNs)
+  }
+}
+
+/** What most of a part was waited for instead; of sleep that was none of its own one or the other, where neither was most of it. */
+function insteadOfMost(group: Group, instead: ReadonlyMap<Instead, number>, total: number): Instead | null {
+  const most = majority(instead, total)
+  if (most !== null || group !== 'sleep') return most
+  return [...instead.values()].reduce((sum, ns) => sum + ns, 0) * 2 > total ? 'timerOrGoroutine' : null
+}
 
 function addName(sum: Sums, name: string, ns: number): void {
   sum.names.set(name, (sum.names.get(name) ?? 0) + ns)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { emptyParts, type Group } from '../../src/breakdown/groups.ts'
+import { isPipeWait } from '../../src/breakdown/runtime-names.ts'
 import { rangeName, regionName, summaryName, waitName } from '../../src/enrich/child-names.ts'
 
 const stack = (...functions: string[]): { function: string; file: string; line: number }[] =>
@@ -43,6 +44,13 @@ describe('a wait for a lock says which kind the leaf frames show', () => {
   })
 })
 
+test('sleep that was none of its own is not called sleep, a system call of another goroutine is one all the same', () => {
+  expect(waitName('sleep', null, 'timer')).toBe('timer wait')
+  expect(waitName('sleep', null, 'goroutine')).toBe('goroutine wait')
+  expect(waitName('sleep', null, 'timerOrGoroutine')).toBe('timer or goroutine wait')
+  expect(waitName('syscall', null, 'goroutine')).toBe('syscall')
+})
+
 test.each([
   ['pipe wait', ['internal/poll.(*FD).Read', 'os.(*File).read', 'os.(*File).Read', 'io.Copy']],
   ['pipe wait', ['runtime.netpollblock', 'internal/poll.(*FD).Write', 'os.(*File).Write', 'log.(*Logger).output']],
@@ -52,7 +60,7 @@ test.each([
   ['network wait', ['internal/poll.(*FD).RawRead', 'os.(*File).spliceToFile', 'os.(*File).ReadFrom', 'io.Copy']],
   ['network wait', []],
 ])('%s: who called the poller tells whether it waited for a pipe, %j', (name, functions) => {
-  expect(waitName('network', stack(...functions))).toBe(name)
+  expect(waitName('network', null, isPipeWait(stack(...functions)) ? 'pipe' : null)).toBe(name)
 })
 
 test.each([

@@ -14,6 +14,7 @@ import {
   verdictOf,
   type VerdictInput,
 } from '../../src/enrich/verdict.ts'
+import type { Instead } from '../../src/enrich/instead.ts'
 import { PART_KEYS } from '../../src/enrich/attributes.ts'
 import { LEAST_OF_KIND, USUAL_SHARE } from '../../src/enrich/kinds.ts'
 import { ready, run, Tables, taskRecord, wait } from './builders.ts'
@@ -156,7 +157,8 @@ describe('the sentence', () => {
     ['syscall', 'goroutine', null, 'waiting for another goroutine, which was in system calls'],
     ['network', 'pipe', null, 'waiting for a pipe'],
   ])('says what was waited for where it is not what the part is called: %s, %s', (group, instead, name, words) => {
-    const given = new Map([[group, { name, lock: null, doing: null, instead }]])
+    const doing = instead === 'goroutine' ? group : null
+    const given = new Map([[group, { name, lock: null, doing, instead }]])
     expect(verdict({ [group]: 8, exec: 2 }, { blame: given })).toBe(`10.0 ms: 80 % ${words}; 2.0 ms on CPU`)
   })
 
@@ -366,32 +368,78 @@ describe('who is to blame', () => {
     expect(blamed.get('chan')).toMatchObject({ name: 'a goroutine without a span', doing: 'exec' })
   })
 
-  test('a wait that a timer ended is told apart from sleep, and from a goroutine that slept', () => {
+  describe('what was waited for instead', () => {
+    type Piece = Parameters<Tables['timeline']>[1][number]
     const deadline = { ...emptyBreakdown(), totalNs: 100, execNs: 2, unknownNs: 98 }
     const sleeper = { ...emptyBreakdown(), totalNs: 100, execNs: 2, blockNs: { sleep: 98 } }
-    const insteadFor = (piece: Parameters<Tables['timeline']>[1][number], waker: LongWait['waker']): unknown => {
-      const waits = [{ ...longWaits[0], row: 0, waker, wakerTask: 0 }]
-      const given = taskRecord({ timeline: tables.timeline(0, [piece]), longWaits: waits })
-      const [[group, blamed]] = blameOf(given, tables, 0, 1000, () => null)
-      return [group, blamed.instead]
-    }
-    expect(insteadFor(wait(100, 'sleep'), null)).toEqual(['sleep', null])
-    expect(insteadFor(wait(100, 'select', { via: 'sleep' }), null)).toEqual(['sleep', 'timer'])
-    expect(insteadFor(wait(100, 'select', { via: 'sleep', wakerGoroutine: 3 }), deadline)).toEqual(['sleep', 'timer'])
-    expect(insteadFor(wait(100, 'select', { via: 'sleep', wakerGoroutine: 3 }), sleeper)).toEqual([
-      'sleep',
-      'goroutine',
-    ])
-    expect(insteadFor(wait(100, 'select', { via: 'sleep', wakerGoroutine: 3 }), null)).toEqual(['sleep', null])
-    expect(insteadFor(wait(100, 'chan send', { via: 'syscall', wakerGoroutine: 3 }), deadline)).toEqual([
-      'syscall',
-      'goroutine',
-    ])
+    const poller = { ...emptyBreakdown(), totalNs: 100, execNs: 60, blockNs: { sleep: 40 } }
+    const select = (more: Partial<Piece> = {}): Piece =>
+      wait(100, 'select', { via: 'sleep', wakerGoroutine: 3, ...more })
     const read = ['internal/poll.(*FD).Read', 'os.(*File).Read', 'main.work']
-    expect(insteadFor(wait(100, 'network', { stack: read }), null)).toEqual(['network', 'pipe'])
-    expect(insteadFor(wait(100, 'network', { stack: ['internal/poll.(*FD).Read', 'net.(*conn).Read'] }), null)).toEqual(
-      ['network', null],
-    )
+    /** The group, its blame, and the words of it; of each piece what its waker did. */
+    const told = (...pieces: readonly (readonly [Piece, LongWait['waker'], Partial<LongWait>?])[]) => {
+      const waits = pieces.flatMap(([, waker, more], row): LongWait[] =>
+        waker === null ? [] : [{ ...longWaits[0], row, waker, wakerTask: 0, ...more }],
+      )
+      const timeline = tables.timeline(
+        0,
+        pieces.map(([piece]) => piece),
+      )
+      const blamed = blameOf(taskRecord({ timeline, longWaits: waits }), tables, 0, 10_000, () => null)
+      const [[group, one]] = blamed
+      return [group, one.instead, VERDICT_RULES.find((rule) => rule.group === group)?.say(one)]
+    }
+
+    test('a timer ends a wait by itself, by a goroutine that it starts, or by the one that runs all timers', () => {
+      const byTimer = ['sleep', 'timer', 'waiting for a timer or deadline']
+      expect(told([select({ wakerGoroutine: -1 }), null])).toEqual(byTimer)
+      expect(told([select(), deadline])).toEqual(byTimer)
+      expect(told([select(), sleeper, { wakerEntry: tables.stack(['runtime.timerproc']) }])).toEqual(byTimer)
+      expect(told([wait(100, 'sleep'), null])).toEqual(['sleep', null, 'sleeping'])
+    })
+
+    test('a goroutine was asleep only where it slept for more than half', () => {
+      expect(told([select(), sleeper])).toEqual([
+        'sleep',
+        'goroutine',
+        'waiting for a goroutine without a span, which was asleep',
+      ])
+      expect(told([select(), poller, { wakerEntry: tables.stack(['main.poll']) }])).toEqual([
+        'sleep',
+        'goroutine',
+        'waiting for a goroutine without a span (main.poll), which was on CPU',
+      ])
+      const half = { ...emptyBreakdown(), totalNs: 100, execNs: 50, blockNs: { sleep: 50 } }
+      expect(told([select(), half])[2]).toBe('waiting for a goroutine without a span')
+      expect(told([wait(100, 'chan send', { via: 'syscall', wakerGoroutine: 3 }), deadline])).toEqual([
+        'syscall',
+        'goroutine',
+        'waiting for a goroutine without a span, which was in system calls',
+      ])
+    })
+
+    test('either is said where nothing tells which, or neither was most of it: sleeping it was not', () => {
+      const either = ['sleep', 'timerOrGoroutine', 'waiting for a timer or a goroutine that had slept']
+      expect(told([select(), null])).toEqual(either)
+      expect(told([select({ wakerGoroutine: -1 }), null], [select(), sleeper])).toEqual(either)
+      expect(told([select(), null], [wait(100, 'sleep'), null])).toEqual(['sleep', null, 'sleeping'])
+    })
+
+    test('a pipe is no network, neither its own nor one that another waited for', () => {
+      const connection = ['internal/poll.(*FD).Read', 'net.(*conn).Read']
+      const aPipe = ['network', 'pipe', 'waiting for a pipe']
+      const network = ['network', null, 'waiting for the network']
+      const reader = { ...emptyBreakdown(), totalNs: 100, execNs: 2, blockNs: { network: 98 } }
+      const handedOver = wait(100, 'chan receive', { via: 'network', wakerGoroutine: 3, stack: ['main.work'] })
+      expect(told([wait(100, 'network', { stack: read }), null])).toEqual(aPipe)
+      expect(told([wait(100, 'network', { stack: connection }), null])).toEqual(network)
+      expect(told([handedOver, reader, { wakerStack: tables.stack(read) }])).toEqual(aPipe)
+      expect(told([handedOver, reader, { wakerStack: tables.stack(connection) }])).toEqual(network)
+      const locked = wait(100, 'sync', { stack: mutex, wakerGoroutine: 3 })
+      const heldBy = 'waiting for a mutex held by a goroutine without a span, which was waiting for'
+      expect(told([locked, reader, { wakerStack: tables.stack(read) }])[2]).toBe(`${heldBy} a pipe`)
+      expect(told([locked, reader, { wakerStack: tables.stack(connection) }])[2]).toBe(`${heldBy} the network`)
+    })
   })
 
   test('counts the window alone', () => {
@@ -407,10 +455,21 @@ test('the rules are those of docs/verdicts.md', async () => {
   const page = fileURLToPath(new URL('../../docs/verdicts.md', import.meta.url))
   const share = (value: number): string => (value === 0 ? 'always, as a time' : `${value * 100} %`)
   const none = { name: null, lock: null, doing: null, instead: null }
-  const rows = VERDICT_RULES.map((rule) => {
-    const named = rule.say({ name: 'X', lock: rule.group === 'lock' ? 'mutex' : null, doing: 'network', instead: null })
-    const blamed = named === rule.say(none) ? '' : named
-    return `| ${rule.cause} | \`${PART_KEYS[rule.group]}\` | ${share(rule.leads)} | ${share(rule.follows)} | ${rule.say(none)} | ${blamed} |`
+  const insteadOfGroup: Partial<Record<Group, readonly Instead[]>> = {
+    network: ['pipe'],
+    syscall: ['goroutine'],
+    sleep: ['timer', 'goroutine', 'timerOrGoroutine'],
+  }
+  const rows = VERDICT_RULES.map(({ group, cause, leads, follows, say }) => {
+    const instead = insteadOfGroup[group]
+    const named =
+      instead === undefined
+        ? say({ name: 'X', lock: group === 'lock' ? 'mutex' : null, doing: 'network', instead: null })
+        : instead
+            .map((one) => say({ name: 'a goroutine without a span (F)', lock: null, doing: group, instead: one }))
+            .join('; or ')
+    const blamed = named === say(none) ? '' : named
+    return `| ${cause} | \`${PART_KEYS[group]}\` | ${share(leads)} | ${share(follows)} | ${say(none)} | ${blamed} |`
   })
   const text = `# Verdicts
 
@@ -421,11 +480,12 @@ test('the rules are those of docs/verdicts.md', async () => {
 ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
-- The blame is a span: the one that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on (for waits for a processor: that ran for more than half of it; "the garbage collector" where that was its workers). For locks that somebody
-  holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"); "a goroutine without a span (F)", F being the function that it runs, where that one worked for no task, or for one whose span is not known. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Other kinds of
-  lock are told by their stack: read-write mutex, sync.Once, file lock, WaitGroup, condition.
-- Sleep that was none of its own is told as what it was: "waiting for a timer or deadline" where a timer ended a select or a receive (a time-out of a call, of a pool), "waiting for a goroutine without a span (F), which was asleep" where one ended it that had slept; likewise
-  "…, which was in system calls". The network's poller waits for pipes too: "waiting for a pipe". Each where it is more than half of its part; the parts are called as before.
+- The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers).
+- For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X").
+- Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. All this is known of the 16 longest waits of a task only.
+- Kinds of lock are told by their stack: mutex, read-write mutex, sync.Once, file lock, WaitGroup, condition.
+- "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a call, of a pool); "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where nothing tells which, as for all but the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls".
+- The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\`.
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and
