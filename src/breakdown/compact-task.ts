@@ -15,7 +15,32 @@ import {
   type RegionRecord,
 } from './breakdown.ts'
 import { type KeptChunk, KeptRanges, type KeptTask, KeptTimeline, rangeBytes, timelineBytes } from './kept-columns.ts'
-import { KEPT_BREAKDOWN, KEPT_HEAD, KEPT_PART, KEPT_REGION, PART_BLOCK, PART_RANGE, PART_VIA } from './states-layout.ts'
+import {
+  HEAD_MEMBERS,
+  HEAD_REGIONS,
+  HEAD_WORKS,
+  KEPT_BREAKDOWN,
+  KEPT_EXEC,
+  KEPT_GC_OVERLAP,
+  KEPT_HEAD,
+  KEPT_PART,
+  KEPT_PARTS,
+  KEPT_REGION,
+  KEPT_REGION_END,
+  KEPT_REGION_GOROUTINE,
+  KEPT_REGION_NAME,
+  KEPT_REGION_STACK,
+  KEPT_REGION_START,
+  KEPT_SCHED_WAIT,
+  KEPT_SYSCALL,
+  KEPT_SYSCALL_BLOCK,
+  KEPT_TOTAL,
+  KEPT_UNKNOWN,
+  PART_BLOCK,
+  PART_KIND_SHIFT,
+  PART_RANGE,
+  PART_VIA,
+} from './states-layout.ts'
 import { addTo } from './window.ts'
 
 /** Names that the rows in compact tasks point to; they grow while a capture is read. */
@@ -125,7 +150,7 @@ export class CompactTask implements KeptTask {
   get goroutines(): readonly number[] {
     const { f64 } = this.chunk
     const from = this.partsAt
-    return Array.from(f64.subarray(from + KEPT_HEAD, from + KEPT_HEAD + f64[from]))
+    return Array.from(f64.subarray(from + KEPT_HEAD, from + KEPT_HEAD + f64[from + HEAD_MEMBERS]))
   }
 
   get path(): Breakdown {
@@ -138,7 +163,7 @@ export class CompactTask implements KeptTask {
 
   /** How many regions it has. */
   get regionCount(): number {
-    return this.chunk.f64[this.partsAt + 1]
+    return this.chunk.f64[this.partsAt + HEAD_REGIONS]
   }
 
   get regions(): readonly RegionRecord[] {
@@ -150,13 +175,13 @@ export class CompactTask implements KeptTask {
       const breakdown = this.breakdownAt(at + KEPT_REGION)
       const stops = this.head.stops?.get(region)
       if (stops !== undefined) breakdown.stwWaitNs = { ...stops }
-      const [startNs, endNs] = [f64[at + 2], f64[at + 3]]
+      const [startNs, endNs] = [f64[at + KEPT_REGION_START], f64[at + KEPT_REGION_END]]
       regions.push({
-        name: this.names.regionNames[f64[at]],
-        goroutine: f64[at + 1],
+        name: this.names.regionNames[f64[at + KEPT_REGION_NAME]],
+        goroutine: f64[at + KEPT_REGION_GOROUTINE],
         startNs: Number.isNaN(startNs) ? null : startNs,
         endNs: Number.isNaN(endNs) ? null : endNs,
-        stack: f64[at + 4],
+        stack: f64[at + KEPT_REGION_STACK],
         breakdown,
       })
       at = this.afterBreakdown(at + KEPT_REGION)
@@ -168,13 +193,14 @@ export class CompactTask implements KeptTask {
   tellGcOverlap(overlapOf: (fromNs: number, toNs: number) => number): void {
     const { f64 } = this.chunk
     const overlapNs = overlapOf(this.head.startNs, this.head.endNs)
-    f64[this.pathAt + 7] = f64[this.workAt + 7] = overlapNs
+    f64[this.pathAt + KEPT_GC_OVERLAP] = f64[this.workAt + KEPT_GC_OVERLAP] = overlapNs
     const count = this.regionCount
     let at = this.afterBreakdown(this.workAt)
     for (let region = 0; region < count; region++) {
       const breakdown = at + KEPT_REGION
-      const startNs = f64[at + 2]
-      if (Number.isNaN(f64[breakdown + 7])) f64[breakdown + 7] = overlapOf(startNs, startNs + f64[breakdown + 1])
+      const startNs = f64[at + KEPT_REGION_START]
+      if (Number.isNaN(f64[breakdown + KEPT_GC_OVERLAP]))
+        f64[breakdown + KEPT_GC_OVERLAP] = overlapOf(startNs, startNs + f64[breakdown + KEPT_TOTAL])
       at = this.afterBreakdown(breakdown)
     }
   }
@@ -191,35 +217,35 @@ export class CompactTask implements KeptTask {
 
   private get pathAt(): number {
     const { partsAt } = this
-    return partsAt + KEPT_HEAD + this.chunk.f64[partsAt]
+    return partsAt + KEPT_HEAD + this.chunk.f64[partsAt + HEAD_MEMBERS]
   }
 
   /** That of the path, where one goroutine did all. */
   private get workAt(): number {
     const { pathAt } = this
-    return this.chunk.f64[this.partsAt + 2] === 0 ? pathAt : this.afterBreakdown(pathAt)
+    return this.chunk.f64[this.partsAt + HEAD_WORKS] === 0 ? pathAt : this.afterBreakdown(pathAt)
   }
 
   private afterBreakdown(at: number): number {
-    return at + KEPT_BREAKDOWN + this.chunk.f64[at] * KEPT_PART
+    return at + KEPT_BREAKDOWN + this.chunk.f64[at + KEPT_PARTS] * KEPT_PART
   }
 
   private breakdownAt(at: number): Breakdown {
     const { f64 } = this.chunk
     const { reasons, rangeNames } = this.names
     const result = emptyBreakdown()
-    result.totalNs = f64[at + 1]
-    result.execNs = f64[at + 2]
-    result.schedWaitNs = f64[at + 3]
-    result.syscallNs = f64[at + 4]
-    result.syscallBlockNs = f64[at + 5]
-    result.unknownNs = f64[at + 6]
-    const gcOverlapNs = f64[at + 7]
+    result.totalNs = f64[at + KEPT_TOTAL]
+    result.execNs = f64[at + KEPT_EXEC]
+    result.schedWaitNs = f64[at + KEPT_SCHED_WAIT]
+    result.syscallNs = f64[at + KEPT_SYSCALL]
+    result.syscallBlockNs = f64[at + KEPT_SYSCALL_BLOCK]
+    result.unknownNs = f64[at + KEPT_UNKNOWN]
+    const gcOverlapNs = f64[at + KEPT_GC_OVERLAP]
     result.gcOverlapNs = Number.isNaN(gcOverlapNs) ? 0 : gcOverlapNs
     const end = this.afterBreakdown(at)
     for (let part = at + KEPT_BREAKDOWN; part < end; part += KEPT_PART) {
       const code = f64[part]
-      const [kind, row, ns] = [code >> 8, code & 0xff, f64[part + 1]]
+      const [kind, row, ns] = [code >> PART_KIND_SHIFT, code & ((1 << PART_KIND_SHIFT) - 1), f64[part + 1]]
       if (kind === PART_BLOCK) addTo(result.blockNs, reasons[row], ns)
       else if (kind === PART_VIA) addTo(result.viaNs, reasons[row], ns)
       else addTo(kind === PART_RANGE ? result.rangeNs : result.stwWaitNs, rangeNames[row], ns)

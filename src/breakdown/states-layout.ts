@@ -234,11 +234,28 @@ export const LAST_END_BYTES = 8
 export const RANGE_ROW_BYTES = 26
 /** Doubles that the parts of a kept task begin with: how many goroutines and regions there are, and whether its work is told apart from its path. */
 export const KEPT_HEAD = 3
+export const HEAD_MEMBERS = 0
+export const HEAD_REGIONS = 1
+export const HEAD_WORKS = 2
 /** Doubles of a region before its breakdown: row of its name, goroutine, begin, end, stack. */
 export const KEPT_REGION = 5
+export const KEPT_REGION_NAME = 0
+export const KEPT_REGION_GOROUTINE = 1
+export const KEPT_REGION_START = 2
+export const KEPT_REGION_END = 3
+export const KEPT_REGION_STACK = 4
 /** Doubles of a breakdown: how many parts have a name; total, exec, scheduler wait, system calls and those whose processor was away, unknown, mark phases. */
 export const KEPT_BREAKDOWN = 8
+export const KEPT_PARTS = 0
+export const KEPT_TOTAL = 1
+export const KEPT_EXEC = 2
+export const KEPT_SCHED_WAIT = 3
+export const KEPT_SYSCALL = 4
+export const KEPT_SYSCALL_BLOCK = 5
+export const KEPT_UNKNOWN = 6
+export const KEPT_GC_OVERLAP = 7
 /** And of each part that has a name: which of the following it is, times 256, plus the row of the name; nanoseconds. */
+export const PART_KIND_SHIFT = 8
 export const KEPT_PART = 2
 export const PART_BLOCK = 0
 export const PART_VIA = 1

@@ -49,7 +49,9 @@ export function findChildren(
   const nodes: ChildNode[] = []
   /** Rows of regions, whose attributes are made for those that are kept. */
   const regionRows = new Map<ChildNode, number>()
-  task.regions.forEach((region, row) => {
+  // A task in a block makes them anew each time it is asked.
+  const { regions } = task
+  regions.forEach((region, row) => {
     const node = regionNode(window, region)
     if (node === null) return
     nodes.push(node)
@@ -62,7 +64,7 @@ export function findChildren(
   const kept = nodes.slice(0, Math.max(0, room))
   for (const node of kept) {
     const row = regionRows.get(node)
-    if (row !== undefined) node.attributes = regionAttributes(window, task.regions[row], row)
+    if (row !== undefined) node.attributes = regionAttributes(window, regions[row], row)
   }
   return { nodes: nest(kept, task.startGoroutine), cut: nodes.length - kept.length }
 }

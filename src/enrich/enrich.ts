@@ -163,7 +163,8 @@ function spanAttributes(
   attributes.push({ key: 'subspan.goroutines', value: { int: task.goroutines.length } })
   const samples = task.samples.filter(({ timeNs }) => timeNs >= fromNs && timeNs < toNs).length
   if (samples > 0) attributes.push({ key: 'subspan.cpu_samples', value: { int: samples } })
-  if (task.work !== null) attributes.push({ key: 'subspan.work_exec_us', value: microseconds(task.work.execNs) })
+  const { work } = task
+  if (work !== null) attributes.push({ key: 'subspan.work_exec_us', value: microseconds(work.execNs) })
   return attributes
 }
 

@@ -21,7 +21,7 @@ import { readHeader } from '../../src/capture/header.ts'
 import { DEFAULT_ENRICH_OPTIONS, DEFAULT_TRACE_LIMITS } from '../../src/enrich/enrich.ts'
 import { traceRequestFromJson } from '../../src/span/otlp/json.ts'
 import { FakeClock, MemoryCounters, MemoryLog, settle } from './fake-clock.ts'
-import { type CaptureFixture, fixturePath, plainTask } from './fixtures.ts'
+import { type CaptureFixture, fixturePath } from './fixtures.ts'
 import { MemoryCaptureFiles, MemoryJournal } from './memory-journal.ts'
 import { type PlainSpan, spansOfProtobuf } from './otlp.ts'
 
@@ -202,7 +202,7 @@ class BatchDecoder {
   private readonly analysis = new CaptureAnalysis(
     { timelines: true, stacks: true },
     {
-      task: (task) => this.tasks.push(plainTask(task)),
+      task: (task) => this.tasks.push(task),
       decodedUntil: (ns) => (this.decodedUntilNs = Math.max(this.decodedUntilNs, ns)),
     },
   )

@@ -6,10 +6,15 @@ import {
   FIRST_MEMBER,
   FIRST_REGION,
   HANDED_OVER,
+  HEAD_MEMBERS,
+  HEAD_REGIONS,
+  HEAD_WORKS,
   KEPT_BREAKDOWN,
   KEPT_HEAD,
   KEPT_PART,
+  KEPT_PARTS,
   KEPT_REGION,
+  KEPT_UNKNOWN,
   LEAST_NS,
   MAX_NAMES,
   MEMBER_COUNT,
@@ -18,6 +23,7 @@ import {
   MOST_EXACT_ID,
   MOST_NS,
   PART_BLOCK,
+  PART_KIND_SHIFT,
   PART_RANGE,
   PART_STOP,
   PART_VIA,
@@ -127,9 +133,9 @@ export function keepTask(slot: i32, tells: bool, signed: bool, knownNs: f64): i3
     if (at > end || !keepRegion(region, signed)) return NONE
     regions++
   }
-  store<f64>(head, members)
-  store<f64>(head + 8, regions)
-  store<f64>(head + 16, works ? 1 : 0)
+  store<f64>(head, members, HEAD_MEMBERS << 3)
+  store<f64>(head, regions, HEAD_REGIONS << 3)
+  store<f64>(head, works ? 1 : 0, HEAD_WORKS << 3)
 
   // ---- It is written. ----
   store<u32>(HANDED_OVER, load<u32>(HANDED_OVER) + 1)
@@ -236,7 +242,7 @@ function keepRegion(region: i32, signed: bool): bool {
     // A sweep that ended on another goroutine counts for nobody, though its beginning was in the sums when a region began.
     if (ns > 0 || (signed && ns < 0)) putPart(head, PART_RANGE, row, ns)
   }
-  store<f64>(head + 48, max(0, totalNs - sumNs))
+  store<f64>(head, max(0, totalNs - sumNs), KEPT_UNKNOWN << 3)
   return true
 }
 
@@ -264,7 +270,7 @@ function beginBreakdown(
 
 /** Writes a part that has a name, of the breakdown that begins at a place. */
 function putPart(head: usize, kind: u32, row: u32, ns: f64): void {
-  put((kind << 8) | row)
+  put((kind << PART_KIND_SHIFT) | row)
   put(ns)
-  store<f64>(head, load<f64>(head) + 1)
+  store<f64>(head, load<f64>(head, KEPT_PARTS << 3) + 1, KEPT_PARTS << 3)
 }
