@@ -61,7 +61,7 @@ export class Annotations {
       'TASK_MISUSE',
       null,
       () =>
-        `a task of id 0, which stands for no task, ${does} at ${(t / 1e6).toFixed(3)} ms: it is left out. The runtime counts tasks from 1, so this is damage.`,
+        `a task of id 0, which stands for no task, ${does} at ${(t / 1e6).toFixed(3)} ms: it is left out. The runtime counts tasks from 1, so this is damage, or a trace.Task that NewTask did not make.`,
     )
     return true
   }

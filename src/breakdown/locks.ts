@@ -9,7 +9,7 @@
 // There a slot is what goroutines wait for at one place of the program, one after the other.
 
 import { GoState, type StackFrame } from './breakdown.ts'
-import { servesAll } from './runtime-names.ts'
+import { isCut, servesAll } from './runtime-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   FUNCTION_OF_PLACE,
@@ -147,6 +147,11 @@ export class LockPlaces {
   /** Whether a goroutine waits at a stack that serves a connection or a pool for whoever comes. */
   isServing(stack: number): boolean {
     return stack >= 0 && servesAll(this.stacks[stack].at(-1)?.function ?? '')
+  }
+
+  /** Whether there is a stack, and it shows what its goroutine runs. */
+  isWhole(stack: number): boolean {
+    return stack >= 0 && !isCut(this.stacks[stack])
   }
 
   /** A goroutine whose wait nothing is known of was woken at a stack: the only thing that tells which lock it was for. */

@@ -100,12 +100,12 @@ export function explainWaits(
         .slice(0, MOST_HOLDERS)
         .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))
       const known = all.length > 0 && all[0].goroutine >= 0
-      const did = known ? doneMeanwhile(stays, reasons, causes, all[0].holds) : NOBODY
+      const did = known ? doneMeanwhile(stays, reasons, places, causes, all[0].holds) : NOBODY
       waits.push({ row, ...did, wakerTask, holders, runners: [] })
       continue
     }
     if (!stays.has(waker)) continue
-    const did = doneMeanwhile(stays, reasons, causes, [{ stay: waker, fromNs, toNs }])
+    const did = doneMeanwhile(stays, reasons, places, causes, [{ stay: waker, fromNs, toNs }])
     waits.push({ row, ...did, wakerTask, holders: [], runners: [] })
   }
   return waits.sort((x, y) => x.row - y.row)
@@ -152,6 +152,7 @@ function byHolder(
 function doneMeanwhile(
   stays: StayLog,
   reasons: readonly string[],
+  places: LockPlaces,
   causes: Causes,
   stretches: readonly Pick<Hold, 'stay' | 'fromNs' | 'toNs'>[],
 ): Done {
@@ -179,16 +180,19 @@ function doneMeanwhile(
     }
   }
   waker.unknownNs = waker.totalNs - covered
-  return { waker, wakerStack, wakerEntry: entryOf(stays, stretches[0].stay) }
+  return { waker, wakerStack, wakerEntry: entryOf(stays, places, stretches[0].stay) }
 }
 
-/** Row of a stack of a goroutine, seen as near as can be to one of its stays: it was created with one, and has one wherever it waits. */
-function entryOf(stays: StayLog, stay: number): number {
+/**
+ * Row of a whole stack of a goroutine, seen as near as can be to one of its stays: it was created with one, and has one wherever it waits, of
+ * which the deepest are cut.
+ */
+function entryOf(stays: StayLog, places: LockPlaces, stay: number): number {
   for (const side of [stays.previous, stays.next]) {
     let at = stay
     for (let n = 0; n < MOST_STAYS_NAMING && stays.has(at); n++) {
       const slot = at & stays.mask
-      if (stays.stack[slot] >= 0) return stays.stack[slot]
+      if (places.isWhole(stays.stack[slot])) return stays.stack[slot]
       at = side[slot]
     }
   }

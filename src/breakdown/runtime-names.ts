@@ -1,5 +1,5 @@
-// runtime-names.ts: what the names of functions tell that the tracer's events do not: waits within the runtime itself, and goroutines that
-// serve whoever comes.
+// runtime-names.ts: what stacks and the names of functions tell that the tracer's events do not: waits within the runtime itself, goroutines
+// that serve whoever comes, and whether a stack shows what its goroutine runs.
 
 import type { StackFrame } from './breakdown.ts'
 
@@ -17,6 +17,14 @@ export function runtimeWaitOf(stack: readonly StackFrame[]): 'GC' | 'runtime' | 
   const leaf = stack.find((frame) => !PARKING.test(frame.function))?.function ?? ''
   if (!leaf.startsWith('runtime.')) return null
   return COLLECTOR.test(leaf) ? 'GC' : 'runtime'
+}
+
+/** Frames that the runtime writes of a stack, from the leaf on (Go 1.26, runtime/tracestack.go, traceStackSize). */
+const MOST_FRAMES = 128
+
+/** Whether a stack may have been cut, so that its outermost frame is not the function that the goroutine runs. */
+export function isCut(stack: readonly StackFrame[]): boolean {
+  return stack.length >= MOST_FRAMES
 }
 
 /** Functions between a call that reads or writes and the wait for the poller. */

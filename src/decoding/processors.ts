@@ -3,7 +3,7 @@
 //
 // Source: the kernel's Documentation/admin-guide/cgroup-v2.rst (cpu.max) and scheduler/sched-bwc.rst (cpu.cfs_quota_us).
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, posix } from 'node:path'
 
@@ -24,7 +24,7 @@ function limitsOf(root: string): number[] {
   for (const [, controllers, group] of textOf(join(root, 'proc/self/cgroup')).matchAll(/^\d+:(.*?):(.*)$/gm)) {
     const isVersion1 = controllers.split(',').includes('cpu')
     if (controllers !== '' && !isVersion1) continue
-    const mount = join(root, 'sys/fs/cgroup', controllers)
+    const mount = mountOf(root, controllers)
     // Up to the mount itself: in a container that is often its group, wherever the line says that it is.
     for (let path = posix.join('/', group); ; path = posix.dirname(path)) {
       const at = (file: string) => textOf(join(mount, path, file))
@@ -35,6 +35,15 @@ function limitsOf(root: string): number[] {
     }
   }
   return limits
+}
+
+/**
+ * Where a hierarchy is mounted. Those of version 1 are named for their controllers, though some systems name them in another order than the line
+ * does (`cpuacct,cpu` for `cpu,cpuacct`), and have a link for each.
+ */
+function mountOf(root: string, controllers: string): string {
+  const mount = join(root, 'sys/fs/cgroup', controllers)
+  return controllers === '' || existsSync(mount) ? mount : join(root, 'sys/fs/cgroup/cpu')
 }
 
 /** Nothing where there is no such file. */

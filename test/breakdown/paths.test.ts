@@ -437,6 +437,30 @@ describe('the path of a task', () => {
     expect(wait.waker).toMatchObject({ totalNs: 70_000, schedWaitNs: 1_000, execNs: 69_000 })
   })
 
+  test('what it runs is not told by a stack that the runtime cut', () => {
+    const deep = Array.from({ length: 128 }, (_, depth) => `main.deep${depth}`)
+    const entryOf = (created: boolean): string | undefined => {
+      const story = new CaptureStory().found(1, 'running')
+      if (created) story.at(10_000).create(2, 'main.walk')
+      else story.found(2, 'runnable')
+      story.at(11_000).taskBegin(7, 'client').at(20_000).block('chan receive', 'main.client')
+      story
+        .at(21_000)
+        .start(2)
+        .at(22_000)
+        .block('sync', ...deep)
+        .at(80_000)
+        .unblock(2)
+      story.at(81_000).start(2).at(90_000).unblock(1).at(91_000).destroy().at(92_000).start(1)
+      story.at(100_000).taskEnd(7).at(110_000).stop()
+      const { task, analysis } = analysed(story)
+      const [wait] = task(7).longWaits
+      return wait.wakerEntry < 0 ? undefined : analysis.tables.stacks[wait.wakerEntry].at(-1)?.function
+    }
+    expect(entryOf(true)).toBe('main.walk')
+    expect(entryOf(false)).toBeUndefined()
+  })
+
   test('a worker that goes on to the job of another task without a wait in between works for each in turn', () => {
     const story = new CaptureStory().found(1, 'running').found(2, 'runnable').found(3, 'runnable')
     story.at(100).taskBegin(7, 'first').at(110).block('chan receive')

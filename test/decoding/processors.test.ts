@@ -54,6 +54,15 @@ describe('processors whose time may be used', () => {
       },
     ],
     [
+      'are those of version 1 where the mount names the controllers in another order, and has a link for each',
+      1,
+      {
+        'proc/self/cgroup': '4:cpuacct,cpu:/docker/1',
+        'sys/fs/cgroup/cpu/docker/1/cpu.cfs_quota_us': '100000',
+        'sys/fs/cgroup/cpu/docker/1/cpu.cfs_period_us': '100000',
+      },
+    ],
+    [
       'are all where version 1 says -1',
       all,
       {

@@ -460,16 +460,17 @@ test('the rules are those of docs/verdicts.md', async () => {
     syscall: ['goroutine'],
     sleep: ['timer', 'goroutine', 'timerOrGoroutine'],
   }
-  const rows = VERDICT_RULES.map(({ group, cause, leads, follows, say }) => {
+  const rows = VERDICT_RULES.map((rule) => {
+    const { group, cause, leads, follows } = rule
     const instead = insteadOfGroup[group]
     const named =
       instead === undefined
-        ? say({ name: 'X', lock: group === 'lock' ? 'mutex' : null, doing: 'network', instead: null })
+        ? rule.say({ name: 'X', lock: group === 'lock' ? 'mutex' : null, doing: 'network', instead: null })
         : instead
-            .map((one) => say({ name: 'a goroutine without a span (F)', lock: null, doing: group, instead: one }))
+            .map((one) => rule.say({ name: 'a goroutine without a span (F)', lock: null, doing: group, instead: one }))
             .join('; or ')
-    const blamed = named === say(none) ? '' : named
-    return `| ${cause} | \`${PART_KEYS[group]}\` | ${share(leads)} | ${share(follows)} | ${say(none)} | ${blamed} |`
+    const blamed = named === rule.say(none) ? '' : named
+    return `| ${cause} | \`${PART_KEYS[group]}\` | ${share(leads)} | ${share(follows)} | ${rule.say(none)} | ${blamed} |`
   })
   const text = `# Verdicts
 
@@ -482,9 +483,9 @@ ${rows.join('\n')}
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
 - The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers).
 - For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X").
-- Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. All this is known of the 16 longest waits of a task only.
+- Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Who held a lock or a slot, goroutines without a span and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
 - Kinds of lock are told by their stack: mutex, read-write mutex, sync.Once, file lock, WaitGroup, condition.
-- "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a call, of a pool); "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where nothing tells which, as for all but the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls".
+- "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a call, of a pool); "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where a goroutine ended it of which nothing is known, as beyond the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls".
 - The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\`.
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
