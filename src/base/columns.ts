@@ -29,6 +29,11 @@ export function grown<C extends Column>(columns: Columns, old: C, longer: C): C 
   return longer
 }
 
+/** So many bytes up to the next multiple of eight: columns of any kind may begin there. */
+export function wholeWords(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8
+}
+
 /** Columns of nothing, in whose place the first are put. */
 export const NO_NUMBERS: Int32Array = new Int32Array(0)
 export const NO_DOUBLES: Float64Array = new Float64Array(0)

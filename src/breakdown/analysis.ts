@@ -279,7 +279,7 @@ export class CaptureAnalysis {
     for (let i = from; ; i++) {
       doubles[STOPPED_UNTIL >> 3] = this.sumsSink === null ? stops.lastEndNs : -1
       words[STAY_TOP >> 2] = stays.top
-      i = kernel.run(first + i, first + to) - first
+      i = kernel.call.run(first + i, first + to) - first
       stays.top = words[STAY_TOP >> 2]
       if (i === to) return
       this.consumeOne(block, i)

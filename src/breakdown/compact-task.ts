@@ -6,6 +6,7 @@
 // Few tasks of a capture are ever looked at: those that a span is joined to. As objects, the breakdowns of a task and of its regions were a fifth of
 // what its record cost, and went to another thread one by one.
 
+import { wholeWords } from '../base/columns.ts'
 import {
   type Breakdown,
   type CpuSample,
@@ -212,7 +213,7 @@ export class CompactTask implements KeptTask {
   /** Where the doubles behind timeline and ranges begin. */
   private get partsAt(): number {
     const { rows, rangeRows } = this.head
-    return (this.from + (rows < 0 ? 0 : rangesAt(rows) + aligned(rangeBytes(rangeRows)))) >> 3
+    return (this.from + (rows < 0 ? 0 : rangesAt(rows) + wholeWords(rangeBytes(rangeRows)))) >> 3
   }
 
   private get pathAt(): number {
@@ -256,9 +257,5 @@ export class CompactTask implements KeptTask {
 
 /** Where ranges begin behind a timeline of so many rows. */
 function rangesAt(rows: number): number {
-  return rows === 0 ? 0 : aligned(timelineBytes(rows))
-}
-
-function aligned(bytes: number): number {
-  return (bytes + 7) & ~7
+  return rows === 0 ? 0 : wholeWords(timelineBytes(rows))
 }

@@ -354,7 +354,7 @@ export class GoroutineStates {
    * @param moved adjusts what tells of stays by their indices elsewhere
    */
   thinOut(whole: number, mostReturned: number, moved: (moves: Moves) => void): void {
-    this.stays.thinOut(whole, (column, scratch) => this.kernel.thin(whole, mostReturned, column, scratch), moved)
+    this.stays.thinOut(whole, (column, scratch) => this.kernel.call.thin(whole, mostReturned, column, scratch), moved)
   }
 
   // ---- system calls and processors ----

@@ -3,6 +3,7 @@
 // Each column as a typed array of its own, fourteen a task, took a fifth of the time that an analysis with timelines takes, to make them and to
 // collect them again, and more where they go to another thread. So they are made when somebody asks for one.
 
+import { wholeWords } from '../base/columns.ts'
 import type { RangeTable, TaskRecord, Timeline } from './breakdown.ts'
 import { LAST_END_BYTES, RANGE_ROW_BYTES, TIMELINE_ROW_BYTES } from './states-layout.ts'
 
@@ -234,7 +235,7 @@ export class KeptRoom {
       this.at = 0
     }
     const from = this.at
-    this.at = (from + bytes + 7) & ~7
+    this.at = wholeWords(from + bytes)
     return from
   }
 }

@@ -81,7 +81,7 @@ export class NameKinds {
    * @returns the first whose kind is to be told; the one after the last when none is
    */
   findKinds(from: number, to: number): number {
-    return this.kernel.findKinds(from, to)
+    return this.kernel.call.findKinds(from, to)
   }
 
   /** Finds what the task of a slot is added up under. @param bytes its name as UTF-8 */
@@ -90,7 +90,7 @@ export class NameKinds {
     const looksAt = bytes.length <= name.length
     if (looksAt) {
       name.set(bytes)
-      const known = kernel.kindOfName(name.byteOffset, bytes.length)
+      const known = kernel.call.kindOfName(name.byteOffset, bytes.length)
       if (known >= 0) {
         tasks.columns.kind[slot] = known
         return
@@ -99,7 +99,7 @@ export class NameKinds {
     const { kind, ofShape } = this.kindOf(textOf(bytes))
     const row = tasks.setKind(slot, kind)
     if (!looksAt || !ofShape || row === OWN_NAME) return
-    const shape = kernel.keepShape(name.byteOffset, bytes.length, row)
+    const shape = kernel.call.keepShape(name.byteOffset, bytes.length, row)
     if (shape < 0) return
     const kept = kernel.memory.uint8(bytes.length)
     kept.set(bytes)

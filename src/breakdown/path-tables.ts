@@ -58,7 +58,7 @@ export class PathTables {
 
   /** Bytes of the block. */
   get bytes(): number {
-    return this.kernel.keptEnd() - this.block.byteOffset
+    return this.kernel.call.keptEnd() - this.block.byteOffset
   }
 
   /** Rows of its ranges. */

@@ -58,7 +58,7 @@ export class Runners {
     taskIdOf: (serial: number) => number,
     isRuntime: (goroutine: number) => boolean,
   ): Runner[] {
-    const count = this.kernel.runnersOf(waiting, fromNs, toNs, stays.tail, stays.top)
+    const count = this.kernel.call.runnersOf(waiting, fromNs, toNs, stays.tail, stays.top)
     const { task, ns } = this
     // All that ran for no task are told as one, and so are the runtime's own: each in its first row.
     let idle = NONE

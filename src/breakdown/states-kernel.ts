@@ -1,7 +1,7 @@
 // states-kernel.ts: the kernel that brings goroutines from state to state (`kernel/states.ts`), as TypeScript sees it.
 
-import { grown } from '../base/columns.ts'
 import { compileKernel, type KernelMemory } from '../base/kernel-memory.ts'
+import { KernelRegisters } from '../base/kernel-registers.ts'
 import { statesKernel } from './states-kernel.wasm.ts'
 import { STATES_REGISTERS_END } from './states-layout.ts'
 
@@ -28,51 +28,13 @@ interface Exports {
   readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void
 }
 
-/** The kernel started in the memory of the decoder, whose blocks it reads, and its registers (`states-layout.ts`) as whole numbers and as doubles. */
-export class StatesKernel {
-  readonly words: Int32Array
-  readonly doubles: Float64Array
-  readonly run: Exports['run']
-  readonly ofWaker: Exports['ofWaker']
-  readonly runnersOf: Exports['runnersOf']
-  readonly settle: Exports['settle']
-  readonly findKinds: Exports['findKinds']
-  readonly kindOfName: Exports['kindOfName']
-  readonly keepShape: Exports['keepShape']
-  readonly keepTask: Exports['keepTask']
-  readonly keptEnd: Exports['keptEnd']
-  readonly thin: Exports['thin']
+/** The kernel started in the memory of the decoder, whose blocks it reads, with its registers (`states-layout.ts`); `call` is what it exports. */
+export class StatesKernel extends KernelRegisters {
+  readonly call: Exports
 
-  constructor(readonly memory: KernelMemory) {
-    this.words = new Int32Array(memory.buffer, 0, STATES_REGISTERS_END >> 2)
-    this.doubles = new Float64Array(memory.buffer, 0, STATES_REGISTERS_END >> 3)
-    const exports = memory.start(compiled) as Exports
-    this.run = exports.run
-    this.ofWaker = exports.ofWaker
-    this.runnersOf = exports.runnersOf
-    this.settle = exports.settle
-    this.findKinds = exports.findKinds
-    this.kindOfName = exports.kindOfName
-    this.keepShape = exports.keepShape
-    this.keepTask = exports.keepTask
-    this.keptEnd = exports.keptEnd
-    this.thin = exports.thin
-  }
-
-  /**
-   * Puts a column where the kernel finds it, with the values of the one in whose place it is, which is given back.
-   *
-   * @param old an empty one for the first
-   * @param register where the position is told
-   */
-  place<Column extends Uint8Array | Uint16Array | Int32Array | Float64Array>(
-    old: Column,
-    longer: Column,
-    register: number,
-  ): Column {
-    if (old.length > 0) grown(this.memory, old, longer)
-    this.words[register >> 2] = longer.byteOffset
-    return longer
+  constructor(memory: KernelMemory) {
+    super(memory, STATES_REGISTERS_END)
+    this.call = memory.start(compiled) as Exports
   }
 
   /**

@@ -129,7 +129,7 @@ export class TaskRecords {
     const pieces = this.allowSteps()
     kernel.words[LOST_COUNT >> 2] = this.decoder.lost.length
     this.passSteps()
-    kernel.settle(beforeNs)
+    kernel.call.settle(beforeNs)
     pieces.steps = kernel.doubles[STEPS >> 3]
   }
 
@@ -162,7 +162,7 @@ export class TaskRecords {
     const stops = this.stopsOfRegion.size === 0 ? null : this.stopsOf(columns.firstRegion[slot])
     const parentId = columns.parentId[slot]
     this.passSteps()
-    const rows = kernel.keepTask(slot, timelines, goTimes, nowNs)
+    const rows = kernel.call.keepTask(slot, timelines, goTimes, nowNs)
     // Where it is for TypeScript, that takes the same steps once more: the kernel's count for nothing.
     if (rows === NONE) return false
     pieces.steps = kernel.doubles[STEPS >> 3]

@@ -129,7 +129,7 @@ export class Causes {
   ofWaker(waker: number, ownReason: number, sinceNs: number, nowNs: number): number {
     // The kernel makes none.
     for (const name of CAUSE_NAMES) this.cause(name)
-    return this.kernel.ofWaker(waker, ownReason, sinceNs, nowNs)
+    return this.kernel.call.ofWaker(waker, ownReason, sinceNs, nowNs)
   }
 
   /** The cause of the wait at a slot, where it was left unsettled by what its waker did next: a loop that reads from the network reads again. */

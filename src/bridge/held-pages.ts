@@ -3,6 +3,7 @@
 // With memory of its own for each, living for a second at the rate of the traffic, the engine looks through its whole heap several
 // times a second, which costs as much as a third of all else that holding does. Views are made anew when they are asked for.
 
+import { wholeWords } from '../base/columns.ts'
 import { copySpanColumns, SPAN_ROW_BYTES, spanColumns } from '../span/columns.ts'
 import type { ProcessIdentity, ResourceRow, SpanTable } from '../span/span.ts'
 
@@ -78,7 +79,7 @@ export class HeldPages {
 
   /** @param mostBytes what may wait at a time */
   constructor(mostBytes: number) {
-    this.pageBytes = aligned(Math.min(MOST_PAGE_BYTES, mostBytes / PAGES))
+    this.pageBytes = wholeWords(Math.min(MOST_PAGE_BYTES, mostBytes / PAGES))
   }
 
   /** Keeps a copy of a request of one process. */
@@ -125,13 +126,9 @@ function placed({ from, to, process, resource }: ResourceRow, request: Uint8Arra
 }
 
 function columnBytesOf({ length }: SpanTable): number {
-  return aligned(SPAN_ROW_BYTES * length)
+  return wholeWords(SPAN_ROW_BYTES * length)
 }
 
 function bytesOf(table: SpanTable): number {
-  return columnBytesOf(table) + aligned(table.bytes.length)
-}
-
-function aligned(bytes: number): number {
-  return Math.ceil(bytes / 8) * 8
+  return columnBytesOf(table) + wholeWords(table.bytes.length)
 }

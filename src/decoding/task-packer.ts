@@ -1,5 +1,6 @@
 // task-packer.ts: the blocks and tables of many tasks in one buffer: threads hand over one buffer faster than thousands.
 
+import { wholeWords } from '../base/columns.ts'
 import type { LogRecord, TaskRecord } from '../breakdown/breakdown.ts'
 import { type CompactHead, type CompactNames, CompactTask } from '../breakdown/compact-task.ts'
 import { KeptChunk, KeptRanges, type KeptTask, KeptTimeline } from '../breakdown/kept-columns.ts'
@@ -7,12 +8,8 @@ import type { DecodedBatch } from '../bridge/ports.ts'
 
 /** Bytes that the block or the tables of a task take, each begun at a multiple of eight. */
 export function tableBytesOf(task: KeptTask): number {
-  if (task instanceof CompactTask) return aligned(task.bytes)
-  return aligned(task.timeline?.block.length ?? 0) + aligned(task.ranges?.block.length ?? 0)
-}
-
-function aligned(length: number): number {
-  return (length + 7) & ~7
+  if (task instanceof CompactTask) return wholeWords(task.bytes)
+  return wholeWords(task.timeline?.block.length ?? 0) + wholeWords(task.ranges?.block.length ?? 0)
 }
 
 /** Where a table lies in the buffer of its batch, and its rows. */
@@ -76,7 +73,7 @@ export class TaskPacker {
   private copy(block: Uint8Array): number {
     const from = this.at
     this.bytes.set(block, from)
-    this.at += aligned(block.length)
+    this.at += wholeWords(block.length)
     return from
   }
 }

@@ -381,7 +381,7 @@ function insteadOfMost(group: Group, instead: ReadonlyMap<Instead, number>, tota
 }
 
 function addName(sum: Sums, name: string, ns: number): void {
-  sum.names.set(name, (sum.names.get(name) ?? 0) + ns)
+  add(sum.names, name, ns)
   if (name.startsWith(NO_SPAN_NAME)) sum.withoutSpanNs += ns
 }
 
