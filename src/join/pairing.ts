@@ -1,5 +1,6 @@
 // pairing.ts: one task to one span, by what each pair costs, refused where another world would cost about the same.
 
+import { grown, ownColumns } from '../base/columns.ts'
 import { LONELY_COST, OWN_PARENT_GAIN, type SpanRelations, Structure } from './structure.ts'
 import { begunWithin, firstAtLeast, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
 import {
@@ -61,21 +62,16 @@ class Pairs {
 
   add(span: number, task: number, cost: number, isEarly: boolean): void {
     if (this.length === this.span.length) {
-      this.span = grown(this.span, new Int32Array(this.length * 2))
-      this.task = grown(this.task, new Int32Array(this.length * 2))
-      this.time = grown(this.time, new Float64Array(this.length * 2))
-      this.early = grown(this.early, new Uint8Array(this.length * 2))
+      this.span = grown(ownColumns, this.span, new Int32Array(this.length * 2))
+      this.task = grown(ownColumns, this.task, new Int32Array(this.length * 2))
+      this.time = grown(ownColumns, this.time, new Float64Array(this.length * 2))
+      this.early = grown(ownColumns, this.early, new Uint8Array(this.length * 2))
     }
     this.early[this.length] = isEarly ? 1 : 0
     this.span[this.length] = span
     this.task[this.length] = task
     this.time[this.length++] = cost
   }
-}
-
-function grown<Column extends Int32Array | Float64Array | Uint8Array>(from: Column, to: Column): Column {
-  to.set(from)
-  return to
 }
 
 /**
