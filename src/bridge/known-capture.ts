@@ -40,8 +40,10 @@ export interface FoundTask {
 export interface GivenTask {
   /** Its id in the runtime. */
   readonly taskId: number
-  readonly traceId: string
-  readonly spanId: string
+  readonly span: JoinSpan
+  /** Null where the journal does not say. */
+  readonly evidence: Evidence | null
+  readonly way: Way
 }
 
 /** Whether a capture with this name may be of this process. A shared process has no instance that could contradict. */
@@ -143,6 +145,7 @@ export class KnownCapture {
   private readonly namedSpans = new Set<string>()
   private readonly namedBy = new Map<string, number>()
   private readonly given = new Map<number, GivenTask>()
+  private restored = false
   private segments: readonly ClockSegment[] = []
   /** The clock by snapshots and ids. */
   private clockByIds: ClockOffset = NO_CLOCK
@@ -151,6 +154,9 @@ export class KnownCapture {
   private followedAt = 0
   /** Whether spans that may find a task together with others left without one since then. */
   private behind = false
+  /** Whether spans left without a task because no clock was known, and how often one was found after such. */
+  private clockMissed = false
+  private clocksFound = 0
   private readonly kinds = new KindTable()
 
   constructor(
@@ -256,9 +262,9 @@ export class KnownCapture {
       if (this.bytes > maxBytes) this.tasksDropped++
       else kept.push(task)
     }
-    for (const [at, { id, name }] of kept.entries()) {
+    for (const [at, { id, parentId }] of kept.entries()) {
       const before = this.given.get(id)
-      if (before !== undefined) this.restoreOwner(set.tasks.length + at, before, taskType(name, this.ids))
+      if (before !== undefined) this.restoreOwner(set.tasks.length + at, before.span, parentId ?? 0)
     }
     append(set.tasks, kept)
     this.index.add(kept)
@@ -273,6 +279,7 @@ export class KnownCapture {
     this.state = this.taskCount > 0 ? 'done' : 'empty'
     this.captureClock = new CaptureClock(this.snapshots, info.durationNs)
     for (const [span, task] of this.earlyPairs.splice(0)) this.captureClock.addPair(span, task)
+    this.restoreJoined()
     this.pairsSeen = -1
     this.refreshClock()
   }
@@ -301,9 +308,9 @@ export class KnownCapture {
     return this.processes.has(processKey) || this.timed.processKey === processKey
   }
 
-  /** How often something was learned of names and times that earlier spans could not be asked by. */
+  /** How often something was learned of clocks, names and times that earlier spans could not be asked by. */
   get learned(): number {
-    return this.timed.learned
+    return this.timed.learned + this.clocksFound
   }
 
   /** Whether something was learned since the spans that had left were looked at last. */
@@ -320,6 +327,7 @@ export class KnownCapture {
   /** A span left without a task, for this reason. */
   leftBehind(reason: UnmatchedReason): void {
     if (reason === 'no-task' || reason === 'ambiguous') this.behind = true
+    if (reason === 'no-clock') this.clockMissed = true
   }
 
   /** Whether spans that left without a task may find one now that others have come: parents, children and rivals of theirs. */
@@ -391,7 +399,8 @@ export class KnownCapture {
     spans: readonly JoinSpan[],
     matches: readonly (SpanMatch | 'ambiguous' | null)[],
   ): readonly (TimedMatch | TimedMiss)[] | null {
-    if (this.ids.nameTime === false || !matches.includes(null)) return null
+    // Where nothing is asked, spans of before a restart may still tell the clock.
+    if (this.ids.nameTime === false || (matches.length > 0 && !matches.includes(null))) return null
     // What ids leave undecided, times do not decide either.
     const asked: number[] = []
     for (let row = 0; row < spans.length; row++) if (matches[row] !== 'ambiguous') asked.push(row)
@@ -409,23 +418,54 @@ export class KnownCapture {
   /** Gives the task to the span: no other span gets it any more. */
   own(task: number, span: JoinSpan, evidence: Evidence, way: Way): void {
     if (!this.owners.has(task)) this.tasksJoined++
-    const { traceId, spanId, parentSpanId, name } = span
     // The tasks may be kept no longer by now.
-    const parentId = this.set.tasks.at(task)?.parentId ?? 0
+    this.restoreOwner(task, span, this.set.tasks.at(task)?.parentId ?? 0)
+    this.expected.delete(task)
+    if (evidence !== 'name-time') this.nameTask(task, span)
+    this.count(span, evidence, way)
+  }
+
+  private restoreOwner(task: number, span: JoinSpan, parentId: number): void {
+    const { traceId, spanId, parentSpanId, name } = span
     if (span.processShared && parentId !== 0 && parentSpanId !== '') {
       this.parentsBelow.set(parentId, `${traceId} ${parentSpanId}`)
     }
     this.owners.set(task, { traceId, spanId, name })
-    this.expected.delete(task)
     this.tasksOfSpans.set(`${traceId} ${spanId}`, task)
-    if (evidence !== 'name-time') {
-      this.namedTasks.add(task)
-      this.namedSpans.add(spanId)
-      this.namedBy.set(span.processKey, (this.namedBy.get(span.processKey) ?? 0) + 1)
-    }
+  }
+
+  private nameTask(task: number, { spanId, processKey }: JoinSpan): void {
+    this.namedTasks.add(task)
+    this.namedSpans.add(spanId)
+    this.namedBy.set(processKey, (this.namedBy.get(processKey) ?? 0) + 1)
+  }
+
+  private count({ processKey }: JoinSpan, evidence: Evidence, way: Way): void {
     this.joined[evidence] = (this.joined[evidence] ?? 0) + 1
     this.left[way]++
-    this.processes.set(span.processKey, (this.processes.get(span.processKey) ?? 0) + 1)
+    this.processes.set(processKey, (this.processes.get(processKey) ?? 0) + 1)
+  }
+
+  /**
+   * What spans that have their tasks since before a restart tell of the clock, as they did then, and their number. Only now that
+   * all tasks are known: which evidence counts depends on all of them.
+   */
+  private restoreJoined(): void {
+    if (this.restored) return
+    this.restored = true
+    this.tasksJoined += this.given.size
+    for (const { taskId, span, evidence: told, way } of this.given.values()) {
+      const task = this.rowOfTask(taskId)
+      const claim = this.index.find(span.traceId, span.spanId).find((one) => one.task === task)
+      const evidence = told ?? claim?.ids.evidence ?? 'name-time'
+      this.count(span, evidence, way)
+      if (evidence === 'name-time') {
+        this.timed.recall(span)
+      } else if (task >= 0) {
+        this.nameTask(task, span)
+        this.captureClock.addPair(span, this.index.task(task))
+      }
+    }
   }
 
   /** Whether a task is another span's than the parent of this one, by itself or by the spans that were given tasks under it. */
@@ -434,12 +474,6 @@ export class KnownCapture {
     if (owner !== null) return owner.traceId !== traceId || owner.spanId !== parentSpanId
     const below = this.parentsBelow.get(taskId)
     return below !== undefined && below !== `${traceId} ${parentSpanId}`
-  }
-
-  private restoreOwner(task: number, { traceId, spanId }: GivenTask, name: string): void {
-    this.tasksJoined++
-    this.owners.set(task, { traceId, spanId, name })
-    this.tasksOfSpans.set(`${traceId} ${spanId}`, task)
   }
 
   /** Counts a span of the process that found no task. */
@@ -592,6 +626,10 @@ export class KnownCapture {
   /** Names and times tell the clock where nothing else does, or where the spans' clock is not that of the capture's host. */
   private chooseClock(): void {
     this.clock = this.clockByIds.method === 'id-pairs' ? this.clockByIds : (this.timed.clock ?? this.clockByIds)
+    if (this.clockMissed && this.clock.offsetNs !== null) {
+      this.clockMissed = false
+      this.clocksFound++
+    }
   }
 }
 

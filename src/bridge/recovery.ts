@@ -1,16 +1,16 @@
 // recovery.ts: what the journal of an earlier run says: what waits, what has left, which captures are not done with.
 
 import { Failure } from '../base/failure.ts'
-import { spanIdHex, traceIdHex } from '../span/otlp/rows.ts'
+import type { JoinSpan } from '../join/match.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
 import type { SpanTable } from '../span/span.ts'
 import type { CaptureView } from './capture-view.ts'
 import type { SettledCapture } from './captures.ts'
-import type { GivenTask } from './known-capture.ts'
+import type { GivenTask, Way } from './known-capture.ts'
 import type { BridgeOptions } from './options.ts'
 import { EntryKind, type Journal } from './ports.ts'
 import { type RecentSpans, type SentSpans, settle } from './recent-spans.ts'
-import { type DecidedRow, decidedRows } from './release.ts'
+import { type DecidedRow, decidedRows, joinSpanOf } from './release.ts'
 import type { Requests } from './requests.ts'
 
 /** What is to be taken up again. Entries go by their sequence numbers. */
@@ -48,8 +48,9 @@ export async function readJournal(
   const followed: (readonly [sequence: number, row: number])[] = []
   const blocks = new Map<number, SentSpans>()
   const given = new GivenTasks()
-  const takeGiven = (table: SpanTable, decision: unknown): void =>
-    given.add(decidedRows(decision), (row) => [traceIdHex(table, row), spanIdHex(table, row)])
+  const takeGiven = (table: SpanTable, decision: unknown, way: Way): void => {
+    for (const row of decidedRows(decision)) if (row.row < table.length) given.add(row, joinSpanOf(table, row.row), way)
+  }
   const unpin = recent.pin()
   const oldestMs = nowMs - lateMaxAgeMs
   const sent = (
@@ -58,7 +59,7 @@ export async function readJournal(
     writtenMs: number,
     meta: Readonly<Record<string, unknown>>,
   ): void => {
-    takeGiven(table, meta.decision)
+    takeGiven(table, meta.decision, meta.way === 'hold' ? 'hold' : 'now')
     if (!late || writtenMs < oldestMs) return
     // Children of ours stand behind the spans that came in.
     const length = Math.min(table.length, Number(meta.spans ?? table.length))
@@ -73,7 +74,7 @@ export async function readJournal(
           const pairs = pairsOf(meta.followed)
           followed.push(...pairs)
           const parents = pairs.length > 0 && blocks.has(pairs[0][0]) ? await journal.body(pairs[0][0]) : null
-          if (parents !== null) scanned(parents, (table) => takeGiven(table, meta.decision))
+          if (parents !== null) scanned(parents, (table) => takeGiven(table, meta.decision, 'late'))
         } else if (meta.repeat !== true) {
           requests.restore(meta.request, meta.way === 'pass', writtenMs, nowMs)
           if (writtenMs >= oldestMs) scanned(body, (table) => sent(table, sequence, writtenMs, meta))
@@ -114,13 +115,10 @@ export async function readJournal(
 export class GivenTasks {
   private readonly byCapture = new Map<string, GivenTask[]>()
 
-  add(rows: readonly DecidedRow[], idsOf: (row: number) => readonly [traceId: string, spanId: string]): void {
-    for (const { capture, row, taskId } of rows) {
-      const [traceId, spanId] = idsOf(row)
-      const tasks = this.byCapture.get(capture)
-      if (tasks === undefined) this.byCapture.set(capture, [{ taskId, traceId, spanId }])
-      else tasks.push({ taskId, traceId, spanId })
-    }
+  add({ capture, taskId, evidence }: DecidedRow, span: JoinSpan, way: Way): void {
+    const tasks = this.byCapture.get(capture)
+    if (tasks === undefined) this.byCapture.set(capture, [{ taskId, span, evidence, way }])
+    else tasks.push({ taskId, span, evidence, way })
   }
 
   of(capture: string): readonly GivenTask[] {

@@ -18,7 +18,7 @@ import type { NewSpan, SpanTable } from '../span/span.ts'
 import type { TraceBudget } from '../enrich/budget.ts'
 import { enrichSpan, SCOPE_NAME } from '../enrich/enrich.ts'
 import type { TaskRecord } from '../breakdown/breakdown.ts'
-import type { JoinSpan, UnmatchedReason } from '../join/match.ts'
+import type { Evidence, JoinSpan, UnmatchedReason } from '../join/match.ts'
 import type { FoundTask, KnownCapture, Way } from './known-capture.ts'
 import type { BridgeOptions } from './options.ts'
 
@@ -221,9 +221,10 @@ export function release(
   return { body, children }
 }
 
-/** What was decided of one capture, by one offset between the clocks. */
+/** What was decided of one capture, by one kind of evidence and one offset between the clocks. */
 interface CaptureDecision {
   readonly capture: string
+  readonly evidence: Evidence
   readonly offsetNs: string
   readonly errorNs: number | null
   /** Pairs of row and id of the task. */
@@ -234,13 +235,13 @@ interface CaptureDecision {
 export function decisionOf(joined: readonly JoinedSpan[]): Record<string, unknown> {
   const captures = new Map<string, CaptureDecision>()
   for (const one of joined) {
-    const { capture, clock } = one.found
+    const { capture, clock, evidence } = one.found
     const offsetNs = String(clock.offsetNs)
     // Where a capture's clock drifts or the wall clock was set, its spans have several offsets.
-    const key = `${capture.id} ${offsetNs}`
+    const key = `${capture.id} ${evidence} ${offsetNs}`
     let of = captures.get(key)
     if (of === undefined) {
-      of = { capture: capture.id, offsetNs, errorNs: clock.errorNs, rowsAndTasks: [] }
+      of = { capture: capture.id, evidence, offsetNs, errorNs: clock.errorNs, rowsAndTasks: [] }
       captures.set(key, of)
     }
     of.rowsAndTasks.push(one.row, taskOf(one).id)
@@ -258,6 +259,8 @@ export interface DecidedRow {
   readonly capture: string
   readonly row: number
   readonly taskId: number
+  /** Null in journals of versions that did not write it down. */
+  readonly evidence: Evidence | null
 }
 
 /** The rows that a decision in the journal is about. */
@@ -266,10 +269,15 @@ export function decidedRows(decision: unknown): DecidedRow[] {
   const { captures } = (typeof decision === 'object' && decision !== null ? decision : {}) as { captures?: unknown }
   if (!Array.isArray(captures)) return rows
   for (const one of captures as readonly Partial<CaptureDecision>[]) {
-    const { capture, rowsAndTasks } = one
+    const { capture, rowsAndTasks, evidence } = one
     if (typeof capture !== 'string' || !Array.isArray(rowsAndTasks)) continue
     for (let i = 0; i + 1 < rowsAndTasks.length; i += 2)
-      rows.push({ capture, row: Number(rowsAndTasks[i]), taskId: Number(rowsAndTasks[i + 1]) })
+      rows.push({
+        capture,
+        row: Number(rowsAndTasks[i]),
+        taskId: Number(rowsAndTasks[i + 1]),
+        evidence: evidence ?? null,
+      })
   }
   return rows
 }

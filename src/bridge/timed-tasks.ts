@@ -129,6 +129,11 @@ export class TimedTasks {
     this.fit(this.columnsNow())
   }
 
+  /** A span that was given a task before a restart tells of the clock, when one is looked for next. */
+  recall(span: JoinSpan): void {
+    this.sample(span)
+  }
+
   /** Forgets everything: the tasks are kept no longer. */
   clear(): void {
     this.columns = null

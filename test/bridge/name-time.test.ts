@@ -124,6 +124,66 @@ describe.each(NAMES)('%s', (name) => {
   })
 })
 
+describe.each([
+  'joins/go1.22-otel',
+  'joins/go1.22-opencensus',
+  'joins/go1.26-otel',
+  'captures/go1.24/messages-log-traceparent',
+])('after a restart, %s', (name) => {
+  const { capture, requests } = recording(name)
+  const spans = requests.flatMap((request) => {
+    const table = scanTraceRequest(request)
+    return Array.from({ length: table.length }, (_, row) => {
+      const chosen = new Uint8Array(table.length)
+      chosen[row] = 1
+      return { bytes: selectSpans(table, chosen), span: joinSpanOf(table, row) }
+    })
+  })
+  const expected = ((): Map<string, string> => {
+    const { tasks, info } = analyse(capture)
+    const { clockSnapshots, durationNs } = info
+    const { matches } = joinTasks(
+      spans.map(({ span }) => span),
+      { tasks, clockSnapshots, durationNs },
+    )
+    return new Map(matches.map(({ span, task }) => [idOf(spans[span].span), String(tasks[task].id)]))
+  })()
+  const last = spans.filter(({ span }) => expected.has(idOf(span))).slice(-3)
+  const first = spans.filter((one) => !last.includes(one)).map(({ bytes }) => bytes)
+
+  test.each(['spans before the capture', 'spans after the capture'])(
+    'its clock and what was joined are known, and three spans more find their tasks; %s',
+    async (order) => {
+      const flow = new Flow()
+      if (order === 'spans before the capture') await flow.spans(...first)
+      await flow.capture(capture, ...(name.startsWith('joins/') ? ['shop', 'shop-0'] : []))
+      if (order === 'spans after the capture') await flow.spans(...first)
+      await flow.clock.advance(10_000)
+      const [before] = flow.bridge.captureViews()
+      const { clock, journal, files } = flow
+      const after = new Flow({}, { clock, journal, files })
+      await after.bridge.recover()
+      await after.clock.advance(1_000)
+      const [view] = after.bridge.captureViews()
+      expect(view.clock.method).toBe(before.clock.method)
+      const apartNs = Number(BigInt(view.clock.offsetNs ?? 0) - BigInt(before.clock.offsetNs ?? 0))
+      expect(Math.abs(apartNs)).toBeLessThanOrEqual(before.clock.errorNs ?? 0)
+      expect(view.clock.errorNs).toBeLessThanOrEqual(before.clock.errorNs ?? 0)
+      expect(view.tasks).toEqual(before.tasks)
+      expect(view.spans.joined).toEqual(before.spans.joined)
+      expect(view.spans.left).toEqual(before.spans.left)
+      expect(view.spans.unmatched).toEqual(before.spans.unmatched)
+      expect(view.processes).toEqual(before.processes)
+      await after.spans(...last.map(({ bytes }) => bytes))
+      await after.clock.advance(10_000)
+      expect(after.defects()).toEqual([])
+      const found = decided(after)
+      expect([...found].filter(([id, taskId]) => expected.get(id) !== taskId)).toEqual([])
+      for (const { span } of last) expect(found.get(idOf(span))).toBe(expected.get(idOf(span)))
+    },
+  )
+})
+
 test('of few spans the last make the clocks clear: all get their tasks, though no more come', async () => {
   const { capture, requests, matches } = recording('joins/go1.22-otel')
   const { tasks, info } = analyse(capture)
