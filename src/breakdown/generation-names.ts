@@ -5,7 +5,7 @@ import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
 import { type GoroutineStates, SystemKind as systemKinds } from './goroutine-states.ts'
 import type { RegionTable } from './regions.ts'
-import { runtimeWaitOf, servesAll } from './runtime-names.ts'
+import { runtimeWaitOf, servesAll, waitsForNetwork } from './runtime-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   CAUSE_OF_STACK,
@@ -203,12 +203,13 @@ export class GenerationNames {
     return kind
   }
 
-  /** Row of the cause under which people see a wait that the runtime has at a stack for itself (`runtime-names.ts`); 0 when it is the program's. */
+  /** Row of the cause under which people see a wait by where it is: the runtime's own, or a client's for the network (`runtime-names.ts`); 0 for others. */
   runtimeCause(stack: number): number {
     if (stack === 0) return 0
     let row = this.causeOfStack.get(stack)
     if (row === undefined) {
-      const wait = runtimeWaitOf(this.stackTable?.frames(stack) ?? [])
+      const frames = this.stackTable?.frames(stack) ?? []
+      const wait = runtimeWaitOf(frames) ?? (waitsForNetwork(frames) ? 'network' : null)
       row = wait === null ? 0 : this.states.reasonRow(wait)
       this.causeOfStack.set(stack, row)
       if (stack < LOW_STACKS) this.causeOfLowStack[stack] = row

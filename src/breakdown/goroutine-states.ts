@@ -192,8 +192,13 @@ export class GoroutineStates {
     if (text === 'forever' && reasons[row] === text) this.foreverReason = row
     if (text === 'sync' && reasons[row] === text) this.syncReason = row
     if (row === this.foreverReason) this.reasonSpecial[row] = WAITS_FOREVER
-    if (row === this.syncReason) this.reasonSpecial[row] = ASKS_STACK
+    if (row === this.syncReason || this.causes.mayBeNetwork(row)) this.reasonSpecial[row] = ASKS_STACK
     return row
+  }
+
+  /** Whether the stack of a wait of a reason says whose it is, or what for. */
+  asksStack(reason: number): boolean {
+    return this.reasonSpecial[reason] === ASKS_STACK
   }
 
   /** Row of a range name. */
@@ -452,11 +457,14 @@ export class GoroutineStates {
     const at = wait & stays.mask
     stays.waker[at] = by
     stays.wakerTask[at] = wakerTask
-    // The runtime's own.
-    if (stays.via[at] !== 0) return
-    if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at])
-    else if ((wakerTask === 0 || servesOthers) && this.causes.isHandOver(stays.reason[at]))
-      stays.via[at] = this.causes.ofWaker(by, stays.reason[at], stays.startNs[at], timeNs)
+    // The runtime's own, or one for the network by where it is: of these a timer may have ended the second.
+    const place = stays.via[at]
+    if (place !== 0 && !this.causes.isNetwork(place)) return
+    if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at]) || place
+    else if ((wakerTask === 0 || servesOthers) && this.causes.isHandOver(stays.reason[at])) {
+      const ended = this.causes.ofWaker(by, stays.reason[at], stays.startNs[at], timeNs)
+      if (place === 0 || ended === this.causes.sleep) stays.via[at] = ended
+    }
   }
 
   /** Notes in the present stay who brought it about; as in `endWait`. */

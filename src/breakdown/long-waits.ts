@@ -91,7 +91,9 @@ export function explainWaits(
     }
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0
     let holds: Hold[] = []
-    if (places.isHeld(stays.stack[at])) holds = holdersOf(stays, places, stay, fromNs, toNs, lockBudget)
+    if (serial > 0 && toNs < stays.endNs[at] && worksFor(serial) && causes.isChannel(stays.reason[at]))
+      holds = servedBefore(stays, waker, fromNs, toNs, worksFor, lockBudget)
+    else if (places.isHeld(stays.stack[at])) holds = holdersOf(stays, places, stay, fromNs, toNs, lockBudget)
     else if (via === 0 && causes.isChannel(stays.reason[at]))
       holds = slotHoldersOf(stays, places, stay, fromNs, toNs, lockBudget)
     if (holds.length > 0) {
@@ -127,6 +129,38 @@ function waitOfPasser(stays: StayLog, causes: Causes, waker: number, fromNs: num
     stay = stays.previous[at]
   }
   return NONE
+}
+
+/**
+ * Whom a worker served before it took up the task of the one that waits for it, latest first, where that is more than half of the wait: then it
+ * was taken, as a slot is. None where it was idle, or does not tell for whom it works.
+ */
+function servedBefore(
+  stays: StayLog,
+  worker: number,
+  fromNs: number,
+  toNs: number,
+  worksFor: (serial: number) => boolean,
+  budget: { stays: number },
+): Hold[] {
+  const holds: Hold[] = []
+  let stay = worker
+  let servedNs = 0
+  for (; budget.stays > 0 && stays.has(stay); budget.stays--) {
+    const at = stay & stays.mask
+    if (stays.endNs[at] <= fromNs) break
+    const from = Math.max(stays.startNs[at], fromNs)
+    const to = Math.min(stays.endNs[at], toNs)
+    const task = stays.task[at]
+    const last = holds.at(-1)
+    if (to > from && task > 0 && !worksFor(task)) {
+      servedNs += to - from
+      if (last?.task === task && last.fromNs === to) holds[holds.length - 1] = { ...last, fromNs: from }
+      else holds.push({ stay, task, fromNs: from, toNs: to })
+    }
+    stay = stays.previous[at]
+  }
+  return servedNs * 2 > toNs - fromNs ? holds : []
 }
 
 /** The stretches of each holder, the one that held longest first; goroutine -1 where it is not known who held. */

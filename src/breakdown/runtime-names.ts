@@ -5,6 +5,8 @@ import type { StackFrame } from './breakdown.ts'
 
 /** Functions through which the runtime parks a goroutine: older versions leave them on top of the stack. */
 const PARKING = /^runtime\.(gopark|goparkunlock|semacquire1?)$/
+/** Functions of the runtime in which a program waits for channels. */
+const CHANNELS = /^runtime\.(selectgo|chan(send|recv)\d?)$/
 /** Functions of the collector. */
 const COLLECTOR = /^runtime\.(GC|gc[A-Z]\w*|stopTheWorldGC)$/
 
@@ -15,7 +17,7 @@ const COLLECTOR = /^runtime\.(GC|gc[A-Z]\w*|stopTheWorldGC)$/
  */
 export function runtimeWaitOf(stack: readonly StackFrame[]): 'GC' | 'runtime' | null {
   const leaf = stack.find((frame) => !PARKING.test(frame.function))?.function ?? ''
-  if (!leaf.startsWith('runtime.')) return null
+  if (!leaf.startsWith('runtime.') || CHANNELS.test(leaf)) return null
   return COLLECTOR.test(leaf) ? 'GC' : 'runtime'
 }
 
@@ -25,6 +27,47 @@ const MOST_FRAMES = 128
 /** Whether a stack may have been cut, so that its outermost frame is not the function that the goroutine runs. */
 export function isCut(stack: readonly StackFrame[]): boolean {
   return stack.length >= MOST_FRAMES
+}
+
+/** Functions through which a goroutine waits in a select or for a condition. */
+const SELECTS = /^(runtime\.(gopark|selectgo)|sync\.(\(\*Cond\)\.Wait|runtime_notifyListWait))$/
+/** Of these and what they call. */
+const SELECTING = /^(runtime|sync)\./
+/** Packages of HTTP/2 (with the names of Go 1.27), and the types in them with the prefix that those of net/http have. */
+const HTTP2 = String.raw`(net\/http\.\(\*http2|(net\/http\/internal|golang\.org\/x\/net)\/http2\.\(\*)`
+/**
+ * Where clients and servers wait for the other side, whoever tells them: for an answer, for a message of a stream or a body, and, in flow control,
+ * for the other side to have read. Not where a connection or a place on one is waited for, which other requests have.
+ */
+const WAITS_FOR_NETWORK: readonly RegExp[] = [
+  new RegExp(String.raw`^${HTTP2}ClientConn\)\.roundTrip(\.func\d+)*$`),
+  new RegExp(
+    String.raw`^${HTTP2}(clientStream\)\.(writeRequest|writeRequestBody|awaitFlowControl)|pipe\)\.Read)$`,
+    'i',
+  ),
+  new RegExp(String.raw`^${HTTP2}serverConn\)\.(writeDataFromHandler|writeHeaders)$`),
+  /^crypto\/tls\.\(\*Conn\)\.handshakeContext\.func\d+$/,
+  /^google\.golang\.org\/grpc\/internal\/transport\.\(\*(recvBufferReader\)\.\w+|(Client)?Stream\)\.waitOnHeader|writeQuota\)\.get)$/,
+]
+
+/** Where a client of HTTP/1 waits for its request to be written, and then for the answer: who ends the wait tells which of the two it was. */
+const WAITS_FOR_ANSWER = /^net\/http\.\(\*persistConn\)\.roundTrip$/
+
+/** Whether a wait in a select or for a condition is for the network, by where it is: somebody else of the program reads it and tells. */
+export function waitsForNetwork(stack: readonly StackFrame[]): boolean {
+  const place = placeOfSelect(stack)
+  return WAITS_FOR_NETWORK.some((one) => one.test(place))
+}
+
+/** Whether a wait that a deadline ended, or another request, was for the network. */
+export function wouldWaitForNetwork(stack: readonly StackFrame[]): boolean {
+  return waitsForNetwork(stack) || WAITS_FOR_ANSWER.test(placeOfSelect(stack))
+}
+
+/** Function in which a goroutine waits in a select or for a condition; empty where it waits otherwise. */
+function placeOfSelect(stack: readonly StackFrame[]): string {
+  if (stack.length === 0 || !SELECTS.test(stack[0].function)) return ''
+  return stack.find((frame) => !SELECTING.test(frame.function))?.function ?? ''
 }
 
 /** Functions between a call that reads or writes and the wait for the poller. */

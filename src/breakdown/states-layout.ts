@@ -424,7 +424,7 @@ export const BORN_BEFORE = 0
 export const BORN_HERE = 1
 export const BORN_INSIDE_REGION = 2
 
-// What more becomes of a wait: its stack says whether it is the runtime's own; the goroutine never comes back from it.
+// What more becomes of a wait: its stack says whether it is the runtime's own, or for the network; the goroutine never comes back from it.
 export const ASKS_STACK = 1
 export const WAITS_FOREVER = 2
 

@@ -37,8 +37,8 @@ export class WaitStacks {
     if (this.kept && stack !== 0) stays.stack[stay[row] & stays.mask] = this.names.stackRow(stack)
   }
 
-  /** A wait that may be the runtime's own says so by where it is. */
-  noteRuntimeWait(row: number, stack: number): void {
+  /** A wait that may be the runtime's own, or for the network, says so by where it is. */
+  notePlace(row: number, stack: number): void {
     const cause = this.names.runtimeCause(stack)
     if (cause === 0) return
     const { stays, stay } = this.states

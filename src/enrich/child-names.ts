@@ -34,6 +34,8 @@ const LOCK_NAMES: Readonly<Record<LockKind, string>> = {
 /** Waits shown as sleep that were none of their own, and those for pipes, shown as the network. */
 const INSTEAD_NAMES: Readonly<Record<Instead, string>> = {
   timer: 'timer wait',
+  deadline: 'network wait until deadline',
+  givenUp: 'network wait until given up',
   goroutine: 'goroutine wait',
   timerOrGoroutine: 'timer or goroutine wait',
   pipe: 'pipe wait',
@@ -71,9 +73,17 @@ export function regionName(region: string): string {
   return region === '' ? 'region' : `region ${region}`
 }
 
-/** Name of the summary under a span that had left: what took more than half of its time. */
-export function summaryName(parts: GroupedParts): string {
+/**
+ * Name of the summary under a span that had left: what took more than half of its time.
+ *
+ * @param insteadOf what most of a group was waited for where that is not quite what the group says, as the verdict tells it
+ */
+export function summaryName(parts: GroupedParts, insteadOf: (group: Group) => Instead | null = () => null): string {
   const total = GROUPS.reduce((sum, group) => sum + parts[group], 0)
-  for (const group of GROUPS) if (parts[group] * 2 > total) return `runtime: mostly ${MOSTLY[group]}`
+  for (const group of GROUPS) {
+    if (parts[group] * 2 <= total) continue
+    const instead = group === 'syscall' ? null : insteadOf(group)
+    return `runtime: mostly ${instead === null ? MOSTLY[group] : INSTEAD_NAMES[instead]}`
+  }
   return 'runtime: mixed'
 }

@@ -2,17 +2,18 @@
 
 import { bytesOfHex } from '../base/hex.ts'
 import type { TaskRecord } from '../breakdown/breakdown.ts'
-import { groupWindow } from '../breakdown/groups.ts'
+import { type Group, groupWindow } from '../breakdown/groups.ts'
 import { breakDownWindow } from '../breakdown/window.ts'
 import type { Evidence } from '../join/match.ts'
 import type { Attribute, AttributeValue, NewSpan, SpanLink } from '../span/span.ts'
 import { cutText, microseconds, overlapAttributes, overlapsOf, partAttributes, utf8Length } from './attributes.ts'
 import type { TraceBudget, TraceLimits } from './budget.ts'
 import type { CaptureTables, ChildLimits, ChildNode } from './child-nodes.ts'
+import { summaryName } from './child-names.ts'
 import { findChildren } from './children.ts'
 import { childFlags, INTERNAL, type ParentSpan, summarySpan } from './late.ts'
 import { childSpanId } from './span-ids.ts'
-import { blameOf, verdictOf } from './verdict.ts'
+import { type Blame, blameOf, verdictOf } from './verdict.ts'
 
 /** Scope of the spans that we add. */
 export const SCOPE_NAME = 'subspan'
@@ -108,12 +109,14 @@ export function enrichSpan(input: EnrichInput): Enrichment {
   const { traceState, flags, startUnixNs, endUnixNs } = span
   const parent: ParentSpan = { traceId, spanId, traceState, flags, startUnixNs, endUnixNs }
   const parts = groupWindow(task, capture.tables, fromNs, toNs)
-  const attributes = options.enrich === 'children' ? [] : spanAttributes(input, parts, fromNs, toNs)
+  const blame = options.enrich === 'children' ? null : blameFor(input, fromNs, toNs)
+  const attributes = blame === null ? [] : spanAttributes(input, parts, blame, fromNs, toNs)
+  const name = summaryName(parts, (group) => blame?.get(group)?.instead ?? null)
   const children: NewSpan[] = []
   let under = spanId
   let summary: NewSpan | null = null
   if (mode === 'late' && options.enrich !== 'children') {
-    summary = summarySpan(parent, parts, attributes)
+    summary = summarySpan(parent, name, attributes)
     if (!budget.take(span.traceId, sizeOf(summary))) return { attributes: [], children: [], cut: 1 }
     children.push(summary)
     under = summary.spanId
@@ -129,25 +132,30 @@ export function enrichSpan(input: EnrichInput): Enrichment {
   const stated: Attribute[] =
     cut > 0 ? [...attributes, { key: 'subspan.children_cut', value: { int: cut } }] : attributes
   if (summary === null) return { attributes: attributes.length === 0 ? [] : stated, children, cut }
-  children[0] = summarySpan(parent, parts, stated)
+  children[0] = summarySpan(parent, name, stated)
   return { attributes: [], children, cut }
+}
+
+/** Who ended the waits of the span's window, by the names of spans. */
+function blameFor({ span, task, capture, spanOfTask }: EnrichInput, fromNs: number, toNs: number): Map<Group, Blame> {
+  return blameOf(task, capture.tables, fromNs, toNs, (id) => {
+    const name = spanOfTask(id)?.name ?? null
+    // "held by audit.Append" would read as the span itself.
+    return name === span.name && name !== '' ? `another ${name}` : name
+  })
 }
 
 /** The attributes of design section 5. */
 function spanAttributes(
   input: EnrichInput,
   parts: ReturnType<typeof groupWindow>,
+  blame: ReadonlyMap<Group, Blame>,
   fromNs: number,
   toNs: number,
 ): Attribute[] {
-  const { span, task, capture, clockErrorNs, evidence, spanOfTask, options } = input
+  const { span, task, capture, clockErrorNs, evidence, options } = input
   const overlaps = overlapsOf(breakDownWindow(task, capture.tables, capture.gcPhases, fromNs, toNs))
   const coverage = parts.unknown > 0 || task.partial ? 'partial' : 'full'
-  const blame = blameOf(task, capture.tables, fromNs, toNs, (id) => {
-    const name = spanOfTask(id)?.name ?? null
-    // "held by audit.Append" would read as the span itself.
-    return name === span.name && name !== '' ? `another ${name}` : name
-  })
   const totalNs = toNs - fromNs
   const usual = input.usual ?? false
   const verdict = verdictOf({ totalNs, parts, overlaps, blame, coverage, evidence, clockErrorNs, usual })

@@ -2,20 +2,21 @@
 
 import { GoState, type LongWait, type TaskTables, type Timeline } from '../breakdown/breakdown.ts'
 import type { Group } from '../breakdown/groups.ts'
-import { isPipeWait } from '../breakdown/runtime-names.ts'
+import { isPipeWait, wouldWaitForNetwork } from '../breakdown/runtime-names.ts'
 import { entryFunction } from './stack-text.ts'
 
 /**
- * A timer or deadline; another goroutine, which a timer or a system call had kept before it ended the wait; one of the two, where nothing tells
+ * A timer or deadline; the network until a deadline, or until another request gave the call up; another goroutine, which a timer or a system call had kept before it ended the wait; one of the two, where nothing tells
  * which; a pipe, for which the network's poller waits.
  */
-export type Instead = 'timer' | 'goroutine' | 'timerOrGoroutine' | 'pipe'
+export type Instead = 'timer' | 'deadline' | 'givenUp' | 'goroutine' | 'timerOrGoroutine' | 'pipe'
 
 /** The goroutine that ran all timers up to Go 1.13. */
 const TIMER_GOROUTINE = 'runtime.timerproc'
 
 /**
- * What was waited for in a piece that is shown as sleep or as a system call and was none of its own, or as the network and was none. A goroutine
+ * What was waited for in a piece that is shown as sleep or as a system call and was none of its own, as the network and was none, or as a channel
+ * and was the network. A goroutine
  * that a timer had started (for a context's deadline, say) ends a wait as the timer does. Null where it was what the group says.
  */
 export function insteadOf(
@@ -32,9 +33,13 @@ export function insteadOf(
     const stack = via ? (wait?.wakerStack ?? -1) : timeline.stack[row]
     return stack >= 0 && isPipeWait(stacks[stack]) ? 'pipe' : null
   }
+  const waited = timeline.stack[row]
+  const forNetwork = waited >= 0 && (group === 'chan' || group === 'sleep') && wouldWaitForNetwork(stacks[waited])
+  if (group === 'chan') return forNetwork && (wait?.wakerTask ?? timeline.wakerTask[row]) > 0 ? 'givenUp' : null
   if (!via) return null
   if (group === 'syscall') return 'goroutine'
   if (group !== 'sleep') return null
+  if (forNetwork) return 'deadline'
   if (timeline.wakerGoroutine[row] < 0) return 'timer'
   const did = wait?.waker ?? null
   if (wait === undefined || did === null) return 'timerOrGoroutine'

@@ -1,8 +1,6 @@
 // late.ts: the summary child of a span that had left before its capture came: it carries the attributes that the span cannot get any more.
 
-import type { GroupedParts } from '../breakdown/groups.ts'
 import type { Attribute, NewSpan } from '../span/span.ts'
-import { summaryName } from './child-names.ts'
 import { childSpanId } from './span-ids.ts'
 
 /** OTLP's kind of our spans: internal. */
@@ -18,15 +16,15 @@ export interface ParentSpan {
   readonly endUnixNs: bigint
 }
 
-/** A span over the whole window of its parent, with the attributes that an early span would have got itself. */
-export function summarySpan(parent: ParentSpan, parts: GroupedParts, attributes: readonly Attribute[]): NewSpan {
+/** A span over the whole window of its parent, with the attributes that an early span would have got itself. @param name `summaryName` */
+export function summarySpan(parent: ParentSpan, name: string, attributes: readonly Attribute[]): NewSpan {
   return {
     traceId: parent.traceId,
     spanId: childSpanId(parent.traceId, parent.spanId, 'summary', -1, -1n),
     parentSpanId: parent.spanId,
     traceState: parent.traceState,
     flags: childFlags(parent.flags),
-    name: summaryName(parts),
+    name,
     kind: INTERNAL,
     startUnixNs: parent.startUnixNs,
     endUnixNs: parent.endUnixNs,

@@ -41,7 +41,7 @@ export interface Blame {
   readonly lock: LockKind | 'slot' | null
   /** What that one did for more than half of that time; null when nothing stands out or it is not known. */
   readonly doing: Doing | null
-  /** Of sleep, system calls and the network: what more than half of that time was waited for instead; null where it was what the group says. */
+  /** Of sleep, system calls, channels and the network: what more than half of that time was waited for instead; null where it was what the group says. */
   readonly instead: Instead | null
 }
 
@@ -214,8 +214,12 @@ function insteadSentence(blame: Blame): string | null {
       return null
     case 'timer':
       return 'waiting for a timer or deadline'
+    case 'deadline':
+      return 'waiting for the network until a deadline'
     case 'timerOrGoroutine':
       return 'waiting for a timer or a goroutine that had slept'
+    case 'givenUp':
+      return `waiting for the network until ${blame.name ?? 'another goroutine'} gave it up`
     case 'pipe':
       return 'waiting for a pipe'
     case 'goroutine':
@@ -224,6 +228,8 @@ function insteadSentence(blame: Blame): string | null {
 }
 
 function channelSentence(blame: Blame): string {
+  const instead = insteadSentence(blame)
+  if (instead !== null) return instead
   if (blame.name === null) return 'waiting on a channel'
   return `waiting on a channel${blame.lock === 'slot' ? ', held up by' : ' served by'} ${blame.name}${doing(blame)}`
 }
@@ -311,6 +317,7 @@ export function blameOf(
       else addDoing(sum, wait, ns, tables)
       continue
     }
+    if (group === 'chan' && insteadOf(timeline, row, group, wait, tables) !== null) add(sum.instead, 'givenUp', ns)
     if (group === 'schedWait') {
       const ranNs = (wait?.runners ?? []).reduce((all, runner) => all + runner.ns, 0)
       for (const runner of wait?.runners ?? []) {

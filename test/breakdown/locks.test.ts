@@ -250,6 +250,89 @@ describe('where several wait for a slot that a channel hands out', () => {
   })
 })
 
+describe('where a worker served others before it took up the task that waits for it', () => {
+  /** 2 waits from 200 us on for a worker, which tells that it works for task 1 until `freeUs`, and then takes up task 2. */
+  const queued = (freeUs: number, tells = true): LongWait => {
+    const tasks: TaskRecord[] = []
+    const story = new CaptureStory().found(3, 'waiting').found(1, 'running').found(2, 'runnable')
+    story
+      .at(100 * US)
+      .taskBegin(1, 'first')
+      .at(110 * US)
+      .unblock(3)
+      .at(120 * US)
+      .block('chan receive')
+    story.at(130 * US).start(3)
+    if (tells) story.regionBegin(1, 'job')
+    story
+      .at(150 * US)
+      .block('sleep')
+      .at(160 * US)
+      .start(2)
+      .at(180 * US)
+      .taskBegin(2, 'second')
+    story
+      .at(200 * US)
+      .block('chan receive')
+      .at(freeUs * US)
+      .unblock(3)
+      .at((freeUs + 1) * US)
+      .start(3)
+    if (tells) story.regionEnd(1, 'job')
+    story
+      .at((freeUs + 2) * US)
+      .unblock(1)
+      .at((freeUs + 3) * US)
+      .block('chan receive')
+      .at((freeUs + 4) * US)
+      .start(1)
+    story
+      .taskEnd(1)
+      .at(1000 * US)
+      .unblock(3)
+      .block('sleep')
+      .at(1001 * US)
+      .start(3)
+      .regionBegin(2, 'job')
+    story
+      .at(1100 * US)
+      .regionEnd(2, 'job')
+      .at(1101 * US)
+      .unblock(2)
+      .at(1102 * US)
+      .block('chan receive')
+    story
+      .at(1103 * US)
+      .start(2)
+      .at(1200 * US)
+      .taskEnd(2)
+      .at(1300 * US)
+      .stop()
+    const analysis = new CaptureAnalysis(
+      { timelines: true, stacks: true },
+      { task: (task) => tasks.push(plainTask(task)) },
+    )
+    analysis.push(story.bytes())
+    expect(analysis.end().problems).toEqual([])
+    const task = tasks.find(({ id }) => id === 2)
+    const wait = task?.longWaits.find(({ row }) => task.timeline?.startNs[row] === 200 * US)
+    if (wait === undefined) throw new Error('nobody explains the wait')
+    return wait
+  }
+
+  test('the one served is told, and what the worker did for it', () => {
+    const { holders, waker } = queued(900)
+    expect(holders).toMatchObject([{ goroutine: 3, taskId: 1 }])
+    expect(holders[0].ns).toBeGreaterThanOrEqual(700 * US)
+    expect(waker?.blockNs).toEqual({ sleep: 700 * US })
+  })
+
+  test('not where it was idle for half of the wait, nor where it does not tell for whom it works', () => {
+    expect(queued(500).holders).toEqual([])
+    expect(queued(900, false).holders).toEqual([])
+  })
+})
+
 describe('where a goroutine of nobody passes on what it was just given', () => {
   /** 2 waits from 210 us on for what 1 gives to 3 at 1,000 us, and 3 to 2 at `passedUs`; 3 works for no task. */
   const passed = (passedUs: number, giverBegins = true, passer = 'net/http.(*persistConn).readLoop'): LongWait => {

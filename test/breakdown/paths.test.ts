@@ -370,6 +370,84 @@ describe('the path of a task', () => {
     expect(task(7).path).toMatchObject({ blockNs: { select: 610 }, viaNs: { syscall: 610 } })
   })
 
+  describe('a wait that is for the network by where it is', () => {
+    const WRITES = 'net/http.(*http2serverConn).writeDataFromHandler'
+    /** Task 7 waits at a place; the loop of its connection has written and ends the wait. */
+    const toldByLoop = (...place: string[]): TaskRecord => {
+      const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+      story
+        .at(100)
+        .taskBegin(7, 'streams')
+        .at(190)
+        .unblock(2)
+        .at(200)
+        .block('select', ...place)
+      story.at(210).start(2).at(220).syscall().at(800).syscallEnd().at(810).unblock(1).at(820).block('select')
+      return analysed(story.at(830).start(1).at(900).taskEnd(7).at(1000).stop()).task(7)
+    }
+
+    test.each([
+      ['runtime.selectgo', WRITES],
+      ['runtime.gopark', 'runtime.selectgo', WRITES],
+      ['runtime.selectgo', 'google.golang.org/grpc/internal/transport.(*writeQuota).get'],
+      ['runtime.selectgo', 'google.golang.org/grpc/internal/transport.(*recvBufferReader).readMessageHeaderClient'],
+      ['runtime.selectgo', 'google.golang.org/grpc/internal/transport.(*Stream).waitOnHeader'],
+      ['runtime.selectgo', 'golang.org/x/net/http2.(*clientStream).awaitFlowControl'],
+      ['runtime.selectgo', 'net/http/internal/http2.(*serverConn).writeHeaders'],
+      ['runtime.selectgo', 'net/http.(*http2ClientConn).roundTrip.func1'],
+    ])('is shown as one, whatever the loop that tells did: %j', (...place) => {
+      expect(toldByLoop(...place).path).toMatchObject({ blockNs: { select: 610 }, viaNs: { network: 610 } })
+    })
+
+    test.each([
+      ['runtime.selectgo', 'main.work', WRITES],
+      [WRITES],
+      // It waits for its request to be written first.
+      ['runtime.selectgo', 'net/http.(*persistConn).roundTrip'],
+      // Other requests have the connections, and the places on one.
+      ['runtime.selectgo', 'net/http.(*Transport).getConn'],
+      ['sync.(*Cond).Wait', 'net/http.(*http2ClientConn).awaitOpenSlotForStreamLocked'],
+    ])('and no other: %j', (...place) => {
+      expect(toldByLoop(...place).path?.viaNs).toEqual({ syscall: 610 })
+    })
+
+    test('a body is waited for by a condition', () => {
+      const story = new CaptureStory().found(1, 'running').found(2, 'waiting')
+      story.at(100).taskBegin(7, 'reads')
+      story.at(200).block('sync.(*Cond).Wait', 'sync.(*Cond).Wait', 'net/http.(*http2pipe).Read')
+      story.at(790).unblock(2).at(800).start(2).at(810).unblock(1).at(820).block('select').at(830).start(1)
+      story.at(900).taskEnd(7).at(1000).stop()
+      expect(analysed(story).task(7).path?.viaNs).toEqual({ network: 610 })
+    })
+
+    test('a deadline that ends it is told as the timer it was', () => {
+      const story = new CaptureStory().found(1, 'running')
+      story.at(100).taskBegin(7, 'deadline').at(200).block('select', 'runtime.selectgo', WRITES)
+      story.at(900).create(2, 'context.WithDeadlineCause.func2').at(910).start(2).at(920).unblock(1).at(930).destroy()
+      story.at(940).start(1).at(1000).block('select', 'runtime.selectgo', WRITES).at(1100).unblock(1).at(1110).start(1)
+      story.at(1200).taskEnd(7).at(1300).stop()
+      expect(analysed(story).task(7).path?.viaNs).toEqual({ sleep: 720 + 100 })
+    })
+
+    test('so it is where another task ends it: that one gave it up', () => {
+      const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+      story.at(100).taskBegin(7, 'asks').at(200).block('select', 'runtime.selectgo', WRITES)
+      story
+        .at(210)
+        .start(2)
+        .at(220)
+        .taskBegin(8, 'cancels')
+        .at(900)
+        .unblock(1)
+        .at(910)
+        .taskEnd(8)
+        .at(920)
+        .block('sleep')
+      story.at(930).start(1).at(1000).taskEnd(7).at(1100).stop()
+      expect(analysed(story).task(7).path?.viaNs).toEqual({ network: 700 })
+    })
+  })
+
   /** Task 7 waits from 200 on; goroutine 2 is woken at `wokenNs`, does something, and ends that wait at 2000. */
   const endedAfter = (
     reason: string,

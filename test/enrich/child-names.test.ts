@@ -46,6 +46,8 @@ describe('a wait for a lock says which kind the leaf frames show', () => {
 
 test('sleep that was none of its own is not called sleep, a system call of another goroutine is one all the same', () => {
   expect(waitName('sleep', null, 'timer')).toBe('timer wait')
+  expect(waitName('sleep', null, 'deadline')).toBe('network wait until deadline')
+  expect(waitName('chan', null, 'givenUp')).toBe('network wait until given up')
   expect(waitName('sleep', null, 'goroutine')).toBe('goroutine wait')
   expect(waitName('sleep', null, 'timerOrGoroutine')).toBe('timer or goroutine wait')
   expect(waitName('syscall', null, 'goroutine')).toBe('syscall')
@@ -81,4 +83,12 @@ test('a summary is called by what took more than half of the time', () => {
   expect(summaryName({ ...emptyParts(), exec: 51, lock: 49 })).toBe('runtime: mostly on CPU')
   expect(summaryName({ ...emptyParts(), exec: 50, lock: 50 })).toBe('runtime: mixed')
   expect(summaryName(emptyParts())).toBe('runtime: mixed')
+})
+
+test('a summary says what was waited for where it is not what the part is called, as the verdict does', () => {
+  expect(summaryName({ ...emptyParts(), sleep: 51, exec: 49 }, () => 'timer')).toBe('runtime: mostly timer wait')
+  expect(summaryName({ ...emptyParts(), sleep: 51, exec: 49 }, (group) => (group === 'sleep' ? null : 'pipe'))).toBe(
+    'runtime: mostly sleep',
+  )
+  expect(summaryName({ ...emptyParts(), syscall: 51, exec: 49 }, () => 'goroutine')).toBe('runtime: mostly syscall')
 })

@@ -148,6 +148,9 @@ describe('the sentence', () => {
 
   test.each<[Group, Blame['instead'], string | null, string]>([
     ['sleep', 'timer', null, 'waiting for a timer or deadline'],
+    ['sleep', 'deadline', null, 'waiting for the network until a deadline'],
+    ['chan', 'givenUp', 'race.Ask', 'waiting for the network until race.Ask gave it up'],
+    ['chan', 'givenUp', null, 'waiting for the network until another goroutine gave it up'],
     [
       'sleep',
       'goroutine',
@@ -398,6 +401,22 @@ describe('who is to blame', () => {
       expect(told([wait(100, 'sleep'), null])).toEqual(['sleep', null, 'sleeping'])
     })
 
+    test('a call that a deadline ended, or another request, waited for the network', () => {
+      const call = ['runtime.selectgo', 'net/http.(*persistConn).roundTrip', 'net/http.(*Client).Do']
+      const stream = ['runtime.selectgo', 'google.golang.org/grpc/internal/transport.(*ClientStream).waitOnHeader']
+      for (const stack of [call, stream]) {
+        const until = ['sleep', 'deadline', 'waiting for the network until a deadline']
+        expect(told([select({ stack, wakerGoroutine: -1 }), null])).toEqual(until)
+        expect(told([select({ stack }), deadline])).toEqual(until)
+        expect(told([select({ stack }), null])).toEqual(until)
+      }
+      const givenUp = wait(100, 'select', { stack: call, wakerGoroutine: 3, wakerTask: 9 })
+      expect(told([givenUp, sleeper, { wakerTask: 9 }])[1]).toBe('givenUp')
+      expect(told([givenUp, null])[1]).toBe('givenUp')
+      expect(told([{ ...givenUp, wakerTask: 0 }, sleeper])[1]).toBe(null)
+      expect(told([{ ...givenUp, stack: ['runtime.selectgo', 'main.work'] }, sleeper, { wakerTask: 9 }])[1]).toBe(null)
+    })
+
     test('a goroutine was asleep only where it slept for more than half', () => {
       expect(told([select(), sleeper])).toEqual([
         'sleep',
@@ -458,7 +477,7 @@ test('the rules are those of docs/verdicts.md', async () => {
   const insteadOfGroup: Partial<Record<Group, readonly Instead[]>> = {
     network: ['pipe'],
     syscall: ['goroutine'],
-    sleep: ['timer', 'goroutine', 'timerOrGoroutine'],
+    sleep: ['timer', 'deadline', 'goroutine', 'timerOrGoroutine'],
   }
   const rows = VERDICT_RULES.map((rule) => {
     const { group, cause, leads, follows } = rule
@@ -482,11 +501,12 @@ ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
 - The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers).
-- For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X").
+- For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"), and for a worker that served X, as its regions and logs tell, for more than half of the time before it took up this one.
 - Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Who held a lock or a slot, goroutines without a span and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
 - Kinds of lock are told by their stack: mutex, read-write mutex, sync.Once, file lock, WaitGroup, condition.
-- "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a call, of a pool); "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where a goroutine ended it of which nothing is known, as beyond the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls".
-- The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\`.
+- "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a pool, say); "waiting for the network until a deadline" where that ended a call of net/http's client, of HTTP/2 or gRPC; "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where a goroutine ended it of which nothing is known, as beyond the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls".
+- A call of these clients that another request ended is told as "waiting for the network until X gave it up"; its part is \`subspan.chan_us\`, or \`subspan.network_us\` without X where only the network can be waited for (streams, bodies and flow control of HTTP/2 and gRPC).
+- The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`network wait until deadline\`, \`network wait until given up\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\`, and a late summary is named likewise (\`runtime: mostly timer wait\`).
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and

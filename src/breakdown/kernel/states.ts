@@ -224,14 +224,17 @@ export function run(from: u32, to: u32): u32 {
             wakerTask = 0
           }
         }
-        if (via === 0) {
+        const place = via
+        if (place === 0 || place === load<i32>(NETWORK)) {
           if (by === NONE) {
-            via = load<i32>(load<u32>(OF_NOBODY) + (waitReason << 2))
-            if (via < 0) break
+            const ended = load<i32>(load<u32>(OF_NOBODY) + (waitReason << 2))
+            if (ended < 0) break
+            if (ended !== 0) via = ended
           } else if (wakerTask === 0 || servesOthers(waker, task, wakerTask)) {
             if (load<u8>(load<u32>(HANDS_OVER) + waitReason) !== 0) {
               if (min(load<i32>(NETWORK), load<i32>(SLEEP)) < 0 || load<i32>(SYSCALL_CAUSE) < 0) break
-              via = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)), timeNs)
+              const ended: i32 = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)), timeNs)
+              if (place === 0 || ended === load<i32>(SLEEP)) via = ended
             }
           }
         }
