@@ -25,7 +25,11 @@ export function adviceOf(capture: KnownCapture, seen: readonly ProcessIdentity[]
   if (possible.length === 0) {
     return `No spans of ${named(name.service, name.instance)} have come here lately, but of ${listed(seen)}: upload it under the service.name and service.instance.id of its spans, or under none. The same bytes keep the name they came with, so record it once more.`
   }
-  if (nameTime?.refused) return `Its tasks name no span that came, and by name and time ${nameTime.refused}`
+  if (nameTime?.refused) {
+    const told = `Its tasks name no span that came, and by name and time ${nameTime.refused}`
+    if (!possible.some(({ shared }) => shared)) return told
+    return `${told} The resource of these spans has nothing that tells replicas apart: give each process a service.instance.id (docs/joining.md).`
+  }
   const inside = (unmatched['no-task'] ?? 0) + (unmatched.ambiguous ?? 0) + (unmatched['capture-damaged'] ?? 0)
   if (inside > 0) {
     return `${inside.toLocaleString('en-US')} spans lie in its time and none of its tasks is theirs: is it of the process that made these spans, and does what makes them begin tasks? Ids in the tasks make it certain (docs/joining.md).`

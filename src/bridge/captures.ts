@@ -463,8 +463,10 @@ export class Captures {
 
   private setAside(capture: KnownCapture, thrown: unknown): void {
     capture.state = 'failed'
-    capture.failure = { code: thrown instanceof Failure ? thrown.code : 'CAPTURE_WORKER', message: messageOf(thrown) }
-    this.ports.log.error({ id: capture.id, ...capture.name, ...capture.failure }, 'capture set aside')
+    const code = thrown instanceof Failure ? thrown.code : 'CAPTURE_WORKER'
+    const reason = messageOf(thrown)
+    capture.failure = { code, message: reason }
+    this.ports.log.error({ id: capture.id, ...capture.name, code, reason }, 'capture set aside')
     this.finish(capture)
   }
 

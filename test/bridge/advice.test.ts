@@ -92,6 +92,25 @@ describe('a capture that explains no span', () => {
     expect(adviceOf(empty, [])).toMatch('The capture has no tasks')
   })
 
+  test('when fits fail while nothing tells replicas apart: that a service.instance.id settles it is told', () => {
+    const refused = 'the best offset between the clocks explains 88 of 296 spans.'
+    const advice = (shared: boolean): string | null => {
+      const process = { key: 'p', service: 'shop', instance: '', aliases: [], shared }
+      const one = {
+        state: 'done',
+        tasksJoined: 0,
+        name: { service: 'shop', instance: '' },
+        unmatched: { 'no-task': 3 },
+      }
+      const nameTime = { eligible: 296, explained: 88, joined: 0, disbelieved: 0, refused }
+      return adviceOf({ ...one, nameTime } as unknown as KnownCapture, [process])
+    }
+    expect(advice(false)).toBe(`Its tasks name no span that came, and by name and time ${refused}`)
+    expect(advice(true)).toBe(
+      `Its tasks name no span that came, and by name and time ${refused} The resource of these spans has nothing that tells replicas apart: give each process a service.instance.id (docs/joining.md).`,
+    )
+  })
+
   test.each([
     [
       'with spans in its time and no task of theirs',

@@ -75,14 +75,22 @@ export class MemoryLog implements Log {
   }[] = []
 
   info(fields: Readonly<Record<string, unknown>>, message: string): void {
-    this.lines.push({ level: 'info', message, fields })
+    this.add('info', fields, message)
   }
 
   warn(fields: Readonly<Record<string, unknown>>, message: string): void {
-    this.lines.push({ level: 'warn', message, fields })
+    this.add('warn', fields, message)
   }
 
   error(fields: Readonly<Record<string, unknown>>, message: string): void {
-    this.lines.push({ level: 'error', message, fields })
+    this.add('error', fields, message)
+  }
+
+  /** A line has these names already: a field of the same name would hide one of both from whoever reads the line. */
+  private add(level: string, fields: Readonly<Record<string, unknown>>, message: string): void {
+    for (const name of ['level', 'time', 'message']) {
+      if (name in fields) throw new Error(`"${message}" is logged with a field named ${name}`)
+    }
+    this.lines.push({ level, message, fields })
   }
 }

@@ -372,7 +372,7 @@ export class Flow {
   defects(): string[] {
     return this.log.lines
       .filter(({ level }) => level === 'error')
-      .map(({ message, fields }) => `${message}: ${messageOf(fields.error)}`)
+      .map(({ message, fields }) => `${message}: ${messageOf(fields.error ?? fields.reason)}`)
   }
 }
 
