@@ -7,7 +7,7 @@ import { joinTasks } from '../../src/join/join.ts'
 import { selectSpans } from '../../src/span/otlp/rewrite.ts'
 import { scanTraceRequest } from '../../src/span/otlp/scan.ts'
 import { traceIdHex } from '../../src/span/otlp/rows.ts'
-import { analyse, corpusFixtures } from '../support/fixtures.ts'
+import { analyse, type Analysed, corpusFixtures } from '../support/fixtures.ts'
 import { corpusRecording, decidedSpans, Flow, idOf, recording } from '../support/flow.ts'
 import { random } from '../support/generated-process.ts'
 
@@ -31,6 +31,19 @@ const CORPUS = corpusFixtures().filter(({ name }) =>
 const RECORDINGS = [
   ...NAMES.map((name) => [name, () => recording(name)] as const),
   ...CORPUS.map((fixture) => [fixture.name, () => corpusRecording(fixture)] as const),
+]
+
+/**
+ * Shares of the traces and spans of a request. All traces come in small requests, half of them in large ones: what either tells the other
+ * tells too, at a third of the time.
+ */
+const LOADS = [
+  { share: 1, spansEach: 7 },
+  { share: 0.5, spansEach: 10_000 },
+  { share: 0.05, spansEach: 10_000 },
+  { share: 0.05, spansEach: 7 },
+  { share: 0.01, spansEach: 10_000 },
+  { share: 0.01, spansEach: 7 },
 ]
 
 /** Of the pairs that are found offline so many may be missing where each request is decided by what is known when it comes: two, or this share. */
@@ -59,12 +72,11 @@ function pieces(requests: readonly Uint8Array[], share: number, spansEach: numbe
 }
 
 /** What `subspan join` says of all the spans and the whole capture. */
-function offline(requests: readonly Uint8Array[], capture: Uint8Array): Map<string, string> {
+function offline(requests: readonly Uint8Array[], { tasks, info }: Analysed): Map<string, string> {
   const spans = requests.flatMap((request) => {
     const table = scanTraceRequest(request)
     return Array.from({ length: table.length }, (_, row) => joinSpanOf(table, row))
   })
-  const { tasks, info } = analyse(capture)
   const { matches } = joinTasks(spans, { tasks, clockSnapshots: info.clockSnapshots, durationNs: info.durationNs })
   return new Map(matches.map(({ span, task }) => [idOf(spans[span]), String(tasks[task].id)]))
 }
@@ -143,28 +155,28 @@ const ONE_BY_ONE: Readonly<Record<string, Order>> = {
 describe.each(RECORDINGS)('%s', (_, read) => {
   const { capture, requests, matches } = read()
 
-  describe.each([1, 0.5, 0.05, 0.01])('%d of the traces', (share) => {
-    describe.each([10_000, 7])('in requests of up to %d spans', (spansEach) => {
-      const spans = pieces(requests, share, spansEach, 5)
-      const expected = offline(spans, capture)
+  const analysed = analyse(capture)
 
-      test.each(Object.keys(TOGETHER))('%s', async (order) => {
-        const flow = await TOGETHER[order](spans, capture)
-        await flow.clock.advance(10_000)
-        expect(decided(flow)).toEqual(expected)
-      })
+  describe.each(LOADS)('$share of the traces, in requests of up to $spansEach spans', ({ share, spansEach }) => {
+    const spans = pieces(requests, share, spansEach, 5)
+    const expected = offline(spans, analysed)
 
-      test.each(Object.keys(ONE_BY_ONE))('%s', async (order) => {
-        const flow = await ONE_BY_ONE[order](spans, capture)
-        await flow.clock.advance(10_000)
-        const found = decided(flow)
-        const others = [...found].filter(([id, task]) => (expected.get(id) ?? task) !== task)
-        const wrong = [...found].filter(([id, task]) => (matches.get(id) ?? task) !== task)
-        const missing = [...expected.keys()].filter((id) => !found.has(id))
-        expect(others).toEqual([])
-        expect(wrong).toEqual([])
-        expect(missing.length).toBeLessThanOrEqual(Math.max(2, MISSING_ONE_BY_ONE * expected.size))
-      })
+    test.each(Object.keys(TOGETHER))('%s', async (order) => {
+      const flow = await TOGETHER[order](spans, capture)
+      await flow.clock.advance(10_000)
+      expect(decided(flow)).toEqual(expected)
+    })
+
+    test.each(Object.keys(ONE_BY_ONE))('%s', async (order) => {
+      const flow = await ONE_BY_ONE[order](spans, capture)
+      await flow.clock.advance(10_000)
+      const found = decided(flow)
+      const others = [...found].filter(([id, task]) => (expected.get(id) ?? task) !== task)
+      const wrong = [...found].filter(([id, task]) => (matches.get(id) ?? task) !== task)
+      const missing = [...expected.keys()].filter((id) => !found.has(id))
+      expect(others).toEqual([])
+      expect(wrong).toEqual([])
+      expect(missing.length).toBeLessThanOrEqual(Math.max(2, MISSING_ONE_BY_ONE * expected.size))
     })
   })
 })

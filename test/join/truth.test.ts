@@ -47,8 +47,19 @@ const own = ownRecordings(false)
 const withIds = ownRecordings(true)
 const table: string[][] = []
 
+/** By variant and recording: each is joined once, and asked for by several tests and the table. */
+const known = new Map<string, Map<TrueRecording, Judged>>()
+
 function judged(recordings: readonly TrueRecording[], variant: string): Judged {
-  return together(recordings.flatMap((one) => VARIANTS[variant](one)).map(judge))
+  let ofVariant = known.get(variant)
+  if (ofVariant === undefined) known.set(variant, (ofVariant = new Map<TrueRecording, Judged>()))
+  const all: Judged[] = []
+  for (const one of recordings) {
+    const before = ofVariant.get(one) ?? together(VARIANTS[variant](one).map(judge))
+    ofVariant.set(one, before)
+    all.push(before)
+  }
+  return together(all)
 }
 
 function recallOf({ found, findable }: Judged): number {
