@@ -9,7 +9,7 @@
 // There a slot is what goroutines wait for at one place of the program, one after the other.
 
 import { GoState, type StackFrame } from './breakdown.ts'
-import { isCut, servesAll } from './runtime-names.ts'
+import { isCut, isServedInAnyOrder, servesAll } from './runtime-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   FUNCTION_OF_PLACE,
@@ -149,6 +149,11 @@ export class LockPlaces {
     return stack >= 0 && servesAll(this.stacks[stack].at(-1)?.function ?? '')
   }
 
+  /** Whether who waits at a stack for a channel is given what it waits for in any order. */
+  isServedInAnyOrder(stack: number): boolean {
+    return stack >= 0 && isServedInAnyOrder(this.stacks[stack])
+  }
+
   /** Whether there is a stack, and it shows what its goroutine runs. */
   isWhole(stack: number): boolean {
     return stack >= 0 && !isCut(this.stacks[stack])
@@ -274,7 +279,7 @@ export function holdersOf(
   budget: { stays: number },
 ): Hold[] {
   const first = wait & stays.mask
-  return chainOf(stays, wait, fromNs, toNs, budget, true, (stay) => {
+  return chainOf(stays, wait, fromNs, toNs, budget, true, true, (stay) => {
     const at = stay & stays.mask
     const stack = stays.stack[at] < 0 ? places.releaseOf(stay) : stays.stack[at]
     return places.same(stack, stays.stack[first])
@@ -294,7 +299,8 @@ export function slotHoldersOf(
   budget: { stays: number },
 ): Hold[] {
   const first = wait & stays.mask
-  const holds = chainOf(stays, wait, fromNs, toNs, budget, false, (stay) => {
+  const inTurn = !places.isServedInAnyOrder(stays.stack[first])
+  const holds = chainOf(stays, wait, fromNs, toNs, budget, false, inTurn, (stay) => {
     const at = stay & stays.mask
     return stays.reason[at] === stays.reason[first] && places.sameChannelPlace(stays.stack[at], stays.stack[first])
   })
@@ -305,6 +311,7 @@ export function slotHoldersOf(
  * The chain of those that held something.
  *
  * @param wokenForNothing whether one that was woken may find that it has to queue again
+ * @param inTurn whether who queued first is served first
  * @param isForSame whether a wait is for the same thing
  */
 function chainOf(
@@ -314,6 +321,7 @@ function chainOf(
   toNs: number,
   budget: { stays: number },
   wokenForNothing: boolean,
+  inTurn: boolean,
   isForSame: (stay: number) => boolean,
 ): Hold[] {
   const holds: Hold[] = []
@@ -338,7 +346,7 @@ function chainOf(
       const at = stay & stays.mask
       const startNs = stays.startNs[at]
       if (sameLock(stay)) {
-        const isEarlier = queuedNs(stay) <= stays.startNs[first] + QUEUE_SLACK_NS
+        const isEarlier = !inTurn || queuedNs(stay) <= stays.startNs[first] + QUEUE_SLACK_NS
         return isEarlier ? { ns: stays.endNs[at], own: stay, known: true } : { ns: fromNs, own: NONE, known: true }
       }
       // A wait since before the capture, which may have been for this lock, and events that were lost.

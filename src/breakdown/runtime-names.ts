@@ -83,6 +83,14 @@ export function isPipeWait(stack: readonly StackFrame[]): boolean {
   return FILE.test(stack.find((frame) => !POLLER.test(frame.function))?.function ?? '')
 }
 
+/** Where a connection of database/sql is waited for: who is given one that comes back is drawn at random (Go 1.23, database/sql/sql.go, TakeRandom; from a map before). */
+const DRAWN_AT_RANDOM = /^database\/sql\.\(\*DB\)\.conn$/
+
+/** Whether those that wait for a channel at a stack are given what they wait for in any order, not first come, first served. */
+export function isServedInAnyOrder(stack: readonly StackFrame[]): boolean {
+  return DRAWN_AT_RANDOM.test(stack.find((frame) => !frame.function.startsWith('runtime.'))?.function ?? '')
+}
+
 /**
  * Entries of goroutines that serve a connection or a pool as long as it is open, whoever asked for it first: HTTP/1 and HTTP/2 clients of
  * Go's library (with the names of Go 1.27) and of golang.org/x/net, what HTTP/1 servers watch a connection with, gRPC's client, database/sql.

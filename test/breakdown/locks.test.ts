@@ -239,6 +239,25 @@ describe('where several wait for a slot that a channel hands out', () => {
     expect(wait.wakerTask).toBe(2)
   })
 
+  test('who queued later may have been served first where that is drawn by lot', () => {
+    const CONNECTION = 'database/sql.(*DB).conn'
+    /** 1 holds a slot until 1,000 us; 3 queues for it before 2, which has it first, until 1,200 us. */
+    const drawn = (place: string): LongWait => {
+      const story = new Story(1, 3, 2)
+      story.at(100).begin().at(110).wait('sleep').run(3)
+      story.at(200).begin().at(210).wait('select', 'runtime.selectgo', place).run(2)
+      story.at(300).begin().at(310).wait('select', 'runtime.selectgo', place)
+      story.at(990).wake(1).run(1).at(1000).wake(2, 'main.giveBack').at(1010).end().wait('sleep').run(2)
+      story.at(1200).wake(3, 'main.giveBack').at(1210).end().wait('sleep').run(3)
+      return story.at(1300).end().explained(3)
+    }
+    expect(drawn(CONNECTION).holders.map(({ taskId, ns }) => [taskId, ns / US])).toEqual([
+      [1, 1000 - 210],
+      [2, 200],
+    ])
+    expect(drawn(TAKE).holders).toEqual([])
+  })
+
   test('who waits again and again at one place is handed one thing after the other', () => {
     // 2 hands on what 1 gives it, at one place: what 3 waited for lately was not in 1's hands.
     const story = new Story(1, 2, 3)
