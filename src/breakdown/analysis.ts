@@ -140,7 +140,6 @@ export class CaptureAnalysis {
       this.membership,
       this.annotations,
       this.names,
-      this.records,
       this.goTimes,
     )
     this.past = new Past(this.states, this.tasks, this.membership, this.lockPlaces, this.stacks, options.pastLimits)

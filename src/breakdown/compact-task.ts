@@ -1,7 +1,8 @@
 // compact-task.ts: a task as the kernel writes it (`kernel/kept.ts`): numbers in one block, of which objects are made when somebody asks.
 //
-// The block: timeline | ranges | members, regions, has work | goroutines | path | [work] | regions x (5 + breakdown). A breakdown: parts, total, exec,
-// scheduler wait, system calls, those whose processor was away, unknown, mark phases | parts x (kind * 256 + row, ns). `states-layout.ts` has the sizes.
+// The block: timeline | ranges | members, regions, has work, waits | goroutines | path | [work] | regions x (5 + breakdown) | waits for a processor x (row,
+// runners | runners x (task, whether the runtime, ns)). A breakdown: parts, total, exec, scheduler wait, system calls, those whose processor was away,
+// unknown, mark phases | parts x (kind * 256 + row, ns). `states-layout.ts` has the sizes.
 //
 // Few tasks of a capture are ever looked at: those that a span is joined to. As objects, the breakdowns of a task and of its regions were a fifth of
 // what its record cost, and went to another thread one by one.
@@ -19,6 +20,7 @@ import { type KeptChunk, KeptRanges, type KeptTask, KeptTimeline, rangeBytes, ti
 import {
   HEAD_MEMBERS,
   HEAD_REGIONS,
+  HEAD_WAITS,
   HEAD_WORKS,
   KEPT_BREAKDOWN,
   KEPT_EXEC,
@@ -37,11 +39,17 @@ import {
   KEPT_SYSCALL_BLOCK,
   KEPT_TOTAL,
   KEPT_UNKNOWN,
+  KEPT_WAIT,
+  KEPT_WAIT_ROW,
+  KEPT_WAIT_RUNNERS,
   PART_BLOCK,
   PART_KIND_SHIFT,
   PART_RANGE,
   PART_VIA,
+  RUNNER_FIELDS,
 } from './states-layout.ts'
+import { waitForProcessor } from './long-waits.ts'
+import { runnersAt } from './runners.ts'
 import { addTo } from './window.ts'
 
 /** Names that the rows in compact tasks point to; they grow while a capture is read. */
@@ -61,6 +69,7 @@ export interface CompactHead {
   readonly startGoroutine: number | null
   readonly logs: readonly LogRecord[]
   readonly precedingLog: LogRecord | null
+  /** Those for something else than a processor. */
   readonly longWaits: readonly LongWait[]
   readonly samples: readonly CpuSample[]
   readonly partial: boolean
@@ -119,7 +128,19 @@ export class CompactTask implements KeptTask {
   }
 
   get longWaits(): readonly LongWait[] {
-    return this.head.longWaits
+    const { f64 } = this.chunk
+    const from = this.partsAt
+    const count = f64[from + HEAD_WAITS]
+    if (count === 0) return this.head.longWaits
+    const waits = [...this.head.longWaits]
+    let at = this.afterBreakdown(this.workAt)
+    for (let left = f64[from + HEAD_REGIONS]; left > 0; left--) at = this.afterBreakdown(at + KEPT_REGION)
+    for (let left = count; left > 0; left--) {
+      const runners = f64[at + KEPT_WAIT_RUNNERS]
+      waits.push(waitForProcessor(f64[at + KEPT_WAIT_ROW], runnersAt(f64, at + KEPT_WAIT, runners)))
+      at += KEPT_WAIT + runners * RUNNER_FIELDS
+    }
+    return waits.sort((x, y) => x.row - y.row)
   }
 
   get samples(): readonly CpuSample[] {

@@ -7,7 +7,6 @@ import type { GenerationNames } from './generation-names.ts'
 import { type GoroutineStates, SystemKind } from './goroutine-states.ts'
 import type { Membership } from './membership.ts'
 import { NO_REGION as noRegion } from './regions.ts'
-import type { TaskRecords } from './task-records.ts'
 import type { TaskTable } from './tasks.ts'
 import { Born, type Workers } from './workers.ts'
 
@@ -25,7 +24,6 @@ export class Goroutines {
     private readonly membership: Membership,
     private readonly annotations: Annotations,
     private readonly names: GenerationNames,
-    private readonly records: TaskRecords,
     private readonly goTimes: boolean,
   ) {}
 
@@ -49,7 +47,7 @@ export class Goroutines {
     if (task !== null && this.names.servesAll(entryStack)) task = null
     states.begin(row, id, state, t, 0, task === null ? 0 : task.serial)
     states.system[row] = kind
-    if (runtime) this.records.runtimeGoroutines.add(id)
+    if (runtime) states.runners.addRuntime(id)
     this.resetRow(row)
     this.workers.born[row] =
       creator >= 0 && this.workers.innermostRegion[creator] !== NO_REGION ? Born.insideRegion : Born.here
@@ -108,7 +106,7 @@ export class Goroutines {
     const t = states.hold(row, timeNs)
     this.annotations.closeRegions(row, t, true)
     states.finish(row, t)
-    if (states.system[row] >= SystemKind.runtime) this.records.runtimeGoroutines.delete(states.id[row])
+    if (states.system[row] >= SystemKind.runtime) states.runners.removeRuntime(states.id[row])
     this.resetRow(row)
   }
 
@@ -126,7 +124,7 @@ export class Goroutines {
     if (stack === 0) return
     const kind = this.names.systemKind(stack)
     this.states.system[row] = kind
-    if (kind !== SystemKind.program) this.records.runtimeGoroutines.add(this.states.id[row])
+    if (kind !== SystemKind.program) this.states.runners.addRuntime(this.states.id[row])
   }
 }
 

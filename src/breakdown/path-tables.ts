@@ -1,4 +1,4 @@
-// path-tables.ts: where the kernel writes a task as it is kept (`kernel/kept.ts`), with what it needs for that, and the long waits of its path.
+// path-tables.ts: where the kernel writes a task as it is kept (`kernel/kept.ts`), with what it needs for that, and the longest waits of its path.
 
 import type { PathPiece } from './long-waits.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -12,6 +12,7 @@ import {
   LONG_PIECES,
   MAX_NAMES,
   MOST_NS,
+  MOST_WAITS,
   PATH_RANGE_COUNT,
   PIECE_FROM,
   PIECE_ROOM,
@@ -41,7 +42,7 @@ export class PathTables {
     const { memory, words } = kernel
     this.words = words
     this.block = memory.int32(TASK_BLOCK_BYTES >> 2)
-    this.longPieces = memory.float64(PIECE_ROOM * LONG_PIECE_FIELDS)
+    this.longPieces = memory.float64(MOST_WAITS * LONG_PIECE_FIELDS)
     words[TASK_BLOCK >> 2] = this.block.byteOffset
     words[LONG_PIECES >> 2] = this.longPieces.byteOffset
     words[STATE_SUMS >> 2] = memory.float64(STATE_ROOM).byteOffset
@@ -75,12 +76,12 @@ export class PathTables {
     return this.kernel.doubles[MOST_NS >> 3]
   }
 
-  /** Whether any of its waits is long. */
+  /** Whether any of its longest waits was for something else than a processor, those of which the kernel has explained. */
   get hasLongPieces(): boolean {
     return this.words[LONG_PIECE_COUNT >> 2] > 0
   }
 
-  /** Its long waits, the latest first. */
+  /** Those of its longest waits, the longest first. */
   longWaits(): PathPiece[] {
     const pieces: PathPiece[] = []
     const { longPieces } = this

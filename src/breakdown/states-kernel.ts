@@ -14,7 +14,8 @@ interface Exports {
   /** See `kernel/via.ts`. */
   readonly ofWaker: (waker: number, ownReason: number, sinceNs: number, nowNs: number) => number
   /** See `kernel/runners.ts`. */
-  readonly runnersOf: (waiting: number, fromNs: number, toNs: number, tail: number, top: number) => number
+  readonly beginRunners: () => void
+  readonly runnersOf: (waiting: number, fromNs: number, toNs: number) => number
   /** See `kernel/sums.ts`. */
   readonly settle: (beforeNs: number) => void
   /** See `kernel/name-kinds.ts`. */
@@ -22,7 +23,7 @@ interface Exports {
   readonly kindOfName: (name: number, length: number) => number
   readonly keepShape: (name: number, length: number, kind: number) => number
   /** See `kernel/kept.ts`. */
-  readonly keepTask: (slot: number, tells: boolean, signed: boolean, knownNs: number) => number
+  readonly keepTask: (slot: number, tells: boolean, explains: boolean, signed: boolean, knownNs: number) => number
   readonly keptEnd: () => number
   /** See `kernel/past.ts`. */
   readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void

@@ -157,12 +157,20 @@ export const LOCK_STACK_ROOM = STATES_REGISTERS + 464
 export const FUNCTION_OF_PLACE = STATES_REGISTERS + 468
 export const SAME_PLACE_AS = STATES_REGISTERS + 472
 
-// `Runners`: those that ran during a wait for a processor, as rows of columns, and a table of rows by who it is; stays that may still be looked through.
+// `Runners`: those that ran during a wait for a processor, as rows of columns, and a table of rows by who it is; those of them that are told; stays that may
+// still be looked through; the ids of the runtime's own goroutines (a header as in `base/id-table-layout.ts`).
 export const RUNNER_TASK = STATES_REGISTERS + 476
-export const RUNNER_GOROUTINE = STATES_REGISTERS + 480
+export const RUNNERS_TOLD = STATES_REGISTERS + 480
 export const RUNNER_NS = STATES_REGISTERS + 484
 export const RUNNER_TABLE = STATES_REGISTERS + 488
 export const RUNNER_STAYS = STATES_REGISTERS + 492
+export const RUNTIME_IDS = STATES_REGISTERS + 1000
+/** Runners told of one wait, most time first, and doubles of each: id of the task, 0 none; whether it is the runtime; nanoseconds. */
+export const MOST_RUNNERS = 4
+export const RUNNER_FIELDS = 3
+export const RUNNER_OF_TASK = 0
+export const RUNNER_IS_RUNTIME = 1
+export const RUNNER_TIME = 2
 /** Stays looked through for those that ran, for all waits of a task: what lies beyond is not counted. */
 export const MOST_RUNNER_STAYS = 4_096
 /** Of them before the wait, for those that ran already. */
@@ -213,6 +221,8 @@ export const STOP_SUMS = STATES_REGISTERS + 612
 /** Names that have sums: reasons, and ranges. */
 export const REASON_COUNT = STATES_REGISTERS + 624
 export const RANGE_NAME_COUNT = STATES_REGISTERS + 628
+/** Stays from this on are all there are; of those before it some left the log. */
+export const STAY_WHOLE_FROM = STATES_REGISTERS + 1032
 /** Doubles. */
 export const LEAST_NS = STATES_REGISTERS + 984
 export const MOST_NS = STATES_REGISTERS + 992
@@ -226,17 +236,22 @@ export const WALKED_ROOM = 32
 /** Doubles of a range as it is found: begin, end, goroutine, name. And of a goroutine whose ranges were looked at: its id, the earliest of them. */
 export const FOUND_FIELDS = 4
 export const WALKED_FIELDS = 2
-/** Doubles of a long piece: from, to, stay, row of the timeline, row of the cause. */
+/** Waits of one task that are explained, the longest first. Doubles of such a piece of its path: from, to, stay, row of the timeline, row of the cause. */
+export const MOST_WAITS = 16
 export const LONG_PIECE_FIELDS = 5
 /** Bytes of a row of a timeline, of the end of its last row, and of a row of ranges, as tasks keep them (`kept-columns.ts`). */
 export const TIMELINE_ROW_BYTES = 41
 export const LAST_END_BYTES = 8
 export const RANGE_ROW_BYTES = 26
-/** Doubles that the parts of a kept task begin with: how many goroutines and regions there are, and whether its work is told apart from its path. */
-export const KEPT_HEAD = 3
+/**
+ * Doubles that the parts of a kept task begin with: how many goroutines and regions there are, whether its work is told apart from its path, and how many
+ * waits for a processor are explained.
+ */
+export const KEPT_HEAD = 4
 export const HEAD_MEMBERS = 0
 export const HEAD_REGIONS = 1
 export const HEAD_WORKS = 2
+export const HEAD_WAITS = 3
 /** Doubles of a region before its breakdown: row of its name, goroutine, begin, end, stack. */
 export const KEPT_REGION = 5
 export const KEPT_REGION_NAME = 0
@@ -261,6 +276,10 @@ export const PART_BLOCK = 0
 export const PART_VIA = 1
 export const PART_RANGE = 2
 export const PART_STOP = 3
+/** Doubles of a wait for a processor before those that ran meanwhile: row of the timeline, how many ran. */
+export const KEPT_WAIT = 2
+export const KEPT_WAIT_ROW = 0
+export const KEPT_WAIT_RUNNERS = 1
 /** Room for what is kept of a task; one that needs more is for TypeScript. */
 export const TASK_BLOCK_BYTES = 1 << 19
 /** States that sums are kept of. */
@@ -367,7 +386,7 @@ export const MOST_STAYS_RETURNED = 256
 export const MOST_STAYS_TAKEN_UP = 16
 
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1024
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1088
 
 // ---- Numbers that both know. ----
 

@@ -30,6 +30,7 @@ import {
   STAY_VIA,
   STAY_WAKER,
   STAY_WAKER_TASK,
+  STAY_WHOLE_FROM,
   STAYS_TOLD,
   STOP_COUNT,
   STOP_END,
@@ -75,8 +76,6 @@ export class StayLog {
   top = 0
   /** Oldest row still kept. */
   tail = 0
-  /** Rows from this on are all there are; of those before it some left the log. */
-  wholeFrom = 0
   mask: number
   startNs: Float64Array
   /** Start of the next stay, or end of the goroutine; Infinity while the stay lasts. */
@@ -203,7 +202,7 @@ export class StayLog {
     const scratch = this.columns.int32(ANSWERS)
     thin(places.byteOffset, scratch.byteOffset)
     this.tail = words[STAY_TAIL >> 2]
-    this.wholeFrom = Math.max(this.wholeFrom, whole)
+    words[STAY_WHOLE_FROM >> 2] = Math.max(words[STAY_WHOLE_FROM >> 2], whole)
     moved(new Moves(tail, top, places))
     this.columns.release(places)
     this.columns.release(scratch)

@@ -24,7 +24,7 @@ import { longPieces } from './path-timeline.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
 import type { StatesKernel } from './states-kernel.ts'
-import { HANDED_OVER, LOST_COUNT, MOST_STEPS, STEPS } from './states-layout.ts'
+import { HANDED_OVER, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS } from './states-layout.ts'
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import { addPart, addTo, breakDownWindow } from './window.ts'
@@ -73,8 +73,6 @@ export interface RecordOptions {
 export class TaskRecords {
   /** Stops of the world by others in the regions that had any, until their tasks are handed over. */
   readonly stopsOfRegion = new Map<number, Record<string, number>>()
-  /** Ids of the runtime's own goroutines that were seen. */
-  readonly runtimeGoroutines = new Set<number>()
   private readonly scratch = new PathScratch()
   /** What the kernel tells of a task's path. */
   private readonly tables: PathTables
@@ -86,7 +84,6 @@ export class TaskRecords {
   private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false, knownNs: -0 }
   private readonly worksForWalked = (serial: number): boolean => this.tasks.descendsFrom(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
-  private readonly isRuntime = (goroutine: number): boolean => this.runtimeGoroutines.has(goroutine)
   /** Where tasks are only added up. */
   readonly sums: TaskSums | null
   private readonly parts = noParts()
@@ -162,7 +159,9 @@ export class TaskRecords {
     const stops = this.stopsOfRegion.size === 0 ? null : this.stopsOf(columns.firstRegion[slot])
     const parentId = columns.parentId[slot]
     this.passSteps()
-    const rows = kernel.call.keepTask(slot, timelines, goTimes, nowNs)
+    kernel.words[STAY_TOP >> 2] = this.states.stays.top
+    const explains = stacks && timelines
+    const rows = kernel.call.keepTask(slot, timelines, explains, goTimes, nowNs)
     // Where it is for TypeScript, that takes the same steps once more: the kernel's count for nothing.
     if (rows === NONE) return false
     pieces.steps = kernel.doubles[STEPS >> 3]
@@ -184,7 +183,7 @@ export class TaskRecords {
         startGoroutine: columns.startGoroutine[slot],
         logs: made === null ? NO_LOGS : made.logs,
         precedingLog: made === null ? null : made.precedingLog,
-        longWaits: stacks && timelines && tables.hasLongPieces ? this.explain(serial, tables.longWaits()) : NO_WAITS,
+        longWaits: explains && tables.hasLongPieces ? this.explain(serial, tables.longWaits()) : NO_WAITS,
         samples,
         partial,
         stops,
@@ -348,7 +347,6 @@ export class TaskRecords {
       this.worksForWalked,
       pieces,
       this.idOfSerial,
-      this.isRuntime,
     )
   }
 

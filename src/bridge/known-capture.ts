@@ -651,7 +651,8 @@ function replace<T>(list: T[], now: readonly T[]): void {
 }
 
 function bytesOf(task: TaskRecord): number {
-  const { logs, longWaits, samples } = task
+  // What a compact task has in its block is counted with it.
+  const { logs, longWaits, samples } = task instanceof CompactTask ? task.head : task
   let bytes = TASK_BYTES + logs.length * LOG_BYTES + longWaits.length * LONG_WAIT_BYTES + samples.length * SAMPLE_BYTES
   if (task instanceof CompactTask) return bytes + task.bytes
   bytes += task.regions.length * REGION_BYTES

@@ -15,7 +15,7 @@ export const STATES_REGISTERS = 1024
 
 // ---- The columns of all blocks (`EventBlock`). ----
 
-export const BLOCK_TIME = 2048
+export const BLOCK_TIME = 4096
 export const BLOCK_A = BLOCK_TIME + ROWS * 8
 export const BLOCK_B = BLOCK_A + ROWS * 8
 export const BLOCK_C = BLOCK_B + ROWS * 8

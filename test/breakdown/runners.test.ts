@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { GoState, type Runner } from '../../src/breakdown/breakdown.ts'
+import { Lineage } from '../../src/breakdown/lineage.ts'
 import { Runners } from '../../src/breakdown/runners.ts'
 import { StatesKernel } from '../../src/breakdown/states-kernel.ts'
 import { StayLog } from '../../src/breakdown/stay-log.ts'
@@ -41,9 +42,12 @@ test('those that ran are told as they are counted plainly, the longest first', (
     const kernel = new StatesKernel(memory)
     const stays = new StayLog(memory, kernel.words, true)
     const runners = new Runners(kernel)
+    const lineage = new Lineage(kernel)
     // Few tasks and goroutines, and many of both.
     const who = random.pick([3, 40, 10_000])
     const count = random.pick([50, 1_000, 9_000])
+    for (let serial = 1; serial < who; serial++) lineage.add(taskIdOf(serial))
+    for (let goroutine = 0; goroutine < who; goroutine++) if (isRuntime(goroutine)) runners.addRuntime(goroutine)
     for (let stay = 0; stay < count; stay++) {
       const state = random.pick([GoState.running, GoState.running, GoState.runnable, GoState.waiting])
       const task = random.below(3) === 0 ? 0 : random.below(who)
@@ -60,7 +64,7 @@ test('those that ran are told as they are counted plainly, the longest first', (
       const fromNs = stays.startNs[waiting & stays.mask]
       const toNs = fromNs + random.pick([30, 700, 60_000])
       const expected = plainly(stays, waiting, fromNs, toNs, left)
-      expect(runners.of(stays, waiting, fromNs, toNs, taskIdOf, isRuntime), `seed ${seed}`).toEqual(expected)
+      expect(runners.of(stays, waiting, fromNs, toNs), `seed ${seed}`).toEqual(expected)
       told += expected.length
     }
   }

@@ -40,6 +40,15 @@ export function findRow(header: usize, id: f64): i32 {
   return findRow(header, <f64>id)
 }
 
+/** Whether an id is in the table, which is for those that mostly are not: the first place that is looked at is mostly free. */
+/* @inline */ export function hasRow(header: usize, id: f64): bool {
+  if (id < 0x80000000) {
+    const at: u32 = hashOfLow(wholeOf(id)) & load<u32>(header, TABLE_MASK)
+    if (load<f64>(load<u32>(header, TABLE_KEYS) + (at << 3)) === NO_ID) return false
+  }
+  return findRow(header, id) >= 0
+}
+
 /** The row that the next id gets; -1 when the table has to grow first. */
 export function nextRow(header: usize): i32 {
   if ((load<u32>(header, TABLE_USED) + 1) * 2 > load<u32>(header, TABLE_MASK) + 1) return -1
@@ -91,7 +100,7 @@ export function removeRow(header: usize, id: f64): void {
 }
 
 /** As `hashId` there of an id below 2^31. */
-/* @inline */ function hashOfLow(id: u32): u32 {
+/* @inline */ export function hashOfLow(id: u32): u32 {
   return (id * 0x9e3779b1) >>> 7
 }
 

@@ -8,6 +8,7 @@ import {
   HANDED_OVER,
   HEAD_MEMBERS,
   HEAD_REGIONS,
+  HEAD_WAITS,
   HEAD_WORKS,
   KEPT_BREAKDOWN,
   KEPT_HEAD,
@@ -71,6 +72,7 @@ import {
   UNKNOWN,
   WAITING,
 } from '../states-layout.ts'
+import { keepReadyWaits, MOST_WAIT_BYTES, readyWaits } from './long-waits.ts'
 import { forget } from './sums.ts'
 import { tellPath, tellWork } from './timeline.ts'
 
@@ -89,13 +91,14 @@ let at: usize = 0
  *
  * Only regions are looked at for whether the block has room: before the first of them at most 167,944 bytes of timeline (`PIECE_ROOM` rows), 6,656 of
  * ranges, 24 of head, 8,192 of members and twice 12,864 of a breakdown are written, 208,544 of 524,288. A region takes 6,504 at most, and 12,904
- * are left where one is begun.
+ * are left where one is begun, besides the 1,792 that waits take.
  *
  * @param tells whether with its timeline
+ * @param explains whether with what lay behind its long waits for a processor; the other long ones are left in the columns of long pieces
  * @param signed whether ranges of a region may come to less than nothing, as Go's own reader tells them
  * @returns rows of its timeline; -1 where the task is for TypeScript
  */
-export function keepTask(slot: i32, tells: bool, signed: bool, knownNs: f64): i32 {
+export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, knownNs: f64): i32 {
   const of4 = slot << 2
   const of8 = slot << 3
   const id = load<f64>(load<u32>(TASK_ID) + of8)
@@ -127,15 +130,18 @@ export function keepTask(slot: i32, tells: bool, signed: bool, knownNs: f64): i3
   store<f64>(LEAST_NS, startNs)
   store<f64>(MOST_NS, endNs)
   const firstRegion = load<i32>(load<u32>(FIRST_REGION) + of4)
-  const end: usize = load<u32>(TASK_BLOCK) + TASK_BLOCK_BYTES - MOST_BREAKDOWN_BYTES - (KEPT_REGION << 3)
+  const end: usize =
+    load<u32>(TASK_BLOCK) + TASK_BLOCK_BYTES - MOST_WAIT_BYTES - MOST_BREAKDOWN_BYTES - (KEPT_REGION << 3)
   let regions: u32 = 0
   for (let region = firstRegion; region !== NONE; region = load<i32>(load<u32>(REGION_NEXT) + (region << 2))) {
     if (at > end || !keepRegion(region, signed)) return NONE
     regions++
   }
+  if (explains) at = keepReadyWaits(at)
   store<f64>(head, members, HEAD_MEMBERS << 3)
   store<f64>(head, regions, HEAD_REGIONS << 3)
   store<f64>(head, works ? 1 : 0, HEAD_WORKS << 3)
+  store<f64>(head, explains ? readyWaits : 0, HEAD_WAITS << 3)
 
   // ---- It is written. ----
   store<u32>(HANDED_OVER, load<u32>(HANDED_OVER) + 1)

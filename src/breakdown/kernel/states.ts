@@ -76,13 +76,13 @@ import { findKinds, keepShape, kindOfName } from './name-kinds.ts'
 import { beginOrEndRange } from './ranges.ts'
 import { beginRegion, endRegion } from './regions.ts'
 import { thin } from './past.ts'
-import { runnersOf } from './runners.ts'
+import { beginRunners, runnersOf } from './runners.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
 import { ofWaker } from './via.ts'
 
-export { findKinds, keepShape, keepTask, keptEnd, kindOfName, ofWaker, runnersOf, settle, thin }
+export { beginRunners, findKinds, keepShape, keepTask, keptEnd, kindOfName, ofWaker, runnersOf, settle, thin }
 
 const NONE: i32 = -1
 

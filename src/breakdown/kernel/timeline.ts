@@ -11,8 +11,6 @@ import {
   LEAST_LONG_SHARE,
   LONG_NS,
   LONG_PIECE_COUNT,
-  LONG_PIECE_FIELDS,
-  LONG_PIECES,
   MAX_NAMES,
   MEMBER_GOROUTINE,
   MEMBER_NEXT,
@@ -70,6 +68,7 @@ import {
   WALKED_RANGES,
   WALKED_ROOM,
 } from '../states-layout.ts'
+import { addLongPiece } from './long-waits.ts'
 import { causeOf, has, walkPieces } from './path.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
 
@@ -231,14 +230,7 @@ function tellPiece(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): v
 
   if ((!waits && state !== RUNNABLE) || ns < LEAST_LONG_NS || ns < min(LEAST_LONG_SHARE * (endNs - startNs), LONG_NS))
     return
-  const longs = load<u32>(LONG_PIECE_COUNT)
-  const long: usize = load<u32>(LONG_PIECES) + longs * (LONG_PIECE_FIELDS << 3)
-  store<f64>(long, insideFromNs)
-  store<f64>(long + 8, insideToNs)
-  store<f64>(long + 16, stay)
-  store<f64>(long + 24, row)
-  store<f64>(long + 32, via)
-  store<u32>(LONG_PIECE_COUNT, longs + 1)
+  addLongPiece(insideFromNs, insideToNs, stay, row, via)
 }
 
 /** As `causeOfPiece` in `../path-timeline.ts`. @param at place of the piece's stay */

@@ -1,0 +1,84 @@
+// long-waits.ts: the longest waits of a task, and of those for a processor who ran meanwhile, written as it is kept. `../long-waits.ts` explains the others.
+
+import {
+  KEPT_WAIT,
+  KEPT_WAIT_ROW,
+  KEPT_WAIT_RUNNERS,
+  LONG_PIECE_COUNT,
+  LONG_PIECE_FIELDS,
+  LONG_PIECES,
+  MOST_RUNNERS,
+  MOST_WAITS,
+  RUNNABLE,
+  RUNNER_FIELDS,
+  RUNNERS_TOLD,
+  STAY_MASK,
+  STAY_STATE,
+} from '../states-layout.ts'
+import { beginRunners, runnersOf } from './runners.ts'
+
+const PIECE_BYTES: usize = LONG_PIECE_FIELDS << 3
+const RUNNER_BYTES: usize = RUNNER_FIELDS << 3
+
+/** Most that the waits of a task take. */
+export const MOST_WAIT_BYTES: u32 = MOST_WAITS * ((KEPT_WAIT << 3) + MOST_RUNNERS * RUNNER_BYTES)
+
+/**
+ * Puts a wait of a path among the longest, these in order, as far as it is one; of those as long as each other the latest of the task come first.
+ *
+ * @param row of the timeline
+ * @param via row of its cause
+ */
+export function addLongPiece(fromNs: f64, toNs: f64, stay: i32, row: u32, via: u32): void {
+  const pieces: usize = load<u32>(LONG_PIECES)
+  const count = load<u32>(LONG_PIECE_COUNT)
+  const end = pieces + count * PIECE_BYTES
+  let piece = end
+  while (piece > pieces && load<f64>(piece - PIECE_BYTES, 8) - load<f64>(piece - PIECE_BYTES) < toNs - fromNs)
+    piece -= PIECE_BYTES
+  const full = count === MOST_WAITS
+  if (full && piece === end) return
+  memory.copy(piece + PIECE_BYTES, piece, end - piece - (full ? PIECE_BYTES : 0))
+  store<f64>(piece, fromNs)
+  store<f64>(piece, toNs, 8)
+  store<f64>(piece, stay, 16)
+  store<f64>(piece, row, 24)
+  store<f64>(piece, via, 32)
+  if (!full) store<u32>(LONG_PIECE_COUNT, count + 1)
+}
+
+/** How many waits `keepReadyWaits` wrote. */
+export let readyWaits: u32 = 0
+
+/**
+ * Writes the waits for a processor among the longest, with those that ran meanwhile. The others are left in the columns of long pieces.
+ *
+ * @param from where, with room for `MOST_WAIT_BYTES`
+ * @returns the end of what was written
+ */
+export function keepReadyWaits(from: usize): usize {
+  const pieces: usize = load<u32>(LONG_PIECES)
+  const end = pieces + load<u32>(LONG_PIECE_COUNT) * PIECE_BYTES
+  let left: u32 = 0
+  let at = from
+  readyWaits = 0
+  beginRunners()
+  for (let piece = pieces; piece < end; piece += PIECE_BYTES) {
+    const stay = <i32>load<f64>(piece, 16)
+    if (load<u8>(load<u32>(STAY_STATE) + (stay & load<u32>(STAY_MASK))) !== RUNNABLE) {
+      memory.copy(pieces + left * PIECE_BYTES, piece, PIECE_BYTES)
+      left++
+      continue
+    }
+    const runners = runnersOf(stay, load<f64>(piece), load<f64>(piece, 8))
+    if (runners === 0) continue
+    store<f64>(at, load<f64>(piece, 24), KEPT_WAIT_ROW << 3)
+    store<f64>(at, runners, KEPT_WAIT_RUNNERS << 3)
+    at += KEPT_WAIT << 3
+    memory.copy(at, load<u32>(RUNNERS_TOLD), runners * RUNNER_BYTES)
+    at += runners * RUNNER_BYTES
+    readyWaits++
+  }
+  store<u32>(LONG_PIECE_COUNT, left)
+  return at
+}
