@@ -509,6 +509,8 @@ ${rows.join('\n')}
 - The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`network wait until deadline\`, \`network wait until given up\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\`, and a late summary is named likewise (\`runtime: mostly timer wait\`).
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
+- A wait has one cause. Where the program itself was late to read an answer, for want of a processor, that is in "waiting for the network"; the child span tells it as \`subspan.waker.sched_wait_us\`.
+- Captures of Go 1.21 and older show a system call only where the processor was taken away meanwhile: others are in "on CPU".
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and
   where no part reaches its share. \`unknown_us\` is never named.
 `
