@@ -1,10 +1,12 @@
 // pairing.ts: one task to one span, by what each pair costs, refused where another world would cost about the same.
 
-import { grown, ownColumns } from '../base/columns.ts'
+import { findFarPairs } from './far-pairs.ts'
+import { Pairs } from './pairs.ts'
 import { LONELY_COST, OWN_PARENT_GAIN, type SpanRelations, Structure } from './structure.ts'
 import { begunWithin, firstAtLeast, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
 import {
   type LagCosts,
+  NO_TASK_COST,
   NO_TASK_COST_AMONG_STRANGERS,
   OPEN_END_COST,
   WIDEST_END_NS,
@@ -43,6 +45,8 @@ export interface Pairing {
   readonly task: Int32Array
   /** 1 where several worlds cost about the same. */
   readonly ambiguous: Uint8Array
+  /** 1 where one time of the pair lies far off and only relatives told of it (`far-pairs.ts`). */
+  readonly far: Uint8Array
 }
 
 /** Joined at this margin no pair was wrong in 152,500 of fresh recordings; 4 costs recall and saves nothing. */
@@ -50,29 +54,14 @@ export const MARGIN = 2
 /** Pairs of one span that are looked at. */
 const MOST_PAIRS = 64
 const NO_RIVAL_COST = 12
-/** Pairs of a span and a task, those of each span together. */
-class Pairs {
-  length = 0
-  span = new Int32Array(1024)
-  task = new Int32Array(1024)
-  /** By the times, in nats. */
-  time = new Float64Array(1024)
-  /** 1 where the task begins before its span, or its end lies on the impossible side. */
-  early = new Uint8Array(1024)
-
-  add(span: number, task: number, cost: number, isEarly: boolean): void {
-    if (this.length === this.span.length) {
-      this.span = grown(ownColumns, this.span, new Int32Array(this.length * 2))
-      this.task = grown(ownColumns, this.task, new Int32Array(this.length * 2))
-      this.time = grown(ownColumns, this.time, new Float64Array(this.length * 2))
-      this.early = grown(ownColumns, this.early, new Uint8Array(this.length * 2))
-    }
-    this.early[this.length] = isEarly ? 1 : 0
-    this.span[this.length] = span
-    this.task[this.length] = task
-    this.time[this.length++] = cost
-  }
-}
+/** Share of strangers from which on they count as many. */
+const MANY_STRANGERS = 0.1
+/** Rounds in which what was found tells where else tasks should hang. */
+const ROUNDS = 3
+/** Rounds in which spans that relatives tell of are looked at farther out: a span that is found tells of its own parent and children. */
+const FAR_ROUNDS = 3
+/** A pair whose times cost more than this might be chance's where the span has one farther out under its own parent. */
+const SURE_COST = 5
 
 /**
  * Gives each span at most one task and each task at most one span.
@@ -87,8 +76,8 @@ export function pairSpans(
   relations: SpanRelations,
   options: PairingOptions,
 ): Pairing {
-  const pairs = findPairs(spans, tasks, options)
-  const slots = taskSlots(pairs, tasks)
+  let pairs = findPairs(spans, tasks, options)
+  let slots = taskSlots(pairs, tasks)
   const structure = new Structure(tasks, relations)
   const takesPart = Uint8Array.from(spans.startNs, (startNs, row) => {
     const named = spans.name[row] >= 0 || (options.alias?.[row] ?? -1) >= 0
@@ -97,15 +86,18 @@ export function pairSpans(
   let result: Assigned = {
     task: new Int32Array(spans.length).fill(-1),
     ambiguous: new Uint8Array(spans.length),
+    far: new Uint8Array(spans.length),
     twins: [],
   }
-  for (let round = 0; round < 3; round++) {
+  let { noTaskCost } = options
+  const round = (number: number): void => {
     const cost = new Float64Array(pairs.length)
     for (let pair = 0; pair < pairs.length; pair++) {
       const span = pairs.span[pair]
       const task = pairs.task[pair]
       cost[pair] = pairs.time[pair] + structure.strangeness(span, task)
-      if (round > 0 && structure.isLonely(span, task, takesPart)) cost[pair] += LONELY_COST
+      if (pairs.far[pair] === 1 && !structure.hangsUnderParent(span, task)) cost[pair] -= OWN_PARENT_GAIN
+      if (number > 0 && structure.isLonely(span, task, takesPart)) cost[pair] += LONELY_COST
     }
     // Cut times tell so little that where the tasks hang still tells more: of spans within spans of one name.
     for (const [one, other] of options.roundingNs === 0 ? result.twins : []) {
@@ -113,10 +105,36 @@ export function pairSpans(
       cost[one] = pairs.time[one] + hanging
       cost[other] = pairs.time[other] + hanging
     }
-    result = assign(spans.length, pairs, slots, cost, tasks, options)
+    result = assign(spans.length, pairs, slots, cost, tasks, { ...options, noTaskCost })
     structure.learn(result.task)
   }
+  for (let number = 0; number < ROUNDS; number++) round(number)
+  for (let number = 0; number < FAR_ROUNDS; number++) {
+    if (strangersAmong(result, takesPart, structure) < MANY_STRANGERS) noTaskCost = NO_TASK_COST
+    const doubted = Uint8Array.from(result.task, (task, span) => (takesPart[span] === 1 && task < 0 ? 1 : 0))
+    for (let pair = 0; pair < pairs.length; pair++) {
+      const span = pairs.span[pair]
+      if (pairs.time[pair] > SURE_COST && result.task[span] === pairs.task[pair]) doubted[span] = takesPart[span]
+    }
+    const far = findFarPairs(spans, tasks, structure, pairs, doubted, options)
+    if (far.length === 0) break
+    pairs = pairs.with(far)
+    slots = taskSlots(pairs, tasks)
+    round(ROUNDS + number)
+  }
   return result
+}
+
+/** Share of the spans that have no task though none of their relatives has one: those of another process come by whole requests. */
+function strangersAmong({ task }: Pairing, takesPart: Uint8Array, structure: Structure): number {
+  let all = 0
+  let strangers = 0
+  for (let span = 0; span < task.length; span++) {
+    if (takesPart[span] === 0) continue
+    all++
+    if (task[span] < 0 && !structure.hasRelatives(span)) strangers++
+  }
+  return strangers / all
 }
 
 /** The tasks that occur in pairs, numbered from 0 on. */
@@ -220,9 +238,35 @@ function assign(
     pairOfSpan[span[pair]] = pair
     pairOfTask[task[pair]] = pair
   }
-  const bySpan = new Int32Array(spanCount + 1)
-  for (let pair = 0; pair < length; pair++) bySpan[span[pair] + 1]++
-  for (let i = 0; i < spanCount; i++) bySpan[i + 1] += bySpan[i]
+  const bySpan = pairs.bySpan(spanCount)
+  /** What a span pays for the cheapest task that no span took, no more than for none, and the pair; -1 for none. */
+  const cheapestFree = (ofSpan: number): { readonly pair: number; readonly price: number } => {
+    let best = -1
+    for (let pair = bySpan[ofSpan]; pair < bySpan[ofSpan + 1]; pair++) {
+      if (pairOfTask[task[pair]] < 0 && cost[pair] < (best < 0 ? noTaskCost : cost[best])) best = pair
+    }
+    return { pair: best, price: best < 0 ? noTaskCost : cost[best] }
+  }
+  // The cheapest pair may leave two without: a span gives up its task to one that has none where it finds another.
+  for (let row = 0; row < spanCount; row++) {
+    if (pairOfSpan[row] >= 0) continue
+    let most = 0
+    let given = -1
+    let instead = -1
+    for (let pair = bySpan[row]; pair < bySpan[row + 1]; pair++) {
+      const owned = pairOfTask[task[pair]]
+      if (owned < 0 || cost[pair] >= noTaskCost) continue
+      const other = cheapestFree(span[owned])
+      const gain = noTaskCost + cost[owned] - cost[pair] - other.price
+      if (other.pair < 0 || gain <= most) continue
+      most = gain
+      given = pair
+      instead = other.pair
+    }
+    if (given < 0) continue
+    pairOfSpan[span[instead]] = pairOfTask[task[instead]] = instead
+    pairOfSpan[row] = pairOfTask[task[given]] = given
+  }
   const byTask = new Int32Array(slots.length + 1)
   for (let pair = 0; pair < length; pair++) byTask[task[pair] + 1]++
   for (let i = 0; i < slots.length; i++) byTask[i + 1] += byTask[i]
@@ -246,7 +290,12 @@ function assign(
     }
     return -1
   }
-  const result: Assigned = { task: new Int32Array(spanCount).fill(-1), ambiguous: new Uint8Array(spanCount), twins: [] }
+  const result: Assigned = {
+    task: new Int32Array(spanCount).fill(-1),
+    ambiguous: new Uint8Array(spanCount),
+    far: new Uint8Array(spanCount),
+    twins: [],
+  }
   for (let row = 0; row < spanCount; row++) {
     const mine = pairOfSpan[row]
     if (mine < 0) continue
@@ -258,12 +307,13 @@ function assign(
       dearer = Math.min(dearer, owned < 0 ? change : change + price(span[owned], task[mine]) - cost[owned])
     }
     let refusedByRival = dearer < margin && noTaskCost - cost[mine] >= margin
+    const savedElsewhere = noTaskCost - cheapestFree(row).price
     for (let at = byTask[task[mine]]; at < byTask[task[mine] + 1] && dearer >= 0; at++) {
       const pair = pairsByTask[at]
       if (pair === mine || cost[pair] >= noTaskCost) continue
       const owned = pairOfSpan[span[pair]]
       const change = cost[pair] - cost[mine]
-      const swap = owned < 0 ? change : change - cost[owned] + price(row, task[owned])
+      const swap = owned < 0 ? change - savedElsewhere : change - cost[owned] + price(row, task[owned])
       dearer = Math.min(dearer, swap)
       refusedByRival ||= swap < margin
     }
@@ -275,8 +325,10 @@ function assign(
       dearer = Math.min(dearer, change)
       refusedByRival ||= change < margin
     }
-    if (dearer >= margin) result.task[row] = pairs.task[mine]
-    else if (refusedByRival) result.ambiguous[row] = 1
+    if (dearer >= margin) {
+      result.task[row] = pairs.task[mine]
+      result.far[row] = pairs.far[mine]
+    } else if (refusedByRival) result.ambiguous[row] = 1
   }
   // A span that got none because of a pair that was refused is no clearer than that pair.
   for (let row = 0; row < spanCount; row++) {

@@ -56,7 +56,8 @@ export function withoutStrangers(pairing: Pairing, relations: SpanRelations, jud
     if (knownTask[span] >= 0 || (parentTaskId[span] > 0 && !isCalledFromElsewhere(kind[span]))) known[tree] = 1
     const task = pairing.task[span]
     if (task >= 0) {
-      const spoken = nats(span)
+      // A time that lies far off, though relatives tell of the pair, says no more against it than no task would.
+      const spoken = pairing.far[span] === 1 ? Math.max(-MISSED_NATS, nats(span)) : nats(span)
       best[tree] = Math.max(best[tree], spoken)
       sum[tree] += Math.min(FURTHER_NATS, spoken)
       if (parts === 'doubted' && isTopOfPart(span, relations) && isContradicted?.(span, task) === true)
@@ -84,7 +85,7 @@ export function withoutStrangers(pairing: Pairing, relations: SpanRelations, jud
     task[span] = -1
     ambiguous[span] = 1
   }
-  return { task, ambiguous }
+  return { task, ambiguous, far: pairing.far }
 }
 
 /** Whether a span hangs under one of its own process that is not among the spans. */

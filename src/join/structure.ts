@@ -100,6 +100,24 @@ export class Structure {
     return cost
   }
 
+  /** Whether the task of a span's parent is known, or that of a child that hangs under it. */
+  hasRelatives(span: number): boolean {
+    const { relations, children, sure } = this
+    if (this.parentTaskOf(span) !== 0 && belongsToParent(relations.kind[span])) return true
+    for (let at = children.from[span]; at < children.from[span + 1]; at++) {
+      if (sure[children.rows[at]] >= 0 && belongsToParent(relations.kind[children.rows[at]])) return true
+    }
+    return false
+  }
+
+  /** Whether a task hangs under the task of the span's parent. */
+  hangsUnderParent(span: number, task: number): boolean {
+    const { relations, tasks } = this
+    if (relations.root[span] === 1 || isCalledFromElsewhere(relations.kind[span])) return false
+    const known = this.parentTaskOf(span)
+    return known !== 0 && tasks.parentId[task] === known
+  }
+
   /** Whether a task hangs under the task of the span's parent, or the task of a child of the span under it. */
   hangsWithRelatives(span: number, task: number): boolean {
     const { tasks, relations, children, sure } = this

@@ -39,6 +39,7 @@ function left(spans: readonly Told[], believedNats: number, parts: JudgedParts =
   const pairing = {
     task: Int32Array.from(spans, ({ task }) => task),
     ambiguous: new Uint8Array(spans.length),
+    far: new Uint8Array(spans.length),
   }
   const takesPart = new Uint8Array(spans.length).fill(1)
   const nats = (span: number): number => spans[span].nats ?? 0

@@ -1,0 +1,63 @@
+// pairs.ts: spans and the tasks that might be theirs, with what their times cost.
+
+import { grown, ownColumns } from '../base/columns.ts'
+
+/** Pairs of a span and a task, those of each span together. */
+export class Pairs {
+  length = 0
+  span = new Int32Array(1024)
+  task = new Int32Array(1024)
+  /** By the times, in nats. */
+  time = new Float64Array(1024)
+  /** 1 where the task begins before its span, or its end lies on the impossible side. */
+  early = new Uint8Array(1024)
+  /** 1 where one of the times lies farther off than most, and relatives told of the pair. */
+  far = new Uint8Array(1024)
+
+  add(span: number, task: number, cost: number, isEarly: boolean, isFar = false): void {
+    if (this.length === this.span.length) {
+      this.span = grown(ownColumns, this.span, new Int32Array(this.length * 2))
+      this.task = grown(ownColumns, this.task, new Int32Array(this.length * 2))
+      this.time = grown(ownColumns, this.time, new Float64Array(this.length * 2))
+      this.early = grown(ownColumns, this.early, new Uint8Array(this.length * 2))
+      this.far = grown(ownColumns, this.far, new Uint8Array(this.length * 2))
+    }
+    this.far[this.length] = isFar ? 1 : 0
+    this.early[this.length] = isEarly ? 1 : 0
+    this.span[this.length] = span
+    this.task[this.length] = task
+    this.time[this.length++] = cost
+  }
+
+  /** Those of span s are the pairs from `[s]` up to, without, `[s + 1]`. */
+  bySpan(spanCount: number): Int32Array {
+    const from = new Int32Array(spanCount + 1)
+    for (let pair = 0; pair < this.length; pair++) from[this.span[pair] + 1]++
+    for (let i = 0; i < spanCount; i++) from[i + 1] += from[i]
+    return from
+  }
+
+  /** These and others, those of each span together; what is in both is as there. Spans of `others` ascend as those here do. */
+  with(others: Pairs): Pairs {
+    const all = new Pairs()
+    let next = 0
+    const addThose = (span: number): void => {
+      for (; next < others.length && others.span[next] <= span; next++) all.take(others, next)
+    }
+    for (let pair = 0; pair < this.length;) {
+      const span = this.span[pair]
+      addThose(span - 1)
+      const from = next
+      addThose(span)
+      for (; pair < this.length && this.span[pair] === span; pair++) {
+        if (!others.task.subarray(from, next).includes(this.task[pair])) all.take(this, pair)
+      }
+    }
+    addThose(Infinity)
+    return all
+  }
+
+  private take(other: Pairs, pair: number): void {
+    this.add(other.span[pair], other.task[pair], other.time[pair], other.early[pair] === 1, other.far[pair] === 1)
+  }
+}
