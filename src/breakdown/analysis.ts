@@ -358,7 +358,7 @@ export class CaptureAnalysis {
       states.noteWaker(row, by, wakerTask)
     } else if (event === Ev.GoBlock) {
       this.waitStacks.keep(row, stack[i])
-      if (states.asksStack(reason)) this.waitStacks.notePlace(row, stack[i])
+      if (states.asksStack(reason)) this.waitStacks.notePlace(row, reason, stack[i])
       if (reason === states.foreverReason) this.goroutines.finish(row, timeNs[i])
     } else if (event === Ev.GoSyscallBegin) {
       states.bindSyscall(row, processor[i])

@@ -2,7 +2,7 @@
 
 import { GoState as goStates } from './breakdown.ts'
 import type { GenerationNames } from './generation-names.ts'
-import type { GoroutineStates } from './goroutine-states.ts'
+import { type GoroutineStates, SystemKind } from './goroutine-states.ts'
 import type { LockPlaces } from './locks.ts'
 import { MOST_STAYS_BEFORE_RELEASE } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
@@ -10,6 +10,9 @@ import { NONE as none } from './stay-log.ts'
 // Of its own, as in `analysis.ts`.
 const GoState = goStates
 const NONE = none
+
+/** The reason that Go 1.22 and newer give for a goroutine that stands still while its stack is scanned. */
+const SCANNED = 'preempted'
 
 /** Takes stacks of the generation in hand, of goroutines by their rows. What it finds is noted with their stays. */
 export class WaitStacks {
@@ -37,9 +40,14 @@ export class WaitStacks {
     if (this.kept && stack !== 0) stays.stack[stay[row] & stays.mask] = this.names.stackRow(stack)
   }
 
-  /** A wait that may be the runtime's own, or for the network, says so by where it is. */
-  notePlace(row: number, stack: number): void {
-    const cause = this.names.runtimeCause(stack)
+  /**
+   * A wait that may be the runtime's own, or for the network, says so by where it is. A goroutine of the program that blocks for no reason and
+   * with no stack stands still while its stack is scanned: so Go 1.14 to 1.21 write it (runtime/proc.go, preemptPark, which asks for no stack), and
+   * no other wait of a program. From Go 1.22 on it has a reason, which it is shown under.
+   */
+  notePlace(row: number, reason: number, stack: number): void {
+    const scanned = reason === 0 && stack === 0 && this.states.system[row] === SystemKind.program
+    const cause = scanned ? this.states.reasonRow(SCANNED) : this.names.runtimeCause(stack)
     if (cause === 0) return
     const { stays, stay } = this.states
     stays.via[stay[row] & stays.mask] = cause

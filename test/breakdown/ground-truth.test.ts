@@ -103,6 +103,12 @@ describe.each([...captures, ...every])('$name', (capture) => {
     }
   })
 
+  test('where the program had no other reason to wait, none is shown', () => {
+    const none = comparedOf(capture).filter(({ claim }) => claim.state === 'other' && claim.ns === 0)
+    for (const { known: one, errorNs: off } of none) expect(off, `other reasons of ${one.name}`).toBe(0)
+    if (isOfIdioms(capture)) expect(none.length).toBeGreaterThan(0)
+  })
+
   test('who held a lock that a task waited for, and for how long, is what the program knows of it', () => {
     const nameOf = new Map(known.map(({ task, name }) => [task, name]))
     for (const one of known) {

@@ -190,6 +190,16 @@ describe('the path of a task', () => {
     }
   })
 
+  test('a block for no reason and with no stack is a stack that is scanned, as up to Go 1.21; with one it is not', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'waiting').create(3)
+    story.at(10).stop().at(20).start(3).at(100).taskBegin(7, 'is scanned').at(200).block('').at(210).start(1)
+    story.at(300).unblock(3).at(310).stop().at(320).start(3).at(400).block('', 'main.work').at(410).start(1)
+    story.at(500).unblock(3).at(510).stop().at(520).start(3).at(600).taskEnd(7).at(700).stop()
+    const { task } = analysed(story)
+    expect(task(7).path).toMatchObject({ blockNs: { '': 200 }, viaNs: { preempted: 100 } })
+    expect(groupOfReason('preempted')).toBe('gcWait')
+  })
+
   test('who holds a lock is to blame, wherever that one was waiting itself', () => {
     const story = dialled('sync').at(950).unblock(2).at(960).block('select').at(970).start(2)
     story.at(1000).taskEnd(8).at(1010).block('select').at(1020).unblock(1).start(1).at(1100).taskEnd(7).at(1200).stop()

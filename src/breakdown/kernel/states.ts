@@ -260,7 +260,8 @@ export function run(from: u32, to: u32): u32 {
         reason = known
         const special: u32 = load<u8>(load<u32>(REASON_SPECIAL) + reason)
         if (special === WAITS_FOREVER) break
-        if (special === ASKS_STACK && stack !== 0) {
+        // Where neither reason nor stack says more, the analysis asks whose goroutine it is: stack 0 never has a cause here.
+        if (special === ASKS_STACK && (stack !== 0 || reason === 0)) {
           if (!(stack < LOW_STACKS)) break
           cause = load<i32>(load<u32>(CAUSE_OF_STACK) + (wholeOf(stack) << 2))
           if (cause < 0) break
