@@ -463,7 +463,7 @@ export class GoroutineStates {
     if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at]) || place
     else if ((wakerTask === 0 || servesOthers) && this.causes.isHandOver(stays.reason[at])) {
       const ended = this.causes.ofWaker(by, stays.reason[at], stays.startNs[at], timeNs)
-      if (place === 0 || ended === this.causes.sleep) stays.via[at] = ended
+      if (place === 0 || (ended === this.causes.sleep && this.causes.isTimers(by))) stays.via[at] = ended
     }
   }
 

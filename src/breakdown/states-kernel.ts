@@ -13,6 +13,7 @@ interface Exports {
   readonly run: (from: number, to: number) => number
   /** See `kernel/via.ts`. */
   readonly ofWaker: (waker: number, ownReason: number, sinceNs: number, nowNs: number) => number
+  readonly isTimers: (stay: number) => number
   /** See `kernel/runners.ts`. */
   readonly beginRunners: () => void
   readonly runnersOf: (waiting: number, fromNs: number, toNs: number) => number

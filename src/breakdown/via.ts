@@ -139,6 +139,11 @@ export class Causes {
     return this.kernel.call.ofWaker(waker, ownReason, sinceNs, nowNs)
   }
 
+  /** Whether the goroutine of a stay is one that a timer had started, and has waited for nothing else since (`kernel/via.ts`). */
+  isTimers(stay: number): boolean {
+    return this.kernel.call.isTimers(stay) !== 0
+  }
+
   /** The cause of the wait at a slot, where it was left unsettled by what its waker did next: a loop that reads from the network reads again. */
   settled(stays: StayLog, slot: number): number {
     const via = stays.via[slot]

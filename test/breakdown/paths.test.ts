@@ -439,6 +439,15 @@ describe('the path of a task', () => {
       expect(analysed(story).task(7).path?.viaNs).toEqual({ sleep: 720 + 100 })
     })
 
+    test('no deadline ends it where the loop that tells was woken by somebody who had slept', () => {
+      const story = new CaptureStory().found(1, 'running').found(2, 'runnable').found(3, 'runnable')
+      story.at(100).taskBegin(7, 'streams').at(200).block('select', 'runtime.selectgo', WRITES)
+      story.at(210).start(2).at(220).block('select').at(230).start(3).at(240).block('sleep')
+      story.at(700).unblock(3).at(710).start(3).at(720).unblock(2).at(730).block('sleep').at(740).start(2)
+      story.at(750).unblock(1).at(760).block('select').at(770).start(1).at(900).taskEnd(7).at(1000).stop()
+      expect(analysed(story).task(7).path?.viaNs).toEqual({ network: 550 })
+    })
+
     test('so it is where another task ends it: that one gave it up', () => {
       const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
       story.at(100).taskBegin(7, 'asks').at(200).block('select', 'runtime.selectgo', WRITES)

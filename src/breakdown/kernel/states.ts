@@ -80,9 +80,9 @@ import { beginRunners, runnersOf } from './runners.ts'
 import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
-import { ofWaker } from './via.ts'
+import { isTimers, ofWaker } from './via.ts'
 
-export { beginRunners, findKinds, keepShape, keepTask, keptEnd, kindOfName, ofWaker, runnersOf, settle, thin }
+export { beginRunners, findKinds, isTimers, keepShape, keepTask, keptEnd, kindOfName, ofWaker, runnersOf, settle, thin }
 
 const NONE: i32 = -1
 
@@ -234,7 +234,7 @@ export function run(from: u32, to: u32): u32 {
             if (load<u8>(load<u32>(HANDS_OVER) + waitReason) !== 0) {
               if (min(load<i32>(NETWORK), load<i32>(SLEEP)) < 0 || load<i32>(SYSCALL_CAUSE) < 0) break
               const ended: i32 = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)), timeNs)
-              if (place === 0 || ended === load<i32>(SLEEP)) via = ended
+              if (place === 0 || (ended === load<i32>(SLEEP) && isTimers(by))) via = ended
             }
           }
         }

@@ -94,6 +94,25 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u
   return 0
 }
 
+/**
+ * Whether the goroutine of a stay is one that a timer had started, as those of deadlines are, and has waited for nothing but locks and the
+ * collector since. A loop that was woken by somebody who had slept is none.
+ */
+export function isTimers(stay: i32): bool {
+  const tail = load<i32>(STAY_TAIL)
+  const mask = load<u32>(STAY_MASK)
+  let at = stay
+  for (let steps: u32 = 0; steps < MOST_BACK && at >= tail && at >= 0; steps++) {
+    const slot = at & mask
+    const reason: u32 = load<u16>(load<u32>(STAY_REASON) + (slot << 1))
+    if (load<u8>(load<u32>(STAY_STATE) + slot) === WAITING && load<u8>(load<u32>(IN_BETWEEN) + reason) === 0)
+      return false
+    at = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
+    if (at === NONE) return <u32>load<u16>(load<u32>(STAY_VIA) + (slot << 1)) === load<u32>(SLEEP)
+  }
+  return false
+}
+
 /** Whether a reason is one of the causes that a wait may be shown under. */
 export function isCause(reason: u32): bool {
   return reason === load<u32>(NETWORK) || reason === load<u32>(SLEEP) || reason === load<u32>(SYSCALL_CAUSE)
