@@ -144,8 +144,8 @@ export class KnownCapture {
   private readonly namedTasks = new Set<number>()
   private readonly namedSpans = new Set<string>()
   private readonly namedBy = new Map<string, number>()
+  /** Tasks that were given to spans before a restart, until the capture is decoded. */
   private readonly given = new Map<number, GivenTask>()
-  private restored = false
   private segments: readonly ClockSegment[] = []
   /** The clock by snapshots and ids. */
   private clockByIds: ClockOffset = NO_CLOCK
@@ -448,11 +448,10 @@ export class KnownCapture {
 
   /**
    * What spans that have their tasks since before a restart tell of the clock, as they did then, and their number. Only now that
-   * all tasks are known: which evidence counts depends on all of them.
+   * all tasks are known: which evidence counts depends on all of them. Then they are forgotten: the
+   * tasks' owners are known.
    */
   private restoreJoined(): void {
-    if (this.restored) return
-    this.restored = true
     this.tasksJoined += this.given.size
     for (const { taskId, span, evidence: told, way } of this.given.values()) {
       const task = this.rowOfTask(taskId)
@@ -466,6 +465,7 @@ export class KnownCapture {
         this.captureClock.addPair(span, this.index.task(task))
       }
     }
+    this.given.clear()
   }
 
   /** Whether a task is another span's than the parent of this one, by itself or by the spans that were given tasks under it. */
