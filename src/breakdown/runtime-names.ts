@@ -83,7 +83,10 @@ export function isPipeWait(stack: readonly StackFrame[]): boolean {
   return FILE.test(stack.find((frame) => !POLLER.test(frame.function))?.function ?? '')
 }
 
-/** Where a connection of database/sql is waited for: who is given one that comes back is drawn at random (Go 1.23, database/sql/sql.go, TakeRandom; from a map before). */
+/**
+ * Where a connection of database/sql is waited for: who is given one that comes back is drawn at random (Go 1.23, database/sql/sql.go,
+ * TakeRandom; from a map before).
+ */
 const DRAWN_AT_RANDOM = /^database\/sql\.\(\*DB\)\.conn$/
 
 /** Whether those that wait for a channel at a stack are given what they wait for in any order, not first come, first served. */

@@ -6,8 +6,8 @@ import { isPipeWait, wouldWaitForNetwork } from '../breakdown/runtime-names.ts'
 import { entryFunction } from './stack-text.ts'
 
 /**
- * A timer or deadline; the network until a deadline, or until another request gave the call up; another goroutine, which a timer or a system call had kept before it ended the wait; one of the two, where nothing tells
- * which; a pipe, for which the network's poller waits.
+ * A timer or deadline; the network until a deadline, or until another request gave the call up; another goroutine, which a timer or a system
+ * call had kept before it ended the wait; one of the two, where nothing tells which; a pipe, for which the network's poller waits.
  */
 export type Instead = 'timer' | 'deadline' | 'givenUp' | 'goroutine' | 'timerOrGoroutine' | 'pipe'
 
@@ -16,8 +16,8 @@ const TIMER_GOROUTINE = 'runtime.timerproc'
 
 /**
  * What was waited for in a piece that is shown as sleep or as a system call and was none of its own, as the network and was none, or as a channel
- * and was the network. A goroutine
- * that a timer had started (for a context's deadline, say) ends a wait as the timer does. Null where it was what the group says.
+ * and was the network. A goroutine that a timer had started (for a context's deadline, say) ends a wait as the timer does. Null where it was what
+ * the group says.
  */
 export function insteadOf(
   timeline: Timeline,
