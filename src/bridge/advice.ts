@@ -25,6 +25,9 @@ export function adviceOf(capture: KnownCapture, seen: readonly ProcessIdentity[]
   if (possible.length === 0) {
     return `No spans of ${named(name.service, name.instance)} have come here lately, but of ${listed(seen)}: upload it under the service.name and service.instance.id of its spans, or under none. The same bytes keep the name they came with, so record it once more.`
   }
+  if (capture.elsewhere > 0) {
+    return `${capture.elsewhere.toLocaleString('en-US')} spans have a task in it and were enriched by a capture that overlaps this one, for one capture enriches a span: nothing is missing.`
+  }
   if (nameTime?.refused) {
     const told = `Its tasks name no span that came, and by name and time ${nameTime.refused}`
     if (!possible.some(({ shared }) => shared)) return told

@@ -229,7 +229,7 @@ export class Bridge implements Recorder {
   private left(
     table: SpanTable,
     sequence: number,
-    { joined, missed }: JoinedRows,
+    { joined, missed, elsewhere }: JoinedRows,
     way: Way,
     decidedAfter: number,
     children: number,
@@ -241,6 +241,7 @@ export class Bridge implements Recorder {
       capture.miss(reason)
       counters.add('subspan_spans_unmatched_total', 1, { reason })
     }
+    for (const capture of elsewhere) capture.countElsewhere(1)
     counters.add('subspan_spans_left_total', joined.length, { way })
     counters.add('subspan_spans_left_total', table.length - joined.length, {
       way: way === 'hold' ? 'hold-as-it-came' : 'pass',

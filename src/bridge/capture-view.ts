@@ -36,6 +36,8 @@ export interface CaptureView {
   readonly spans: {
     readonly joined: Readonly<Record<string, number>>
     readonly unmatched: Readonly<Record<string, number>>
+    /** Spans in its time that another capture enriched, for one does. */
+    readonly elsewhere: number
     readonly left: Readonly<Record<Way, number>>
     /** Joined spans of those that lay in the capture; null when there were none. */
     readonly joinRate: number | null
@@ -96,6 +98,7 @@ export function viewOf(
     spans: {
       joined: { ...capture.joined },
       unmatched: { ...capture.unmatched },
+      elsewhere: capture.elsewhere,
       left: { ...capture.left },
       joinRate: inside === 0 ? null : joined / inside,
     },

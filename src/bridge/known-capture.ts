@@ -111,6 +111,8 @@ export class KnownCapture {
   looks = 0
   readonly joined: Partial<Record<Evidence, number>> = {}
   unmatched: Partial<Record<UnmatchedReason, number>> = {}
+  /** Spans that lie in its time and that another capture enriched. */
+  elsewhere = 0
   readonly left: Record<Way, number> = { now: 0, hold: 0, late: 0 }
   /** Keys of the processes whose spans were joined with it, with their number. */
   readonly processes = new Map<string, number>()
@@ -308,6 +310,11 @@ export class KnownCapture {
     return this.processes.has(processKey) || this.timed.processKey === processKey
   }
 
+  /** Whether nothing tells whose it is: no span was joined with it, and no process fits it. */
+  get isUnclaimed(): boolean {
+    return this.processes.size === 0 && this.timed.processKey === null
+  }
+
   /** How often something was learned of clocks, names and times that earlier spans could not be asked by. */
   get learned(): number {
     return this.timed.learned + this.clocksFound
@@ -481,9 +488,20 @@ export class KnownCapture {
     this.unmatched[reason] = (this.unmatched[reason] ?? 0) + spans
   }
 
-  /** Spans that found no task are counted anew. */
+  /** Counts spans that another capture enriched. */
+  countElsewhere(spans: number): void {
+    this.elsewhere += spans
+  }
+
+  /** Spans of the process that were joined with it. */
+  spansOf(processKey: string): number {
+    return this.processes.get(processKey) ?? 0
+  }
+
+  /** Spans that it did not enrich are counted anew. */
   forgetMisses(): void {
     this.unmatched = {}
+    this.elsewhere = 0
   }
 
   /** The span is about to leave with the task's breakdown: others that leave with it may name it. */

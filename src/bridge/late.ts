@@ -89,9 +89,12 @@ export class LateSpans {
   }
 
   private async follow(capture: KnownCapture, blocks: readonly SentSpans[]): Promise<boolean> {
-    const { hits, misses } = await this.look(capture, blocks)
+    const { hits, misses, settled } = await this.look(capture, blocks)
     const tables = new TableCache(this.ports)
     const joined = await this.join(capture, hits, tables)
+    for (const [processKey, spans] of settled) {
+      capture.countElsewhere(Math.max(0, spans - capture.spansOf(processKey)))
+    }
     // Only now: the pairs among these spans may have told the capture's clock.
     for (const [block, rows] of misses) {
       for (const row of rows) {
@@ -114,13 +117,24 @@ export class LateSpans {
     return (await written) && !this.stopping
   }
 
-  /** The spans that tasks name, or may find theirs by name and time, and the others of the process, by block. */
+  /**
+   * The spans that tasks name, or may find theirs by name and time, and the others of the process, by block. Of a capture of which nothing
+   * tells whose it is those that another has enriched are asked too: where captures overlap they may be all there is to tell.
+   *
+   * @returns `settled`: else, by process, how many spans of its time have their breakdown from whichever capture
+   */
   private async look(
     capture: KnownCapture,
     blocks: readonly SentSpans[],
-  ): Promise<{ readonly hits: Map<SentSpans, number[]>; readonly misses: Map<SentSpans, number[]> }> {
+  ): Promise<{
+    readonly hits: Map<SentSpans, number[]>
+    readonly misses: Map<SentSpans, number[]>
+    readonly settled: ReadonlyMap<string, number>
+  }> {
     const hits = new Map<SentSpans, number[]>()
     const misses = new Map<SentSpans, number[]>()
+    const settled = new Map<string, number>()
+    const unclaimed = capture.isUnclaimed
     const oldestMs = this.ports.clock.nowMs() - this.options.lateMaxAgeMs
     let looked = 0
     for (const block of blocks) {
@@ -135,15 +149,24 @@ export class LateSpans {
       for (const [process, from] of block.processFrom.entries()) {
         if (!mayBe[process]) continue
         const to = Math.min(block.processFrom[process + 1] ?? block.length, block.length)
+        const { key } = block.processes[process]
+        const isOwn = !unclaimed && capture.isOf(key)
+        let inTime = 0
         for (let row = from; row < to; row++) {
-          if (isSettled(block, row)) continue
-          const named = capture.mayName(sentSpanHash(block, row))
-          const hit = named || capture.wants(sentStartNs(block, row), sentEndNs(block, row))
-          rowsOf(hit ? hits : misses, block).push(row)
+          const start = sentStartNs(block, row)
+          const end = sentEndNs(block, row)
+          const done = isSettled(block, row)
+          if (done && !unclaimed) {
+            if (isOwn && capture.whyUnmatched(start, end) !== 'not-in-capture') inTime++
+            continue
+          }
+          const hit = capture.mayName(sentSpanHash(block, row)) || capture.wants(start, end)
+          if (hit || !done) rowsOf(hit ? hits : misses, block).push(row)
         }
+        if (inTime > 0) settled.set(key, (settled.get(key) ?? 0) + inTime)
       }
     }
-    return { hits, misses }
+    return { hits, misses, settled }
   }
 
   /** The tasks of the hits, decided together: the more pairs, the better the clock. */
@@ -165,11 +188,16 @@ export class LateSpans {
     const joined = new Map<SentSpans, JoinedSpan[]>()
     capture.match(spans).forEach((found, i) => {
       const { block, row } = places[i]
+      const done = isSettled(block, row)
       if (typeof found === 'string') {
-        capture.miss(found)
+        if (!done) capture.miss(found)
         return
       }
       capture.expect(found.task, spans[i])
+      if (done) {
+        capture.countElsewhere(1)
+        return
+      }
       const list = joined.get(block)
       const one = { row, span: spans[i], found }
       if (list === undefined) joined.set(block, [one])

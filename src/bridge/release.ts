@@ -45,10 +45,12 @@ export interface JoinedRows {
   /** In the order of rows. */
   readonly joined: readonly JoinedSpan[]
   readonly missed: readonly MissedSpan[]
+  /** Captures in which a span was found too that another enriches, once for each span. */
+  readonly elsewhere: readonly KnownCapture[]
 }
 
 /** Of a request of which no capture knows anything. */
-export const NO_JOINS: JoinedRows = { joined: [], missed: [] }
+export const NO_JOINS: JoinedRows = { joined: [], missed: [], elsewhere: [] }
 
 /** What leaves. */
 export interface Release {
@@ -119,6 +121,7 @@ export function joinRequestRows(requests: readonly JoinRequest[]): JoinedRows[] 
     }
   })
   const best = requests.map(() => new Map<number, JoinedSpan>())
+  const elsewhere: KnownCapture[][] = requests.map(() => [])
   for (const [capture, rows] of asked) {
     const answers = capture.match(rows.map(({ span }) => span))
     rows.forEach(({ request, row, span }, i) => {
@@ -128,8 +131,9 @@ export function joinRequestRows(requests: readonly JoinRequest[]): JoinedRows[] 
         return
       }
       const before = best[request].get(row)
-      if (before === undefined || (!isWhole(before.found) && isWhole(found)))
-        best[request].set(row, { row, span, found })
+      const isBest = before === undefined || (!isWhole(before.found) && isWhole(found))
+      if (isBest) best[request].set(row, { row, span, found })
+      if (before !== undefined) elsewhere[request].push(isBest ? before.found.capture : capture)
     })
   }
   // Only now: the pairs among these spans may have told the capture's clock.
@@ -142,7 +146,11 @@ export function joinRequestRows(requests: readonly JoinRequest[]): JoinedRows[] 
   return best.map((joined, request) =>
     joined.size === 0 && missed[request].length === 0
       ? NO_JOINS
-      : { joined: [...joined.values()].sort((a, b) => a.row - b.row), missed: missed[request] },
+      : {
+          joined: [...joined.values()].sort((a, b) => a.row - b.row),
+          missed: missed[request],
+          elsewhere: elsewhere[request],
+        },
   )
 }
 
