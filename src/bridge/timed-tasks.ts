@@ -51,6 +51,11 @@ const GROWTH = 1.25
 const SETTLED_SPANS = 2_000
 /** Fits of one capture because more came; what does not fit by then will not, and fits cost time. */
 const MOST_FITS = 48
+/**
+ * Where nothing else tells the clock, a part of a capture is believed when so many spans agree: few may fit tasks of others by chance while
+ * their own are not decoded, and what was sent is not taken back.
+ */
+const EARLY_SPANS = 50
 /** Where the share of the tasks without a span has become so much smaller, requests are believed that were not. */
 const MUCH_LESS_UNOWNED = 0.5
 /** Spans this far beyond a capture whose clock is known may still begin or end in it. */
@@ -258,7 +263,8 @@ export class TimedTasks {
     this.report = joined.report
     this.ambiguous = new Set(joined.pairs === null ? joined.ambiguous.map((row) => keys[row]) : [])
     const { processKey, pairs } = joined
-    if (processKey !== null && pairs !== null) {
+    const isKnown = done || known.some(({ clock }) => clock.offsetNs !== null)
+    if (processKey !== null && pairs !== null && (isKnown || pairs.clock.fit.explained >= EARLY_SPANS)) {
       const { clock, aliases, strangers } = pairs
       // Of tasks that are not decoded yet no span has come either.
       const unowned = done ? pairs.unowned : 1

@@ -53,6 +53,21 @@ describe('spans that left without a task are asked for again', () => {
   })
 })
 
+describe('while a capture without snapshots is being decoded', () => {
+  const process = generateProcess({ seed: 1, tasks: 1_500, perSecond: 600 })
+
+  test.each([
+    [30, false, 0],
+    [30, true, 30],
+    [300, false, 300],
+  ])('of %d spans, decoded to its end: %s, nearly as many as %d are joined', (spans, done, most) => {
+    const timed = timedTasks(process, { done: () => done })
+    const joined = found(timed, process.spans.slice(600, 600 + spans))
+    expect(joined).toBeLessThanOrEqual(most)
+    expect(joined).toBeGreaterThanOrEqual(0.95 * most)
+  })
+})
+
 describe('without an instance id, among replicas', () => {
   /** Requests of two spans each. */
   const replica = (seed: number): GeneratedProcess => {
