@@ -3,13 +3,15 @@
 // Where the processors are saturated and the collector runs often, a goroutine is put off between reading the clock and telling the tracer, one
 // time in thirty to a hundred, and comes back when all others that could run have: 2 to 40 ms later. One of the two lags is then of that size and
 // says nothing; the other still is of a microsecond. Alone that is too little among many spans. But a task that hangs under the task of the span's
-// parent, or above that of its child, is one of few.
+// parent, or above that of its child, is one of few. Where more of its name hang under the parent's task than spans under the parent, some of the
+// spans are lost, and the task with one right time may be that of a lost neighbour in a fan-out, while the span's own is far off with both: such pairs
+// make others doubtful and are not joined.
 
 import type { AlignedSpans, PairingOptions } from './pairing.ts'
 import { Pairs } from './pairs.ts'
 import { NO_TASK_COST_AMONG_STRANGERS } from './time-shape.ts'
 import type { Structure } from './structure.ts'
-import { begunWithin, firstAtLeast, oncePerTasks, rowsByName, type TaskColumns } from './time-columns.ts'
+import { begunWithin, firstAtLeast, oncePerTasks, rowsByName, sortedRows, type TaskColumns } from './time-columns.ts'
 
 /** Farther off than this a goroutine was not put off. */
 const FARTHEST_NS = 100_000_000
@@ -18,6 +20,9 @@ const FAR_COST = 14
 /** What the other lag may cost, and within which range of ends such are. */
 const NEAR_COST = NO_TASK_COST_AMONG_STRANGERS / 2
 const NEAR_ENDS_NS = 30_000
+
+/** Tasks by the task that they hang under. */
+const byParent = oncePerTasks(({ parentId, length }) => sortedRows(parentId, length))
 
 /** Tasks by end; those that are open last. */
 const byEnd = oncePerTasks(({ name, names, endNs }) => {
@@ -47,11 +52,13 @@ export function findFarPairs(
     for (let pair = first[span]; pair < first[span + 1]; pair++) if (pairs.task[pair] === task) return pairs.time[pair]
     return Infinity
   }
+  const missing = new MissingSpans(spans, tasks, structure, isFree, alias)
   // Where it is not known which ends first, an end far off is not known to be possible.
   const isOrderKnown = costs.isImpossibleEnd(-FARTHEST_NS) || costs.isImpossibleEnd(FARTHEST_NS)
   const add = (span: number, task: number, cost: number, isEarly: boolean): void => {
     if (cost >= dearestKnown(span, task) || !isFree(task) || !structure.hangsWithRelatives(span, task)) return
-    far.add(span, task, cost, isEarly, true)
+    const isRival = structure.hangsUnderParent(span, task) && missing.some(tasks.parentId[task], tasks.name[task])
+    far.add(span, task, cost, isEarly, true, isRival)
   }
   for (let span = 0; span < spans.length; span++) {
     const startNs = spans.startNs[span]
@@ -85,4 +92,55 @@ export function findFarPairs(
     }
   }
   return far
+}
+
+/** Tells where spans are missing among those under one parent: there are fewer of a name than tasks under its task. */
+class MissingSpans {
+  /** Spans by the parent's task and the name. */
+  private readonly present = new Map<number, number>()
+  private readonly known = new Map<number, boolean>()
+
+  constructor(
+    spans: AlignedSpans,
+    private readonly tasks: TaskColumns,
+    structure: Structure,
+    private readonly isFree: (task: number) => boolean,
+    alias: Int32Array | undefined,
+  ) {
+    for (let span = 0; span < spans.length; span++) {
+      const parentId = structure.parentTaskOf(span)
+      if (parentId === 0) continue
+      const name = spans.name[span]
+      const otherName = alias?.[span] ?? -1
+      if (name >= 0) this.add(this.key(parentId, name))
+      if (otherName >= 0 && otherName !== name) this.add(this.key(parentId, otherName))
+    }
+  }
+
+  some(parentId: number, name: number): boolean {
+    const key = this.key(parentId, name)
+    const known = this.known.get(key) ?? this.freeTasks(parentId, name) > (this.present.get(key) ?? 0)
+    this.known.set(key, known)
+    return known
+  }
+
+  private freeTasks(parentId: number, name: number): number {
+    const { tasks, isFree } = this
+    const rows = byParent(tasks)
+    let count = 0
+    for (let at = firstAtLeast(rows, tasks.parentId, parentId, 0, rows.length); at < rows.length; at++) {
+      const task = rows[at]
+      if (tasks.parentId[task] !== parentId) break
+      if (tasks.name[task] === name && isFree(task)) count++
+    }
+    return count
+  }
+
+  private add(key: number): void {
+    this.present.set(key, (this.present.get(key) ?? 0) + 1)
+  }
+
+  private key(parentId: number, name: number): number {
+    return parentId * this.tasks.names.length + name
+  }
 }

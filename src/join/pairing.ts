@@ -325,7 +325,7 @@ function assign(
       dearer = Math.min(dearer, change)
       refusedByRival ||= change < margin
     }
-    if (dearer >= margin) {
+    if (dearer >= margin && pairs.rival[mine] === 0) {
       result.task[row] = pairs.task[mine]
       result.far[row] = pairs.far[mine]
     } else if (refusedByRival) result.ambiguous[row] = 1

@@ -13,16 +13,20 @@ export class Pairs {
   early = new Uint8Array(1024)
   /** 1 where one of the times lies farther off than most, and relatives told of the pair. */
   far = new Uint8Array(1024)
+  /** 1 where the pair only makes others doubtful, and is not joined. */
+  rival = new Uint8Array(1024)
 
-  add(span: number, task: number, cost: number, isEarly: boolean, isFar = false): void {
+  add(span: number, task: number, cost: number, isEarly: boolean, isFar = false, isRival = false): void {
     if (this.length === this.span.length) {
       this.span = grown(ownColumns, this.span, new Int32Array(this.length * 2))
       this.task = grown(ownColumns, this.task, new Int32Array(this.length * 2))
       this.time = grown(ownColumns, this.time, new Float64Array(this.length * 2))
       this.early = grown(ownColumns, this.early, new Uint8Array(this.length * 2))
       this.far = grown(ownColumns, this.far, new Uint8Array(this.length * 2))
+      this.rival = grown(ownColumns, this.rival, new Uint8Array(this.length * 2))
     }
     this.far[this.length] = isFar ? 1 : 0
+    this.rival[this.length] = isRival ? 1 : 0
     this.early[this.length] = isEarly ? 1 : 0
     this.span[this.length] = span
     this.task[this.length] = task
@@ -58,6 +62,7 @@ export class Pairs {
   }
 
   private take(other: Pairs, pair: number): void {
-    this.add(other.span[pair], other.task[pair], other.time[pair], other.early[pair] === 1, other.far[pair] === 1)
+    const { span, task, time, early, far, rival } = other
+    this.add(span[pair], task[pair], time[pair], early[pair] === 1, far[pair] === 1, rival[pair] === 1)
   }
 }

@@ -150,7 +150,7 @@ export class Structure {
   }
 
   /** Id of the task of a span's parent; 0 where it has none that is known. */
-  private parentTaskOf(span: number): number {
+  parentTaskOf(span: number): number {
     const above = this.relations.parent[span]
     return above >= 0 && this.sure[above] >= 0 ? this.tasks.id[this.sure[above]] : this.relations.parentTaskId[span]
   }
