@@ -76,7 +76,12 @@ export function fitNameTimeClock(
   for (const name of spans.name) if (name >= 0) named++
   if (named >= FEW_NAMES_KNOWN * spans.length) return byName
   const withoutNames = fitBy(spans, tasks, known, true)
-  return 'refused' in withoutNames ? byName : withoutNames
+  if (!('refused' in withoutNames)) return withoutNames
+  if (named > 0) return byName
+  return {
+    ...byName,
+    refused: `none of the ${spans.length} spans has the name of one of the ${tasks.whole} tasks, and their times alone tell nothing: is the capture of the program that sent them?`,
+  }
 }
 
 /** The fit made again with the names that were learned; null where it was sure before, is no fit, or no name was learned. */

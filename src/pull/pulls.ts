@@ -100,9 +100,13 @@ export class Pulls {
   }
 
   private async *counted(chunks: AsyncGenerator<Uint8Array, void, void>): AsyncGenerator<Uint8Array, void, void> {
-    let result = 'whole'
+    // What came to an end without a byte is no capture, as whoever takes it says.
+    let result = 'CAPTURE_EMPTY'
     try {
-      yield* chunks
+      for await (const chunk of chunks) {
+        if (chunk.length > 0) result = 'whole'
+        yield chunk
+      }
     } catch (thrown) {
       result = thrown instanceof Failure ? thrown.code : 'INTERNAL'
       throw thrown instanceof Failure ? thrown : new Failure('TARGET', messageOf(thrown))

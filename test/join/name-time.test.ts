@@ -215,6 +215,13 @@ describe('spans of others', () => {
     expect(joinTasks(spans, captureOf(process, { clockSnapshots: [snapshot(0)] })).matches).toEqual([])
   })
 
+  test('of another program are told to share no name with the tasks', () => {
+    const spans = other.spans.map((span) => ({ ...span, name: `other ${span.name}` }))
+    const { matches, nameTime } = joinTasks(spans, captureOf(process))
+    expect(matches).toEqual([])
+    expect(nameTime?.refused).toContain('none of the')
+  })
+
   test('the process that fits is found among others', () => {
     const spans = [...other.spans, ...process.spans]
     const result = joinTasks(spans, captureOf(process))

@@ -86,6 +86,15 @@ test('a target that refuses is told at once', async () => {
   expect(counters.of('subspan_pulls_total', { result: 'TARGET_BUSY' })).toBe(1)
 })
 
+test('a target that answers without a byte is not counted as recorded', async () => {
+  program.answer = streamed(Buffer.alloc(0), 1)
+  const under = pulls()
+  void under.begin('program', 0.1).catch(() => undefined)
+  await expect.poll(() => counters.of('subspan_pulls_total', { result: 'CAPTURE_EMPTY' })).toBe(1)
+  expect(counters.of('subspan_pulls_total', { result: 'whole' })).toBe(0)
+  await under.stop()
+})
+
 test('what is no target, or too long, is never asked', async () => {
   const under = pulls()
   await expect(under.begin('http://169.254.169.254/', 5)).rejects.toMatchObject({ code: 'NOT_FOUND' })
