@@ -3,7 +3,7 @@
 import type { CaptureInfo } from '../capture/capture.ts'
 import { CaptureDecoder } from '../capture/decode.ts'
 import type { DecodeOptions, DecodeSink, EventSource } from '../capture/event-source.ts'
-import type { EventBlock } from '../capture/event-block.ts'
+import { type EventBlock, isCoroutineSwitch } from '../capture/event-block.ts'
 import type { LostTime } from '../capture/lost-time.ts'
 import { Ev, ProcStatus } from '../capture/event-types.ts'
 import { type GcPhases, GoState as goStates, type TaskTables } from './breakdown.ts'
@@ -358,7 +358,10 @@ export class CaptureAnalysis {
       states.noteWaker(row, by, wakerTask)
     } else if (event === Ev.GoBlock) {
       this.waitStacks.keep(row, stack[i])
-      if (states.asksStack(reason)) this.waitStacks.notePlace(row, reason, stack[i])
+      if (states.asksStack(reason)) {
+        const bare = reason === 0 && stack[i] === 0 && !isCoroutineSwitch(block, i)
+        this.waitStacks.notePlace(row, stack[i], bare)
+      }
       if (reason === states.foreverReason) this.goroutines.finish(row, timeNs[i])
     } else if (event === Ev.GoSyscallBegin) {
       states.bindSyscall(row, processor[i])

@@ -42,11 +42,13 @@ export class WaitStacks {
 
   /**
    * A wait that may be the runtime's own, or for the network, says so by where it is. A goroutine of the program that blocks for no reason and
-   * with no stack stands still while its stack is scanned: so Go 1.14 to 1.21 write it (runtime/proc.go, preemptPark, which asks for no stack), and
-   * no other wait of a program. From Go 1.22 on it has a reason, which it is shown under.
+   * with no stack, other than to switch to a coroutine, stands still while its stack is scanned: so Go 1.14 to 1.21 write it (runtime/proc.go,
+   * preemptPark, which asks for no stack), and no other wait of a program. From Go 1.22 on it has a reason, which it is shown under.
+   *
+   * @param bare whether it has neither a reason nor a stack, and is no such switch
    */
-  notePlace(row: number, reason: number, stack: number): void {
-    const scanned = reason === 0 && stack === 0 && this.states.system[row] === SystemKind.program
+  notePlace(row: number, stack: number, bare: boolean): void {
+    const scanned = bare && this.states.system[row] === SystemKind.program
     const cause = scanned ? this.states.reasonRow(SCANNED) : this.names.runtimeCause(stack)
     if (cause === 0) return
     const { stays, stay } = this.states

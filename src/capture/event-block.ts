@@ -13,6 +13,7 @@ import {
   BLOCK_THREAD,
   BLOCK_TIME,
 } from './block-layout.ts'
+import { Ev } from './event-types.ts'
 import type { StringTable } from './string-table.ts'
 import type { StackTable } from './stack-table.ts'
 
@@ -102,4 +103,15 @@ export interface EventSink {
   events(block: EventBlock): void
   /** Where blocks are read after they were told, by another thread; else the same block is filled again and again. */
   readonly later?: LaterReading
+}
+
+/**
+ * Whether a row, a `GoBlock`, is that of a switch to a coroutine: the one that is switched to was made ready by the same goroutine, at the same
+ * time, in the row before. Such a block has neither a reason nor a stack.
+ */
+export function isCoroutineSwitch({ kind, timeNs, goroutine }: EventBlock, row: number): boolean {
+  const before = row - 1
+  return (
+    row > 0 && kind[before] === Ev.GoUnblock && goroutine[before] === goroutine[row] && timeNs[before] === timeNs[row]
+  )
 }

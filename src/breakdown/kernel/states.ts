@@ -260,8 +260,9 @@ export function run(from: u32, to: u32): u32 {
         reason = known
         const special: u32 = load<u8>(load<u32>(REASON_SPECIAL) + reason)
         if (special === WAITS_FOREVER) break
-        // Where neither reason nor stack says more, the analysis asks whose goroutine it is: stack 0 never has a cause here.
-        if (special === ASKS_STACK && (stack !== 0 || reason === 0)) {
+        // Where neither reason nor stack says more, the analysis asks whose goroutine it is: stack 0 never has a cause here. A switch to a coroutine has
+        // neither too.
+        if (special === ASKS_STACK && (stack !== 0 || (reason === 0 && !isSwitch(i)))) {
           if (!(stack < LOW_STACKS)) break
           cause = load<i32>(load<u32>(CAUSE_OF_STACK) + (wholeOf(stack) << 2))
           if (cause < 0) break
@@ -345,4 +346,11 @@ function takeAnnotation(event: u32, row: u32, kind: u32): bool {
 function inSyscallOn(processor: i32): i32 {
   if (processor < 0 || processor >= load<i32>(PROCESSOR_ROOM)) return NONE
   return load<i32>(load<u32>(SYSCALL_GOROUTINE) + (processor << 2))
+}
+
+/** As `isCoroutineSwitch` of `../../capture/event-block.ts`. */
+function isSwitch(i: u32): bool {
+  if (i === 0 || load<u8>(i - 1, BLOCK_KIND) !== Ev.GoUnblock) return false
+  const sameGoroutine = load<u32>((i - 1) << 2, BLOCK_GOROUTINE) === load<u32>(i << 2, BLOCK_GOROUTINE)
+  return sameGoroutine && load<f64>((i - 1) << 3, BLOCK_TIME) === load<f64>(i << 3, BLOCK_TIME)
 }
