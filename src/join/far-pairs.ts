@@ -46,6 +46,7 @@ export function findFarPairs(
 ): Pairs {
   const far = new Pairs()
   const { rows: starts, from } = tasks.byStart
+  const { rows: ends, key } = byEnd(tasks)
   const [firstNs] = begunWithin(tasks)
   const first = pairs.bySpan(spans.length)
   const dearestKnown = (span: number, task: number): number => {
@@ -79,7 +80,6 @@ export function findFarPairs(
         if (!(cost <= NEAR_COST && Math.abs(endLag) <= FARTHEST_NS) || costs.isImpossibleEnd(endLag)) continue
         if (costs.end(endLag) > FAR_COST) add(span, task, cost + FAR_COST, startLag < 0)
       }
-      const { rows: ends, key } = byEnd(tasks)
       at = firstAtLeast(ends, key, endNs - NEAR_ENDS_NS, from[name], to)
       for (; at < to && key[ends[at]] <= endNs + NEAR_ENDS_NS; at++) {
         const task = ends[at]

@@ -4,7 +4,14 @@
 // by how seldom a span like it would come upon a task that closely: the density of right lags over that of tasks, in nats. Of few spans
 // this tells more than their number: six of one request may be enough, and twenty short ones not.
 
-import { anyNameOf, firstAtLeast, oncePerTasks, rowsByName, type RowsByName, type TaskColumns } from './time-columns.ts'
+import {
+  anyNameOf,
+  firstAtLeast,
+  oncePerTasks,
+  rowsByName,
+  type GroupedRows,
+  type TaskColumns,
+} from './time-columns.ts'
 import { endCost, startCost } from './time-shape.ts'
 
 /** Durations this far apart are alike. */
@@ -18,7 +25,7 @@ const EARLY_NATS_PER_US = 1
 /** The tasks that a span may come upon by chance. */
 export class ChancePairs {
   private readonly durations: Float64Array
-  private readonly byDuration: RowsByName
+  private readonly byDuration: GroupedRows
 
   /** @param names number of the name of each task, -1 for those that take no part */
   constructor(

@@ -8,7 +8,7 @@ import {
   ANY_NAME,
   byStartOfAnyName,
   firstAtLeast,
-  type RowsByName,
+  type GroupedRows,
   type SpanColumns,
   sortedRows,
   type TaskColumns,
@@ -129,7 +129,7 @@ export class OffsetFitter {
   private readonly taken: Int32Array
   private round = 0
   private readonly roundingNs: number
-  private readonly byStart: RowsByName
+  private readonly byStart: GroupedRows
   private readonly nameOf: Int32Array
   private readonly chance: ChancePairs
 

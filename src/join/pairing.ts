@@ -3,7 +3,7 @@
 import { findFarPairs } from './far-pairs.ts'
 import { Pairs } from './pairs.ts'
 import { LONELY_COST, OWN_PARENT_GAIN, type SpanRelations, Structure } from './structure.ts'
-import { begunWithin, firstAtLeast, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
+import { begunWithin, firstAtLeast, groupRows, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
 import {
   type LagCosts,
   NO_TASK_COST,
@@ -83,12 +83,7 @@ export function pairSpans(
     const named = spans.name[row] >= 0 || (options.alias?.[row] ?? -1) >= 0
     return named && startNs >= 0 && spans.endNs[row] <= tasks.durationNs ? 1 : 0
   })
-  let result: Assigned = {
-    task: new Int32Array(spans.length).fill(-1),
-    ambiguous: new Uint8Array(spans.length),
-    far: new Uint8Array(spans.length),
-    twins: [],
-  }
+  let result = unassigned(spans.length)
   let { noTaskCost } = options
   const round = (number: number): void => {
     const cost = new Float64Array(pairs.length)
@@ -116,6 +111,7 @@ export function pairSpans(
       const span = pairs.span[pair]
       if (pairs.time[pair] > SURE_COST && result.task[span] === pairs.task[pair]) doubted[span] = takesPart[span]
     }
+    if (!doubted.includes(1)) break
     const far = findFarPairs(spans, tasks, structure, pairs, doubted, options)
     if (far.length === 0) break
     pairs = pairs.with(far)
@@ -209,6 +205,16 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
   return pairs
 }
 
+/** Nobody's task is anybody's yet. */
+function unassigned(spanCount: number): Assigned {
+  return {
+    task: new Int32Array(spanCount).fill(-1),
+    ambiguous: new Uint8Array(spanCount),
+    far: new Uint8Array(spanCount),
+    twins: [],
+  }
+}
+
 /** A pairing, and what is doubted in it. */
 interface Assigned extends Pairing {
   /**
@@ -267,12 +273,7 @@ function assign(
     pairOfSpan[span[instead]] = pairOfTask[task[instead]] = instead
     pairOfSpan[row] = pairOfTask[task[given]] = given
   }
-  const byTask = new Int32Array(slots.length + 1)
-  for (let pair = 0; pair < length; pair++) byTask[task[pair] + 1]++
-  for (let i = 0; i < slots.length; i++) byTask[i + 1] += byTask[i]
-  const next = byTask.slice()
-  const pairsByTask = new Int32Array(length)
-  for (let pair = 0; pair < length; pair++) pairsByTask[next[task[pair]]++] = pair
+  const { from: byTask, rows: pairsByTask } = groupRows(task, slots.length, length)
 
   /** What a span pays for a task; no more than for none. */
   const price = (ofSpan: number, ofTask: number): number => {
@@ -290,12 +291,7 @@ function assign(
     }
     return -1
   }
-  const result: Assigned = {
-    task: new Int32Array(spanCount).fill(-1),
-    ambiguous: new Uint8Array(spanCount),
-    far: new Uint8Array(spanCount),
-    twins: [],
-  }
+  const result = unassigned(spanCount)
   for (let row = 0; row < spanCount; row++) {
     const mine = pairOfSpan[row]
     if (mine < 0) continue

@@ -1,6 +1,7 @@
 // pairs.ts: spans and the tasks that might be theirs, with what their times cost.
 
 import { grown, ownColumns } from '../base/columns.ts'
+import { groupStarts } from './time-columns.ts'
 
 /** Pairs of a span and a task, those of each span together. */
 export class Pairs {
@@ -35,10 +36,7 @@ export class Pairs {
 
   /** Those of span s are the pairs from `[s]` up to, without, `[s + 1]`. */
   bySpan(spanCount: number): Int32Array {
-    const from = new Int32Array(spanCount + 1)
-    for (let pair = 0; pair < this.length; pair++) from[this.span[pair] + 1]++
-    for (let i = 0; i < spanCount; i++) from[i + 1] += from[i]
-    return from
+    return groupStarts(this.span, spanCount, this.length)
   }
 
   /** These and others, those of each span together; what is in both is as there. Spans of `others` ascend as those here do. */

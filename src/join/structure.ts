@@ -4,7 +4,7 @@
 // parent, where that span is of the process and has a task; those of server and root spans have none. Apps can break the rule, so it is
 // no proof; and tasks that an app begins by hand may lie in between.
 
-import type { TaskColumns } from './time-columns.ts'
+import { type GroupedRows, groupRows, type TaskColumns } from './time-columns.ts'
 
 /** How the spans hang together, and what is known of their tasks. */
 export interface SpanRelations {
@@ -40,32 +40,17 @@ const CLIENT = 3
 const PRODUCER = 4
 const CONSUMER = 5
 
-/** Rows of the children of each span, those of span s from `from[s]` to `from[s + 1]`. */
-interface Children {
-  readonly from: Int32Array
-  readonly rows: Int32Array
-}
-
-function childrenOf({ parent }: SpanRelations): Children {
-  const from = new Int32Array(parent.length + 1)
-  for (const row of parent) if (row >= 0) from[row + 1]++
-  for (let i = 0; i < parent.length; i++) from[i + 1] += from[i]
-  const next = from.slice()
-  const rows = new Int32Array(from[parent.length])
-  for (let row = 0; row < parent.length; row++) if (parent[row] >= 0) rows[next[parent[row]]++] = row
-  return { from, rows }
-}
-
 /** How the tasks of spans hang together, as far as these are known. */
 export class Structure {
-  private readonly children: Children
+  /** Rows of the children of each span. */
+  private readonly children: GroupedRows
   private sure: Int32Array
 
   constructor(
     private readonly tasks: TaskColumns,
     private readonly relations: SpanRelations,
   ) {
-    this.children = childrenOf(relations)
+    this.children = groupRows(relations.parent, relations.parent.length)
     this.sure = relations.knownTask
   }
 
@@ -85,7 +70,7 @@ export class Structure {
     let cost = 0
     const kind = relations.kind[span]
     const parentId = tasks.parentId[task]
-    if (relations.root[span] === 1 || isCalledFromElsewhere(kind)) {
+    if (this.isTop(span)) {
       if (parentId !== 0) cost += STRANGE_PARENT_COST
     } else {
       const known = this.parentTaskOf(span)
@@ -112,10 +97,8 @@ export class Structure {
 
   /** Whether a task hangs under the task of the span's parent. */
   hangsUnderParent(span: number, task: number): boolean {
-    const { relations, tasks } = this
-    if (relations.root[span] === 1 || isCalledFromElsewhere(relations.kind[span])) return false
-    const known = this.parentTaskOf(span)
-    return known !== 0 && tasks.parentId[task] === known
+    const known = this.isTop(span) ? 0 : this.parentTaskOf(span)
+    return known !== 0 && this.tasks.parentId[task] === known
   }
 
   /** Whether a task hangs under the task of the span's parent, or the task of a child of the span under it. */
@@ -134,11 +117,11 @@ export class Structure {
   /** Whether the spans around a span have no task, though they would if the task were the span's. */
   isLonely(span: number, task: number, takesPart: Uint8Array): boolean {
     const { tasks, sure } = this
-    const { kind, root, parent } = this.relations
+    const { kind, parent } = this.relations
     const { from, rows } = this.children
     const above = parent[span]
-    const alone = root[span] === 1 || isCalledFromElsewhere(kind[span])
-    if (!alone && above >= 0 && takesPart[above] === 1 && sure[above] < 0 && tasks.parentId[task] !== 0) return true
+    if (!this.isTop(span) && above >= 0 && takesPart[above] === 1 && sure[above] < 0 && tasks.parentId[task] !== 0)
+      return true
     let lonely = false
     for (let at = from[span]; at < from[span + 1]; at++) {
       const child = rows[at]
@@ -147,6 +130,11 @@ export class Structure {
       if (takesPart[child] === 1) lonely = true
     }
     return lonely
+  }
+
+  /** Whether a span is the first of its process: its task hangs under none. */
+  private isTop(span: number): boolean {
+    return this.relations.root[span] === 1 || isCalledFromElsewhere(this.relations.kind[span])
   }
 
   /** Id of the task of a span's parent; 0 where it has none that is known. */

@@ -26,8 +26,8 @@ export class NameTable {
   }
 }
 
-/** Rows grouped by name and sorted within each: those of name n are `rows[from[n]]` up to, without, `rows[from[n + 1]]`. */
-export interface RowsByName {
+/** Rows put together by their groups: those of group n are `rows[from[n]]` up to, without, `rows[from[n + 1]]`. */
+export interface GroupedRows {
   readonly from: Int32Array
   readonly rows: Int32Array
 }
@@ -44,8 +44,8 @@ export interface TaskColumns {
   readonly id: Float64Array
   readonly parentId: Float64Array
   readonly names: NameTable
-  /** By start. */
-  readonly byStart: RowsByName
+  /** By name, and by start within each. */
+  readonly byStart: GroupedRows
   /** Tasks that take part and whose start and end both lie in the capture. */
   readonly whole: number
   /** Longest time from start to end of the tasks that take part. */
@@ -169,11 +169,31 @@ function isCut(multiples: number, length: number, share: number): boolean {
   return multiples > share * length && (multiples === length || multiples >= FEWEST_MULTIPLES)
 }
 
+/**
+ * Where rows that are put together by their groups begin: those of group n are from `[n]` up to, without, `[n + 1]`.
+ *
+ * @param group of each row, from 0 on; rows with -1 are in none
+ * @param length rows that are looked at
+ */
+export function groupStarts(group: Int32Array, groups: number, length = group.length): Int32Array {
+  const from = new Int32Array(groups + 1)
+  for (let row = 0; row < length; row++) if (group[row] >= 0) from[group[row] + 1]++
+  for (let i = 0; i < groups; i++) from[i + 1] += from[i]
+  return from
+}
+
+/** Rows put together by their groups, ascending within each. Arguments as of `groupStarts`. */
+export function groupRows(group: Int32Array, groups: number, length = group.length): GroupedRows {
+  const from = groupStarts(group, groups, length)
+  const next = from.slice()
+  const rows = new Int32Array(from[groups])
+  for (let row = 0; row < length; row++) if (group[row] >= 0) rows[next[group[row]]++] = row
+  return { from, rows }
+}
+
 /** Groups the rows that have a name (not -1) by it, sorted by a key. */
-export function rowsByName(name: Int32Array, names: number, key: Float64Array): RowsByName {
-  const from = new Int32Array(names + 1)
-  for (const of of name) if (of >= 0) from[of + 1]++
-  for (let i = 0; i < names; i++) from[i + 1] += from[i]
+export function rowsByName(name: Int32Array, names: number, key: Float64Array): GroupedRows {
+  const from = groupStarts(name, names)
   const named = new Int32Array(from[names])
   let length = 0
   for (let row = 0; row < name.length; row++) if (name[row] >= 0) named[length++] = row
