@@ -9,7 +9,7 @@
 // There a slot is what goroutines wait for at one place of the program, one after the other.
 
 import { GoState, type StackFrame } from './breakdown.ts'
-import { isCut, isServedInAnyOrder, servesAll } from './runtime-names.ts'
+import { frameOutsideRuntime, isCut, isServedInAnyOrder, servesAll } from './runtime-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   FUNCTION_OF_PLACE,
@@ -177,7 +177,7 @@ export class LockPlaces {
   }
 
   private channelPlace(stack: number): string {
-    const frame = this.stacks[stack].find((one) => !one.function.startsWith('runtime.'))
+    const frame = frameOutsideRuntime(this.stacks[stack])
     return frame === undefined ? '' : `${frame.function}:${frame.line}`
   }
 

@@ -29,6 +29,11 @@ export function isCut(stack: readonly StackFrame[]): boolean {
   return stack.length >= MOST_FRAMES
 }
 
+/** The frame nearest to the leaf that is not the runtime's. */
+export function frameOutsideRuntime(stack: readonly StackFrame[]): StackFrame | undefined {
+  return stack.find((frame) => !frame.function.startsWith('runtime.'))
+}
+
 /** Functions through which a goroutine waits in a select or for a condition. */
 const SELECTS = /^(runtime\.(gopark|selectgo)|sync\.(\(\*Cond\)\.Wait|runtime_notifyListWait))$/
 /** Of these and what they call. */
@@ -91,7 +96,7 @@ const DRAWN_AT_RANDOM = /^database\/sql\.\(\*DB\)\.conn$/
 
 /** Whether those that wait for a channel at a stack are given what they wait for in any order, not first come, first served. */
 export function isServedInAnyOrder(stack: readonly StackFrame[]): boolean {
-  return DRAWN_AT_RANDOM.test(stack.find((frame) => !frame.function.startsWith('runtime.'))?.function ?? '')
+  return DRAWN_AT_RANDOM.test(frameOutsideRuntime(stack)?.function ?? '')
 }
 
 /**

@@ -36,7 +36,7 @@ export class Causes {
   private readonly inBetween: Uint8Array
   private readonly forCollector: Uint8Array
   private readonly channels: boolean[] = []
-  private readonly atPlaces: number[] = []
+  private readonly atPlaces: boolean[] = []
 
   constructor(
     private readonly reasonRow: (text: string) => number,
@@ -65,7 +65,7 @@ export class Causes {
     // What comes in between what a goroutine does anyway: the collector's waits, and locks.
     this.inBetween[row] = /^(sync|GC|runtime|wait until GC ends|preempted)$|^GC /.test(reason) ? 1 : 0
     this.forCollector[row] = /^GC( |$)|^wait until GC ends$|^preempted$/.test(reason) ? 1 : 0
-    this.atPlaces[row] = /^(select|sync\.\(\*Cond\)\.Wait)$/.test(reason) ? 1 : 0
+    this.atPlaces[row] = /^(select|sync\.\(\*Cond\)\.Wait)$/.test(reason)
     this.channels[row] = /^(chan |select$)/.test(reason)
     // Asked for by itself, whether it is a cause of anything or not.
     if (reason === 'network') this.kernel.words[NETWORK >> 2] = row
@@ -97,7 +97,7 @@ export class Causes {
 
   /** Whether a wait of a reason may be for the network by where it is (`waitsForNetwork`). */
   mayBeNetwork(reason: number): boolean {
-    return this.atPlaces[reason] === 1
+    return this.atPlaces[reason]
   }
 
   isCause(reason: number): boolean {

@@ -455,8 +455,7 @@ export class KnownCapture {
 
   /**
    * What spans that have their tasks since before a restart tell of the clock, as they did then, and their number. Only now that
-   * all tasks are known: which evidence counts depends on all of them. Then they are forgotten: the
-   * tasks' owners are known.
+   * all tasks are known: which evidence counts depends on all of them. Then they are forgotten: the tasks' owners are known.
    */
   private restoreJoined(): void {
     this.tasksJoined += this.given.size
