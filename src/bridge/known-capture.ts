@@ -1,20 +1,18 @@
 // known-capture.ts: one capture: what became of it, its tasks while they can be joined, and the spans found for them.
 
 import type { FailureCode } from '../base/failure.ts'
-import type { GcPhases, StackFrame, TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
-import { CompactTask } from '../breakdown/compact-task.ts'
-import { rangeBytes, timelineBytes } from '../breakdown/kept-columns.ts'
+import type { TaskRecord, TaskSet } from '../breakdown/breakdown.ts'
 import type { CaptureInfo, ClockSnapshot } from '../capture/capture.ts'
 import type { TaskSpan } from '../enrich/enrich.ts'
-import { KindTable } from '../enrich/kinds.ts'
 import { CaptureClock, clockOfPair, type ClockSegment, NO_CLOCK } from '../join/clock.ts'
 import { apartNs, clearMarginNs, type JoinOptions, matchSpan, type SpanMatch } from '../join/join.ts'
 import type { ClockOffset, Evidence, JoinSpan, JoinTask, NameTimeReport, UnmatchedReason } from '../join/match.ts'
 import { TaskIndex } from '../join/task-index.ts'
-import { taskType } from '../join/task-name.ts'
 import type { ProcessIdentity } from '../span/span.ts'
+import { KeptTasks, replace } from './kept-tasks.ts'
 import type { CaptureName, CaptureOrigin, DecodedBatch } from './ports.ts'
 import { SpanIdSet, spanIdHashOfHex } from './span-id-set.ts'
+import { TaskOwners } from './task-owners.ts'
 import { type TimedMatch, type TimedMiss, TimedTasks } from './timed-tasks.ts'
 
 export type CaptureState =
@@ -57,22 +55,7 @@ export function mayBeOf(name: CaptureName, process: ProcessIdentity): boolean {
   )
 }
 
-/**
- * Object, arrays and texts of a task besides its columns; measured of one in objects, rounded up. One in a block has less than half of it on the
- * heap itself; the rest is for what is kept of it elsewhere, its place by id and by name.
- */
-const TASK_BYTES = 1_200
-const LOG_BYTES = 160
-const REGION_BYTES = 600
-/** Measured where tasks have sixteen of them, rounded down; that of a sample is estimated from its fields. */
-const LONG_WAIT_BYTES = 700
-const SAMPLE_BYTES = 80
-
 const MAX_EARLY_PAIRS = 4_096
-/** Tasks with spans below a task that are told; a longer list would only keep a few more short waits out of the children. */
-const MAX_INNER_TASKS = 256
-/** Tasks below a task that are looked at for those: a capture may have a hundred thousand without spans below each of many. */
-const MAX_TASKS_BELOW = 4_096
 /** Looks for a clock that were asked for, one after another, and found none: about an hour of them. */
 const MOST_TRIES = 64
 
@@ -97,12 +80,6 @@ export class KnownCapture {
   decodedUntilNs = 0
   /** The capture's origin on the trace clock: ids of children must not depend on how far it is decoded. */
   originNs = 0n
-  /** Estimated memory of the tasks. */
-  bytes = 0
-  /** Tasks that were not kept because the memory for tasks was used up. */
-  tasksDropped = 0
-  /** Tasks in the capture, the background task aside. */
-  taskCount = 0
   /** Tasks that a span was found for. */
   tasksJoined = 0
   /** How often its clock was looked for again without many more spans. */
@@ -118,7 +95,8 @@ export class KnownCapture {
   readonly processes = new Map<string, number>()
   clock: ClockOffset = NO_CLOCK
 
-  private set: TaskSet & { readonly tasks: TaskRecord[] } = emptySet()
+  private readonly kept: KeptTasks
+  private readonly owners = new TaskOwners()
   private index: TaskIndex
   /** The span ids that tasks name, those of so many tasks. */
   private spanHashes = new SpanIdSet()
@@ -131,21 +109,6 @@ export class KnownCapture {
   private earlyPairs: [JoinSpan, JoinTask][] = []
   /** Pairs in the clock when the offset was last computed. */
   private pairsSeen = -1
-  /** Rows by the ids of tasks and of their parents, as far as looked at. */
-  private readonly byId = new Map<number, number>()
-  private readonly byParent = new Map<number, number[]>()
-  private mapped = 0
-  /** Span that each task, by its row, was given to. */
-  private readonly owners = new Map<number, TaskSpan>()
-  private readonly expected = new Map<number, TaskSpan>()
-  /** The same by span. */
-  private readonly tasksOfSpans = new Map<string, number>()
-  /** By id of tasks the parent of the spans that were given a task under each. */
-  private readonly parentsBelow = new Map<number, string>()
-  /** Tasks and spans that ids joined, and their number by process. */
-  private readonly namedTasks = new Set<number>()
-  private readonly namedSpans = new Set<string>()
-  private readonly namedBy = new Map<string, number>()
   /** Tasks that were given to spans before a restart, until the capture is decoded. */
   private readonly given = new Map<number, GivenTask>()
   private segments: readonly ClockSegment[] = []
@@ -159,7 +122,6 @@ export class KnownCapture {
   /** Whether spans left without a task because no clock was known, and how often one was found after such. */
   private clockMissed = false
   private clocksFound = 0
-  private readonly kinds = new KindTable()
 
   constructor(
     readonly id: string,
@@ -172,18 +134,19 @@ export class KnownCapture {
   ) {
     for (const one of given) this.given.set(one.taskId, one)
     this.contentId = id
+    this.kept = new KeptTasks(ids)
     this.index = new TaskIndex([], ids)
     this.timed = new TimedTasks(acceptedMs, {
-      tasks: () => this.set.tasks,
-      namesNone: (task) => this.index.namesNone(task, (spanId) => this.namedSpans.has(spanId)),
-      isNamedTask: (task) => this.namedTasks.has(task),
-      isTaken: (task) => this.owners.has(task) || this.expected.has(task),
-      taskOfSpan: (traceId, spanId) => this.tasksOfSpans.get(`${traceId} ${spanId}`) ?? -1,
-      isOtherParent: (taskId, span) => this.isOtherParent(taskId, span),
+      tasks: () => this.kept.set.tasks,
+      namesNone: (task) => this.index.namesNone(task, (spanId) => this.owners.isNamedSpan(spanId)),
+      isNamedTask: (task) => this.owners.isNamedTask(task),
+      isTaken: (task) => this.owners.isTaken(task),
+      taskOfSpan: (traceId, spanId) => this.owners.taskOf(traceId, spanId),
+      isOtherParent: (taskId, span) => this.owners.isOtherParent(this.kept.rowOf(taskId), taskId, span),
       known: () => this.segments,
       decodedUntilNs: () => this.decodedUntilNs,
       done: () => this.info !== null,
-      idMatches: (processKey) => this.namedBy.get(processKey) ?? 0,
+      idMatches: (processKey) => this.owners.namedOf(processKey),
     })
   }
 
@@ -194,7 +157,22 @@ export class KnownCapture {
 
   /** Tasks and tables, as far as decoded and kept. */
   get tasks(): TaskSet {
-    return this.set
+    return this.kept.set
+  }
+
+  /** Estimated memory of the tasks. */
+  get bytes(): number {
+    return this.kept.bytes
+  }
+
+  /** Tasks in the capture, the background task aside. */
+  get taskCount(): number {
+    return this.kept.count
+  }
+
+  /** Tasks that were not kept because the memory for tasks was used up. */
+  get tasksDropped(): number {
+    return this.kept.dropped
   }
 
   /** Whether spans may find tasks in it. */
@@ -204,7 +182,8 @@ export class KnownCapture {
 
   /** Forgets the tasks: they are kept no longer. */
   dropTasks(): void {
-    this.set = emptySet()
+    this.kept.clear()
+    this.owners.clear()
     this.index = new TaskIndex([], this.ids)
     this.spanHashes = new SpanIdSet()
     this.hashed = 0
@@ -212,63 +191,34 @@ export class KnownCapture {
     this.captureClock = new CaptureClock(this.snapshots, 0)
     this.earlyPairs = []
     this.pairsSeen = -1
-    this.bytes = 0
     this.decodedUntilNs = 0
-    this.owners.clear()
-    this.expected.clear()
-    this.tasksOfSpans.clear()
-    this.parentsBelow.clear()
-    this.namedTasks.clear()
-    this.namedSpans.clear()
-    this.namedBy.clear()
     this.segments = []
     this.timed.clear()
     this.tries = 0
     this.looks = 0
     this.behind = false
-    this.kinds.clear()
-    this.byId.clear()
-    this.byParent.clear()
-    this.mapped = 0
   }
 
   /** A decoding begins, the first or another one. */
   begin(): void {
     this.dropTasks()
-    this.taskCount = 0
-    this.tasksDropped = 0
+    this.kept.begin()
     this.attempts++
     this.state = 'decoding'
   }
 
   /** Takes what was decoded. */
   take(batch: DecodedBatch, maxBytes: number): void {
-    const { set } = this
-    append(set.reasons, batch.newReasons)
-    append(set.rangeNames, batch.newRangeNames)
-    append(set.stacks, batch.newStacks)
-    replace(set.gcPhases.startNs, batch.gcPhases.startNs)
-    replace(set.gcPhases.endNs, batch.gcPhases.endNs)
-    replace(set.gcPhases.beforeNs, batch.gcPhases.beforeNs)
     replace(this.snapshots, batch.clockSnapshots)
     replace(this.lost, batch.lost)
     this.originNs = batch.originNs
     this.decodedUntilNs = Math.max(this.decodedUntilNs, batch.decodedUntilNs)
-    const kept: TaskRecord[] = []
-    for (const task of batch.tasks) {
-      if (task.id !== 0) this.taskCount++
-      if (task.startNs !== null && task.endNs !== null) {
-        this.kinds.add(taskType(task.name, this.ids), task.endNs - task.startNs)
-      }
-      this.bytes += bytesOf(task)
-      if (this.bytes > maxBytes) this.tasksDropped++
-      else kept.push(task)
-    }
+    const firstRow = this.kept.set.tasks.length
+    const kept = this.kept.take(batch, maxBytes)
     for (const [at, { id, parentId }] of kept.entries()) {
       const before = this.given.get(id)
-      if (before !== undefined) this.restoreOwner(set.tasks.length + at, before.span, parentId ?? 0)
+      if (before !== undefined) this.owners.give(firstRow + at, parentId ?? 0, before.span)
     }
-    append(set.tasks, kept)
     this.index.add(kept)
     this.pairsSeen = -1
     this.refreshClock()
@@ -366,11 +316,12 @@ export class KnownCapture {
   match(spans: readonly JoinSpan[]): (FoundTask | UnmatchedReason)[] {
     for (const span of spans) {
       const claims = this.index.find(span.traceId, span.spanId)
-      if (claims.length === 1 && this.isFree(claims[0].task, span)) this.pair(span, this.index.task(claims[0].task))
+      if (claims.length === 1 && this.owners.isFree(claims[0].task, span))
+        this.pair(span, this.index.task(claims[0].task))
     }
     this.refreshClock()
     const { clock } = this
-    const matches = spans.map((span) => matchSpan(span, this.index, clock, (task) => this.isFree(task, span)))
+    const matches = spans.map((span) => matchSpan(span, this.index, clock, (task) => this.owners.isFree(task, span)))
     const rivals = new Map<number, number[]>()
     for (let row = 0; row < matches.length; row++) {
       const match = matches[row]
@@ -424,27 +375,11 @@ export class KnownCapture {
 
   /** Gives the task to the span: no other span gets it any more. */
   own(task: number, span: JoinSpan, evidence: Evidence, way: Way): void {
-    if (!this.owners.has(task)) this.tasksJoined++
     // The tasks may be kept no longer by now.
-    this.restoreOwner(task, span, this.set.tasks.at(task)?.parentId ?? 0)
-    this.expected.delete(task)
-    if (evidence !== 'name-time') this.nameTask(task, span)
+    const parentId = this.kept.set.tasks.at(task)?.parentId ?? 0
+    if (this.owners.give(task, parentId, span)) this.tasksJoined++
+    if (evidence !== 'name-time') this.owners.name(task, span)
     this.count(span, evidence, way)
-  }
-
-  private restoreOwner(task: number, span: JoinSpan, parentId: number): void {
-    const { traceId, spanId, parentSpanId, name } = span
-    if (span.processShared && parentId !== 0 && parentSpanId !== '') {
-      this.parentsBelow.set(parentId, `${traceId} ${parentSpanId}`)
-    }
-    this.owners.set(task, { traceId, spanId, name })
-    this.tasksOfSpans.set(`${traceId} ${spanId}`, task)
-  }
-
-  private nameTask(task: number, { spanId, processKey }: JoinSpan): void {
-    this.namedTasks.add(task)
-    this.namedSpans.add(spanId)
-    this.namedBy.set(processKey, (this.namedBy.get(processKey) ?? 0) + 1)
   }
 
   private count({ processKey }: JoinSpan, evidence: Evidence, way: Way): void {
@@ -460,26 +395,18 @@ export class KnownCapture {
   private restoreJoined(): void {
     this.tasksJoined += this.given.size
     for (const { taskId, span, evidence: told, way } of this.given.values()) {
-      const task = this.rowOfTask(taskId)
+      const task = this.kept.rowOf(taskId)
       const claim = this.index.find(span.traceId, span.spanId).find((one) => one.task === task)
       const evidence = told ?? claim?.ids.evidence ?? 'name-time'
       this.count(span, evidence, way)
       if (evidence === 'name-time') {
         this.timed.recall(span)
       } else if (task >= 0) {
-        this.nameTask(task, span)
+        this.owners.name(task, span)
         this.captureClock.addPair(span, this.index.task(task))
       }
     }
     this.given.clear()
-  }
-
-  /** Whether a task is another span's than the parent of this one, by itself or by the spans that were given tasks under it. */
-  private isOtherParent(taskId: number, { traceId, parentSpanId }: JoinSpan): boolean {
-    const owner = this.spanOfTask(taskId)
-    if (owner !== null) return owner.traceId !== traceId || owner.spanId !== parentSpanId
-    const below = this.parentsBelow.get(taskId)
-    return below !== undefined && below !== `${traceId} ${parentSpanId}`
   }
 
   /** Counts a span of the process that found no task. */
@@ -504,53 +431,23 @@ export class KnownCapture {
   }
 
   /** The span is about to leave with the task's breakdown: others that leave with it may name it. */
-  expect(task: number, { traceId, spanId, name }: JoinSpan): void {
-    if (this.owners.has(task)) return
-    this.expected.set(task, { traceId, spanId, name })
-    this.tasksOfSpans.set(`${traceId} ${spanId}`, task)
+  expect(task: number, span: JoinSpan): void {
+    this.owners.expect(task, span)
   }
 
   /** The span that a task (by its id in the runtime) was or is being given to; null when none is. */
   spanOfTask(taskId: number): TaskSpan | null {
-    const row = this.rowsById().get(taskId) ?? -1
-    return this.owners.get(row) ?? this.expected.get(row) ?? null
-  }
-
-  /** Row of a task by its id in the runtime; -1 when it is not kept. */
-  rowOfTask(taskId: number): number {
-    return this.rowsById().get(taskId) ?? -1
+    return this.owners.spanOf(this.kept.rowOf(taskId))
   }
 
   /** Whether a task took no longer than its kind usually does in this capture. */
-  isUsual({ name, startNs, endNs }: TaskRecord): boolean {
-    return startNs !== null && endNs !== null && this.kinds.isUsual(taskType(name, this.ids), endNs - startNs)
+  isUsual(task: TaskRecord): boolean {
+    return this.kept.isUsual(task)
   }
 
-  /** Tasks below a task, at any depth, that have spans of their own: no more than `MAX_INNER_TASKS`. */
+  /** Tasks below a task, at any depth, that have spans of their own; not all where they are many. */
   innerTasks(taskId: number): readonly TaskRecord[] {
-    const below = this.childrenById()
-    const inner: TaskRecord[] = []
-    if (!below.has(taskId)) return inner
-    const open: number[] = []
-    // Ids are given out again, so that tasks may lie below one another in a circle.
-    const opened = new Set<number>()
-    let looked = 0
-    const openBelow = (id: number): void => {
-      if (opened.has(id)) return
-      opened.add(id)
-      for (const row of below.get(id) ?? []) {
-        if (looked === MAX_TASKS_BELOW) return
-        looked++
-        open.push(row)
-      }
-    }
-    openBelow(taskId)
-    for (let row = open.pop(); row !== undefined && inner.length < MAX_INNER_TASKS; row = open.pop()) {
-      const task = this.set.tasks[row]
-      if (this.index.idsOf(row) !== null || this.owners.has(row) || this.expected.has(row)) inner.push(task)
-      openBelow(task.id)
-    }
-    return inner
+    return this.kept.innerTasks(taskId, (row) => this.index.idsOf(row) !== null || this.owners.isTaken(row))
   }
 
   /** Whether the capture, as far as decoded, covers this time; false while no clock tells. */
@@ -578,33 +475,6 @@ export class KnownCapture {
       (lost) => startUnixNs - originNs < lost.endNs + error && endUnixNs - originNs > lost.startNs - error,
     )
     return damaged ? 'capture-damaged' : 'no-task'
-  }
-
-  private rowsById(): ReadonlyMap<number, number> {
-    this.refreshMaps()
-    return this.byId
-  }
-
-  private childrenById(): ReadonlyMap<number, number[]> {
-    this.refreshMaps()
-    return this.byParent
-  }
-
-  private refreshMaps(): void {
-    const { tasks } = this.set
-    for (; this.mapped < tasks.length; this.mapped++) {
-      const { id, parentId } = tasks[this.mapped]
-      this.byId.set(id, this.mapped)
-      if (parentId === null || parentId === 0) continue
-      const siblings = this.byParent.get(parentId)
-      if (siblings === undefined) this.byParent.set(parentId, [this.mapped])
-      else siblings.push(this.mapped)
-    }
-  }
-
-  private isFree(task: number, span: JoinSpan): boolean {
-    const owner = this.owners.get(task)
-    return owner === undefined || (owner.spanId === span.spanId && owner.traceId === span.traceId)
   }
 
   private fitsBest(
@@ -648,32 +518,4 @@ export class KnownCapture {
       this.clocksFound++
     }
   }
-}
-
-function emptySet(): TaskSet & { readonly tasks: TaskRecord[] } {
-  return { tasks: [], reasons: [], rangeNames: [], stacks: [] as (readonly StackFrame[])[], gcPhases: noPhases() }
-}
-
-function noPhases(): GcPhases {
-  return { startNs: [], endNs: [], beforeNs: [] }
-}
-
-function append<T>(list: T[], more: readonly T[]): void {
-  for (const item of more) list.push(item)
-}
-
-function replace<T>(list: T[], now: readonly T[]): void {
-  list.length = 0
-  append(list, now)
-}
-
-function bytesOf(task: TaskRecord): number {
-  // What a compact task has in its block is counted with it.
-  const { logs, longWaits, samples } = task instanceof CompactTask ? task.head : task
-  let bytes = TASK_BYTES + logs.length * LOG_BYTES + longWaits.length * LONG_WAIT_BYTES + samples.length * SAMPLE_BYTES
-  if (task instanceof CompactTask) return bytes + task.bytes
-  bytes += task.regions.length * REGION_BYTES
-  if (task.timeline !== null) bytes += timelineBytes(task.timeline.length)
-  if (task.ranges !== null) bytes += rangeBytes(task.ranges.length)
-  return bytes
 }
