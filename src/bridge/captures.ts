@@ -246,12 +246,10 @@ export class Captures {
     deaths: number,
     given: readonly GivenTask[],
   ): void {
-    const old = this.ports.clock.nowMs() - acceptedMs > this.options.joinKeepMs
     const settledView = settled?.view ?? null
     const contentId = textOf(settled?.content) || id
     if (contentId !== id) this.byContent.set(contentId, id)
-    // Spans that come now may still be joined with a capture that was done with a moment ago.
-    if (settledView !== null && (old || settledView.state !== 'done')) {
+    if (settledView !== null && !isDecodedAgain(settledView, acceptedMs, this.ports.clock.nowMs(), this.options)) {
       this.show(id, settledView)
       return
     }
@@ -512,6 +510,16 @@ export class Captures {
 
 const NONE: readonly KnownCapture[] = []
 const NO_BYTES = new Uint8Array(0)
+
+/** Whether a capture that was done with is decoded again after a restart: spans that come now may still be joined with it. */
+export function isDecodedAgain(
+  { state }: CaptureView,
+  acceptedMs: number,
+  nowMs: number,
+  { joinKeepMs }: Pick<BridgeOptions, 'joinKeepMs'>,
+): boolean {
+  return state === 'done' && nowMs - acceptedMs <= joinKeepMs
+}
 
 function asView(capture: KnownCapture | CaptureView, seen: () => readonly ProcessIdentity[] | null): CaptureView {
   return capture instanceof KnownCapture ? viewOf(capture, seen) : capture

@@ -5,7 +5,7 @@ import type { JoinSpan } from '../join/match.ts'
 import { scanTraceRequest } from '../span/otlp/scan.ts'
 import type { SpanTable } from '../span/span.ts'
 import type { CaptureView } from './capture-view.ts'
-import type { SettledCapture } from './captures.ts'
+import { isDecodedAgain, type SettledCapture } from './captures.ts'
 import type { GivenTask, Way } from './known-capture.ts'
 import type { BridgeOptions } from './options.ts'
 import { EntryKind, type Journal } from './ports.ts'
@@ -38,9 +38,10 @@ export async function readJournal(
   journal: Journal,
   recent: RecentSpans,
   requests: Requests,
-  { late, lateMaxAgeMs }: Pick<BridgeOptions, 'late' | 'lateMaxAgeMs'>,
+  options: Pick<BridgeOptions, 'late' | 'lateMaxAgeMs' | 'joinKeepMs'>,
   nowMs: number,
 ): Promise<Recovered> {
+  const { late, lateMaxAgeMs } = options
   const waiting = new Map<number, { readonly table: SpanTable; readonly writtenMs: number }>()
   const captures = new Map<number, { readonly meta: Readonly<Record<string, unknown>>; readonly writtenMs: number }>()
   const settled = new Map<number, SettledCapture>()
@@ -95,7 +96,12 @@ export async function readJournal(
         captures.set(sequence, { meta, writtenMs })
         break
       case EntryKind.captureSettled:
-        if (settles !== undefined) settled.set(settles, { view: meta.view as CaptureView, content: meta.content })
+        if (settles !== undefined) {
+          const view = meta.view as CaptureView
+          settled.set(settles, { view, content: meta.content })
+          const acceptedMs = captures.get(settles)?.writtenMs ?? 0
+          if (!isDecodedAgain(view, acceptedMs, nowMs, options)) given.forget(view.id)
+        }
         break
       case EntryKind.captureAttempt:
         // A decoding that came to an end, whatever its end, clears what was held against the capture.
@@ -111,14 +117,22 @@ export async function readJournal(
   return { waiting, captures, settled, deaths, given }
 }
 
-/** Which tasks were given to which spans, by what was decided before a restart. */
+/** Which tasks were given to which spans, by what was decided before a restart: those of captures that are decoded again. */
 export class GivenTasks {
   private readonly byCapture = new Map<string, GivenTask[]>()
+  private readonly forgotten = new Set<string>()
 
   add({ capture, taskId, evidence }: DecidedRow, span: JoinSpan, way: Way): void {
+    if (this.forgotten.has(capture)) return
     const tasks = this.byCapture.get(capture)
     if (tasks === undefined) this.byCapture.set(capture, [{ taskId, span, evidence, way }])
     else tasks.push({ taskId, span, evidence, way })
+  }
+
+  /** The capture is not decoded again: a journal may hold hours of what was decided by such. */
+  forget(capture: string): void {
+    this.forgotten.add(capture)
+    this.byCapture.delete(capture)
   }
 
   of(capture: string): readonly GivenTask[] {
