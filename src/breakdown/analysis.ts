@@ -115,6 +115,7 @@ export class CaptureAnalysis {
     this.records = new TaskRecords(
       this.states,
       this.tasks,
+      this.workers,
       this.regions,
       this.lockPlaces,
       this.decoder,
@@ -328,6 +329,7 @@ export class CaptureAnalysis {
     let reason = 0
     let by = NONE
     let wakerTask = 0
+    let cause = 0
     if (event === Ev.GoUnblock) {
       const waker = goroutine[i]
       if (waker >= 0) {
@@ -350,7 +352,12 @@ export class CaptureAnalysis {
       if (states.system[row] === 0) this.goroutines.name(row, stack[i])
       if (event === Ev.GoBlock) {
         reason = this.names.reason(a[i]) | 0
-        this.membership.letGo(row)
+        if (states.asksStack(reason)) {
+          const bare = reason === 0 && stack[i] === 0 && !isCoroutineSwitch(block, i)
+          cause = this.waitStacks.causeOfPlace(row, stack[i], bare)
+        }
+        // Whom the collector keeps waiting is in the middle of something, and goes on with it.
+        if (!states.causes.isForCollector(cause || reason)) this.membership.letGo(row)
       }
     }
     states.enter(row, state, timeNs[i], reason, this.membership.serialOf(row) | 0)
@@ -358,10 +365,7 @@ export class CaptureAnalysis {
       states.noteWaker(row, by, wakerTask)
     } else if (event === Ev.GoBlock) {
       this.waitStacks.keep(row, stack[i])
-      if (states.asksStack(reason)) {
-        const bare = reason === 0 && stack[i] === 0 && !isCoroutineSwitch(block, i)
-        this.waitStacks.notePlace(row, stack[i], bare)
-      }
+      if (cause !== 0) states.noteCause(row, cause)
       if (reason === states.foreverReason) this.goroutines.finish(row, timeNs[i])
     } else if (event === Ev.GoSyscallBegin) {
       states.bindSyscall(row, processor[i])

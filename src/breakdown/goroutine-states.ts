@@ -259,6 +259,14 @@ export class GoroutineStates {
     return row >= 0 && row < this.rows && this.state[row] !== ABSENT
   }
 
+  /** Row of a goroutine by its id, looked for in all of them; none when it has ended. */
+  rowOf(id: number): number {
+    for (let row = this.id.indexOf(id); row >= 0; row = this.id.indexOf(id, row + 1)) {
+      if (this.has(row)) return row
+    }
+    return NONE
+  }
+
   /** A time for this goroutine that does not run backwards: held still where the clocks of two processors cross. */
   hold(row: number, timeNs: number): number {
     const told = this.toldNs[row]
@@ -465,6 +473,11 @@ export class GoroutineStates {
       const ended = this.causes.ofWaker(by, stays.reason[at], stays.startNs[at], timeNs)
       if (place === 0 || (ended === this.causes.sleep && this.causes.isTimers(by))) stays.via[at] = ended
     }
+  }
+
+  /** Notes the cause under which the present wait is shown, by where it is. */
+  noteCause(row: number, cause: number): void {
+    this.stays.via[this.stay[row] & this.stays.mask] = cause
   }
 
   /** Notes in the present stay who brought it about; as in `endWait`. */

@@ -18,6 +18,8 @@ const MOST_LOCK_STAYS = 8_192
 /** Stays looked back over of one that may only have passed something on, and the share of the wait that it may have had it for. */
 const MOST_STAYS_PASSING = 8
 const MOST_SHARE_PASSING = 0.1
+/** Stays looked back over for what one to blame was given last. */
+const MOST_STAYS_GIVEN = 64
 /** Holders told of one wait. */
 const MOST_HOLDERS = 16
 /** Stays looked through, before and after, for a stack of one to blame. */
@@ -49,6 +51,7 @@ export function isLong(pieceNs: number, taskNs: number): boolean {
  *
  * @param worksFor whether a task serial means the task itself or one that descends from it
  * @param taskIdOf id of a task serial, -1 when it is not known any more
+ * @param isOthers whether a goroutine works for a task only since it was created in it, and what it was given last came from another request
  */
 export function explainWaits(
   stays: StayLog,
@@ -59,6 +62,7 @@ export function explainWaits(
   worksFor: (serial: number) => boolean,
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
+  isOthers: (goroutine: number, task: number, giver: number) => boolean,
 ): LongWait[] {
   pieces.sort((x, y) => y.toNs - y.fromNs - (x.toNs - x.fromNs))
   const waits: LongWait[] = []
@@ -74,7 +78,10 @@ export function explainWaits(
     let waker = stays.waker[at]
     // What came from elsewhere is no task's doing.
     let serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
-    if (serial === 0 && via === 0 && causes.isHandOver(stays.reason[at])) {
+    if (serial > 0 && !worksFor(serial) && causes.isHandOver(stays.reason[at])) {
+      const giver = giverOf(stays, causes, waker)
+      if (giver > 0 && isOthers(stays.goroutine[waker & stays.mask], serial, giver)) serial = 0
+    } else if (serial === 0 && via === 0 && causes.isHandOver(stays.reason[at])) {
       const passedOn = waitOfPasser(stays, causes, waker, fromNs, toNs)
       const serves = passedOn !== NONE && places.isServing(stays.stack[passedOn & stays.mask])
       const giver = !serves ? 0 : stays.wakerTask[passedOn & stays.mask]
@@ -128,6 +135,17 @@ function waitOfPasser(stays: StayLog, causes: Causes, waker: number, fromNs: num
     stay = stays.previous[at]
   }
   return NONE
+}
+
+/** Serial of the task that gave a goroutine what it waited for last, by a channel; 0 where none did, or it is not known. */
+function giverOf(stays: StayLog, causes: Causes, waker: number): number {
+  let stay = waker
+  for (let n = 0; n < MOST_STAYS_GIVEN && stays.has(stay); n++) {
+    const at = stay & stays.mask
+    if (stays.state[at] === GoState.waiting && causes.isHandOver(stays.reason[at])) return stays.wakerTask[at]
+    stay = stays.previous[at]
+  }
+  return 0
 }
 
 /**

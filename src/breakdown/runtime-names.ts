@@ -55,8 +55,11 @@ const WAITS_FOR_NETWORK: readonly RegExp[] = [
   /^google\.golang\.org\/grpc\/internal\/transport\.\(\*(recvBufferReader\)\.\w+|(Client)?Stream\)\.waitOnHeader|writeQuota\)\.get)$/,
 ]
 
-/** Where a client of HTTP/1 waits for its request to be written, and then for the answer: who ends the wait tells which of the two it was. */
-const WAITS_FOR_ANSWER = /^net\/http\.\(\*persistConn\)\.roundTrip$/
+/**
+ * Where a client of HTTP/1 waits for its request to be written, and then for the answer, and where it waits for the hand-shake that another goroutine
+ * makes: who ends the wait tells which it was.
+ */
+const WAITS_FOR_ANSWER = /^net\/http\.\(\*persistConn\)\.(roundTrip|addTLS)$/
 
 /** Whether a wait in a select or for a condition is for the network, by where it is: somebody else of the program reads it and tells. */
 export function waitsForNetwork(stack: readonly StackFrame[]): boolean {
@@ -66,7 +69,7 @@ export function waitsForNetwork(stack: readonly StackFrame[]): boolean {
 
 /** Whether a wait that a deadline ended, or another request, was for the network. */
 export function wouldWaitForNetwork(stack: readonly StackFrame[]): boolean {
-  return waitsForNetwork(stack) || WAITS_FOR_ANSWER.test(placeOfSelect(stack))
+  return waitsForNetwork(stack) || WAITS_FOR_ANSWER.test(frameOutsideRuntime(stack)?.function ?? '')
 }
 
 /** Function in which a goroutine waits in a select or for a condition; empty where it waits otherwise. */

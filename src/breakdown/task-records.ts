@@ -28,6 +28,7 @@ import { HANDED_OVER, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS } from './states-l
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import { addPart, addTo, breakDownWindow } from './window.ts'
+import type { Workers } from './workers.ts'
 
 // Of its own, as in `analysis.ts`.
 const NONE = none
@@ -84,6 +85,12 @@ export class TaskRecords {
   private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false, knownNs: -0 }
   private readonly worksForWalked = (serial: number): boolean => this.tasks.descendsFrom(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
+  /** One that ended meanwhile was a helper of the task's: workers that others use stay. */
+  private readonly isOthers = (goroutine: number, task: number, giver: number): boolean => {
+    if (this.tasks.descendsFrom(giver, task)) return false
+    const row = this.states.rowOf(goroutine)
+    return row >= 0 && this.workers.onlyCreated[row] === 1
+  }
   /** Where tasks are only added up. */
   readonly sums: TaskSums | null
   private readonly parts = noParts()
@@ -93,6 +100,7 @@ export class TaskRecords {
   constructor(
     private readonly states: GoroutineStates,
     private readonly tasks: TaskTable,
+    private readonly workers: Workers,
     private readonly regions: RegionTable,
     private readonly lockPlaces: LockPlaces,
     private readonly decoder: EventSource,
@@ -347,6 +355,7 @@ export class TaskRecords {
       this.worksForWalked,
       pieces,
       this.idOfSerial,
+      this.isOthers,
     )
   }
 

@@ -109,6 +109,11 @@ export class Causes {
     return this.handsOver[reason] === 1
   }
 
+  /** Whether a wait of a reason, or under a cause, is for the collector. */
+  isForCollector(reason: number): boolean {
+    return this.forCollector[reason] === 1
+  }
+
   /** Whether a wait of a reason is for a channel. */
   isChannel(reason: number): boolean {
     return this.channels[reason]

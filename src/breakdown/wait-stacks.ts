@@ -46,13 +46,11 @@ export class WaitStacks {
    * preemptPark, which asks for no stack), and no other wait of a program. From Go 1.22 on it has a reason, which it is shown under.
    *
    * @param bare whether it has neither a reason nor a stack, and is no such switch
+   * @returns row of the cause; 0 where the wait is what its reason says
    */
-  notePlace(row: number, stack: number, bare: boolean): void {
+  causeOfPlace(row: number, stack: number, bare: boolean): number {
     const scanned = bare && this.states.system[row] === SystemKind.program
-    const cause = scanned ? this.states.reasonRow(SCANNED) : this.names.runtimeCause(stack)
-    if (cause === 0) return
-    const { stays, stay } = this.states
-    stays.via[stay[row] & stays.mask] = cause
+    return scanned ? this.states.reasonRow(SCANNED) : this.names.runtimeCause(stack)
   }
 
   /** A goroutine that waited for a lock is woken: where it waited and where the other let go are places of one lock. */

@@ -31,7 +31,7 @@ const LOCK_NAMES: Readonly<Record<LockKind, string>> = {
   cond: 'Cond wait',
 }
 
-/** Waits shown as sleep that were none of their own, and those for pipes, shown as the network. */
+/** Waits that are not quite what their group says: sleep and system calls that were none of their own, pipes, calls that were cut short. */
 const INSTEAD_NAMES: Readonly<Record<Instead, string>> = {
   timer: 'timer wait',
   deadline: 'network wait until deadline',
@@ -39,6 +39,7 @@ const INSTEAD_NAMES: Readonly<Record<Instead, string>> = {
   goroutine: 'goroutine wait',
   timerOrGoroutine: 'timer or goroutine wait',
   pipe: 'pipe wait',
+  late: WAIT_NAMES.network,
 }
 
 /** Special ranges. */
@@ -55,8 +56,7 @@ const MOSTLY: Readonly<Record<Group, string>> = { ...WAIT_NAMES, exec: 'on CPU',
  * are not quite what their group says what they were for instead.
  */
 export function waitName(group: Group, stack: readonly StackFrame[] | null, instead: Instead | null = null): string {
-  // A system call of another goroutine is one all the same.
-  if (instead !== null && group !== 'syscall') return INSTEAD_NAMES[instead]
+  if (instead !== null) return INSTEAD_NAMES[instead]
   if (group === 'other' && stack !== null && runtimeWaitOf(stack) === 'runtime') return 'runtime wait'
   const kind = group === 'lock' && stack !== null ? lockKindOf(stack) : null
   return kind === null ? WAIT_NAMES[group] : LOCK_NAMES[kind]
@@ -82,7 +82,7 @@ export function summaryName(parts: GroupedParts, insteadOf: (group: Group) => In
   const total = GROUPS.reduce((sum, group) => sum + parts[group], 0)
   for (const group of GROUPS) {
     if (parts[group] * 2 <= total) continue
-    const instead = group === 'syscall' ? null : insteadOf(group)
+    const instead = insteadOf(group)
     return `runtime: mostly ${instead === null ? MOSTLY[group] : INSTEAD_NAMES[instead]}`
   }
   return 'runtime: mixed'

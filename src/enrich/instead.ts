@@ -1,15 +1,19 @@
 // instead.ts: what a wait was for where that is not quite what its group says.
 
 import { GoState, type LongWait, type TaskTables, type Timeline } from '../breakdown/breakdown.ts'
-import type { Group } from '../breakdown/groups.ts'
+import { type Group, groupParts } from '../breakdown/groups.ts'
 import { isPipeWait, wouldWaitForNetwork } from '../breakdown/runtime-names.ts'
 import { entryFunction } from './stack-text.ts'
 
 /**
  * A timer or deadline; the network until a deadline, or until another request gave the call up; another goroutine, which a timer or a system
- * call had kept before it ended the wait; one of the two, where nothing tells which; a pipe, for which the network's poller waits.
+ * call had kept before it ended the wait; one of the two, where nothing tells which; a pipe, for which the network's poller waits; the network, and
+ * then a processor for the goroutine that reads it.
  */
-export type Instead = 'timer' | 'deadline' | 'givenUp' | 'goroutine' | 'timerOrGoroutine' | 'pipe'
+export type Instead = 'timer' | 'deadline' | 'givenUp' | 'goroutine' | 'timerOrGoroutine' | 'pipe' | 'late'
+
+/** Share of a wait for the network from which on it is told that whoever reads it waited for a processor. */
+export const LATE_SHARE = 0.2
 
 /** The goroutine that ran all timers up to Go 1.13. */
 const TIMER_GOROUTINE = 'runtime.timerproc'
@@ -28,14 +32,17 @@ export function insteadOf(
 ): Instead | null {
   if (timeline.state[row] !== GoState.waiting) return null
   const via = timeline.via[row] !== 0
+  const waited = timeline.stack[row]
   if (group === 'network') {
     // Behind another goroutine it is what that one waited for.
-    const stack = via ? (wait?.wakerStack ?? -1) : timeline.stack[row]
-    return stack >= 0 && isPipeWait(stacks[stack]) ? 'pipe' : null
+    const stack = via ? (wait?.wakerStack ?? -1) : waited
+    if (stack >= 0 && isPipeWait(stacks[stack])) return 'pipe'
+    if (via) return isLate(wait) ? 'late' : null
+    return timeline.wakerGoroutine[row] < 0 ? null : cutShort(timeline, row, wait)
   }
-  const waited = timeline.stack[row]
   const forNetwork = waited >= 0 && (group === 'chan' || group === 'sleep') && wouldWaitForNetwork(stacks[waited])
-  if (group === 'chan') return forNetwork && (wait?.wakerTask ?? timeline.wakerTask[row]) > 0 ? 'givenUp' : null
+  // Not where a loop of the connection ended it: that passed on what another task had written to a connection within the program.
+  if (group === 'chan') return forNetwork && timeline.wakerTask[row] > 0 ? 'givenUp' : null
   if (!via) return null
   if (group === 'syscall') return 'goroutine'
   if (group !== 'sleep') return null
@@ -46,4 +53,20 @@ export function insteadOf(
   if (did.unknownNs * 2 > did.totalNs) return 'timer'
   const entry = wait.wakerEntry < 0 ? null : entryFunction(stacks[wait.wakerEntry])
   return entry === TIMER_GOROUTINE ? 'timer' : 'goroutine'
+}
+
+/**
+ * What ended a read or write of a connection that the poller did not: another goroutine closed it, or moved its deadline into the past. Null where
+ * nothing tells why.
+ */
+function cutShort(timeline: Timeline, row: number, wait: LongWait | undefined): Instead | null {
+  if ((wait?.wakerTask ?? timeline.wakerTask[row]) > 0) return 'givenUp'
+  const did = wait?.waker ?? null
+  return did !== null && groupParts(did).sleep * 2 > did.totalNs ? 'deadline' : null
+}
+
+/** Whether the goroutine that reads the network for another was ready for much of the time, and had no processor. */
+function isLate(wait: LongWait | undefined): boolean {
+  const did = wait?.waker ?? null
+  return did !== null && did.schedWaitNs >= LATE_SHARE * did.totalNs
 }

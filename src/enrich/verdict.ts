@@ -222,6 +222,8 @@ function insteadSentence(blame: Blame): string | null {
       return `waiting for the network until ${blame.name ?? 'another goroutine'} gave it up`
     case 'pipe':
       return 'waiting for a pipe'
+    case 'late':
+      return 'waiting for the network, and for a processor to read it'
     case 'goroutine':
       return `waiting for ${blame.name ?? 'another goroutine'}${doing(blame)}`
   }
@@ -311,6 +313,10 @@ export function blameOf(
     if (group === 'sleep' || group === 'syscall' || group === 'network') {
       const instead = insteadOf(timeline, row, group, wait, tables)
       if (instead !== null) add(sum.instead, instead, ns)
+      if (instead === 'givenUp') {
+        const name = wakerName(wait, timeline.wakerTask[row])
+        if (name !== null) addName(sum, name, ns)
+      }
       if (instead !== 'goroutine') continue
       addName(sum, nameWithoutSpan(wait, tables), ns)
       if (group === 'syscall') add(sum.doing, 'syscall', ns)

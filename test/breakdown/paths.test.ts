@@ -200,6 +200,32 @@ describe('the path of a task', () => {
     expect(groupOfReason('preempted')).toBe('gcWait')
   })
 
+  /** Task 7 has a worker started, goroutine 3, which never says for whom it works; goroutine `giver` hands it what task 8 waits for. */
+  const startedInside = (giver: 1 | 2, ends = false): TaskRecord => {
+    const story = new CaptureStory().found(1, 'running').create(2, 'main.serve')
+    story.at(100).taskBegin(7, 'starts a worker').at(110).create(3, 'main.worker').at(120).block('sleep')
+    story.at(130).start(3).at(140).block('chan receive').at(150).start(2).at(160).taskBegin(8, 'asks')
+    if (giver === 2) story.at(1_000).unblock(3)
+    story.at(1_010).block('chan receive')
+    if (giver === 1) story.at(1_020).unblock(1).at(1_030).start(1).at(1_040).unblock(3).at(1_050).block('sleep')
+    story.at(1_060).start(3).at(90_000).unblock(2).at(90_010)
+    if (ends) story.destroy()
+    else story.block('chan receive')
+    story.at(90_020).start(2).at(90_100).taskEnd(8).at(90_200).block('select').at(90_300).unblock(1).start(1)
+    return analysed(story.at(90_400).taskEnd(7).at(90_500).stop()).task(8)
+  }
+
+  test('a worker that was started inside another request and is given work by this one is not that request', () => {
+    const [wait] = startedInside(2).longWaits
+    expect(wait).toMatchObject({ wakerTask: 0, holders: [] })
+    expect(wait.waker?.execNs).toBe(90_000 - 1_060)
+  })
+
+  test('one that works for its own request, or is over with it, is', () => {
+    expect(startedInside(1).longWaits[0].wakerTask).toBe(7)
+    expect(startedInside(2, true).longWaits[0].wakerTask).toBe(7)
+  })
+
   test('who holds a lock is to blame, wherever that one was waiting itself', () => {
     const story = dialled('sync').at(950).unblock(2).at(960).block('select').at(970).start(2)
     story.at(1000).taskEnd(8).at(1010).block('select').at(1020).unblock(1).start(1).at(1100).taskEnd(7).at(1200).stop()
@@ -589,6 +615,30 @@ describe('the path of a task', () => {
       schedWaitNs: 10 + 10 + 20,
       blockNs: { network: 500 },
     })
+  })
+
+  test.each([
+    ['whose stack is scanned', ['preempted', 'runtime.asyncPreempt', 'main.work'], undefined],
+    ['as up to Go 1.21', [''], { preempted: 90 }],
+    ['that has to begin a cycle of the collector', ['sync', 'runtime.gcStart', 'main.work'], { GC: 90 }],
+    ['that has to help it', ['GC mark assist wait for work', 'runtime.gcParkAssist', 'main.work'], undefined],
+  ])('a worker %s after its last annotation of a task goes on to work for it', (_, [reason, ...stack], viaNs) => {
+    const story = new CaptureStory().found(1, 'running').create(2, 'main.worker').at(100).taskBegin(7, 'pooled')
+    story.at(210).block('chan receive').at(220).start(2).at(230).regionBegin(7, 'job').at(240).regionEnd(7, 'job')
+    story
+      .at(300)
+      .block(reason, ...stack)
+      .at(310)
+      .found(3, 'runnable')
+      .start(3)
+      .at(390)
+      .unblock(2)
+      .at(395)
+      .stop()
+    story.at(400).start(2).at(700).unblock(1).at(710).block('chan receive').at(720).start(1).at(730).taskEnd(7)
+    const { path, work } = analysed(story.at(800).stop()).task(7)
+    expect(path).toMatchObject({ execNs: 110 + 80 + 300 + 10, schedWaitNs: 10 + 10 + 20, viaNs: viaNs ?? {} })
+    expect(work?.execNs).toBe(110 + 80 + 310 + 10)
   })
 
   test('a worker that was idle between two jobs of a task did not work for it meanwhile', () => {

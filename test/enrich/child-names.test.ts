@@ -44,13 +44,15 @@ describe('a wait for a lock says which kind the leaf frames show', () => {
   })
 })
 
-test('sleep that was none of its own is not called sleep, a system call of another goroutine is one all the same', () => {
+test('sleep that was none of its own is not called sleep, nor a wait for another goroutine a system call', () => {
   expect(waitName('sleep', null, 'timer')).toBe('timer wait')
   expect(waitName('sleep', null, 'deadline')).toBe('network wait until deadline')
   expect(waitName('chan', null, 'givenUp')).toBe('network wait until given up')
   expect(waitName('sleep', null, 'goroutine')).toBe('goroutine wait')
   expect(waitName('sleep', null, 'timerOrGoroutine')).toBe('timer or goroutine wait')
-  expect(waitName('syscall', null, 'goroutine')).toBe('syscall')
+  expect(waitName('syscall', null, 'goroutine')).toBe('goroutine wait')
+  expect(waitName('network', null, 'givenUp')).toBe('network wait until given up')
+  expect(waitName('network', null, 'late')).toBe('network wait')
 })
 
 test.each([
@@ -90,5 +92,7 @@ test('a summary says what was waited for where it is not what the part is called
   expect(summaryName({ ...emptyParts(), sleep: 51, exec: 49 }, (group) => (group === 'sleep' ? null : 'pipe'))).toBe(
     'runtime: mostly sleep',
   )
-  expect(summaryName({ ...emptyParts(), syscall: 51, exec: 49 }, () => 'goroutine')).toBe('runtime: mostly syscall')
+  expect(summaryName({ ...emptyParts(), syscall: 51, exec: 49 }, () => 'goroutine')).toBe(
+    'runtime: mostly goroutine wait',
+  )
 })

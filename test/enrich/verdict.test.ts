@@ -159,6 +159,9 @@ describe('the sentence', () => {
     ],
     ['syscall', 'goroutine', null, 'waiting for another goroutine, which was in system calls'],
     ['network', 'pipe', null, 'waiting for a pipe'],
+    ['network', 'late', null, 'waiting for the network, and for a processor to read it'],
+    ['network', 'deadline', null, 'waiting for the network until a deadline'],
+    ['network', 'givenUp', 'race.Ask', 'waiting for the network until race.Ask gave it up'],
   ])('says what was waited for where it is not what the part is called: %s, %s', (group, instead, name, words) => {
     const doing = instead === 'goroutine' ? group : null
     const given = new Map([[group, { name, lock: null, doing, instead }]])
@@ -415,6 +418,50 @@ describe('who is to blame', () => {
       expect(told([givenUp, null])[1]).toBe('givenUp')
       expect(told([{ ...givenUp, wakerTask: 0 }, sleeper])[1]).toBe(null)
       expect(told([{ ...givenUp, stack: ['runtime.selectgo', 'main.work'] }, sleeper, { wakerTask: 9 }])[1]).toBe(null)
+      const handshake = select({
+        reason: 'chan receive',
+        stack: ['runtime.chanrecv1', 'net/http.(*persistConn).addTLS'],
+      })
+      expect(told([handshake, deadline])[1]).toBe('deadline')
+    })
+
+    test('an answer that the loop of a connection passed on, which another task had written, is not given up', () => {
+      const call = ['runtime.selectgo', 'net/http.(*persistConn).roundTrip']
+      const passedOn = wait(100, 'select', { stack: call, wakerGoroutine: 3, wakerTask: 0 })
+      expect(told([passedOn, sleeper, { wakerTask: 9 }])).toEqual([
+        'chan',
+        null,
+        'waiting on a channel served by a goroutine without a span, which was asleep',
+      ])
+    })
+
+    test('a read of a connection that another goroutine cut short says so, where it is known why', () => {
+      const cut = (more: Partial<Piece> = {}): Piece =>
+        wait(100, 'network', { stack: ['internal/poll.(*FD).Read', 'net.(*conn).Read'], wakerGoroutine: 3, ...more })
+      expect(told([cut(), sleeper])).toEqual(['network', 'deadline', 'waiting for the network until a deadline'])
+      expect(told([cut(), deadline])[1]).toBe(null)
+      expect(told([cut(), null])[1]).toBe(null)
+      expect(told([cut({ wakerGoroutine: -1 }), sleeper])[1]).toBe(null)
+      const byTask = told([cut({ wakerTask: 9 }), sleeper, { wakerTask: 9 }])
+      expect(byTask.slice(1)).toEqual([
+        'givenUp',
+        'waiting for the network until a goroutine without a span gave it up',
+      ])
+    })
+
+    test('an answer that nobody could read for want of a processor is told so, from a fifth of the wait on', () => {
+      const reader = (schedWaitNs: number): LongWait['waker'] => ({
+        ...emptyBreakdown(),
+        totalNs: 100,
+        schedWaitNs,
+        blockNs: { network: 100 - schedWaitNs },
+      })
+      const answered = wait(100, 'select', { via: 'network', wakerGoroutine: 3 })
+      const late = ['network', 'late', 'waiting for the network, and for a processor to read it']
+      expect(told([answered, reader(20)])).toEqual(late)
+      expect(told([answered, reader(19)])[1]).toBe(null)
+      // Most of the part decides.
+      expect(told([answered, reader(50)], [wait(120, 'network'), null])[1]).toBe(null)
     })
 
     test('a goroutine was asleep only where it slept for more than half', () => {
@@ -475,7 +522,7 @@ test('the rules are those of docs/verdicts.md', async () => {
   const share = (value: number): string => (value === 0 ? 'always, as a time' : `${value * 100} %`)
   const none = { name: null, lock: null, doing: null, instead: null }
   const insteadOfGroup: Partial<Record<Group, readonly Instead[]>> = {
-    network: ['pipe'],
+    network: ['pipe', 'late', 'deadline', 'givenUp'],
     syscall: ['goroutine'],
     sleep: ['timer', 'deadline', 'goroutine', 'timerOrGoroutine'],
   }
@@ -505,11 +552,12 @@ ${rows.join('\n')}
 - Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Who held a lock or a slot, goroutines without a span and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
 - Kinds of lock are told by their stack: mutex, read-write mutex, sync.Once, file lock, WaitGroup, condition.
 - "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a pool, say); "waiting for the network until a deadline" where that ended a call of net/http's client, of HTTP/2 or gRPC; "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where a goroutine ended it of which nothing is known, as beyond the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls".
-- A call of these clients that another request ended is told as "waiting for the network until X gave it up"; its part is \`subspan.chan_us\`, or \`subspan.network_us\` without X where only the network can be waited for (streams, bodies and flow control of HTTP/2 and gRPC).
-- The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`network wait until deadline\`, \`network wait until given up\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\`, and a late summary is named likewise (\`runtime: mostly timer wait\`).
+- A call of these clients that another request ended is told as "waiting for the network until X gave it up"; its part is \`subspan.chan_us\`, or \`subspan.network_us\` without X where only the network can be waited for (streams, bodies and flow control of HTTP/2 and gRPC). So it is told of a read or write of a connection that another request closed, or whose deadline it moved, and "until a deadline" where a goroutine did that had slept; its part is \`subspan.network_us\`.
+- The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`network wait until deadline\`, \`network wait until given up\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\` (\`goroutine wait\` also behind another's system calls), and a late summary is named likewise (\`runtime: mostly timer wait\`).
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
-- A wait has one cause. Where the program itself was late to read an answer, for want of a processor, that is in "waiting for the network"; the child span tells it as \`subspan.waker.sched_wait_us\`.
+- A wait has one cause. Where the program itself was late to read an answer, for want of a processor, that is in \`subspan.network_us\`: "waiting for the network, and for a processor to read it" where it was a fifth of the wait; the child span tells how long, as \`subspan.waker.sched_wait_us\`.
+- Who waits for one of the few streams that an HTTP/2 connection may have (net/http and golang.org/x/net, strict) waits for the answer at the same place of the program: both are "waiting for the network".
 - Captures of Go 1.21 and older show a system call only where the processor was taken away meanwhile: others are in "on CPU".
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and
   where no part reaches its share. \`unknown_us\` is never named.
