@@ -81,13 +81,15 @@ export function explainWaits(
     if (serial > 0 && !worksFor(serial) && causes.isHandOver(stays.reason[at])) {
       const giver = giverOf(stays, causes, waker)
       if (giver > 0 && isOthers(stays.goroutine[waker & stays.mask], serial, giver)) serial = 0
-    } else if (serial === 0 && via === 0 && causes.isHandOver(stays.reason[at])) {
+    } else if (serial === 0 && !causes.isNetwork(via) && causes.isHandOver(stays.reason[at])) {
       const passedOn = waitOfPasser(stays, causes, waker, fromNs, toNs)
-      const serves = passedOn !== NONE && places.isServing(stays.stack[passedOn & stays.mask])
-      const giver = !serves ? 0 : stays.wakerTask[passedOn & stays.mask]
-      if (giver > 0 && !worksFor(giver)) {
-        serial = giver
-        waker = stays.waker[passedOn & stays.mask]
+      if (passedOn !== NONE && places.isServing(stays.stack[passedOn & stays.mask])) {
+        const giver = stays.waker[passedOn & stays.mask]
+        const task = stays.wakerTask[passedOn & stays.mask] || taskDuring(stays, giver, fromNs, toNs, lockBudget)
+        if (task > 0 && !worksFor(task)) {
+          serial = task
+          waker = giver
+        }
       }
     }
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0

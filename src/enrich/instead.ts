@@ -46,6 +46,8 @@ export function insteadOf(
   if (!via) return null
   if (group === 'syscall') return 'goroutine'
   if (group !== 'sleep') return null
+  // Nor a deadline where somebody else slept before an answer.
+  if ((wait?.wakerTask ?? 0) > 0) return 'goroutine'
   if (forNetwork) return 'deadline'
   if (timeline.wakerGoroutine[row] < 0) return 'timer'
   const did = wait?.waker ?? null

@@ -302,6 +302,14 @@ export function blameOf(
     const isOther = wait !== undefined && wait.waker !== null && id >= 0 && id !== task.id
     return nameOf(id) ?? (isOther ? nameWithoutSpan(wait, tables) : null)
   }
+  // A goroutine without a task that ended one of the longest waits is known where it ended a shorter one, in the same task or none.
+  const wakerOf = (row: number): string => `${timeline.wakerGoroutine[row]} ${timeline.wakerTask[row]}`
+  const namesWithoutTask = new Map<string, string>()
+  for (const wait of task.longWaits) {
+    const { row, waker, wakerTask, holders } = wait
+    if (timeline.wakerGoroutine[row] < 0 || waker === null || wakerTask !== 0 || holders.length > 0) continue
+    namesWithoutTask.set(wakerOf(row), nameWithoutSpan(wait, tables))
+  }
   for (let row = firstPieceAfter(timeline, fromNs); row < timeline.length && timeline.startNs[row] < toNs; row++) {
     const group = groupOfPiece(timeline, row, tables)
     if (!ASKED.has(group)) continue
@@ -318,7 +326,7 @@ export function blameOf(
         if (name !== null) addName(sum, name, ns)
       }
       if (instead !== 'goroutine') continue
-      addName(sum, nameWithoutSpan(wait, tables), ns)
+      addName(sum, wakerName(wait, -1) ?? nameWithoutSpan(wait, tables), ns)
       if (group === 'syscall') add(sum.doing, 'syscall', ns)
       else addDoing(sum, wait, ns, tables)
       continue
@@ -344,7 +352,9 @@ export function blameOf(
       const name = holderName(holder)
       if (name !== null) addName(sum, name, (ns * holder.ns) / heldNs)
     }
-    const name = holders.length > 0 ? holderName(holders[0]) : wakerName(wait, timeline.wakerTask[row])
+    const shortWaitName = wait === undefined ? namesWithoutTask.get(wakerOf(row)) : undefined
+    const name =
+      holders.length > 0 ? holderName(holders[0]) : (shortWaitName ?? wakerName(wait, timeline.wakerTask[row]))
     if (name !== null && holders.length === 0) addName(sum, name, ns)
     if (name !== null) addDoing(sum, wait, ns, tables)
     const stack = timeline.stack[row]

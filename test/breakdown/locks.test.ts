@@ -354,12 +354,19 @@ describe('where a worker served others before it took up the task that waits for
 
 describe('where a goroutine of nobody passes on what it was just given', () => {
   /** 2 waits from 210 us on for what 1 gives to 3 at 1,000 us, and 3 to 2 at `passedUs`; 3 works for no task. */
-  const passed = (passedUs: number, giverBegins = true, passer = 'net/http.(*persistConn).readLoop'): LongWait => {
+  const passed = (
+    passedUs: number,
+    giverBegins = true,
+    passer = 'net/http.(*persistConn).readLoop',
+    giverEnds = false,
+  ): LongWait => {
     const story = new Story(3, 1, 2)
     story.at(60).wait('select', passer).run(1).at(100)
     if (giverBegins) story.begin()
     story.at(110).wait('sleep').run(2).at(200).begin().at(210).wait('select', 'net/http.(*Transport).getConn')
-    story.at(990).wake(1).run(1).at(1000).wake(3, 'net/http.(*bodyEOFSignal).Read').at(1005).wait('sleep').run(3)
+    story.at(990).wake(1).run(1)
+    if (giverEnds) story.at(995).end()
+    story.at(1000).wake(3, 'net/http.(*bodyEOFSignal).Read').at(1005).wait('sleep').run(3)
     story
       .at(passedUs)
       .wake(2, 'net/http.(*Transport).tryPutIdleConn')
@@ -374,6 +381,10 @@ describe('where a goroutine of nobody passes on what it was just given', () => {
 
   test('the one that gave it is to blame, for what it did meanwhile', () => {
     expect(passed(1010)).toMatchObject({ wakerTask: 1, holders: [], waker: { blockNs: { sleep: 780 * US } } })
+  })
+
+  test('also where its task was over just before: the wait is shown as what that one had waited for', () => {
+    expect(passed(1010, true, undefined, true)).toMatchObject({ wakerTask: 1, waker: { blockNs: { sleep: 780 * US } } })
   })
 
   test('one that had it for more than a tenth of the wait worked for nobody: nobody is to blame', () => {

@@ -345,6 +345,34 @@ describe('the path of a task', () => {
     expect(task(7).path).toMatchObject({ blockNs: { select: 720 }, viaNs: { sleep: 720 } })
   })
 
+  test('who was created by a goroutine without a task, and was put off for longer than that one had waited, is told as what the wait is', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+    story.at(100).taskBegin(7, 'waits').at(200).block('chan receive').at(210).start(2).at(220).block('sleep')
+    story.at(900).unblock(2).at(910).start(2).at(920).create(3, 'main.tells')
+    // What the other does afterwards says nothing; but the one was ready for longer than its creator had slept.
+    story.at(930).syscall().at(10_000).syscallEnd().at(10_010).stop().at(10_020).start(3).at(10_030).unblock(1)
+    story.at(10_040).destroy().at(10_050).start(1).at(10_100).taskEnd(7).at(10_200).stop()
+    expect(analysed(story).task(7).path?.viaNs).toEqual({})
+  })
+
+  test.each([
+    ['sleep', false, { sleep: 760 }],
+    ['network', false, { network: 760 }],
+    ['chan send', false, {}],
+    ['sleep', true, {}],
+  ])(
+    'who was created by a goroutine that had waited (%s, with a task: %s) tells the cause of that',
+    (reason, task, viaNs) => {
+      const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+      story.at(100).taskBegin(7, 'waits').at(200).block('chan receive').at(210).start(2)
+      if (task) story.taskBegin(8, 'creates')
+      story.at(220).block(reason).at(900).unblock(2).at(910).start(2).at(920).create(3, 'main.tells')
+      story.at(930).block('select').at(940).start(3).at(960).unblock(1).at(970).destroy().at(980).start(1)
+      story.at(1_000).taskEnd(7).at(1_100).stop()
+      expect(analysed(story).task(7).path?.viaNs).toEqual(viaNs)
+    },
+  )
+
   test('where a function that a timer started says for which task it works, it is followed, and what came before was the timer', () => {
     const story = new CaptureStory().found(1, 'running')
     story.at(100).taskBegin(7, 'later').at(200).block('chan receive')

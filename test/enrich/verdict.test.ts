@@ -374,6 +374,28 @@ describe('who is to blame', () => {
     expect(blamed.get('chan')).toMatchObject({ name: 'a goroutine without a span', doing: 'exec' })
   })
 
+  test('one that ended a long wait is known by it where it ended shorter ones, which nobody explains', () => {
+    const did = { ...emptyBreakdown(), totalNs: 100, execNs: 100 }
+    const told = (shorter: Partial<Parameters<Tables['timeline']>[1][number]>): Blame | undefined => {
+      const waits = tables.timeline(
+        0,
+        [400, 300, 300].map((ns, i) => wait(ns, 'chan receive', { wakerGoroutine: 8, ...(i > 0 ? shorter : {}) })),
+      )
+      const long = { ...longWaits[0], row: 0, waker: did, wakerTask: 0, wakerEntry: tables.stack(['main.one']) }
+      return blameOf(
+        taskRecord({ timeline: waits, longWaits: [long] }),
+        tables,
+        0,
+        1000,
+        (id) => names[id] ?? null,
+      ).get('chan')
+    }
+    // What it did meanwhile is known of the long one only.
+    expect(told({})).toMatchObject({ name: 'a goroutine without a span (main.one)', doing: null })
+    expect(told({ wakerGoroutine: 9 })?.name).toBeNull()
+    expect(told({ wakerTask: 9 })?.name).toBe(names[9])
+  })
+
   describe('what was waited for instead', () => {
     type Piece = Parameters<Tables['timeline']>[1][number]
     const deadline = { ...emptyBreakdown(), totalNs: 100, execNs: 2, unknownNs: 98 }
@@ -432,6 +454,13 @@ describe('who is to blame', () => {
         'chan',
         null,
         'waiting on a channel served by a goroutine without a span, which was asleep',
+      ])
+      // Where that one had slept and its task was over before the loop was told, no deadline ended it either.
+      const slept = select({ stack: call, wakerGoroutine: 3 })
+      expect(told([slept, sleeper, { wakerTask: 9 }])).toEqual([
+        'sleep',
+        'goroutine',
+        'waiting for a goroutine without a span, which was asleep',
       ])
     })
 

@@ -12,8 +12,10 @@ import {
   STAY_START,
   STAY_STATE,
   STAY_TAIL,
+  STAY_TASK,
   STAY_VIA,
   STAY_WAKER,
+  STAY_WAKER_TASK,
   SYSCALL,
   SYSCALL_BLOCKED,
   SYSCALL_CAUSE,
@@ -48,6 +50,8 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u
   let betweenNs: f64 = 0
   let collectorNs: f64 = 0
   let collector: u32 = 0
+  // Of one that created another only what it did before that.
+  let untilNs = nowNs
   for (let steps: u32 = 0; steps < MOST_BACK && at >= tail && at >= 0; steps++) {
     const slot = at & mask
     const state: u32 = load<u8>(load<u32>(STAY_STATE) + slot)
@@ -55,7 +59,7 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u
     const startNs = load<f64>(load<u32>(STAY_START) + (slot << 3))
     const endNs = load<f64>(load<u32>(STAY_END) + (slot << 3))
     const from = startNs > sinceNs ? startNs : sinceNs
-    const to = endNs < nowNs ? endNs : nowNs
+    const to = endNs < untilNs ? endNs : untilNs
     const ns = to > from ? to - from : 0
     const previous = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
     const via: u32 = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
@@ -82,6 +86,12 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u
     } else {
       if (state === SYSCALL || state === SYSCALL_BLOCKED) callNs += ns
       otherNs += ns
+      const creator = previous === NONE && via === 0 ? creatorOf(slot) : NONE
+      if (creator !== NONE) {
+        untilNs = startNs
+        at = creator
+        continue
+      }
       if (previous === NONE) {
         // Its first stay: a goroutine that a timer had started says so. Before that nothing is known of it.
         const beforeNs = startNs > sinceNs ? startNs - sinceNs : 0
@@ -94,9 +104,17 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u
   return 0
 }
 
+/** Stay of the goroutine that created the one whose first stay lies at a slot, where it worked for no task; else none. */
+function creatorOf(slot: u32): i32 {
+  const creator = load<i32>(load<u32>(STAY_WAKER) + (slot << 2))
+  if (creator < load<i32>(STAY_TAIL) || creator < 0 || load<i32>(load<u32>(STAY_WAKER_TASK) + (slot << 2)) !== 0)
+    return NONE
+  return load<i32>(load<u32>(STAY_TASK) + ((creator & load<u32>(STAY_MASK)) << 2)) === 0 ? creator : NONE
+}
+
 /**
- * Whether the goroutine of a stay is one that a timer had started, as those of deadlines are, and has waited for nothing but locks and the
- * collector since. A loop that was woken by somebody who had slept is none.
+ * Whether the goroutine of a stay is one that a timer had started, as those of deadlines are, or was created by such a one, and has waited for nothing
+ * but locks and the collector since. A loop that was woken by somebody who had slept is none.
  */
 export function isTimers(stay: i32): bool {
   const tail = load<i32>(STAY_TAIL)
@@ -108,7 +126,11 @@ export function isTimers(stay: i32): bool {
     if (load<u8>(load<u32>(STAY_STATE) + slot) === WAITING && load<u8>(load<u32>(IN_BETWEEN) + reason) === 0)
       return false
     at = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
-    if (at === NONE) return <u32>load<u16>(load<u32>(STAY_VIA) + (slot << 1)) === load<u32>(SLEEP)
+    if (at !== NONE) continue
+    const via: u32 = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
+    if (via !== 0) return via === load<u32>(SLEEP)
+    at = creatorOf(slot)
+    if (at === NONE) return false
   }
   return false
 }
