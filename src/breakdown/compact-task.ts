@@ -84,6 +84,8 @@ export interface CompactHead {
 
 /** A task of which both ends are known. */
 export class CompactTask implements KeptTask {
+  private isHeld = true
+
   /**
    * @param names that its rows point to
    * @param from where in the chunk its block begins: a multiple of eight
@@ -227,6 +229,13 @@ export class CompactTask implements KeptTask {
     }
   }
 
+  /** Nobody looks at the task any more. */
+  letGo(): void {
+    if (!this.isHeld) return
+    this.isHeld = false
+    this.chunk.letGo()
+  }
+
   private part(at: number, bytes: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.chunk.u8.buffer, this.from + at, bytes)
   }
@@ -274,6 +283,11 @@ export class CompactTask implements KeptTask {
     }
     return result
   }
+}
+
+/** Nobody looks at a task any more, nor at what was asked of it: what it is kept in may be filled again. Not a must; what is not said is collected. */
+export function letGo(task: KeptTask): void {
+  if (task instanceof CompactTask) task.letGo()
 }
 
 /** Where ranges begin behind a timeline of so many rows. */

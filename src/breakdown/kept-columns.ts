@@ -155,24 +155,62 @@ function rangePlaces(from: number, rows: number) {
 
 /** Room of one buffer. */
 const BUFFER_BYTES = 1 << 16
+/** Buffers that wait to be filled again: as many as four megabytes. */
+const MOST_FREE = 64
 
 /** A buffer of blocks, each of which begins at a multiple of eight. */
 export class KeptChunk {
   readonly i32: Int32Array<ArrayBuffer>
   readonly u16: Uint16Array<ArrayBuffer>
   readonly u8: Uint8Array<ArrayBuffer>
+  /** Blocks in it that somebody may look at, and whether more of them come. */
+  private blocks = 0
+  private filling = true
 
-  constructor(readonly f64: Float64Array<ArrayBuffer>) {
+  /** @param free where it goes when it is full and nobody looks at it any more; null: nowhere */
+  constructor(
+    readonly f64: Float64Array<ArrayBuffer>,
+    private readonly free: KeptChunk[] | null = null,
+  ) {
     this.i32 = new Int32Array(f64.buffer)
     this.u16 = new Uint16Array(f64.buffer)
     this.u8 = new Uint8Array(f64.buffer)
   }
+
+  /** One more block is in it. */
+  hold(): void {
+    this.blocks++
+  }
+
+  /** Nobody looks at one of its blocks any more. */
+  letGo(): void {
+    this.blocks--
+    this.freeIfUnused()
+  }
+
+  /** No more blocks come. */
+  close(): void {
+    this.filling = false
+    this.freeIfUnused()
+  }
+
+  private freeIfUnused(): void {
+    const { free } = this
+    if (this.filling || this.blocks > 0 || free === null || free.length === MOST_FREE) return
+    this.filling = true
+    free.push(this)
+  }
 }
 
-/** Copies tables into blocks, one after another, in buffers that it makes as they fill up. A buffer lives as long as any block in it. */
+/**
+ * Copies tables into blocks, one after another, in buffers that it makes as they fill up. A buffer lives as long as any block in it; one whose blocks
+ * were all let go of (`letGo` in `compact-task.ts`) is filled again, since a new one has to be cleared, and is memory of which the collector only
+ * sees that it grows.
+ */
 export class KeptRoom {
+  private readonly free: KeptChunk[] = []
   /** The one that blocks are put in now. */
-  chunk = new KeptChunk(new Float64Array(BUFFER_BYTES >> 3))
+  chunk = this.newChunk()
   private at = 0
 
   /** A copy of the first rows of a timeline, whose columns may be longer. */
@@ -229,11 +267,22 @@ export class KeptRoom {
   /** Finds so many bytes in the chunk, which may be a new one. @returns where */
   private take(bytes: number): number {
     if (this.at + bytes > this.chunk.u8.length) {
-      this.chunk = new KeptChunk(new Float64Array(Math.max(Math.ceil(bytes / 8), BUFFER_BYTES >> 3)))
+      this.chunk.close()
+      this.chunk = bytes > BUFFER_BYTES ? largeChunk(bytes) : (this.free.pop() ?? this.newChunk())
       this.at = 0
     }
     const from = this.at
     this.at = wholeWords(from + bytes)
+    this.chunk.hold()
     return from
   }
+
+  private newChunk(): KeptChunk {
+    return new KeptChunk(new Float64Array(BUFFER_BYTES >> 3), this.free)
+  }
+}
+
+/** One for a single block. */
+function largeChunk(bytes: number): KeptChunk {
+  return new KeptChunk(new Float64Array(Math.ceil(bytes / 8)))
 }

@@ -5,43 +5,53 @@ import { TABLE_HEADER_BYTES } from '../base/id-table-layout.ts'
 import type { Runner } from './breakdown.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
+  MAYBE_RUNTIME,
+  MAYBE_RUNTIME_IDS,
   MOST_RUNNER_STAYS,
   MOST_RUNNERS,
   MOST_STAYS_BEFORE,
   RUNNER_FIELDS,
+  RUNNER_FILLED,
   RUNNER_IS_RUNTIME,
-  RUNNER_NS,
   RUNNER_OF_TASK,
+  RUNNER_PLACE_BITS,
   RUNNER_PLACES,
   RUNNER_TABLE,
-  RUNNER_TASK,
   RUNNER_TIME,
   RUNNERS_TOLD,
   RUNTIME_IDS,
   STAY_TOP,
+  STILL_RUNNING,
+  STILL_RUNNING_BITS,
+  STILL_RUNNING_ROOM,
 } from './states-layout.ts'
 import type { StayLog } from './stay-log.ts'
 
 /** Finds those that ran during waits, in columns that the kernel fills (`kernel/runners.ts`), which also asks by itself. */
 export class Runners {
   private readonly told: Float64Array
-  /** Ids of the runtime's own goroutines that were seen. */
+  /** Ids of the runtime's own goroutines that were seen, and bits of those that may be some. */
   private readonly runtime: IdTable
+  private readonly maybeRuntime: Uint8Array
 
   constructor(private readonly kernel: StatesKernel) {
     const { memory, words } = kernel
     const rows = MOST_RUNNER_STAYS + MOST_STAYS_BEFORE
     this.told = memory.float64(MOST_RUNNERS * RUNNER_FIELDS)
     words[RUNNERS_TOLD >> 2] = this.told.byteOffset
-    words[RUNNER_TASK >> 2] = memory.int32(rows).byteOffset
-    words[RUNNER_NS >> 2] = memory.float64(rows).byteOffset
-    words[RUNNER_TABLE >> 2] = memory.int32(RUNNER_PLACES).byteOffset
+    words[RUNNER_FILLED >> 2] = memory.int32(rows).byteOffset
+    words[RUNNER_TABLE >> 2] = memory.float64((RUNNER_PLACES << RUNNER_PLACE_BITS) >> 3).byteOffset
+    words[STILL_RUNNING >> 2] = memory.int32(STILL_RUNNING_ROOM << STILL_RUNNING_BITS).byteOffset
+    this.maybeRuntime = memory.uint8(MAYBE_RUNTIME_IDS >> 3)
+    words[MAYBE_RUNTIME >> 2] = this.maybeRuntime.byteOffset
     this.runtime = new IdTable(64, memory, new Int32Array(memory.buffer, RUNTIME_IDS, TABLE_HEADER_BYTES >> 2))
   }
 
   /** A goroutine, by its id, is one of the runtime's own. */
   addRuntime(goroutine: number): void {
     if (this.runtime.find(goroutine) < 0) this.runtime.insert(goroutine)
+    const bit = goroutine % MAYBE_RUNTIME_IDS
+    this.maybeRuntime[bit >> 3] |= 1 << (bit & 7)
   }
 
   /** It ended. */

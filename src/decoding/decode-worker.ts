@@ -5,6 +5,7 @@ import { getHeapStatistics } from 'node:v8'
 import { parentPort } from 'node:worker_threads'
 import { Failure, messageOf } from '../base/failure.ts'
 import { CaptureAnalysis } from '../breakdown/analysis.ts'
+import { letGo } from '../breakdown/compact-task.ts'
 import type { KeptTask } from '../breakdown/kept-columns.ts'
 import type { KernelMemory } from '../base/kernel-memory.ts'
 import type { CaptureInfo } from '../capture/capture.ts'
@@ -232,6 +233,7 @@ class Run {
     this.stacksPosted = stacks.length
     this.regionNamesPosted = analysis.regionNames.length
     this.postedUntilNs = decodedUntilNs
+    for (const task of this.tasks) letGo(task)
     this.tasks = []
     this.bytes = 0
     this.untaken++

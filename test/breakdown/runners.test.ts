@@ -70,3 +70,48 @@ test('those that ran are told as they are counted plainly, the longest first', (
   }
   expect(told).toBeGreaterThan(1_000)
 })
+
+test('those that ran are told while the log goes on, however many run at once and however long', () => {
+  let told = 0
+  for (let seed = 1; seed <= 150; seed++) {
+    const random = new Random(seed)
+    const memory = new KernelMemory(BLOCK_END)
+    const kernel = new StatesKernel(memory)
+    const stays = new StayLog(memory, kernel.words, true)
+    const runners = new Runners(kernel)
+    const lineage = new Lineage(kernel)
+    for (let serial = 1; serial < 50; serial++) lineage.add(taskIdOf(serial))
+    // Numbers above those that bits are kept of, and above 32 bits.
+    const goroutines = random.pick([0, 65_536 * 3, 2 ** 31 - 20, 2 ** 40])
+    for (let id = 0; id < 50; id++) if (isRuntime(goroutines + id)) runners.addRuntime(goroutines + id)
+    const most = random.pick([2, 20, 29, 31, 60])
+    const running: number[] = []
+    const waits: number[] = []
+    const end = (which: number, ns: number): void => {
+      const [stay] = running.splice(which, 1)
+      stays.endNs[stay & stays.mask] = Math.max(ns, stays.startNs[stay & stays.mask])
+    }
+    for (let stay = 0; stay < 4_000; stay++) {
+      const startNs = Math.max(0, stay * 10 - random.below(15))
+      const runs = random.below(2) === 0
+      if (runs && running.length === most) end(random.below(2) === 0 ? running.length - 1 : random.below(most), startNs)
+      const state = runs ? GoState.running : random.pick([GoState.runnable, GoState.waiting, GoState.syscall])
+      const task = random.pick([0, 1 + random.below(49)])
+      stays.open(goroutines + random.below(50), -1, state, startNs, 0, task, -1)
+      if (runs) running.push(stay)
+      else stays.endNs[stay & stays.mask] = startNs + random.below(900)
+      if (state === GoState.runnable) waits.push(stay)
+      if (random.below(1_000) === 0) stays.forgetBefore(stay - random.below(700))
+      if (random.below(20) !== 0 || waits.length === 0) continue
+      const waiting = waits[Math.max(0, waits.length - 1 - random.below(150))]
+      if (!stays.has(waiting)) continue
+      const fromNs = stays.startNs[waiting & stays.mask]
+      const toNs = stays.endNs[waiting & stays.mask]
+      runners.beginTask()
+      const expected = plainly(stays, waiting, fromNs, toNs, { stays: 4_096 })
+      expect(runners.of(stays, waiting, fromNs, toNs), `seed ${seed}, stay ${stay}`).toEqual(expected)
+      told += expected.length
+    }
+  }
+  expect(told).toBeGreaterThan(10_000)
+})

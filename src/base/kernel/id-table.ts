@@ -40,15 +40,6 @@ export function findRow(header: usize, id: f64): i32 {
   return findRow(header, <f64>id)
 }
 
-/** Whether an id is in the table, which is for those that mostly are not: the first place that is looked at is mostly free. */
-/* @inline */ export function hasRow(header: usize, id: f64): bool {
-  if (id < 0x80000000) {
-    const at: u32 = hashOfLow(wholeOf(id)) & load<u32>(header, TABLE_MASK)
-    if (load<f64>(load<u32>(header, TABLE_KEYS) + (at << 3)) === NO_ID) return false
-  }
-  return findRow(header, id) >= 0
-}
-
 /** The row that the next id gets; -1 when the table has to grow first. */
 export function nextRow(header: usize): i32 {
   if ((load<u32>(header, TABLE_USED) + 1) * 2 > load<u32>(header, TABLE_MASK) + 1) return -1

@@ -1,48 +1,54 @@
 // runners.ts: who ran while a goroutine waited for a processor, of which `../runners.ts` makes objects when somebody asks.
 
-import { hashOfLow, hasRow } from '../../base/kernel/id-table.ts'
+import { findRow } from '../../base/kernel/id-table.ts'
+import { wholeOf } from '../../base/kernel/whole.ts'
 import {
+  MAYBE_RUNTIME,
+  MAYBE_RUNTIME_IDS,
   MOST_RUNNER_STAYS,
   MOST_RUNNERS,
   MOST_STAYS_BEFORE,
   RUNNER_FIELDS,
+  RUNNER_FILLED,
   RUNNER_IS_RUNTIME,
   RUNNER_NS,
   RUNNER_OF_TASK,
+  RUNNER_PLACE_BITS,
   RUNNER_PLACES,
   RUNNER_STAYS,
   RUNNER_TABLE,
   RUNNER_TASK,
   RUNNER_TIME,
+  RUNNER_WAIT,
   RUNNERS_TOLD,
-  RUNNING,
   RUNTIME_IDS,
+  STAY_BLOCK,
+  STAY_BLOCK_BITS,
   STAY_END,
   STAY_GOROUTINE,
   STAY_MASK,
   STAY_START,
-  STAY_STATE,
   STAY_TAIL,
   STAY_TASK,
   STAY_TOP,
   STAY_WHOLE_FROM,
+  STILL_RUNNING_COUNT,
+  STILL_RUNNING_STAYS,
 } from '../states-layout.ts'
+import { runningIn, stillRunning, TOO_MANY, within } from './still-running.ts'
 import { idOfSerial } from './tasks.ts'
 
-/** Stands for the runtime's own goroutines in the column of tasks; 0 for others that run for no task. */
+/** Stands for the runtime's own goroutines among tasks; 0 for others that run for no task. */
 const OF_RUNTIME: i32 = -1
 const RUNNER_BYTES: u32 = RUNNER_FIELDS << 3
 
-const NONE: i32 = -1
-/** Tasks with serials that follow each other are in one line of the processor's cache: those that run together mostly are. */
-const TASKS_PER_LINE_BITS: i32 = 4
-const TASK_IN_LINE: u32 = (1 << TASKS_PER_LINE_BITS) - 1
-
-/** Rows that are filled. */
+/** The wait in hand: from, to, and a number that no other has; how many are counted that ran meanwhile. */
+let waitFromNs: f64 = 0
+let waitToNs: f64 = 0
+let wait: i32 = 0
 let count: u32 = 0
-/** Rows of those that ran for no task, and of the runtime's own; -1 none yet. */
-let idle: i32 = NONE
-let runtime: i32 = NONE
+/** Time of those that ran for no task. */
+let idleNs: f64 = 0
 
 /** The waits of another task come next: as many stays as ever may be looked through for them. */
 export function beginRunners(): void {
@@ -61,115 +67,182 @@ export function runnersOf(waiting: i32, fromNs: f64, toNs: f64): u32 {
   // Of the stays before that only those of open tasks are left: shares of them would be none of what ran.
   const wholeFrom = load<i32>(STAY_WHOLE_FROM)
   if (wholeFrom > 0 && waiting - MOST_STAYS_BEFORE < wholeFrom) return 0
-  const mask = load<u32>(STAY_MASK)
-  const states: usize = load<u32>(STAY_STATE)
-  const starts: usize = load<u32>(STAY_START)
-  const ends: usize = load<u32>(STAY_END)
-  const top = load<i32>(STAY_TOP)
+  waitFromNs = fromNs
+  waitToNs = toNs
+  wait++
   count = 0
-  idle = runtime = NONE
-  const oldest = max(max(waiting - MOST_STAYS_BEFORE, load<i32>(STAY_TAIL)), 0)
-  for (let stay = waiting - 1; stay >= oldest; stay--) {
-    const at: u32 = stay & mask
-    if (load<u8>(states + at) !== RUNNING) continue
-    const endNs = load<f64>(ends + (at << 3))
-    if (endNs > fromNs) add(at, min(endNs, toNs) - max(load<f64>(starts + (at << 3)), fromNs))
-  }
-  let left = load<i32>(RUNNER_STAYS)
-  for (let stay = waiting + 1; stay < top && left > 0; stay++, left--) {
-    const at: u32 = stay & mask
-    const startNs = load<f64>(starts + (at << 3))
-    if (startNs >= toNs) break
-    if (load<u8>(states + at) === RUNNING) add(at, min(load<f64>(ends + (at << 3)), toNs) - max(startNs, fromNs))
-  }
-  store<i32>(RUNNER_STAYS, left)
-  clearTable()
+  idleNs = 0
+  addBefore(waiting)
+  addAfter(waiting)
+  if (idleNs > 0) store<f64>(load<u32>(RUNNER_TABLE), idleNs, RUNNER_NS)
   return tellMost()
 }
 
-/** Adds time to the row of who ran in a stay. */
-function add(at: u32, ns: f64): void {
+/** Counts those that began to run before a stay, the latest first. */
+function addBefore(waiting: i32): void {
+  const oldest = max(max(waiting - MOST_STAYS_BEFORE, load<i32>(STAY_TAIL)), 0)
+  const first = waiting & -STAY_BLOCK
+  if (first <= oldest) return addThoseBefore(waiting, oldest)
+  // What ended before the block's first stay is left out.
+  const begins = load<f64>(load<u32>(STAY_START) + ((first & load<u32>(STAY_MASK)) << 3)) <= waitFromNs
+  const row: usize = begins ? stillRunning(waiting >> STAY_BLOCK_BITS) : 0
+  const still: i32 = begins ? load<i32>(row, STILL_RUNNING_COUNT << 2) : TOO_MANY
+  if (still === TOO_MANY) return addThoseBefore(waiting, oldest)
+  addThoseBefore(waiting, first)
+  const stays = row + (STILL_RUNNING_STAYS << 2)
+  for (let at = stays + (still << 2) - 4; at >= stays; at -= 4) {
+    const stay = load<i32>(at)
+    if (stay < oldest) return
+    addIfLasted(stay & load<u32>(STAY_MASK))
+  }
+}
+
+/** Counts those of a stretch of the log that ran on into the wait. */
+function addThoseBefore(to: i32, from: i32): void {
+  for (let block = (to - 1) >> STAY_BLOCK_BITS; (block + 1) * STAY_BLOCK > from; block--) {
+    const first: u32 = (block * STAY_BLOCK) & load<u32>(STAY_MASK)
+    for (let running = runningIn(block) & within(block, from, to); running !== 0;) {
+      const top: u64 = 63 - clz(running)
+      running ^= (<u64>1) << top
+      addIfLasted(first + <u32>top)
+    }
+  }
+}
+
+function addIfLasted(at: u32): void {
+  const endNs = load<f64>(load<u32>(STAY_END) + (at << 3))
+  if (endNs <= waitFromNs) return
+  const ns = min(endNs, waitToNs) - max(load<f64>(load<u32>(STAY_START) + (at << 3)), waitFromNs)
   if (ns <= 0) return
   const task = load<i32>(load<u32>(STAY_TASK) + (at << 2))
-  if (task === 0) {
-    if (hasRow(RUNTIME_IDS, load<f64>(load<u32>(STAY_GOROUTINE) + (at << 3)))) {
-      if (runtime === NONE) runtime = newRow(OF_RUNTIME)
-      addTo(runtime, ns)
-    } else {
-      if (idle === NONE) idle = newRow(0)
-      addTo(idle, ns)
-    }
-    return
+  if (task !== 0) addTo(task, ns)
+  else if (isRuntime(load<u32>(MAYBE_RUNTIME), load<f64>(load<u32>(STAY_GOROUTINE) + (at << 3)))) addTo(OF_RUNTIME, ns)
+  else {
+    if (idleNs === 0) addTo(0, 0)
+    idleNs += ns
   }
-  const table: usize = load<u32>(RUNNER_TABLE)
-  const tasks: usize = load<u32>(RUNNER_TASK)
-  let place = placeOf(task)
-  let row = load<i32>(table + (place << 2))
-  while (row !== 0) {
-    if (load<i32>(tasks + ((row - 1) << 2)) === task) {
-      addTo(row - 1, ns)
+}
+
+/** Counts those that began to run during the wait, and the stays that were looked through for them. */
+function addAfter(waiting: i32): void {
+  const left = load<i32>(RUNNER_STAYS)
+  const from = waiting + 1
+  const to = firstAfter(from, min(load<i32>(STAY_TOP), from + left))
+  store<i32>(RUNNER_STAYS, left - (to - from))
+  const starts: usize = load<u32>(STAY_START)
+  const ends: usize = load<u32>(STAY_END)
+  const tasks: usize = load<u32>(STAY_TASK)
+  const goroutines: usize = load<u32>(STAY_GOROUTINE)
+  const maybeRuntime: usize = load<u32>(MAYBE_RUNTIME)
+  const waitFrom = waitFromNs
+  const waitTo = waitToNs
+  let idle = idleNs
+  for (let block = from >> STAY_BLOCK_BITS; block * STAY_BLOCK < to; block++) {
+    const first: u32 = (block * STAY_BLOCK) & load<u32>(STAY_MASK)
+    for (let running = runningIn(block) & within(block, from, to); running !== 0; running &= running - 1) {
+      const at = first + <u32>ctz(running)
+      let fromNs = load<f64>(starts + (at << 3))
+      let toNs = load<f64>(ends + (at << 3))
+      if (fromNs < waitFrom) fromNs = waitFrom
+      if (toNs > waitTo) toNs = waitTo
+      if (toNs <= fromNs) continue
+      const task = load<i32>(tasks + (at << 2))
+      if (task !== 0) addTo(task, toNs - fromNs)
+      else if (isRuntime(maybeRuntime, load<f64>(goroutines + (at << 3)))) addTo(OF_RUNTIME, toNs - fromNs)
+      else {
+        if (idle === 0) addTo(0, 0)
+        idle += toNs - fromNs
+      }
+    }
+  }
+  idleNs = idle
+}
+
+/** The first of a stretch of stays that did not begin before the end of the wait, or the end of the stretch. */
+function firstAfter(from: i32, end: i32): i32 {
+  const mask = load<u32>(STAY_MASK)
+  const starts: usize = load<u32>(STAY_START)
+  const toNs = waitToNs
+  let stay = from
+  for (; stay < end; stay++) {
+    const at: u32 = stay & mask
+    if ((at & 7) === 0) {
+      while (stay + 8 <= end && allBegan(starts + ((stay & mask) << 3), toNs)) stay += 8
+      if (stay === end) break
+    }
+    if (load<f64>(starts + ((stay & mask) << 3)) >= toNs) break
+  }
+  return stay
+}
+
+/** Whether eight stays began before a time. @param starts of the first of them */
+/* @inline */ function allBegan(starts: usize, ns: f64): bool {
+  return (
+    load<f64>(starts) < ns &&
+    load<f64>(starts, 8) < ns &&
+    load<f64>(starts, 16) < ns &&
+    load<f64>(starts, 24) < ns &&
+    load<f64>(starts, 32) < ns &&
+    load<f64>(starts, 40) < ns &&
+    load<f64>(starts, 48) < ns &&
+    load<f64>(starts, 56) < ns
+  )
+}
+
+/** Whether a goroutine is one of the runtime's own: of most that are not a bit tells. */
+/* @inline */ function isRuntime(maybeRuntime: usize, goroutine: f64): bool {
+  if (goroutine < 0x80000000) {
+    const id = wholeOf(goroutine)
+    const bits: u32 = load<u8>(maybeRuntime + ((id & (MAYBE_RUNTIME_IDS - 1)) >> 3))
+    if (((bits >> (id & 7)) & 1) === 0) return false
+  }
+  return findRow(RUNTIME_IDS, goroutine) >= 0
+}
+
+/** Adds time of a task, of the runtime's own, or (0, whose time is put in at the end) makes a place for those of none. */
+function addTo(task: i32, ns: f64): void {
+  // Tasks that run together have serials that follow each other: so do their places. The first is for those that run for none.
+  let place: u32 = task
+  for (;;) {
+    place &= RUNNER_PLACES - 1
+    const runner: usize = load<u32>(RUNNER_TABLE) + (place << RUNNER_PLACE_BITS)
+    if (load<i32>(runner, RUNNER_WAIT) !== wait && (place !== 0 || task === 0)) {
+      store<i32>(runner, task, RUNNER_TASK)
+      store<i32>(runner, wait, RUNNER_WAIT)
+      store<f64>(runner, ns, RUNNER_NS)
+      store<u32>(load<u32>(RUNNER_FILLED) + (count++ << 2), runner)
       return
     }
-    place = (place + 1) & (RUNNER_PLACES - 1)
-    row = load<i32>(table + (place << 2))
-  }
-  row = newRow(task)
-  addTo(row, ns)
-  store<i32>(table + (place << 2), row + 1)
-}
-
-/** A row without time. */
-function newRow(task: i32): i32 {
-  const row = count++
-  store<i32>(load<u32>(RUNNER_TASK) + (row << 2), task)
-  store<f64>(load<u32>(RUNNER_NS) + (row << 3), 0)
-  return row
-}
-
-/* @inline */ function addTo(row: i32, ns: f64): void {
-  const sum: usize = load<u32>(RUNNER_NS) + (row << 3)
-  store<f64>(sum, load<f64>(sum) + ns)
-}
-
-/** Place of the table where a task is looked for first. */
-/* @inline */ function placeOf(task: i32): u32 {
-  const line = hashOfLow((<u32>task) >> TASKS_PER_LINE_BITS) << TASKS_PER_LINE_BITS
-  return (line | ((<u32>task) & TASK_IN_LINE)) & (RUNNER_PLACES - 1)
-}
-
-/** Empties the table. One after the other in a row of places are all cleared, whichever of them comes first. */
-function clearTable(): void {
-  const table: usize = load<u32>(RUNNER_TABLE)
-  for (let row: u32 = 0; row < count; row++) {
-    const task = load<i32>(load<u32>(RUNNER_TASK) + (row << 2))
-    if (task <= 0) continue
-    let place = placeOf(task)
-    while (load<i32>(table + (place << 2)) !== 0) {
-      store<i32>(table + (place << 2), 0)
-      place = (place + 1) & (RUNNER_PLACES - 1)
+    if (load<i32>(runner, RUNNER_TASK) === task && place !== 0) {
+      store<f64>(runner, load<f64>(runner, RUNNER_NS) + ns, RUNNER_NS)
+      return
     }
+    place++
   }
 }
 
-/** Writes the rows with most time, of which the first met comes first where they are alike. */
+/** Writes those with most time, of which the first met comes first where they are alike. @returns how many */
 function tellMost(): u32 {
-  const sums: usize = load<u32>(RUNNER_NS)
-  let told: u32 = 0
-  for (let runner: usize = load<u32>(RUNNERS_TOLD); told < <u32>MOST_RUNNERS; told++, runner += RUNNER_BYTES) {
-    let most: u32 = 0
-    let mostNs: f64 = 0
-    for (let row: u32 = 0; row < count; row++) {
-      const ns = load<f64>(sums + (row << 3))
-      if (ns <= mostNs) continue
-      most = row
-      mostNs = ns
-    }
-    if (mostNs === 0) break
-    const task = load<i32>(load<u32>(RUNNER_TASK) + (most << 2))
+  const filled: usize = load<u32>(RUNNER_FILLED)
+  const told: usize = load<u32>(RUNNERS_TOLD)
+  let end = told
+  for (let row: u32 = 0; row < count; row++) {
+    const runner: usize = load<u32>(filled + (row << 2))
+    const ns = load<f64>(runner, RUNNER_NS)
+    const full = end === told + MOST_RUNNERS * RUNNER_BYTES
+    if (full && load<f64>(end - RUNNER_BYTES, RUNNER_TIME << 3) >= ns) continue
+    // The last of those is the one that falls out.
+    let to = full ? end - RUNNER_BYTES : end
+    if (!full) end += RUNNER_BYTES
+    for (; to > told && load<f64>(to - RUNNER_BYTES, RUNNER_TIME << 3) < ns; to -= RUNNER_BYTES)
+      memory.copy(to, to - RUNNER_BYTES, RUNNER_BYTES)
+    store<f64>(to, load<i32>(runner, RUNNER_TASK), RUNNER_OF_TASK << 3)
+    store<f64>(to, ns, RUNNER_TIME << 3)
+  }
+  for (let runner = told; runner < end; runner += RUNNER_BYTES) {
+    const task = <i32>load<f64>(runner, RUNNER_OF_TASK << 3)
     store<f64>(runner, task > 0 ? idOfSerial(task) : 0, RUNNER_OF_TASK << 3)
     store<f64>(runner, task === OF_RUNTIME ? 1 : 0, RUNNER_IS_RUNTIME << 3)
-    store<f64>(runner, mostNs, RUNNER_TIME << 3)
-    store<f64>(sums + (most << 3), 0)
   }
-  return told
+  return (end - told) / RUNNER_BYTES
 }
