@@ -3,6 +3,8 @@
 
 import type { ClockSegment } from './clock.ts'
 import type { ClockOffset, JoinSpan, NameTimeReport } from './match.ts'
+import { spanPaths } from './paths.ts'
+import type { SpanRelations } from './structure.ts'
 import { type OffsetFit, OffsetFitter, roundingOf, SMALLEST_ERROR_NS } from './offset-fit.ts'
 import { voteForOffsets } from './offset-votes.ts'
 import type { AlignedSpans } from './pairing.ts'
@@ -55,11 +57,13 @@ const TOO_COARSE_NS = 1_000_000
  *
  * @param known what else says how the clocks relate: taken unless another offset explains the spans far better (somebody changed
  *   the spans' clock on the way)
+ * @param paths of the spans (`spanPaths`)
  */
 export function fitNameTimeClock(
   spans: SpanColumns,
   tasks: TaskColumns,
   known: readonly ClockSegment[],
+  paths: Int32Array,
 ): NameTimeClock | NameTimeReport {
   const nothing = { eligible: 0, explained: 0, joined: 0, disbelieved: 0 }
   if (spans.length === 0 || tasks.whole === 0) return { ...nothing, refused: null }
@@ -70,12 +74,12 @@ export function fitNameTimeClock(
         'the spans’ times are whole milliseconds, too coarse to tell tasks apart: send them in microseconds or finer.',
     }
   }
-  const byName = fitBy(spans, tasks, known, false)
+  const byName = fitBy(spans, tasks, known, paths, false)
   if (!('refused' in byName)) return byName
   let named = 0
   for (const name of spans.name) if (name >= 0) named++
   if (named >= FEW_NAMES_KNOWN * spans.length) return byName
-  const withoutNames = fitBy(spans, tasks, known, true)
+  const withoutNames = fitBy(spans, tasks, known, paths, true)
   if (!('refused' in withoutNames)) return withoutNames
   if (named > 0) return byName
   return {
@@ -90,12 +94,14 @@ export function clockWithAliases(
   aliases: ReadonlyMap<string, number>,
   spans: readonly JoinSpan[],
   columns: SpanColumns,
+  relations: SpanRelations,
   tasks: TaskColumns,
 ): NameTimeClock | null {
   if (aliases.size === 0 || segments.length > 1 || segments[0].clock.method !== 'name-time') return null
   if (fit.errorNs <= SMALLEST_ERROR_NS + roundingOf(columns)) return null
   const name = columns.name.map((own, row) => (own >= 0 ? own : (aliases.get(spans[row].name) ?? -1)))
-  const fitter = new OffsetFitter({ ...columns, name }, tasks)
+  const named = { ...columns, name }
+  const fitter = new OffsetFitter(named, tasks, spanPaths(named, relations, tasks))
   return clockOf(fitter.refine(fit.offsetNs), fitter, columns, tasks)
 }
 
@@ -103,9 +109,10 @@ function fitBy(
   spans: SpanColumns,
   tasks: TaskColumns,
   known: readonly ClockSegment[],
+  paths: Int32Array,
   anyName: boolean,
 ): NameTimeClock | NameTimeReport {
-  const fitter = new OffsetFitter(spans, tasks, anyName)
+  const fitter = new OffsetFitter(spans, tasks, paths, anyName)
   const fits: OffsetFit[] = []
   for (const { offsetNs } of voteForOffsets(spans, tasks, anyName)) {
     const fit = fitter.refine(offsetNs)
@@ -119,7 +126,7 @@ function fitBy(
   const explained = (fit: OffsetFit | undefined): number => fit?.explained ?? 0
 
   if (known.length > 0) {
-    const fit = judgeKnown(spans, tasks, known, anyName)
+    const fit = judgeKnown(spans, tasks, known, paths, anyName)
     const fewest = anyName ? FEWEST_WITHOUT_NAMES : 1
     const other = fits.find((one) => !known.some(({ clock }) => isAt(one, clock, spans)))
     const overruled = (other?.tight ?? 0) >= Math.max(FEWEST_EXPLAINED, TIMES_BETTER * fit.explained)
@@ -202,12 +209,13 @@ function judgeKnown(
   spans: SpanColumns,
   tasks: TaskColumns,
   known: readonly ClockSegment[],
+  paths: Int32Array,
   anyName: boolean,
 ): OffsetFit {
   const aligned = align(spans, tasks, known, 0, 'either')
   const errorNs = Math.max(...known.map(({ clock }) => clock.errorNs ?? 0))
   const columns = { ...spans, startNs: aligned.startNs, endNs: aligned.endNs }
-  return new OffsetFitter(columns, tasks, anyName).judge(0, errorNs)
+  return new OffsetFitter(columns, tasks, paths, anyName).judge(0, errorNs)
 }
 
 function clockOf(fit: OffsetFit, fitter: OffsetFitter, spans: SpanColumns, tasks: TaskColumns): NameTimeClock {

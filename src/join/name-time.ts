@@ -20,6 +20,7 @@ import {
 import { chanceByName } from './offset-chance.ts'
 import { roundingOf } from './offset-fit.ts'
 import { MARGIN, type Pairing, pairSpans } from './pairing.ts'
+import { spanPaths } from './paths.ts'
 import { BELIEVED_NATS, BELIEVED_NATS_AMONG_REPLICAS, withoutStrangers } from './span-trees.ts'
 import type { SpanRelations } from './structure.ts'
 import { begunWithin, percentile, type SpanColumns, spanColumns, type TaskColumns } from './time-columns.ts'
@@ -85,10 +86,11 @@ const ALIAS_ROUNDS = 4
 export function joinByNameAndTime(input: NameTimeInput): NameTimePairs | NameTimeReport {
   const columns = spanColumns(input.spans, input.tasks.names)
   for (let row = 0; row < columns.length; row++) if (input.knownTask[row] >= 0) columns.name[row] = -1
-  const clock = fitNameTimeClock(columns, input.tasks, input.known)
+  const relations = relationsOf(input)
+  const clock = fitNameTimeClock(columns, input.tasks, input.known, spanPaths(columns, relations, input.tasks))
   if ('refused' in clock) return clock
   let found = pairByNameAndTime(input, clock, columns)
-  const surer = clockWithAliases(found.clock, found.aliases, input.spans, columns, input.tasks)
+  const surer = clockWithAliases(found.clock, found.aliases, input.spans, columns, relations, input.tasks)
   if (surer !== null) found = pairByNameAndTime({ ...input, aliases: found.aliases }, surer, columns)
   const refused = whyImplausible(found, columns, input.tasks)
   return refused === null ? found : { ...found.report, joined: 0, refused }

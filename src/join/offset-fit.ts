@@ -3,6 +3,7 @@
 // An offset that is 2 us too low already breaks joining: every right pair then seems to begin before its span, and neighbours take
 // its place. So an offset is set by the floors of the lags, taken around their mode; means and medians follow the tails.
 
+import { taskPaths } from './paths.ts'
 import { chanceByName, chanceOfAnyName, type ChancePairs } from './offset-chance.ts'
 import {
   ANY_NAME,
@@ -132,13 +133,19 @@ export class OffsetFitter {
   private readonly byStart: GroupedRows
   private readonly nameOf: Int32Array
   private readonly chance: ChancePairs
+  private readonly byPath: GroupedRows
 
-  /** @param anyName whether names are not looked at */
+  /**
+   * @param paths of the spans, by which they are told from those within them (`spanPaths`)
+   * @param anyName whether names are not looked at, nor paths
+   */
   constructor(
     private readonly spans: SpanColumns,
     private readonly tasks: TaskColumns,
-    anyName = false,
+    private readonly paths: Int32Array,
+    private readonly anyName = false,
   ) {
+    this.byPath = taskPaths(tasks).byStart
     this.nameOf = anyName ? new Int32Array(spans.length).fill(ANY_NAME) : spans.name
     this.byStart = anyName ? byStartOfAnyName(tasks) : tasks.byStart
     this.chance = anyName ? chanceOfAnyName(tasks) : chanceByName(tasks)
@@ -209,7 +216,7 @@ export class OffsetFitter {
 
   /** Pairs each span of the sample with the nearest free task of its name. */
   private lagsAt(offsetNs: number, sample = SAMPLE): Lags {
-    const { spans, tasks, order, taken, byStart, nameOf } = this
+    const { spans, tasks, order, nameOf } = this
     const step = Math.max(1, Math.ceil(order.length / sample))
     const round = ++this.round
     const size = Math.ceil(order.length / step)
@@ -228,34 +235,18 @@ export class OffsetFitter {
       const endNs = spans.endNs[span] - offsetNs
       if (startNs < 0 || endNs > tasks.durationNs) continue
       eligible++
-      const to = byStart.from[name + 1]
-      let best = -1
-      let bestNs = Infinity
-      let near = 0
-      for (
-        let at = firstAtLeast(byStart.rows, tasks.startNs, startNs + EARLIEST_START_NS, byStart.from[name], to);
-        at < to;
-        at++
-      ) {
-        const task = byStart.rows[at]
-        const startLag = tasks.startNs[task] - startNs
-        if (startLag > LATEST_START_NS) break
-        const endLag = tasks.endNs[task] - endNs
-        if (!(Math.abs(endLag) <= FARTHEST_END_NS)) continue
-        near++
-        if (taken[task] === round) continue
-        const apart = Math.abs(startLag) + Math.abs(endLag)
-        if (apart >= bestNs) continue
-        bestNs = apart
-        best = task
-      }
-      if (best < 0) continue
-      taken[best] = round
+      // Where the tracer made no task for a span above, or another was begun by hand, the path leads nowhere.
+      const nearest =
+        (this.anyName || this.paths[span] < 0 ? null : this.nearest(this.byPath, this.paths[span], startNs, endNs)) ??
+        this.nearest(this.byStart, name, startNs, endNs)
+      if (nearest === null) continue
+      const { task: best, isAlone } = nearest
+      this.taken[best] = round
       start[length] = tasks.startNs[best] - startNs
       end[length] = tasks.endNs[best] - endNs
       atNs[length] = tasks.startNs[best]
       spanOf[length] = span
-      alone[length] = near === 1 ? 1 : 0
+      alone[length] = isAlone ? 1 : 0
       length++
     }
     return {
@@ -268,6 +259,34 @@ export class OffsetFitter {
       eligible,
       scale: step,
     }
+  }
+
+  /** The nearest free task of a group; null where there is none. */
+  private nearest(
+    { from, rows }: GroupedRows,
+    group: number,
+    startNs: number,
+    endNs: number,
+  ): { readonly task: number; readonly isAlone: boolean } | null {
+    const { tasks, taken, round } = this
+    const to = from[group + 1]
+    let best = -1
+    let bestNs = Infinity
+    let near = 0
+    for (let at = firstAtLeast(rows, tasks.startNs, startNs + EARLIEST_START_NS, from[group], to); at < to; at++) {
+      const task = rows[at]
+      const startLag = tasks.startNs[task] - startNs
+      if (startLag > LATEST_START_NS) break
+      const endLag = tasks.endNs[task] - endNs
+      if (!(Math.abs(endLag) <= FARTHEST_END_NS)) continue
+      near++
+      if (taken[task] === round) continue
+      const apart = Math.abs(startLag) + Math.abs(endLag)
+      if (apart >= bestNs) continue
+      bestNs = apart
+      best = task
+    }
+    return best < 0 ? null : { task: best, isAlone: near === 1 }
   }
 
   /**

@@ -3,6 +3,7 @@
 import { findFarPairs } from './far-pairs.ts'
 import { Pairs } from './pairs.ts'
 import { LONELY_COST, OWN_PARENT_GAIN, type SpanRelations, Structure } from './structure.ts'
+import { likeliestTogether } from './together.ts'
 import { begunWithin, firstAtLeast, groupRows, oncePerTasks, sortedRows, type TaskColumns } from './time-columns.ts'
 import {
   type LagCosts,
@@ -103,6 +104,7 @@ export function pairSpans(
     result = assign(spans.length, pairs, slots, cost, tasks, { ...options, noTaskCost })
     structure.learn(result.task)
   }
+  structure.learn(sureTogether(pairs, tasks, relations, structure, takesPart, options))
   for (let number = 0; number < ROUNDS; number++) round(number)
   for (let number = 0; number < FAR_ROUNDS; number++) {
     if (strangersAmong(result, takesPart, structure) < MANY_STRANGERS) noTaskCost = NO_TASK_COST
@@ -119,6 +121,25 @@ export function pairSpans(
     round(ROUNDS + number)
   }
   return result
+}
+
+/** Rows of the tasks that spans have for sure where all of a request are asked together, before any is given; -1 for none. */
+function sureTogether(
+  pairs: Pairs,
+  tasks: TaskColumns,
+  relations: SpanRelations,
+  structure: Structure,
+  takesPart: Uint8Array,
+  { noTaskCost, margin }: PairingOptions,
+): Int32Array {
+  const cost = new Float64Array(pairs.length)
+  for (let pair = 0; pair < pairs.length; pair++) {
+    cost[pair] = pairs.time[pair] + structure.strangeness(pairs.span[pair], pairs.task[pair])
+  }
+  const likeliest = likeliestTogether(pairs, tasks, relations, cost, noTaskCost, takesPart)
+  const { task } = likeliest
+  for (let span = 0; span < task.length; span++) if (likeliest.margin[span] < margin) task[span] = -1
+  return task
 }
 
 /** Share of the spans that have no task though none of their relatives has one: those of another process come by whole requests. */

@@ -23,7 +23,7 @@ export interface SpanRelations {
 }
 
 /** Cost of a parent that is not where this tracer puts it: apps can break the rule, so it is no proof. */
-const STRANGE_PARENT_COST = 6
+export const STRANGE_PARENT_COST = 6
 /**
  * What it speaks for a pair that the task hangs under the task of the span's parent: an SDK that makes a task for each span made one
  * for this span too, so that it costs more to leave it without one.
@@ -132,9 +132,8 @@ export class Structure {
     return lonely
   }
 
-  /** Whether a span is the first of its process: its task hangs under none. */
   private isTop(span: number): boolean {
-    return this.relations.root[span] === 1 || isCalledFromElsewhere(this.relations.kind[span])
+    return isTopOfProcess(this.relations, span)
   }
 
   /** Id of the task of a span's parent; 0 where it has none that is known. */
@@ -144,7 +143,13 @@ export class Structure {
   }
 }
 
-function belongsToParent(kind: number): boolean {
+/** Whether a span is the first of its process: its task hangs under none. */
+export function isTopOfProcess({ root, kind }: Pick<SpanRelations, 'root' | 'kind'>, span: number): boolean {
+  return root[span] === 1 || isCalledFromElsewhere(kind[span])
+}
+
+/** Whether the task of a span of this kind hangs under that of its parent. */
+export function belongsToParent(kind: number): boolean {
   return kind === INTERNAL || kind === CLIENT || kind === PRODUCER
 }
 

@@ -2,10 +2,17 @@
 
 import { oncePerTasks, type TaskColumns } from './time-columns.ts'
 
-/** By row of the tasks that take part the row of the task at the top of its request; -1 for the others. */
-export const topsOfTasks = oncePerTasks(({ length, id, parentId, name }): Int32Array => {
+/** By row of the tasks the row of the task that each hangs under; -1 where none is here. */
+export const rowsAbove = oncePerTasks(({ length, id, parentId }): Int32Array => {
   const rowOf = new Map<number, number>()
-  for (let task = 0; task < length; task++) if (name[task] >= 0) rowOf.set(id[task], task)
+  for (let task = 0; task < length; task++) rowOf.set(id[task], task)
+  return Int32Array.from(parentId, (above) => (above === 0 ? -1 : (rowOf.get(above) ?? -1)))
+})
+
+/** By row of the tasks that take part the row of the task at the top of its request; -1 for the others. */
+export const topsOfTasks = oncePerTasks((tasks): Int32Array => {
+  const { length, name } = tasks
+  const above = rowsAbove(tasks)
   const top = new Int32Array(length).fill(-1)
   const path: number[] = []
   for (let task = 0; task < length; task++) {
@@ -14,7 +21,7 @@ export const topsOfTasks = oncePerTasks(({ length, id, parentId, name }): Int32A
     while (top[at] < 0) {
       top[at] = at
       path.push(at)
-      at = rowOf.get(parentId[at]) ?? at
+      at = above[at] >= 0 && name[above[at]] >= 0 ? above[at] : at
     }
     for (const one of path) top[one] = top[at]
     path.length = 0

@@ -183,7 +183,12 @@ test('a span that began before the first task finds none that began somewhat lat
 test('a few spans are held against the tasks near them, not against all that the capture has', () => {
   const busy = generateProcess({ seed: 8, tasks: 20_000, perSecond: 2_000, sampled: 0.5 })
   const tasks = taskColumns(busy.tasks, () => true, busy.durationNs)
-  const clock = fitNameTimeClock(spanColumns(busy.spans, tasks.names), tasks, [])
+  const clock = fitNameTimeClock(
+    spanColumns(busy.spans, tasks.names),
+    tasks,
+    [],
+    new Int32Array(busy.spans.length).fill(-1),
+  )
   if ('refused' in clock) throw new Error(clock.refused ?? 'no clock')
   let looked = 0
   const isFree = (): boolean => {
