@@ -114,6 +114,11 @@ export class IdTable {
     for (let at = 0; at < this.keys.length; at++) if (this.keys[at] !== -1) visit(this.keys[at], this.rows[at])
   }
 
+  /** Gives its columns back: it is not to be used any more. */
+  release(): void {
+    for (const column of [this.keys, this.rows, this.free]) this.columns.release(column)
+  }
+
   private place(id: number, row: number): void {
     const mask = this.keys.length - 1
     let at = hashId(id) - 1

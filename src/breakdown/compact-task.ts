@@ -1,7 +1,7 @@
 // compact-task.ts: a task as the kernel writes it (`kernel/kept.ts`): numbers in one block, of which objects are made when somebody asks.
 //
-// The block: timeline | ranges | members, regions, has work, waits | goroutines | path | [work] | regions x (5 + breakdown) | waits for a processor x (row,
-// runners | runners x (task, whether the runtime, ns)). A breakdown: parts, total, exec, scheduler wait, system calls, those whose processor was away,
+// The block: timeline | ranges | members, regions, has work, waits, others | goroutines | path | [work] | regions x (5 + breakdown) | waits for a processor x
+// (row, runners | runners x (task, whether the runtime, ns)) | other waits x (6 | holders x (goroutine, task, ns) | [breakdown]). A breakdown: parts, total, exec, scheduler wait, system calls, those whose processor was away,
 // unknown, mark phases | parts x (kind * 256 + row, ns). `states-layout.ts` has the sizes.
 //
 // Few tasks of a capture are ever looked at: those that a span is joined to. As objects, the breakdowns of a task and of its regions were a fifth of
@@ -12,16 +12,26 @@ import {
   type Breakdown,
   type CpuSample,
   emptyBreakdown,
+  type Holder,
   type LogRecord,
   type LongWait,
   type RegionRecord,
 } from './breakdown.ts'
 import { type KeptChunk, KeptRanges, type KeptTask, KeptTimeline, rangeBytes, timelineBytes } from './kept-columns.ts'
 import {
+  HEAD_BLAMED,
   HEAD_MEMBERS,
   HEAD_REGIONS,
   HEAD_WAITS,
   HEAD_WORKS,
+  HOLDER_FIELDS,
+  KEPT_BLAME,
+  KEPT_BLAME_DID,
+  KEPT_BLAME_ENTRY,
+  KEPT_BLAME_HOLDERS,
+  KEPT_BLAME_ROW,
+  KEPT_BLAME_STACK,
+  KEPT_BLAME_TASK,
   KEPT_BREAKDOWN,
   KEPT_EXEC,
   KEPT_GC_OVERLAP,
@@ -52,6 +62,8 @@ import { waitForProcessor } from './long-waits.ts'
 import { runnersAt } from './runners.ts'
 import { addTo } from './window.ts'
 
+const NO_WAITS: readonly LongWait[] = []
+
 /** Names that the rows in compact tasks point to; they grow while a capture is read. */
 export interface CompactNames {
   readonly reasons: readonly string[]
@@ -69,8 +81,6 @@ export interface CompactHead {
   readonly startGoroutine: number | null
   readonly logs: readonly LogRecord[]
   readonly precedingLog: LogRecord | null
-  /** Those for something else than a processor. */
-  readonly longWaits: readonly LongWait[]
   readonly samples: readonly CpuSample[]
   readonly partial: boolean
   /** By region: stops of the world by others while its goroutine waited for a processor, where there were any. */
@@ -132,15 +142,31 @@ export class CompactTask implements KeptTask {
   get longWaits(): readonly LongWait[] {
     const { f64 } = this.chunk
     const from = this.partsAt
-    const count = f64[from + HEAD_WAITS]
-    if (count === 0) return this.head.longWaits
-    const waits = [...this.head.longWaits]
+    const ready = f64[from + HEAD_WAITS]
+    const blamed = f64[from + HEAD_BLAMED]
+    if (ready + blamed === 0) return NO_WAITS
+    const waits: LongWait[] = []
     let at = this.afterBreakdown(this.workAt)
     for (let left = f64[from + HEAD_REGIONS]; left > 0; left--) at = this.afterBreakdown(at + KEPT_REGION)
-    for (let left = count; left > 0; left--) {
+    for (let left = ready; left > 0; left--) {
       const runners = f64[at + KEPT_WAIT_RUNNERS]
       waits.push(waitForProcessor(f64[at + KEPT_WAIT_ROW], runnersAt(f64, at + KEPT_WAIT, runners)))
       at += KEPT_WAIT + runners * RUNNER_FIELDS
+    }
+    for (let left = blamed; left > 0; left--) {
+      const holders = at + KEPT_BLAME
+      const did = holders + f64[at + KEPT_BLAME_HOLDERS] * HOLDER_FIELDS
+      const isKnown = f64[at + KEPT_BLAME_DID] !== 0
+      waits.push({
+        row: f64[at + KEPT_BLAME_ROW],
+        waker: isKnown ? this.breakdownAt(did) : null,
+        wakerTask: f64[at + KEPT_BLAME_TASK],
+        wakerStack: f64[at + KEPT_BLAME_STACK],
+        wakerEntry: f64[at + KEPT_BLAME_ENTRY],
+        holders: this.holdersAt(holders, did),
+        runners: [],
+      })
+      at = isKnown ? this.afterBreakdown(did) : did
     }
     return waits.sort((x, y) => x.row - y.row)
   }
@@ -255,6 +281,14 @@ export class CompactTask implements KeptTask {
   private get workAt(): number {
     const { pathAt } = this
     return this.chunk.f64[this.partsAt + HEAD_WORKS] === 0 ? pathAt : this.afterBreakdown(pathAt)
+  }
+
+  private holdersAt(from: number, end: number): Holder[] {
+    const { f64 } = this.chunk
+    const holders: Holder[] = []
+    for (let at = from; at < end; at += HOLDER_FIELDS)
+      holders.push({ goroutine: f64[at], taskId: f64[at + 1], ns: f64[at + 2] })
+    return holders
   }
 
   private afterBreakdown(at: number): number {

@@ -4,26 +4,25 @@
 // The blame ends there. Who held up the one that held the task up is its own request's matter.
 
 import { emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
-import { type Hold, holdersOf, type LockPlaces, slotHoldersOf, taskDuring } from './locks.ts'
+import type { LockPlaces } from './lock-places.ts'
+import { type Hold, holdersOf, slotHoldersOf, taskDuring } from './locks.ts'
 import type { Runners } from './runners.ts'
-import { LEAST_LONG_NS, LEAST_LONG_SHARE, LONG_NS, MOST_WAITS } from './states-layout.ts'
+import {
+  LEAST_LONG_NS,
+  LEAST_LONG_SHARE,
+  LONG_NS,
+  MOST_HOLDERS_TOLD,
+  MOST_LOCK_STAYS,
+  MOST_SHARE_PASSING,
+  MOST_STAYS_GIVEN,
+  MOST_STAYS_NAMING,
+  MOST_STAYS_PASSING,
+  MOST_WAITS,
+  MOST_WAKER_STAYS,
+} from './states-layout.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 import { addPart } from './window.ts'
-
-/** Stays looked back over of the one to blame for a wait. */
-const MOST_WAKER_STAYS = 1_024
-/** Stays looked through for holders of locks, and for whom they worked, for all waits of a task. */
-const MOST_LOCK_STAYS = 8_192
-/** Stays looked back over of one that may only have passed something on, and the share of the wait that it may have had it for. */
-const MOST_STAYS_PASSING = 8
-const MOST_SHARE_PASSING = 0.1
-/** Stays looked back over for what one to blame was given last. */
-const MOST_STAYS_GIVEN = 64
-/** Holders told of one wait. */
-const MOST_HOLDERS = 16
-/** Stays looked through, before and after, for a stack of one to blame. */
-const MOST_STAYS_NAMING = 64
 
 /** What one to blame did. */
 type Done = Pick<LongWait, 'waker' | 'wakerStack' | 'wakerEntry'>
@@ -102,7 +101,7 @@ export function explainWaits(
     if (holds.length > 0) {
       const all = byHolder(stays, holds)
       const holders = all
-        .slice(0, MOST_HOLDERS)
+        .slice(0, MOST_HOLDERS_TOLD)
         .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))
       const known = all.length > 0 && all[0].goroutine >= 0
       const did = known ? doneMeanwhile(stays, reasons, places, causes, all[0].holds) : NOBODY

@@ -1,7 +1,7 @@
 // past.ts: how far the past of goroutines is kept: as far back as open tasks reach, and no further.
 
 import type { GoroutineStates } from './goroutine-states.ts'
-import type { LockPlaces } from './locks.ts'
+import type { LockPlaces } from './lock-places.ts'
 import type { Membership } from './membership.ts'
 import { MOST_STAYS_RETURNED, MOST_STAYS_TAKEN_UP } from './states-layout.ts'
 import type { TaskTable } from './tasks.ts'

@@ -1,13 +1,16 @@
-// path-tables.ts: where the kernel writes a task as it is kept (`kernel/kept.ts`), with what it needs for that, and the longest waits of its path.
+// path-tables.ts: where the kernel writes a task as it is kept (`kernel/kept.ts`), with what it needs for that.
 
-import type { PathPiece } from './long-waits.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   CAUSE_SUMS,
   FOUND_FIELDS,
   FOUND_RANGES,
+  HOLD_FIELDS,
+  HOLDER_FIELDS,
+  HOLDERS,
+  HOLDS,
+  HOLDS_ROOM,
   LEAST_NS,
-  LONG_PIECE_COUNT,
   LONG_PIECE_FIELDS,
   LONG_PIECES,
   MAX_NAMES,
@@ -36,15 +39,13 @@ export class PathTables {
   /** The task as it is kept, from the first word on. */
   readonly block: Int32Array
   private readonly words: Int32Array
-  private readonly longPieces: Float64Array
 
   constructor(private readonly kernel: StatesKernel) {
     const { memory, words } = kernel
     this.words = words
     this.block = memory.int32(TASK_BLOCK_BYTES >> 2)
-    this.longPieces = memory.float64(MOST_WAITS * LONG_PIECE_FIELDS)
     words[TASK_BLOCK >> 2] = this.block.byteOffset
-    words[LONG_PIECES >> 2] = this.longPieces.byteOffset
+    words[LONG_PIECES >> 2] = memory.float64(MOST_WAITS * LONG_PIECE_FIELDS).byteOffset
     words[STATE_SUMS >> 2] = memory.float64(STATE_ROOM).byteOffset
     words[REASON_SUMS >> 2] = memory.float64(MAX_NAMES).byteOffset
     words[CAUSE_SUMS >> 2] = memory.float64(MAX_NAMES).byteOffset
@@ -54,6 +55,8 @@ export class PathTables {
     words[PIECE_TO >> 2] = memory.float64(PIECE_ROOM).byteOffset
     words[PIECE_STAY >> 2] = memory.int32(PIECE_ROOM).byteOffset
     words[FOUND_RANGES >> 2] = memory.float64(RANGES_ROOM * FOUND_FIELDS).byteOffset
+    words[HOLDS >> 2] = memory.float64(HOLDS_ROOM * HOLD_FIELDS).byteOffset
+    words[HOLDERS >> 2] = memory.float64(HOLDS_ROOM * HOLDER_FIELDS).byteOffset
     words[WALKED_RANGES >> 2] = memory.float64(WALKED_ROOM * WALKED_FIELDS).byteOffset
   }
 
@@ -74,27 +77,5 @@ export class PathTables {
 
   get toNs(): number {
     return this.kernel.doubles[MOST_NS >> 3]
-  }
-
-  /** Whether any of its longest waits was for something else than a processor, those of which the kernel has explained. */
-  get hasLongPieces(): boolean {
-    return this.words[LONG_PIECE_COUNT >> 2] > 0
-  }
-
-  /** Those of its longest waits, the longest first. */
-  longWaits(): PathPiece[] {
-    const pieces: PathPiece[] = []
-    const { longPieces } = this
-    const end = this.words[LONG_PIECE_COUNT >> 2] * LONG_PIECE_FIELDS
-    for (let at = 0; at < end; at += LONG_PIECE_FIELDS) {
-      pieces.push({
-        fromNs: longPieces[at],
-        toNs: longPieces[at + 1],
-        stay: longPieces[at + 2],
-        row: longPieces[at + 3],
-        via: longPieces[at + 4],
-      })
-    }
-    return pieces
   }
 }

@@ -72,6 +72,7 @@ export const SLEEP = STATES_REGISTERS + 172
 export const SYSCALL_CAUSE = STATES_REGISTERS + 176
 export const IN_BETWEEN = STATES_REGISTERS + 180
 export const FOR_COLLECTOR = STATES_REGISTERS + 184
+export const FOR_CHANNEL = STATES_REGISTERS + 1100
 
 // `TaskTable`: its table of ids (a header as in `base/id-table-layout.ts`), the slot of each of its rows, and columns by slot.
 export const TASK_IDS = STATES_REGISTERS + 192
@@ -156,6 +157,51 @@ export const PLACE_OF_STACK = STATES_REGISTERS + 460
 export const LOCK_STACK_ROOM = STATES_REGISTERS + 464
 export const FUNCTION_OF_PLACE = STATES_REGISTERS + 468
 export const SAME_PLACE_AS = STATES_REGISTERS + 472
+/** By stack row: what else it tells, bits; where it waits for a channel, -1 nowhere. */
+export const STACK_TELLS = STATES_REGISTERS + 1088
+export const CHANNEL_PLACE_OF_STACK = STATES_REGISTERS + 1092
+export const TELLS_SERVING = 1
+export const TELLS_ANY_ORDER = 2
+export const TELLS_WHOLE = 4
+/** The stack row that the kernel has to be told of before it can go on; -1 none. */
+export const ASKED_STACK = STATES_REGISTERS + 1096
+/** Waits of which nothing else is known (a header as in `base/id-table-layout.ts`), and by row of theirs the stack at which they were ended. */
+export const RELEASES = STATES_REGISTERS + 1104
+export const RELEASE_STACK = STATES_REGISTERS + 1136
+/** Waits since before the capture whose ends are remembered: one for each goroutine at most. */
+export const MOST_RELEASES = 1 << 14
+
+// `PathTables`: stretches in which something was held, and who held it, while a wait is explained.
+export const HOLDS = STATES_REGISTERS + 1140
+export const HOLDERS = STATES_REGISTERS + 1144
+/** Stretches of one wait that there is room for: one that has more is for TypeScript. Doubles of each: stay, task, from, to, row of the holder. */
+export const HOLDS_ROOM = 1_024
+export const HOLD_FIELDS = 5
+/** Doubles of a holder: goroutine, task, nanoseconds. */
+export const HOLDER_FIELDS = 3
+/** Holders told of one wait. */
+export const MOST_HOLDERS_TOLD = 16
+/** Stays looked back over of the one to blame for a wait. */
+export const MOST_WAKER_STAYS = 1_024
+/** Stays looked through for holders of locks, and for whom they worked, for all waits of a task. */
+export const MOST_LOCK_STAYS = 8_192
+/** Stays looked back over of one that may only have passed something on, and the share of the wait that it may have had it for. */
+export const MOST_STAYS_PASSING = 8
+export const MOST_SHARE_PASSING = 0.1
+/** Stays looked back over for what one to blame was given last. */
+export const MOST_STAYS_GIVEN = 64
+/** Stays looked through, before and after, for a stack of one to blame. */
+export const MOST_STAYS_NAMING = 64
+/** Holders of one lock looked back over. */
+export const MOST_HOLDERS = 64
+/** Stays of one holder looked back over for its own wait for the lock. */
+export const MOST_HOLDER_STAYS = 1_024
+/** Waits in a row of a goroutine that was woken, found the lock taken and queued again. */
+export const MOST_QUEUED_AGAIN = 8
+/** Stays between two such waits: it became runnable, ran, and may have been preempted once or twice. */
+export const MOST_STAYS_BETWEEN = 8
+/** The event of a wait comes a little after the place in the queue was taken. */
+export const QUEUE_SLACK_NS = 10_000
 
 // `Runners`: a table of those that ran during a wait for a processor, and the places of it that are filled; those of them that are told; stays that may
 // still be looked through; the ids of the runtime's own goroutines (a header as in `base/id-table-layout.ts`); who still ran where blocks of stays begin.
@@ -262,14 +308,15 @@ export const TIMELINE_ROW_BYTES = 41
 export const LAST_END_BYTES = 8
 export const RANGE_ROW_BYTES = 26
 /**
- * Doubles that the parts of a kept task begin with: how many goroutines and regions there are, whether its work is told apart from its path, and how many
- * waits for a processor are explained.
+ * Doubles that the parts of a kept task begin with: how many goroutines and regions there are, whether its work is told apart from its path, how many
+ * waits for a processor are explained, and how many others.
  */
-export const KEPT_HEAD = 4
+export const KEPT_HEAD = 5
 export const HEAD_MEMBERS = 0
 export const HEAD_REGIONS = 1
 export const HEAD_WORKS = 2
 export const HEAD_WAITS = 3
+export const HEAD_BLAMED = 4
 /** Doubles of a region before its breakdown: row of its name, goroutine, begin, end, stack. */
 export const KEPT_REGION = 5
 export const KEPT_REGION_NAME = 0
@@ -298,6 +345,19 @@ export const PART_STOP = 3
 export const KEPT_WAIT = 2
 export const KEPT_WAIT_ROW = 0
 export const KEPT_WAIT_RUNNERS = 1
+/**
+ * And of another wait, before those that held what was waited for and then, where it is known, what the one to blame did: row of the timeline, task that is
+ * told to have ended it, rows of the stacks where the one to blame waited and of what it runs, how many held it, whether it is known what it did.
+ */
+export const KEPT_BLAME = 6
+export const KEPT_BLAME_ROW = 0
+export const KEPT_BLAME_TASK = 1
+export const KEPT_BLAME_STACK = 2
+export const KEPT_BLAME_ENTRY = 3
+export const KEPT_BLAME_HOLDERS = 4
+export const KEPT_BLAME_DID = 5
+/** What `keepTask` returns where it has to be told of a stack first (`ASKED_STACK`). */
+export const ASKS = -2
 /** Room for what is kept of a task; one that needs more is for TypeScript. */
 export const TASK_BLOCK_BYTES = 1 << 19
 /** States that sums are kept of. */
@@ -404,7 +464,7 @@ export const MOST_STAYS_RETURNED = 256
 export const MOST_STAYS_TAKEN_UP = 16
 
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1088
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1152
 
 // ---- Numbers that both know. ----
 

@@ -12,7 +12,7 @@ import {
 import { CompactTask, type CompactNames } from './compact-task.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
 import type { KeptRanges, KeptTask, KeptTimeline } from './kept-columns.ts'
-import type { LockPlaces } from './locks.ts'
+import type { LockPlaces } from './lock-places.ts'
 import { explainWaits, type PathPiece } from './long-waits.ts'
 import { NO_MEMBER } from './members.ts'
 import type { NameKind } from './name-kinds.ts'
@@ -24,7 +24,7 @@ import { longPieces } from './path-timeline.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
 import type { StatesKernel } from './states-kernel.ts'
-import { HANDED_OVER, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS } from './states-layout.ts'
+import { ASKED_STACK, ASKS, HANDED_OVER, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS } from './states-layout.ts'
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import { addPart, addTo, breakDownWindow } from './window.ts'
@@ -161,15 +161,19 @@ export class TaskRecords {
     const { goTimes, timelines, stacks } = this.options
     const pieces = this.allowSteps()
     const made = tasks.madeOf(slot)
-    const serial = columns.serial[slot]
     const name = made === null ? tasks.nameOf(slot) : made.name
     const samples = made === null ? NO_SAMPLES : this.samplesOf(made)
     const stops = this.stopsOfRegion.size === 0 ? null : this.stopsOf(columns.firstRegion[slot])
     const parentId = columns.parentId[slot]
-    this.passSteps()
     kernel.words[STAY_TOP >> 2] = this.states.stays.top
     const explains = stacks && timelines
-    const rows = kernel.call.keepTask(slot, timelines, explains, goTimes, nowNs)
+    let rows: number
+    for (;;) {
+      this.passSteps()
+      rows = kernel.call.keepTask(slot, timelines, explains, goTimes, nowNs)
+      if (rows !== ASKS) break
+      this.lockPlaces.learn(kernel.words[ASKED_STACK >> 2])
+    }
     // Where it is for TypeScript, that takes the same steps once more: the kernel's count for nothing.
     if (rows === NONE) return false
     pieces.steps = kernel.doubles[STEPS >> 3]
@@ -191,7 +195,6 @@ export class TaskRecords {
         startGoroutine: columns.startGoroutine[slot],
         logs: made === null ? NO_LOGS : made.logs,
         precedingLog: made === null ? null : made.precedingLog,
-        longWaits: explains && tables.hasLongPieces ? this.explain(serial, tables.longWaits()) : NO_WAITS,
         samples,
         partial,
         stops,

@@ -7,6 +7,7 @@
 import { GoState as goStates } from './breakdown.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
+  FOR_CHANNEL,
   FOR_COLLECTOR,
   HANDS_OVER,
   IN_BETWEEN,
@@ -35,7 +36,7 @@ export class Causes {
   private readonly handsOver: Uint8Array
   private readonly inBetween: Uint8Array
   private readonly forCollector: Uint8Array
-  private readonly channels: boolean[] = []
+  private readonly channels: Uint8Array
   private readonly atPlaces: boolean[] = []
 
   constructor(
@@ -48,10 +49,12 @@ export class Causes {
     this.handsOver = memory.uint8(MAX_NAMES)
     this.inBetween = memory.uint8(MAX_NAMES)
     this.forCollector = memory.uint8(MAX_NAMES)
+    this.channels = memory.uint8(MAX_NAMES)
     words[OF_NOBODY >> 2] = this.ofNobody.byteOffset
     words[HANDS_OVER >> 2] = this.handsOver.byteOffset
     words[IN_BETWEEN >> 2] = this.inBetween.byteOffset
     words[FOR_COLLECTOR >> 2] = this.forCollector.byteOffset
+    words[FOR_CHANNEL >> 2] = this.channels.byteOffset
     for (const name of CAUSE_NAMES) words[CAUSES[name] >> 2] = NONE
     for (let row = 0; row < reasons.length; row++) this.note(row)
   }
@@ -66,7 +69,7 @@ export class Causes {
     this.inBetween[row] = /^(sync|GC|runtime|wait until GC ends|preempted)$|^GC /.test(reason) ? 1 : 0
     this.forCollector[row] = /^GC( |$)|^wait until GC ends$|^preempted$/.test(reason) ? 1 : 0
     this.atPlaces[row] = /^(select|sync\.\(\*Cond\)\.Wait)$/.test(reason)
-    this.channels[row] = /^(chan |select$)/.test(reason)
+    this.channels[row] = /^(chan |select$)/.test(reason) ? 1 : 0
     // Asked for by itself, whether it is a cause of anything or not.
     if (reason === 'network') this.kernel.words[NETWORK >> 2] = row
   }
@@ -116,7 +119,7 @@ export class Causes {
 
   /** Whether a wait of a reason is for a channel. */
   isChannel(reason: number): boolean {
-    return this.channels[reason]
+    return this.channels[reason] === 1
   }
 
   /**

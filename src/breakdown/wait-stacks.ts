@@ -3,7 +3,7 @@
 import { GoState as goStates } from './breakdown.ts'
 import type { GenerationNames } from './generation-names.ts'
 import { type GoroutineStates, SystemKind } from './goroutine-states.ts'
-import type { LockPlaces } from './locks.ts'
+import type { LockPlaces } from './lock-places.ts'
 import { MOST_STAYS_BEFORE_RELEASE } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
 

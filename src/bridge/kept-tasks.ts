@@ -162,11 +162,10 @@ export function replace<T>(list: T[], now: readonly T[]): void {
 }
 
 function bytesOf(task: TaskRecord): number {
+  let bytes = TASK_BYTES + task.logs.length * LOG_BYTES + task.samples.length * SAMPLE_BYTES
   // What a compact task has in its block is counted with it.
-  const { logs, longWaits, samples } = task instanceof CompactTask ? task.head : task
-  let bytes = TASK_BYTES + logs.length * LOG_BYTES + longWaits.length * LONG_WAIT_BYTES + samples.length * SAMPLE_BYTES
   if (task instanceof CompactTask) return bytes + task.bytes
-  bytes += task.regions.length * REGION_BYTES
+  bytes += task.longWaits.length * LONG_WAIT_BYTES + task.regions.length * REGION_BYTES
   if (task.timeline !== null) bytes += timelineBytes(task.timeline.length)
   if (task.ranges !== null) bytes += rangeBytes(task.ranges.length)
   return bytes

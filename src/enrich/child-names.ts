@@ -3,7 +3,7 @@
 import type { StackFrame } from '../breakdown/breakdown.ts'
 import type { Group, GroupedParts } from '../breakdown/groups.ts'
 import { GROUPS } from '../breakdown/groups.ts'
-import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
+import { type LockKind, lockKindOf } from '../breakdown/lock-places.ts'
 import { runtimeWaitOf } from '../breakdown/runtime-names.ts'
 import type { Instead } from './instead.ts'
 

@@ -11,7 +11,7 @@ import {
 } from '../breakdown/groups.ts'
 import type { Evidence } from '../join/match.ts'
 import type { Overlaps } from './attributes.ts'
-import { type LockKind, lockKindOf } from '../breakdown/locks.ts'
+import { type LockKind, lockKindOf } from '../breakdown/lock-places.ts'
 import { isPipeWait } from '../breakdown/runtime-names.ts'
 import { type Instead, insteadOf } from './instead.ts'
 import { entryFunction } from './stack-text.ts'

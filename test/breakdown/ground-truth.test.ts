@@ -5,7 +5,7 @@ import { format, resolveConfig } from 'prettier'
 import { describe, expect, test } from 'vitest'
 import { emptyBreakdown, type TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { firstPieceAfter, groupOfPiece, groupParts, GROUPS } from '../../src/breakdown/groups.ts'
-import { lockKindOf } from '../../src/breakdown/locks.ts'
+import { lockKindOf } from '../../src/breakdown/lock-places.ts'
 import { entryFunction } from '../../src/enrich/stack-text.ts'
 import { type Analysed, analyse, captureFixtures, isV2, sumOf } from '../support/fixtures.ts'
 import {

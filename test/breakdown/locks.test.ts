@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import type { LongWait, TaskRecord } from '../../src/breakdown/breakdown.ts'
-import { isHeld, lockKindOf } from '../../src/breakdown/locks.ts'
+import { isHeld, lockKindOf } from '../../src/breakdown/lock-places.ts'
 import { CaptureStory } from '../support/capture-story.ts'
 import { plainTask } from '../support/fixtures.ts'
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
 import { type Breakdown, GoState, type TaskRecord } from '../../src/breakdown/breakdown.ts'
-import { isHeld, lockKindOf } from '../../src/breakdown/locks.ts'
+import { isHeld, lockKindOf } from '../../src/breakdown/lock-places.ts'
 import { CaptureDecoder } from '../../src/capture/decode.ts'
 import { Ev } from '../../src/capture/event-types.ts'
 import { type Analysed, analyse, captureFixtures, corpusFixtures } from '../support/fixtures.ts'

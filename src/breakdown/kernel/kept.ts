@@ -6,25 +6,21 @@ import {
   FIRST_MEMBER,
   FIRST_REGION,
   HANDED_OVER,
+  HEAD_BLAMED,
   HEAD_MEMBERS,
   HEAD_REGIONS,
   HEAD_WAITS,
   HEAD_WORKS,
-  KEPT_BREAKDOWN,
   KEPT_HEAD,
-  KEPT_PART,
-  KEPT_PARTS,
   KEPT_REGION,
   KEPT_UNKNOWN,
   LEAST_NS,
-  MAX_NAMES,
   MEMBER_COUNT,
   MEMBER_GOROUTINE,
   MEMBER_NEXT,
   MOST_EXACT_ID,
   MOST_NS,
   PART_BLOCK,
-  PART_KIND_SHIFT,
   PART_RANGE,
   PART_STOP,
   PART_VIA,
@@ -72,31 +68,28 @@ import {
   UNKNOWN,
   WAITING,
 } from '../states-layout.ts'
+import { at, beginBreakdown, goTo, MOST_BREAKDOWN_BYTES, put, putPart } from './block.ts'
+import { blamedWaits, keepBlamed } from './blame.ts'
 import { keepReadyWaits, MOST_WAIT_BYTES, readyWaits } from './long-waits.ts'
 import { forget } from './sums.ts'
 import { tellPath, tellWork } from './timeline.ts'
 
 const NONE: i32 = -1
-/** Bytes of a breakdown with every part that has a name. */
-const MOST_BREAKDOWN_BYTES: u32 = (KEPT_BREAKDOWN + 4 * MAX_NAMES * KEPT_PART) << 3
 /** Goroutines that are put in order here. */
 const MOST_MEMBERS: i32 = 1_024
-
-/** Where the next double goes. */
-let at: usize = 0
 
 /**
  * Writes a task that began and ended as it is kept, in `TASK_BLOCK`, and forgets it. Where it could not, nothing is changed but the steps taken, which
  * `TaskRecords.keep` leaves uncounted then.
  *
  * Only regions are looked at for whether the block has room: before the first of them at most 167,944 bytes of timeline (`PIECE_ROOM` rows), 6,656 of
- * ranges, 24 of head, 8,192 of members and twice 12,864 of a breakdown are written, 208,544 of 524,288. A region takes 6,504 at most, and 12,904
- * are left where one is begun, besides the 1,792 that waits take.
+ * ranges, 40 of head, 8,192 of members and twice 12,864 of a breakdown are written, 208,560 of 524,288. A region takes 6,504 at most, and 12,904
+ * are left where one is begun, besides the 59,136 that waits take.
  *
  * @param tells whether with its timeline
- * @param explains whether with what lay behind its long waits for a processor; the other long ones are left in the columns of long pieces
+ * @param explains whether with what lay behind its long waits
  * @param signed whether ranges of a region may come to less than nothing, as Go's own reader tells them
- * @returns rows of its timeline; -1 where the task is for TypeScript
+ * @returns rows of its timeline; -1 where the task is for TypeScript, `ASKS` where a stack has to be told of first
  */
 export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, knownNs: f64): i32 {
   const of4 = slot << 2
@@ -115,9 +108,8 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   const rows = tellPath(serial, startNs, endNs, startStay, endStay, own, tells, knownNs)
   if (rows < 0) return NONE
 
-  at = load<u32>(PATH_RANGES) + (tells ? rangesBytes() : 0)
-  const head = at
-  at += KEPT_HEAD << 3
+  const head: usize = load<u32>(PATH_RANGES) + (tells ? rangesBytes() : 0)
+  goTo(head + (KEPT_HEAD << 3))
   const first = load<i32>(load<u32>(FIRST_MEMBER) + of4)
   keepMembers(first)
   keepSums(endNs - startNs)
@@ -137,11 +129,16 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
     if (at > end || !keepRegion(region, signed)) return NONE
     regions++
   }
-  if (explains) at = keepReadyWaits(at)
+  if (explains) {
+    keepReadyWaits()
+    const odd = keepBlamed(serial)
+    if (odd !== 0) return odd
+  }
   store<f64>(head, members, HEAD_MEMBERS << 3)
   store<f64>(head, regions, HEAD_REGIONS << 3)
   store<f64>(head, works ? 1 : 0, HEAD_WORKS << 3)
   store<f64>(head, explains ? readyWaits : 0, HEAD_WAITS << 3)
+  store<f64>(head, explains ? blamedWaits : 0, HEAD_BLAMED << 3)
 
   // ---- It is written. ----
   store<u32>(HANDED_OVER, load<u32>(HANDED_OVER) + 1)
@@ -165,11 +162,6 @@ export function keptEnd(): usize {
   return at
 }
 
-/* @inline */ function put(value: f64): void {
-  store<f64>(at, value)
-  at += 8
-}
-
 /** Writes the goroutines that worked for a task, by their ids. */
 function keepMembers(first: i32): void {
   const from = at
@@ -178,7 +170,7 @@ function keepMembers(first: i32): void {
     let place = at
     for (; place > from && load<f64>(place - 8) > goroutine; place -= 8) store<f64>(place, load<f64>(place - 8))
     store<f64>(place, goroutine)
-    at += 8
+    goTo(at + 8)
   }
 }
 
@@ -250,33 +242,4 @@ function keepRegion(region: i32, signed: bool): bool {
   }
   store<f64>(head, max(0, totalNs - sumNs), KEPT_UNKNOWN << 3)
   return true
-}
-
-/** Writes the parts that have no name. @returns where they begin */
-function beginBreakdown(
-  totalNs: f64,
-  execNs: f64,
-  schedWaitNs: f64,
-  syscallNs: f64,
-  syscallBlockNs: f64,
-  unknownNs: f64,
-  gcOverlapNs: f64,
-): usize {
-  const head = at
-  put(0)
-  put(totalNs)
-  put(execNs)
-  put(schedWaitNs)
-  put(syscallNs)
-  put(syscallBlockNs)
-  put(unknownNs)
-  put(gcOverlapNs)
-  return head
-}
-
-/** Writes a part that has a name, of the breakdown that begins at a place. */
-function putPart(head: usize, kind: u32, row: u32, ns: f64): void {
-  put((kind << PART_KIND_SHIFT) | row)
-  put(ns)
-  store<f64>(head, load<f64>(head, KEPT_PARTS << 3) + 1, KEPT_PARTS << 3)
 }

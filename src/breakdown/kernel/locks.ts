@@ -1,7 +1,10 @@
 // locks.ts: where locks are waited for and let go of. `../locks.ts` has the rules, and finds what a stack is about.
 
+import { findRow } from '../../base/kernel/id-table.ts'
 import { wholeOf } from '../../base/kernel/whole.ts'
 import {
+  ASKED_STACK,
+  CHANNEL_PLACE_OF_STACK,
   FUNCTION_OF_PLACE,
   LOCK_OF_STACK,
   LOCK_RW_MUTEX,
@@ -11,8 +14,11 @@ import {
   LOW_STACKS,
   MOST_STAYS_BEFORE_RELEASE,
   PLACE_OF_STACK,
+  RELEASE_STACK,
+  RELEASES,
   ROW_OF_STACK,
   SAME_PLACE_AS,
+  STACK_TELLS,
   STAY_MASK,
   STAY_PREVIOUS,
   STAY_REASON,
@@ -72,6 +78,50 @@ function lockBefore(stay: i32): i32 {
     at = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
   }
   return NONE
+}
+
+// ---- What stacks tell where waits are explained. Where TypeScript has to say it first, its row is in `ASKED_STACK`, and the answer says nothing. ----
+
+/** Whether a stack row, if there is one, tells something (`TELLS_…`). */
+export function tells(stack: i32, what: u32): bool {
+  return stack >= 0 && isTold(stack) && (load<u8>(load<u32>(STACK_TELLS) + stack) & what) !== 0
+}
+
+/** Whether a stack row is about a lock that has a holder. */
+export function isHeld(stack: i32): bool {
+  return stack >= 0 && isTold(stack) && kindOf(stack) > <u32>LOCK_UNHELD
+}
+
+/** Whether two waits are for one lock, as far as it is known. */
+export function isSameLock(one: i32, other: i32): bool {
+  if (!isHeld(one) || other < 0 || !isTold(other) || kindOf(one) !== kindOf(other)) return false
+  if (one === other) return true
+  const onePlace = placeOf(one)
+  const otherPlace = placeOf(other)
+  return onePlace >= 0 && otherPlace >= 0 && root(onePlace) === root(otherPlace)
+}
+
+/** Whether two waits for channels are at one place of the program. */
+export function sameChannelPlace(one: i32, other: i32): bool {
+  if (one < 0 || other < 0) return false
+  if (one === other) return true
+  if (!isTold(one) || !isTold(other)) return false
+  const places: usize = load<u32>(CHANNEL_PLACE_OF_STACK)
+  const place = load<i32>(places + (one << 2))
+  return place >= 0 && place === load<i32>(places + (other << 2))
+}
+
+/** Stack row at which a goroutine was woken from a wait that nothing else is known of; -1 when none. */
+export function releaseOf(wait: i32): i32 {
+  const row = findRow(RELEASES, wait)
+  return row < 0 ? NONE : load<i32>(load<u32>(RELEASE_STACK) + (row << 2))
+}
+
+/** Whether it is known what a stack row tells; else it is asked for. */
+function isTold(stack: i32): bool {
+  if (kindOf(stack) !== LOCK_UNKNOWN) return true
+  store<i32>(ASKED_STACK, stack)
+  return false
 }
 
 /** Kind of lock of a stack row. */

@@ -1,13 +1,12 @@
-// long-waits.ts: the longest waits of a task, and of those for a processor who ran meanwhile, written as it is kept. `../long-waits.ts` explains the others.
+// long-waits.ts: the longest waits of a task, and of those for a processor who ran meanwhile, written as it is kept. `blame.ts` has the others.
 
 import {
-  KEPT_WAIT,
-  KEPT_WAIT_ROW,
-  KEPT_WAIT_RUNNERS,
+  HOLDER_FIELDS,
+  KEPT_BLAME,
   LONG_PIECE_COUNT,
   LONG_PIECE_FIELDS,
   LONG_PIECES,
-  MOST_RUNNERS,
+  MOST_HOLDERS_TOLD,
   MOST_WAITS,
   RUNNABLE,
   RUNNER_FIELDS,
@@ -15,13 +14,15 @@ import {
   STAY_MASK,
   STAY_STATE,
 } from '../states-layout.ts'
+import { MOST_BLOCKED_BYTES, put, putAll } from './block.ts'
 import { beginRunners, runnersOf } from './runners.ts'
 
 const PIECE_BYTES: usize = LONG_PIECE_FIELDS << 3
 const RUNNER_BYTES: usize = RUNNER_FIELDS << 3
 
-/** Most that the waits of a task take. */
-export const MOST_WAIT_BYTES: u32 = MOST_WAITS * ((KEPT_WAIT << 3) + MOST_RUNNERS * RUNNER_BYTES)
+/** Most that the waits of a task take: those for a processor take less than others. */
+export const MOST_WAIT_BYTES: u32 =
+  MOST_WAITS * (((KEPT_BLAME + MOST_HOLDERS_TOLD * HOLDER_FIELDS) << 3) + MOST_BLOCKED_BYTES)
 
 /**
  * Puts a wait of a path among the longest, these in order, as far as it is one; of those as long as each other the latest of the task come first.
@@ -50,17 +51,11 @@ export function addLongPiece(fromNs: f64, toNs: f64, stay: i32, row: u32, via: u
 /** How many waits `keepReadyWaits` wrote. */
 export let readyWaits: u32 = 0
 
-/**
- * Writes the waits for a processor among the longest, with those that ran meanwhile. The others are left in the columns of long pieces.
- *
- * @param from where, with room for `MOST_WAIT_BYTES`
- * @returns the end of what was written
- */
-export function keepReadyWaits(from: usize): usize {
+/** Writes the waits for a processor among the longest, with those that ran meanwhile. The others are left in the columns of long pieces. */
+export function keepReadyWaits(): void {
   const pieces: usize = load<u32>(LONG_PIECES)
   const end = pieces + load<u32>(LONG_PIECE_COUNT) * PIECE_BYTES
   let left: u32 = 0
-  let at = from
   readyWaits = 0
   beginRunners()
   for (let piece = pieces; piece < end; piece += PIECE_BYTES) {
@@ -72,13 +67,10 @@ export function keepReadyWaits(from: usize): usize {
     }
     const runners = runnersOf(stay, load<f64>(piece), load<f64>(piece, 8))
     if (runners === 0) continue
-    store<f64>(at, load<f64>(piece, 24), KEPT_WAIT_ROW << 3)
-    store<f64>(at, runners, KEPT_WAIT_RUNNERS << 3)
-    at += KEPT_WAIT << 3
-    memory.copy(at, load<u32>(RUNNERS_TOLD), runners * RUNNER_BYTES)
-    at += runners * RUNNER_BYTES
+    put(load<f64>(piece, 24))
+    put(runners)
+    putAll(load<u32>(RUNNERS_TOLD), runners * RUNNER_BYTES)
     readyWaits++
   }
   store<u32>(LONG_PIECE_COUNT, left)
-  return at
 }
