@@ -79,10 +79,10 @@ export class Past {
     if (stays.size <= this.staysBeforeForgetting) return
     this.forget(0, nowNs)
     if (stays.size > this.staysBeforeThinning) this.thinOut()
-    this.staysBeforeForgetting = Math.min(
-      Math.max(this.limits.beforeForgetting, 2 * stays.size),
-      this.staysBeforeThinning,
-    )
+    // Twice as many as were left, and no more than so many more: what is let go of late takes room that is not in the processor's caches.
+    const { beforeForgetting } = this.limits
+    const next = Math.max(beforeForgetting, stays.size + Math.min(stays.size, beforeForgetting))
+    this.staysBeforeForgetting = Math.min(next, this.staysBeforeThinning)
   }
 
   /** A generation ended, so many events after the last look. */

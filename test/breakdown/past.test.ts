@@ -112,6 +112,36 @@ test('who ran during a wait is told as of a whole log, or not at all', () => {
   expect(untold).toBeGreaterThan(0)
 })
 
+test('is let go of once so much more is kept than was left, however much that was', () => {
+  const story = new CaptureStory().found(1, 'runnable').start(1)
+  let atNs = 0
+  for (let task = 1; task <= 4; task++) {
+    story.taskBegin(task, 'long')
+    for (let turn = 0; turn < 15_000; turn++)
+      story
+        .at((atNs += 100_000))
+        .stop()
+        .at((atNs += 100_000))
+        .start(1)
+    story.taskEnd(task)
+  }
+  const capture = story.bytes()
+  const kept: { before: number; after: number }[] = []
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
+  const { forgetBefore } = GoroutineStates.prototype
+  vi.spyOn(GoroutineStates.prototype, 'forgetBefore').mockImplementation(function (this: GoroutineStates, index) {
+    const before = this.stays.size
+    forgetBefore.call(this, index)
+    kept.push({ before, after: this.stays.size })
+  })
+  const beforeForgetting = 4_096
+  analyse(capture, { timelines: true, stacks: true, pastLimits: { beforeForgetting } })
+  expect(Math.max(...kept.map(({ after }) => after))).toBeGreaterThan(4 * beforeForgetting)
+  // Looked at after as many events as make so many stays at most.
+  const more = kept.slice(1).map(({ before }, at) => before - kept[at].after)
+  expect(Math.max(...more)).toBeLessThanOrEqual(2 * beforeForgetting)
+})
+
 describe('a task that is open for the whole capture', () => {
   /** It sleeps and runs in turn, while requests come and go on other goroutines. */
   function story(turns: number): CaptureStory {
