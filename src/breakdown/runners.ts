@@ -21,9 +21,6 @@ import {
   RUNNERS_TOLD,
   RUNTIME_IDS,
   STAY_TOP,
-  STILL_RUNNING,
-  STILL_RUNNING_BITS,
-  STILL_RUNNING_ROOM,
 } from './states-layout.ts'
 import type { StayLog } from './stay-log.ts'
 
@@ -41,7 +38,6 @@ export class Runners {
     words[RUNNERS_TOLD >> 2] = this.told.byteOffset
     words[RUNNER_FILLED >> 2] = memory.int32(rows).byteOffset
     words[RUNNER_TABLE >> 2] = memory.float64((RUNNER_PLACES << RUNNER_PLACE_BITS) >> 3).byteOffset
-    words[STILL_RUNNING >> 2] = memory.int32(STILL_RUNNING_ROOM << STILL_RUNNING_BITS).byteOffset
     this.maybeRuntime = memory.uint8(MAYBE_RUNTIME_IDS >> 3)
     words[MAYBE_RUNTIME >> 2] = this.maybeRuntime.byteOffset
     this.runtime = new IdTable(64, memory, new Int32Array(memory.buffer, RUNTIME_IDS, TABLE_HEADER_BYTES >> 2))

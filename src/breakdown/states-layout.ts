@@ -204,15 +204,14 @@ export const MOST_STAYS_BETWEEN = 8
 export const QUEUE_SLACK_NS = 10_000
 
 // `Runners`: a table of those that ran during a wait for a processor, and the places of it that are filled; those of them that are told; stays that may
-// still be looked through; the ids of the runtime's own goroutines (a header as in `base/id-table-layout.ts`); who still ran where blocks of stays begin.
+// still be looked through; the ids of the runtime's own goroutines (a header as in `base/id-table-layout.ts`).
 export const RUNNER_TABLE = STATES_REGISTERS + 476
 export const RUNNERS_TOLD = STATES_REGISTERS + 480
 export const RUNNER_FILLED = STATES_REGISTERS + 484
-export const STILL_RUNNING = STATES_REGISTERS + 488
 export const RUNNER_STAYS = STATES_REGISTERS + 492
 export const RUNTIME_IDS = STATES_REGISTERS + 1000
 /** A bit for each id modulo a number of them: whether it may be one of the runtime's. */
-export const MAYBE_RUNTIME = STATES_REGISTERS + 1036
+export const MAYBE_RUNTIME = STATES_REGISTERS + 488
 export const MAYBE_RUNTIME_IDS = 1 << 16
 /** Runners told of one wait, most time first, and doubles of each: id of the task, 0 none; whether it is the runtime; nanoseconds. */
 export const MOST_RUNNERS = 4
@@ -230,17 +229,6 @@ export const RUNNER_PLACE_BITS = 4
 export const RUNNER_TASK = 0
 export const RUNNER_WAIT = 4
 export const RUNNER_NS = 8
-/**
- * Stays of a block, and blocks of which it is kept who still ran where they begin, each at its own number modulo the length. Whole numbers of one: the
- * block plus 1, how many ran, their stays.
- */
-export const STAY_BLOCK_BITS = 6
-export const STAY_BLOCK = 1 << STAY_BLOCK_BITS
-export const STILL_RUNNING_ROOM = 2_048
-export const STILL_RUNNING_BITS = 5
-export const STILL_RUNNING_BLOCK = 0
-export const STILL_RUNNING_COUNT = 1
-export const STILL_RUNNING_STAYS = 2
 
 // `RangeLog`: its columns, and where its ring begins and ends. By range name the slot of its sum, 0 when it has none yet.
 export const RANGE_START = STATES_REGISTERS + 496

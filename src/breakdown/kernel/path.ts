@@ -42,6 +42,7 @@ import {
   WAITING,
 } from '../states-layout.ts'
 import { descendsFrom } from './tasks.ts'
+import { touchAround } from './touch.ts'
 import { isCause } from './via.ts'
 
 const NONE: i32 = -1
@@ -94,6 +95,7 @@ export function walkPieces(
   knownNs: f64,
 ): i32 {
   begin(serial)
+  if (margin) touchAround(startStay, endStay)
   keeps = true
   if (margin) addMarginAfter(endStay, endNs, knownNs)
   const done = walk(startNs, endNs, startStay, endStay, own)
@@ -146,6 +148,8 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
     }
     const at: u32 = stay & mask
     const of4 = at << 2
+    // Read first: where the walk goes on does not hang on what is found here.
+    const previous = load<i32>(load<u32>(STAY_PREVIOUS) + of4)
     const startNs = load<f64>(load<u32>(STAY_START) + (at << 3))
     if (startNs < hi) {
       const waits = load<u8>(load<u32>(STAY_STATE) + at) === WAITING
@@ -167,7 +171,6 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
       hi = begin
       if (hi <= lo) break
     }
-    const previous = load<i32>(load<u32>(STAY_PREVIOUS) + of4)
     if (previous < 0) {
       const creator = load<i32>(load<u32>(STAY_WAKER) + of4)
       next = has(creator) && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4)) ? creator : NONE
@@ -210,10 +213,11 @@ function addMarginAfter(endStay: i32, endNs: f64, knownNs: f64): void {
   let count: i32 = 0
   for (let stay = endStay; has(stay) && count < MARGIN_STAYS; count++) {
     const at: u32 = stay & mask
+    const following = load<i32>(load<u32>(STAY_NEXT) + (at << 2))
     const beyondNs = load<f64>(starts + (at << 3)) - endNs
     if (beyondNs > MARGIN_NS || (count >= MARGIN_STAYS_ANYWHERE && beyondNs > MARGIN_NEAR_NS)) break
     last = stay
-    stay = load<i32>(load<u32>(STAY_NEXT) + (at << 2))
+    stay = following
   }
   for (; count > 0; count--) {
     const at: u32 = last & mask
@@ -231,10 +235,11 @@ function addMarginBefore(startStay: i32, startNs: f64): void {
   for (let count: i32 = 0; count < MARGIN_STAYS && hi > lo && has(stay); count++) {
     if (count >= MARGIN_STAYS_ANYWHERE && startNs - hi > MARGIN_NEAR_NS) break
     const at: u32 = stay & load<u32>(STAY_MASK)
+    const previous = load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
     const fromNs = max(load<f64>(load<u32>(STAY_START) + (at << 3)), lo)
     addPiece(stay, fromNs, hi)
     hi = min(hi, fromNs)
-    stay = load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
+    stay = previous
   }
 }
 

@@ -21,26 +21,31 @@ import {
   RUNNER_TIME,
   RUNNER_WAIT,
   RUNNERS_TOLD,
+  RUNNING,
   RUNTIME_IDS,
-  STAY_BLOCK,
-  STAY_BLOCK_BITS,
   STAY_END,
   STAY_GOROUTINE,
   STAY_MASK,
   STAY_START,
+  STAY_STATE,
   STAY_TAIL,
   STAY_TASK,
   STAY_TOP,
   STAY_WHOLE_FROM,
-  STILL_RUNNING_COUNT,
-  STILL_RUNNING_STAYS,
 } from '../states-layout.ts'
-import { runningIn, stillRunning, TOO_MANY, within } from './still-running.ts'
 import { idOfSerial } from './tasks.ts'
 
 /** Stands for the runtime's own goroutines among tasks; 0 for others that run for no task. */
 const OF_RUNTIME: i32 = -1
 const RUNNER_BYTES: u32 = RUNNER_FIELDS << 3
+
+/** Stays of a block, which are looked at at once: the log's ring is made of whole ones. */
+const STAY_BLOCK_BITS: i32 = 6
+const STAY_BLOCK: i32 = 1 << STAY_BLOCK_BITS
+const RUNNING_IN_EACH: u64 = 0x0101010101010101 * RUNNING
+const LOW_BITS: u64 = 0x7f7f7f7f7f7f7f7f
+const LOWEST_BITS: u64 = 0x0101010101010101
+const TO_TOP_BYTE: u64 = 0x0102040810204080
 
 /** The wait in hand: from, to, and a number that no other has; how many are counted that ran meanwhile. */
 let waitFromNs: f64 = 0
@@ -78,30 +83,12 @@ export function runnersOf(waiting: i32, fromNs: f64, toNs: f64): u32 {
   return tellMost()
 }
 
-/** Counts those that began to run before a stay, the latest first. */
+/** Counts those that began to run before a stay and ran on into the wait, the latest first. */
 function addBefore(waiting: i32): void {
-  const oldest = max(max(waiting - MOST_STAYS_BEFORE, load<i32>(STAY_TAIL)), 0)
-  const first = waiting & -STAY_BLOCK
-  if (first <= oldest) return addThoseBefore(waiting, oldest)
-  // What ended before the block's first stay is left out.
-  const begins = load<f64>(load<u32>(STAY_START) + ((first & load<u32>(STAY_MASK)) << 3)) <= waitFromNs
-  const row: usize = begins ? stillRunning(waiting >> STAY_BLOCK_BITS) : 0
-  const still: i32 = begins ? load<i32>(row, STILL_RUNNING_COUNT << 2) : TOO_MANY
-  if (still === TOO_MANY) return addThoseBefore(waiting, oldest)
-  addThoseBefore(waiting, first)
-  const stays = row + (STILL_RUNNING_STAYS << 2)
-  for (let at = stays + (still << 2) - 4; at >= stays; at -= 4) {
-    const stay = load<i32>(at)
-    if (stay < oldest) return
-    addIfLasted(stay & load<u32>(STAY_MASK))
-  }
-}
-
-/** Counts those of a stretch of the log that ran on into the wait. */
-function addThoseBefore(to: i32, from: i32): void {
-  for (let block = (to - 1) >> STAY_BLOCK_BITS; (block + 1) * STAY_BLOCK > from; block--) {
+  const from = max(max(waiting - MOST_STAYS_BEFORE, load<i32>(STAY_TAIL)), 0)
+  for (let block = (waiting - 1) >> STAY_BLOCK_BITS; (block + 1) * STAY_BLOCK > from; block--) {
     const first: u32 = (block * STAY_BLOCK) & load<u32>(STAY_MASK)
-    for (let running = runningIn(block) & within(block, from, to); running !== 0;) {
+    for (let running = runningIn(block) & within(block, from, waiting); running !== 0;) {
       const top: u64 = 63 - clz(running)
       running ^= (<u64>1) << top
       addIfLasted(first + <u32>top)
@@ -187,6 +174,28 @@ function firstAfter(from: i32, end: i32): i32 {
     load<f64>(starts, 48) < ns &&
     load<f64>(starts, 56) < ns
   )
+}
+
+/** Of the stays of a block a bit each: whether it is one of who runs. */
+function runningIn(block: i32): u64 {
+  const from: usize = load<u32>(STAY_STATE) + ((block * STAY_BLOCK) & load<u32>(STAY_MASK))
+  let running: u64 = 0
+  for (let byte: i32 = 0; byte < STAY_BLOCK; byte += 8) running |= runningOf(load<u64>(from + byte)) << byte
+  return running
+}
+
+/** Of eight states a bit each. No state has a top bit, so that a sum stays in its byte. */
+/* @inline */ function runningOf(states: u64): u64 {
+  return (((~((states ^ RUNNING_IN_EACH) + LOW_BITS) >> 7) & LOWEST_BITS) * TO_TOP_BYTE) >> 56
+}
+
+/** Of the stays of a block from one on up to before another a bit each. */
+function within(block: i32, from: i32, to: i32): u64 {
+  const first = block * STAY_BLOCK
+  let bits: u64 = -1
+  if (from > first) bits = (bits >> (from - first)) << (from - first)
+  const beyond = first + STAY_BLOCK - to
+  return beyond > 0 ? (bits << beyond) >> beyond : bits
 }
 
 /** Whether a goroutine is one of the runtime's own: of most that are not a bit tells. */

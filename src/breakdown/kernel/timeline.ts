@@ -71,6 +71,7 @@ import {
 import { addLongPiece } from './long-waits.ts'
 import { causeOf, has, walkPieces } from './path.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
+import { touchPieces } from './touch.ts'
 
 const NONE: i32 = -1
 
@@ -99,6 +100,7 @@ export function tellPath(
 ): i32 {
   const count = walkPieces(serial, startNs, endNs, startStay, endStay, own, tells, knownNs)
   if (count < 0) return NONE
+  if (tells) touchPieces(count)
   beginSteps()
   if (!findRanges(count)) return NONE
   clearSums()
