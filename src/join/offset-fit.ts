@@ -44,6 +44,11 @@ export interface OffsetFit {
   readonly apart: number
   /** What the pairs speak for the offset against chance, in nats, less what so many spans bring together at the best of many wrong ones. */
   readonly surplusNats: number
+  /**
+   * How far the floors of the lags lie on the impossible side: by so much the offset is off, where fifty pairs or more have no other task nearby and tell
+   * which end comes first; not finite where that is not known, or times are cut.
+   */
+  readonly floorsBeyondNs: number
 }
 
 /** Pairs looked at around an offset: start lags, end lags. */
@@ -358,6 +363,7 @@ export class OffsetFitter {
       tight: tight * lags.scale,
       apart: this.begunApart(lags),
       surplusNats: (this.natsOf(lags) - BY_CHANCE_NATS * lags.eligible) * lags.scale,
+      floorsBeyondNs: this.roundingNs === 0 ? floorsBeyond(clearOf(lags), shape) : Infinity,
     }
   }
 }
@@ -442,6 +448,12 @@ function impossibleShare(lags: PairLags, shiftNs: number, shape: TimeShape, roun
     if (onWrongSide(end, shape, roundingNs) > OVERLOOKED_NS) impossible++
   }
   return near === 0 ? 0 : impossible / near
+}
+
+function floorsBeyond({ length, start, end }: PairLags, shape: TimeShape): number {
+  if (length < MANY_PAIRS || shape === 'either') return Infinity
+  const ends = shape === 'task-ends-after' ? -endFloorOf(end) : endCeilingOf(end)
+  return Math.max(0, ends, -startFloorOf(start))
 }
 
 interface Shift {

@@ -54,23 +54,33 @@ export interface LagCosts {
 /**
  * @param toleranceNs how far a lag may lie on the impossible side: what the clock may be off by. The more of it a lag takes, the less likely
  * @param roundingNs unit that start and duration of the spans were cut to; 0 where they were not
+ * @param unlikelyEndNs how far out an impossible end costs as much as a start does at the tolerance: tasks begun by hand around spans begin before
+ *   these, so that starts are not held to what the pairs say of the clock
  */
-export function lagCosts(shape: TimeShape, toleranceNs: number, roundingNs: number): LagCosts {
-  return roundingNs === 0 ? new ExactLagCosts(shape, toleranceNs) : new CutLagCosts(shape, toleranceNs, roundingNs)
+export function lagCosts(
+  shape: TimeShape,
+  toleranceNs: number,
+  roundingNs: number,
+  unlikelyEndNs = toleranceNs,
+): LagCosts {
+  return roundingNs === 0
+    ? new ExactLagCosts(shape, toleranceNs, unlikelyEndNs)
+    : new CutLagCosts(shape, toleranceNs, roundingNs)
 }
 
 class ExactLagCosts implements LagCosts {
   constructor(
     private readonly shape: TimeShape,
     private readonly toleranceNs: number,
+    private readonly unlikelyEndNs: number,
   ) {}
 
   start(lagNs: number): number {
-    return lagNs >= 0 ? startCost(lagNs) : this.early(-lagNs)
+    return lagNs >= 0 ? startCost(lagNs) : this.early(-lagNs, this.toleranceNs)
   }
 
   end(lagNs: number): number {
-    return this.isImpossibleEnd(lagNs) ? this.early(Math.abs(lagNs)) : endCost(lagNs, this.shape)
+    return this.isImpossibleEnd(lagNs) ? this.early(Math.abs(lagNs), this.unlikelyEndNs) : endCost(lagNs, this.shape)
   }
 
   isImpossibleEnd(lagNs: number): boolean {
@@ -78,8 +88,8 @@ class ExactLagCosts implements LagCosts {
     return shape !== 'either' && (shape === 'task-ends-after' ? lagNs < 0 : lagNs > 0)
   }
 
-  private early(beyondNs: number): number {
-    return beyondNs > this.toleranceNs ? Infinity : (EARLY_COST * beyondNs) / this.toleranceNs
+  private early(beyondNs: number, unlikelyNs: number): number {
+    return beyondNs > this.toleranceNs ? Infinity : (EARLY_COST * beyondNs) / unlikelyNs
   }
 }
 
