@@ -115,7 +115,6 @@ export class CaptureAnalysis {
     this.records = new TaskRecords(
       this.states,
       this.tasks,
-      this.workers,
       this.regions,
       this.lockPlaces,
       this.decoder,

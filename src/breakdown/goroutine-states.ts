@@ -259,14 +259,6 @@ export class GoroutineStates {
     return row >= 0 && row < this.rows && this.state[row] !== ABSENT
   }
 
-  /** Row of a goroutine by its id, looked for in all of them; none when it has ended. */
-  rowOf(id: number): number {
-    for (let row = this.id.indexOf(id); row >= 0; row = this.id.indexOf(id, row + 1)) {
-      if (this.has(row)) return row
-    }
-    return NONE
-  }
-
   /** A time for this goroutine that does not run backwards: held still where the clocks of two processors cross. */
   hold(row: number, timeNs: number): number {
     const told = this.toldNs[row]

@@ -98,6 +98,8 @@ export class LockPlaces {
   private readonly placeOfKey = new Map<string, number>()
   private readonly numberOfFunction = new Map<string, number>()
   private readonly numberOfChannelPlace = new Map<string, number>()
+  /** Stack rows below this were all asked for. */
+  private learned = 0
   /** Waits that nothing else is known of, and by row of theirs the stack at which they were ended. */
   private releases: IdTable
   private readonly releaseStack: Int32Array
@@ -203,6 +205,11 @@ export class LockPlaces {
   learn(stack: number): void {
     if (stack >= this.kindOf.length) this.growStacks(2 ** (32 - Math.clz32(stack)))
     if (this.kindOf[stack] === LOCK_UNKNOWN) this.find(stack)
+  }
+
+  /** As `learn`, of all stack rows that there are. */
+  learnAll(): void {
+    for (; this.learned < this.stacks.length; this.learned++) this.learn(this.learned)
   }
 
   private noReleases(): IdTable {

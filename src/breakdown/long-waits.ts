@@ -50,7 +50,8 @@ export function isLong(pieceNs: number, taskNs: number): boolean {
  *
  * @param worksFor whether a task serial means the task itself or one that descends from it
  * @param taskIdOf id of a task serial, -1 when it is not known any more
- * @param isOthers whether a goroutine works for a task only since it was created in it, and what it was given last came from another request
+ * @param isOthers whether the goroutine of a stay works for a task only since it was created in it, and what it was given last came from another
+ *   request
  */
 export function explainWaits(
   stays: StayLog,
@@ -61,7 +62,7 @@ export function explainWaits(
   worksFor: (serial: number) => boolean,
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
-  isOthers: (goroutine: number, task: number, giver: number) => boolean,
+  isOthers: (waker: number, task: number, giver: number) => boolean,
 ): LongWait[] {
   pieces.sort((x, y) => y.toNs - y.fromNs - (x.toNs - x.fromNs))
   const waits: LongWait[] = []
@@ -79,7 +80,7 @@ export function explainWaits(
     let serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
     if (serial > 0 && !worksFor(serial) && causes.isHandOver(stays.reason[at])) {
       const giver = giverOf(stays, causes, waker)
-      if (giver > 0 && isOthers(stays.goroutine[waker & stays.mask], serial, giver)) serial = 0
+      if (giver > 0 && isOthers(waker, serial, giver)) serial = 0
     } else if (serial === 0 && !causes.isNetwork(via) && causes.isHandOver(stays.reason[at])) {
       const passedOn = waitOfPasser(stays, causes, waker, fromNs, toNs)
       if (passedOn !== NONE && places.isServing(stays.stack[passedOn & stays.mask])) {
@@ -186,15 +187,16 @@ function byHolder(
   stays: StayLog,
   holds: readonly Hold[],
 ): { goroutine: number; task: number; ns: number; holds: Hold[] }[] {
-  const holders: { goroutine: number; task: number; ns: number; holds: Hold[] }[] = []
+  const holders = new Map<string, { goroutine: number; task: number; ns: number; holds: Hold[] }>()
   for (const hold of holds) {
     const goroutine = hold.stay < 0 ? -1 : stays.goroutine[hold.stay & stays.mask]
-    let holder = holders.find((one) => one.goroutine === goroutine && one.task === hold.task)
-    if (holder === undefined) holders.push((holder = { goroutine, task: hold.task, ns: 0, holds: [] }))
+    const key = `${goroutine} ${hold.task}`
+    let holder = holders.get(key)
+    if (holder === undefined) holders.set(key, (holder = { goroutine, task: hold.task, ns: 0, holds: [] }))
     holder.ns += hold.toNs - hold.fromNs
     holder.holds.push(hold)
   }
-  return holders.sort((x, y) => y.ns - x.ns)
+  return [...holders.values()].sort((x, y) => y.ns - x.ns)
 }
 
 /**

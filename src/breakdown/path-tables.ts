@@ -7,6 +7,8 @@ import {
   FOUND_RANGES,
   HOLD_FIELDS,
   HOLDER_FIELDS,
+  HOLDER_PLACES,
+  HOLDER_PLACES_ROOM,
   HOLDERS,
   HOLDS,
   HOLDS_ROOM,
@@ -57,6 +59,7 @@ export class PathTables {
     words[FOUND_RANGES >> 2] = memory.float64(RANGES_ROOM * FOUND_FIELDS).byteOffset
     words[HOLDS >> 2] = memory.float64(HOLDS_ROOM * HOLD_FIELDS).byteOffset
     words[HOLDERS >> 2] = memory.float64(HOLDS_ROOM * HOLDER_FIELDS).byteOffset
+    words[HOLDER_PLACES >> 2] = memory.int32(HOLDER_PLACES_ROOM).byteOffset
     words[WALKED_RANGES >> 2] = memory.float64(WALKED_ROOM * WALKED_FIELDS).byteOffset
   }
 

@@ -14,6 +14,8 @@ interface Exports {
   /** See `kernel/via.ts`. */
   readonly ofWaker: (waker: number, ownReason: number, sinceNs: number, nowNs: number) => number
   readonly isTimers: (stay: number) => number
+  /** See `kernel/workers.ts`. */
+  readonly isOnlyCreated: (stay: number) => number
   /** See `kernel/runners.ts`. */
   readonly beginRunners: () => void
   readonly runnersOf: (waiting: number, fromNs: number, toNs: number) => number

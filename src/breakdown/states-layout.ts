@@ -179,6 +179,9 @@ export const HOLDS_ROOM = 1_024
 export const HOLD_FIELDS = 5
 /** Doubles of a holder: goroutine, task, nanoseconds. */
 export const HOLDER_FIELDS = 3
+/** Where among the holders each lies, by goroutine and task: a row plus 1, 0 none; half of the places stay free at least. */
+export const HOLDER_PLACES = STATES_REGISTERS + 1148
+export const HOLDER_PLACES_ROOM = 2 * HOLDS_ROOM
 /** Holders told of one wait. */
 export const MOST_HOLDERS_TOLD = 16
 /** Stays looked back over of the one to blame for a wait. */
@@ -451,8 +454,15 @@ export const MOST_STAYS_RETURNED = 256
 /** And where it takes one up. */
 export const MOST_STAYS_TAKEN_UP = 16
 
+/** Rows at which goroutines were found lately, each at the hash of its id modulo the length. */
+export const ROWS_FOUND = STATES_REGISTERS + 1152
+export const ROWS_FOUND_ROOM = 4_096
+/** Rows looked through for goroutines by their ids: so many, and some more for each stay; beyond that none is found that was not found before. */
+export const LEAST_ROWS_LOOKED_THROUGH = 10_000_000
+export const ROWS_LOOKED_THROUGH_PER_STAY = 64
+
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1152
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1160
 
 // ---- Numbers that both know. ----
 

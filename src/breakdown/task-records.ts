@@ -28,7 +28,6 @@ import { ASKED_STACK, ASKS, HANDED_OVER, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import { addPart, addTo, breakDownWindow } from './window.ts'
-import type { Workers } from './workers.ts'
 
 // Of its own, as in `analysis.ts`.
 const NONE = none
@@ -55,6 +54,9 @@ export interface SumsSink {
 /** Steps that the paths of all tasks may take together, a fixed number and so many for each stay: a stay lies on the paths of a few tasks. */
 const LEAST_STEPS = 1_000_000
 const STEPS_PER_STAY = 100
+
+/** Stacks that the kernel is told of one by one for a task; where it needs more, it is told of all there are. */
+const STACKS_ASKED_SINGLY = 32
 
 const NO_LOGS: readonly LogRecord[] = []
 const NO_WAITS: readonly LongWait[] = []
@@ -86,11 +88,8 @@ export class TaskRecords {
   private readonly worksForWalked = (serial: number): boolean => this.tasks.descendsFrom(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
   /** One that ended meanwhile was a helper of the task's: workers that others use stay. */
-  private readonly isOthers = (goroutine: number, task: number, giver: number): boolean => {
-    if (this.tasks.descendsFrom(giver, task)) return false
-    const row = this.states.rowOf(goroutine)
-    return row >= 0 && this.workers.onlyCreated[row] === 1
-  }
+  private readonly isOthers = (waker: number, task: number, giver: number): boolean =>
+    !this.tasks.descendsFrom(giver, task) && this.kernel.call.isOnlyCreated(waker) !== 0
   /** Where tasks are only added up. */
   readonly sums: TaskSums | null
   private readonly parts = noParts()
@@ -100,7 +99,6 @@ export class TaskRecords {
   constructor(
     private readonly states: GoroutineStates,
     private readonly tasks: TaskTable,
-    private readonly workers: Workers,
     private readonly regions: RegionTable,
     private readonly lockPlaces: LockPlaces,
     private readonly decoder: EventSource,
@@ -168,11 +166,13 @@ export class TaskRecords {
     kernel.words[STAY_TOP >> 2] = this.states.stays.top
     const explains = stacks && timelines
     let rows: number
-    for (;;) {
+    for (let asked = 1; ; asked++) {
       this.passSteps()
       rows = kernel.call.keepTask(slot, timelines, explains, goTimes, nowNs)
       if (rows !== ASKS) break
-      this.lockPlaces.learn(kernel.words[ASKED_STACK >> 2])
+      // Each time all of the task is gone through once more.
+      if (asked < STACKS_ASKED_SINGLY) this.lockPlaces.learn(kernel.words[ASKED_STACK >> 2])
+      else this.lockPlaces.learnAll()
     }
     // Where it is for TypeScript, that takes the same steps once more: the kernel's count for nothing.
     if (rows === NONE) return false

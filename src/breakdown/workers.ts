@@ -19,6 +19,8 @@ import {
   MEMBERSHIP_CHANGES,
   ONLY_CREATED,
   REGIONS_OPEN,
+  ROWS_FOUND,
+  ROWS_FOUND_ROOM,
   TAKEN,
   TASK,
 } from './states-layout.ts'
@@ -70,6 +72,7 @@ export class Workers {
   ) {
     this.grow(rows)
     this.growEnded(1024)
+    kernel.words[ROWS_FOUND >> 2] = kernel.memory.int32(ROWS_FOUND_ROOM).byteOffset
   }
 
   /** Rows that there is room for. */

@@ -213,3 +213,45 @@ test.each([50, 1_024, 1_025])('a worker that served %d tasks before is blamed fo
   withoutKeeping()
   expect(waits()).toEqual([false, told])
 })
+
+// For each stack that the kernel is told of all of the task is gone through once more.
+test('a task in which hundreds of stacks are looked at is gone through a few dozen times', () => {
+  const { prototype } = KernelMemory
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own memory below
+  const start = prototype.start
+  let times = 0
+  vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
+    const exports = start.call(this, kernel) as { readonly keepTask?: (...told: unknown[]) => number }
+    const { keepTask } = exports
+    if (keepTask === undefined) return exports
+    const counted = (...told: unknown[]): number => {
+      times++
+      return keepTask(...told)
+    }
+    return { ...exports, keepTask: counted }
+  })
+  const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable').found(3, 'runnable')
+  let atNs = 0
+  const then = (): CaptureStory => story.at((atNs += 1_000))
+  then().start(1).taskBegin(1, 'get')
+  then().block('sync', 'sync.(*Mutex).Lock', 'main.get')
+  then().start(2)
+  for (let stack = 0; stack < 500; stack++) {
+    then().block('network', `main.read${stack}`)
+    then().start(3)
+    then().unblock(2)
+    then().stop()
+    then().start(2)
+  }
+  then().unblock(1, 'sync.(*Mutex).Unlock', 'main.get')
+  then().block('sleep')
+  then().start(1)
+  then().taskEnd(1)
+  const { tasks, kept } = toldOf(story.bytes())
+  expect(kept).toBe(1)
+  expect(times).toBeGreaterThan(10)
+  expect(times).toBeLessThan(40)
+  vi.restoreAllMocks()
+  withoutKeeping()
+  expect(tasks).toEqual(toldOf(story.bytes()).tasks)
+})

@@ -1,16 +1,17 @@
 // blame.ts: who is to blame for the long waits of a task that were not for a processor, and what that one did meanwhile, written as it is kept.
 // `../long-waits.ts` has the rules.
 
+import { hashOf } from '../../base/kernel/id-table.ts'
 import {
-  ABSENT,
   ASKED_STACK,
   ASKS,
   HANDS_OVER,
   HOLDER_FIELDS,
+  HOLDER_PLACES,
+  HOLDER_PLACES_ROOM,
   HOLDERS,
   HOLDS,
   HOLDS_ROOM,
-  ID,
   KEPT_BLAME,
   KEPT_BLAME_DID,
   KEPT_BLAME_ENTRY,
@@ -36,13 +37,10 @@ import {
   MOST_STAYS_PASSING,
   MOST_WAKER_STAYS,
   NETWORK,
-  ONLY_CREATED,
   PART_BLOCK,
   PART_KIND_SHIFT,
-  ROW_ROOM,
   RUNNABLE,
   RUNNING,
-  STATE,
   STAY_END,
   STAY_GOROUTINE,
   STAY_MASK,
@@ -76,6 +74,7 @@ import {
 import { isHeld, tells } from './locks.ts'
 import { causeOf, has } from './path.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
+import { isOnlyCreated } from './workers.ts'
 
 const NONE: i32 = -1
 const PIECE_BYTES: u32 = LONG_PIECE_FIELDS << 3
@@ -216,14 +215,7 @@ function isOthers(waker: i32, task: i32): bool {
     }
     stay = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
   }
-  if (giver <= 0 || descendsFrom(giver, task)) return false
-  const id = load<f64>(load<u32>(STAY_GOROUTINE) + ((waker & mask) << 3))
-  const rows = load<u32>(ROW_ROOM)
-  for (let row: u32 = 0; row < rows; row++) {
-    if (load<f64>(load<u32>(ID) + (row << 3)) !== id || load<u8>(load<u32>(STATE) + row) === ABSENT) continue
-    return load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
-  }
-  return false
+  return giver > 0 && !descendsFrom(giver, task) && isOnlyCreated(waker)
 }
 
 // ---- Holders. ----
@@ -239,24 +231,37 @@ function isOthers(waker: i32, task: i32): bool {
 /** Adds the stretches of each holder up; goroutine -1 where it is not known who held. */
 function groupHolds(): void {
   holders = 0
+  memory.fill(load<u32>(HOLDER_PLACES), 0, HOLDER_PLACES_ROOM << 2)
   for (let row: i32 = 0; row < holds; row++) {
     const hold = holdAt(row)
     const stay = <i32>load<f64>(hold)
     const slot: u32 = stay & load<u32>(STAY_MASK)
     const goroutine: f64 = stay < 0 ? -1 : load<f64>(load<u32>(STAY_GOROUTINE) + (slot << 3))
     const task = load<f64>(hold, 8)
-    let one: i32 = 0
-    while (one < holders && !(load<f64>(holderAt(one)) === goroutine && load<f64>(holderAt(one), 8) === task)) one++
+    const one = holderOf(goroutine, task)
     const holder = holderAt(one)
-    if (one === holders) {
-      store<f64>(holder, goroutine)
-      store<f64>(holder, task, 8)
-      store<f64>(holder, 0, 16)
-      holders++
-    }
     store<f64>(holder, load<f64>(holder, 16) + load<f64>(hold, 24) - load<f64>(hold, 16), 16)
     store<f64>(hold, one, 32)
   }
+}
+
+/** Row of a holder, a new one where there is none yet. */
+function holderOf(goroutine: f64, task: f64): i32 {
+  const places: usize = load<u32>(HOLDER_PLACES)
+  let at: u32 = hashOf(goroutine) + hashOf(task)
+  for (;;) {
+    at &= HOLDER_PLACES_ROOM - 1
+    const one = load<i32>(places + (at << 2)) - 1
+    if (one < 0) break
+    if (load<f64>(holderAt(one)) === goroutine && load<f64>(holderAt(one), 8) === task) return one
+    at++
+  }
+  const holder = holderAt(holders)
+  store<f64>(holder, goroutine)
+  store<f64>(holder, task, 8)
+  store<f64>(holder, 0, 16)
+  store<i32>(places + (at << 2), ++holders)
+  return holders - 1
 }
 
 /** Writes those that held longest, of which the latest comes first where they are alike. @returns how many */

@@ -81,8 +81,10 @@ import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
 import { isTimers, ofWaker } from './via.ts'
+import { isOnlyCreated } from './workers.ts'
 
-export { beginRunners, findKinds, isTimers, keepShape, keepTask, keptEnd, kindOfName, ofWaker, runnersOf, settle, thin }
+export { beginRunners, findKinds, isOnlyCreated, isTimers, keepShape, keepTask, keptEnd, kindOfName }
+export { ofWaker, runnersOf, settle, thin }
 
 const NONE: i32 = -1
 

@@ -1,17 +1,28 @@
 // workers.ts: goroutines that are seen working for tasks. `join` of `../membership.ts` has the rules.
 
+import { hashOf } from '../../base/kernel/id-table.ts'
 import {
+  ABSENT,
   ID,
+  LEAST_ROWS_LOOKED_THROUGH,
   LEAVING,
   MEMBER_OF,
   MEMBER_SINCE,
   MEMBERSHIP_CHANGES,
+  MOST_STAYS_GIVEN,
   ONLY_CREATED,
   REASON,
+  ROW_ROOM,
+  ROWS_FOUND,
+  ROWS_FOUND_ROOM,
+  ROWS_LOOKED_THROUGH_PER_STAY,
   SINCE,
   STATE,
   STAY,
+  STAY_END,
+  STAY_GOROUTINE,
   STAY_MASK,
+  STAY_NEXT,
   STAY_TAIL,
   STAY_TASK,
   STAY_TOP,
@@ -21,6 +32,9 @@ import { addTime, closeStay, openStay } from './stays.ts'
 import { addMember, currentTask, descendsFrom, slotOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
+
+/** Rows that were looked through for goroutines by their ids. */
+let lookedThrough: f64 = 0
 
 /** Whether a goroutine works for a task now, and is not about to let go of it: before that nobody may ask what it works for. */
 export function worksFor(row: u32, serial: i32): bool {
@@ -88,4 +102,46 @@ function split(row: u32, timeNs: f64, serial: i32, top: i32): void {
   openStay(top, row, stay, state, timeNs, reason, serial, NONE, 0)
   closeStay(stay, top, timeNs)
   store<i32>(STAY_TOP, top + 1)
+}
+
+/** Whether the goroutine of a stay, which is in the log, lives, and works for a task only because it was created for it. */
+export function isOnlyCreated(stay: i32): bool {
+  if (endsSoonAfter(stay)) return false
+  const row = rowOf(load<f64>(load<u32>(STAY_GOROUTINE) + ((stay & load<u32>(STAY_MASK)) << 3)))
+  return row !== NONE && load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
+}
+
+/** Whether a goroutine ended within few stays of one. */
+function endsSoonAfter(stay: i32): bool {
+  const mask = load<u32>(STAY_MASK)
+  let last = stay
+  for (let n: i32 = 0; n < MOST_STAYS_GIVEN; n++) {
+    const next = load<i32>(load<u32>(STAY_NEXT) + ((last & mask) << 2))
+    if (next < 0) return load<f64>(load<u32>(STAY_END) + ((last & mask) << 3)) < Infinity
+    last = next
+  }
+  return false
+}
+
+/**
+ * Row of a goroutine that lives, by its id. Few are asked for, so that nothing is kept of the others; a program may have a hundred thousand of them, which
+ * are not looked through for each wait: none is where too many were.
+ */
+function rowOf(id: f64): i32 {
+  const found: usize = load<u32>(ROWS_FOUND) + ((hashOf(id) & (ROWS_FOUND_ROOM - 1)) << 2)
+  const before = load<u32>(found)
+  if (isAt(before, id)) return before
+  const rows = load<u32>(ROW_ROOM)
+  if (lookedThrough > LEAST_ROWS_LOOKED_THROUGH + <f64>ROWS_LOOKED_THROUGH_PER_STAY * load<i32>(STAY_TOP)) return NONE
+  lookedThrough += rows
+  for (let row: u32 = 0; row < rows; row++) {
+    if (!isAt(row, id)) continue
+    store<u32>(found, row)
+    return row
+  }
+  return NONE
+}
+
+/* @inline */ function isAt(row: u32, id: f64): bool {
+  return load<f64>(load<u32>(ID) + (row << 3)) === id && load<u8>(load<u32>(STATE) + row) !== ABSENT
 }
