@@ -94,6 +94,7 @@ export async function readJournal(
       }
       case EntryKind.capture:
         captures.set(sequence, { meta, writtenMs })
+        given.begin(meta.id)
         break
       case EntryKind.captureSettled:
         if (settles !== undefined) {
@@ -127,6 +128,11 @@ export class GivenTasks {
     const tasks = this.byCapture.get(capture)
     if (tasks === undefined) this.byCapture.set(capture, [{ taskId, span, evidence, way }])
     else tasks.push({ taskId, span, evidence, way })
+  }
+
+  /** A capture came, which may have been there before: its id is told by its bytes. */
+  begin(capture: unknown): void {
+    if (typeof capture === 'string') this.forgotten.delete(capture)
   }
 
   /** The capture is not decoded again: a journal may hold hours of what was decided by such. */
