@@ -33,6 +33,9 @@ const NO_BYTES = new Uint8Array(0)
 /** The goroutine that ran all timers up to Go 1.13: a wait that it ends was ended by a timer. */
 const TIMERS = 'runtime.timerproc'
 
+/** Functions of the runtime in which goroutines of the program begin: that of main, coroutines, and calls from C, which Go 1.21 shows from there on. */
+const BEGINS_PROGRAM = /^runtime\.(main|corostart|cgocallbackg?)$/
+
 /** The names of one generation after another. */
 export class GenerationNames {
   private strings: StringTable | null = null
@@ -196,7 +199,7 @@ export class GenerationNames {
     if (known !== undefined) return known
     this.checkStack(stack)
     const root = this.stackTable?.rootFunction(stack) ?? ''
-    const runtime = root.startsWith('runtime.') && root !== 'runtime.main' && root !== 'runtime.corostart'
+    const runtime = root.startsWith('runtime.') && !BEGINS_PROGRAM.test(root)
     const kind = !runtime ? SystemKind.program : root === TIMERS ? SystemKind.timers : SystemKind.runtime
     this.systemOfStack.set(stack, kind)
     if (stack < LOW_STACKS) this.kindOfLowEntry[stack] = kind + (servesAll(root) ? SERVES_ALL : 0)

@@ -122,9 +122,12 @@ export class Goroutines {
   /** Remembers from a stack whether the goroutine is one of the runtime's own. */
   name(row: number, stack: number): void {
     if (stack === 0) return
+    const { system, id, runners } = this.states
     const kind = this.names.systemKind(stack)
-    this.states.system[row] = kind
-    if (kind !== SystemKind.program) this.states.runners.addRuntime(this.states.id[row])
+    if (kind !== SystemKind.program) runners.addRuntime(id[row])
+    // Damage can make one of both.
+    else if (system[row] >= SystemKind.runtime) runners.removeRuntime(id[row])
+    system[row] = kind
   }
 }
 

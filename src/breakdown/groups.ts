@@ -52,6 +52,8 @@ const GROUP_OF_REASON: Readonly<Record<string, Group>> = {
   'chan send': 'chan',
   'chan receive': 'chan',
   select: 'chan',
+  // None of the runtime's (`Causes.queue`).
+  queue: 'chan',
   'GC mark assist wait for work': 'gcWait',
   'wait until GC ends': 'gcWait',
   GC: 'gcWait',

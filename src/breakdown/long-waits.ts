@@ -38,6 +38,8 @@ export interface PathPiece {
   readonly row: number
   /** Row of the reason under which people see the wait; 0 when it is its own. */
   readonly via: number
+  /** Whether the task lay in a queue: then the stay is that of the goroutine that took it up. */
+  readonly queued?: boolean
 }
 
 /** Whether a piece of a task that took so long is long enough to be explained. */
@@ -66,10 +68,24 @@ export function explainWaits(
 ): LongWait[] {
   pieces.sort((x, y) => y.toNs - y.fromNs - (x.toNs - x.fromNs))
   const waits: LongWait[] = []
+  const heldBy = (row: number, wakerTask: number, holds: readonly Hold[]): LongWait => {
+    const all = byHolder(stays, holds)
+    const holders = all
+      .slice(0, MOST_HOLDERS_TOLD)
+      .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))
+    const known = all.length > 0 && all[0].goroutine >= 0
+    const did = known ? doneMeanwhile(stays, reasons, places, causes, all[0].holds) : NOBODY
+    return { row, ...did, wakerTask, holders, runners: [] }
+  }
   runnersTable.beginTask()
   const lockBudget = { stays: MOST_LOCK_STAYS }
-  for (const { stay, fromNs, toNs, row, via } of pieces.slice(0, MOST_WAITS)) {
+  for (const { stay, fromNs, toNs, row, via, queued } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
+    if (queued === true) {
+      const served = servedBefore(stays, stay, fromNs, toNs, worksFor, lockBudget)
+      if (served.length > 0) waits.push(heldBy(row, 0, served))
+      continue
+    }
     if (stays.state[at] === GoState.runnable) {
       const runners = runnersTable.of(stays, stay, fromNs, toNs)
       if (runners.length > 0) waits.push(waitForProcessor(row, runners))
@@ -100,13 +116,7 @@ export function explainWaits(
     else if (via === 0 && causes.isChannel(stays.reason[at]))
       holds = slotHoldersOf(stays, places, stay, fromNs, toNs, lockBudget)
     if (holds.length > 0) {
-      const all = byHolder(stays, holds)
-      const holders = all
-        .slice(0, MOST_HOLDERS_TOLD)
-        .map(({ goroutine, task, ns }): Holder => ({ goroutine, taskId: task > 0 ? taskIdOf(task) : 0, ns }))
-      const known = all.length > 0 && all[0].goroutine >= 0
-      const did = known ? doneMeanwhile(stays, reasons, places, causes, all[0].holds) : NOBODY
-      waits.push({ row, ...did, wakerTask, holders, runners: [] })
+      waits.push(heldBy(row, wakerTask, holds))
       continue
     }
     if (!stays.has(waker)) continue

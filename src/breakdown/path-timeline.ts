@@ -3,7 +3,7 @@
 import { GoState as goStates } from './breakdown.ts'
 import { isLong, type PathPiece } from './long-waits.ts'
 import { newTimeline, type PathScratch, type Pieces } from './path-scratch.ts'
-import { MOST_BEFORE_READY } from './states-layout.ts'
+import { MOST_BEFORE_READY, QUEUED } from './states-layout.ts'
 import type { StayLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
 
@@ -26,7 +26,7 @@ export function causeOfPiece(stays: StayLog, { from, to, stay }: Pieces, i: numb
   return begins && causes.isHandOver(stays.reason[at]) ? stays.via[after] : 0
 }
 
-/** Turns the pieces round and resolves what they point to. */
+/** Turns the pieces round and resolves what they point to. What lay in a queue has the goroutine that took it up. */
 export function fillTimeline(
   stays: StayLog,
   pieces: Pieces,
@@ -47,6 +47,13 @@ export function fillTimeline(
     reason[row] = via[row] = 0
     goroutine[row] = wakerGoroutine[row] = wakerTask[row] = stack[row] = -1
     const stay = pieces.stay[i]
+    if (stay === QUEUED) {
+      state[row] = GoState.waiting
+      reason[row] = causes.queue
+      const taker = i === 0 ? QUEUED : pieces.stay[i - 1]
+      if (stays.has(taker)) goroutine[row] = stays.goroutine[taker & stays.mask]
+      continue
+    }
     if (!stays.has(stay)) continue
     const at = stay & stays.mask
     const stateHere = stays.state[at]
@@ -86,7 +93,13 @@ export function longPieces(scratch: PathScratch, stays: StayLog, fromNs: number,
     const to = Math.min(pieces.to[i], toNs)
     const row = pieces.length - 1 - i
     const state = timeline.state[row]
-    if (!isLong(to - from, toNs - fromNs) || !stays.has(pieces.stay[i])) continue
+    if (!isLong(to - from, toNs - fromNs)) continue
+    if (pieces.stay[i] === QUEUED) {
+      if (i > 0 && stays.has(pieces.stay[i - 1]))
+        long.push({ stay: pieces.stay[i - 1], fromNs: from, toNs: to, row, via: 0, queued: true })
+      continue
+    }
+    if (!stays.has(pieces.stay[i])) continue
     if (state === GoState.waiting || state === GoState.runnable)
       long.push({ stay: pieces.stay[i], fromNs: from, toNs: to, row, via: timeline.via[row] })
   }

@@ -4,7 +4,8 @@
 // that works for the same task, the path goes on on that goroutine for the time of the block, and then returns to the waiter; any
 // other wait counts under its reason. Where a goroutine began, the path goes on on its creator. A worker that was handed the task
 // (a channel, a pool) is followed back to where it picked the task up, and from there the goroutine that woke it.
-// What the capture does not show is unknown. The pieces touch and tile the stretch exactly.
+// Between the goroutine that began the task and the one that took it up without having waited it lies in a queue. What the capture does
+// not show is unknown. The pieces touch and tile the stretch exactly.
 
 import { GoState as goStates } from './breakdown.ts'
 import { fillRanges } from './path-ranges.ts'
@@ -17,6 +18,9 @@ import {
   MARGIN_STAYS_ANYWHERE,
   MAX_DEPTH as maxDepth,
   MAX_PIECES as maxPieces,
+  NETWORK_TIME as networkTime,
+  QUEUED as queued,
+  SLEEP_TIME as sleepTime,
 } from './states-layout.ts'
 import { NONE, type RangeLog, type StayLog, type StopLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
@@ -25,6 +29,9 @@ import type { Causes } from './via.ts'
 const GoState = goStates
 const MAX_DEPTH = maxDepth
 const MAX_PIECES = maxPieces
+const QUEUED = queued
+const NETWORK_TIME = networkTime
+const SLEEP_TIME = sleepTime
 
 /** What the walk asks of the task. */
 export interface PathTask {
@@ -45,6 +52,7 @@ export interface PathTask {
  * @param worksFor whether a task serial means the task itself or one that descends from it
  * @param taskIdOf id of a task serial, -1 when it is not known any more
  * @param causes settles under which cause a wait is shown
+ * @param groupOfReason column of each reason row
  */
 export function walkPath(
   stays: StayLog,
@@ -55,10 +63,11 @@ export function walkPath(
   worksFor: (serial: number) => boolean,
   taskIdOf: (serial: number) => number,
   causes: Causes,
+  groupOfReason: Uint8Array,
   scratch: PathScratch,
 ): void {
   const { pieces } = scratch
-  walkPieces(stays, task, margin, worksFor, scratch)
+  walkPieces(stays, task, margin, worksFor, groupOfReason, scratch)
   fillTimeline(stays, pieces, taskIdOf, causes, scratch)
   fillRanges(stays, ranges, stops, scratch)
 }
@@ -69,20 +78,30 @@ export function walkPieces(
   task: PathTask,
   margin: boolean,
   worksFor: (serial: number) => boolean,
+  groupOfReason: Uint8Array,
   { pieces }: PathScratch,
 ): void {
   pieces.length = 0
   if (margin) addMarginAfter(stays, task, pieces)
-  walkBack(stays, task, worksFor, pieces)
+  walkBack(stays, task, worksFor, groupOfReason, pieces)
   if (margin) addMarginBefore(stays, task, pieces)
 }
 
-/** Which stays of a goroutine a walk along it counts: all, those for the task, or, with the others as unknown, those for no other task. */
-const Counts = { all: 0, ofTask: 1, notOfOthers: 2 } as const
+/**
+ * Which stays of a goroutine a walk along it counts: all, those for the task, or those for no other task. During the others of these the task lay in a
+ * queue, or, where it is not known how it came to whoever took it up, that is unknown.
+ */
+const Counts = { all: 0, ofTask: 1, notOfOthers: 2, afterLoss: 3 } as const
 type Counts = (typeof Counts)[keyof typeof Counts]
 
 /** Walks from the task's end to its start. */
-function walkBack(stays: StayLog, task: PathTask, worksFor: (serial: number) => boolean, pieces: Pieces): void {
+function walkBack(
+  stays: StayLog,
+  task: PathTask,
+  worksFor: (serial: number) => boolean,
+  groupOfReason: Uint8Array,
+  pieces: Pieces,
+): void {
   const lo = task.startNs
   let hi = task.endNs
   let stay = task.endStay
@@ -90,7 +109,7 @@ function walkBack(stays: StayLog, task: PathTask, worksFor: (serial: number) => 
   let counts: Counts = task.sameGoroutine ? Counts.all : Counts.ofTask
   let triedStart = task.sameGoroutine
   while (hi > lo) {
-    const reached = walkGoroutine(stays, stay, lo, hi, counts, worksFor, pieces, 0)
+    const reached = walkGoroutine(stays, stay, lo, hi, counts, worksFor, groupOfReason, pieces, 0)
     hi = reached.ns
     if (hi <= lo) return
     if (reached.next >= 0) {
@@ -105,15 +124,46 @@ function walkBack(stays: StayLog, task: PathTask, worksFor: (serial: number) => 
     const from = stayAt(stays, task.startStay, hi)
     if (from < 0) break
     stay = from
-    counts = Counts.notOfOthers
+    counts = reached.lost ? Counts.afterLoss : Counts.notOfOthers
   }
   pieces.add(-1, lo, hi)
+}
+
+/**
+ * Whether a goroutine was at something else than a task that it had begun: it waited for the network, slept or was in a system call, and nobody who
+ * worked for the task ended that.
+ *
+ * @param at place of its stay
+ */
+function isElsewhere(
+  stays: StayLog,
+  at: number,
+  groupOfReason: Uint8Array,
+  worksFor: (serial: number) => boolean,
+): boolean {
+  const state = stays.state[at]
+  if (state !== GoState.waiting) return state === GoState.syscall || state === GoState.syscallBlocked
+  const group = groupOfReason[stays.reason[at]]
+  return (group === NETWORK_TIME || group === SLEEP_TIME) && !worksFor(stays.wakerTask[at])
+}
+
+/**
+ * Whether what a goroutine did before it took a task up says that the task lay in no queue: it was woken by the network, where the task was then, or it
+ * is not known what it did.
+ *
+ * @param at place of its stay before
+ */
+function isFromOutside(stays: StayLog, at: number, groupOfReason: Uint8Array): boolean {
+  if (stays.state[at] !== GoState.waiting) return stays.state[at] === GoState.unknown
+  return stays.reason[at] === 0 || groupOfReason[stays.reason[at]] === NETWORK_TIME
 }
 
 /** Where a walk along one goroutine ended, and where it goes on (-1: nowhere known). */
 interface Reached {
   readonly ns: number
   readonly next: number
+  /** Whether it is not known what was before: its past is forgotten, or its creator. */
+  readonly lost: boolean
 }
 
 /**
@@ -127,31 +177,41 @@ function walkGoroutine(
   hi: number,
   counts: Counts,
   worksFor: (serial: number) => boolean,
+  groupOfReason: Uint8Array,
   pieces: Pieces,
   depth: number,
 ): Reached {
   let stay = from
+  // Whether a wait of the goroutine that began the task is for what comes next: it is at it when the task is taken up, or begins another task after it.
+  let forNext = counts === Counts.notOfOthers
+  let sawOthers = false
   while (hi > lo) {
-    if (!stays.has(stay) || pieces.length > MAX_PIECES || ++pieces.steps > pieces.mostSteps) return { ns: hi, next: -1 }
+    if (!stays.has(stay) || pieces.length > MAX_PIECES || ++pieces.steps > pieces.mostSteps)
+      return { ns: hi, next: -1, lost: true }
     const at = stay & stays.mask
     const start = stays.startNs[at]
     if (start >= hi) {
       const previous = stays.previous[at]
-      if (previous < 0) return { ns: hi, next: creatorOf(stays, at, worksFor) }
+      if (previous < 0) return { ns: hi, next: creatorOf(stays, at, worksFor), lost: stays.waker[at] === NONE }
       stay = previous
       continue
     }
     const begin = start > lo ? start : lo
-    if (counts === Counts.notOfOthers && stays.task[at] !== 0 && !worksFor(stays.task[at])) {
-      pieces.add(NONE, begin, hi)
+    const ofOther = counts >= Counts.notOfOthers && stays.task[at] !== 0 && !worksFor(stays.task[at])
+    const isNext = forNext && !ofOther && isElsewhere(stays, at, groupOfReason, worksFor)
+    if (ofOther) forNext = sawOthers = counts === Counts.notOfOthers
+    // A short system call, to see whether anything is there yet, comes before and after.
+    else if (forNext) forNext = stays.state[at] !== GoState.waiting && (sawOthers || isNext)
+    if (ofOther || isNext) {
+      pieces.add(counts === Counts.afterLoss ? NONE : QUEUED, begin, hi)
     } else if (counts === Counts.ofTask && !worksFor(stays.task[at])) {
       // It did not work for the task here: it was handed the task, by whoever woke it.
       const waker = stays.state[at] === GoState.waiting && worksFor(stays.wakerTask[at]) ? stays.waker[at] : -1
-      return { ns: hi, next: stays.has(waker) ? waker : -1 }
+      return { ns: hi, next: stays.has(waker) ? waker : -1, lost: isFromOutside(stays, at, groupOfReason) }
     } else if (stays.state[at] === GoState.waiting && depth < MAX_DEPTH && worksFor(stays.wakerTask[at])) {
       const waker = stays.waker[at]
       let low = hi
-      if (stays.has(waker)) low = followWaker(stays, waker, begin, hi, worksFor, pieces, depth + 1)
+      if (stays.has(waker)) low = followWaker(stays, waker, begin, hi, worksFor, groupOfReason, pieces, depth + 1)
       // Before the waker took up the task, the waiter's own reason counts.
       pieces.add(stay, begin, low)
     } else {
@@ -160,10 +220,10 @@ function walkGoroutine(
     hi = begin
     if (hi <= lo) break
     const previous = stays.previous[at]
-    if (previous < 0) return { ns: hi, next: creatorOf(stays, at, worksFor) }
+    if (previous < 0) return { ns: hi, next: creatorOf(stays, at, worksFor), lost: stays.waker[at] === NONE }
     stay = previous
   }
-  return { ns: hi, next: -1 }
+  return { ns: hi, next: -1, lost: false }
 }
 
 /** Follows the waker of a wait for as long as it, and whoever handed it the task, worked for the task. Returns the earliest time covered. */
@@ -173,13 +233,14 @@ function followWaker(
   lo: number,
   hi: number,
   worksFor: (serial: number) => boolean,
+  groupOfReason: Uint8Array,
   pieces: Pieces,
   depth: number,
 ): number {
   let stay = waker
   let low = hi
   for (let hops = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
-    const reached = walkGoroutine(stays, stay, lo, low, Counts.ofTask, worksFor, pieces, depth)
+    const reached = walkGoroutine(stays, stay, lo, low, Counts.ofTask, worksFor, groupOfReason, pieces, depth)
     low = reached.ns
     stay = reached.next
   }

@@ -67,6 +67,16 @@ export function waitsForNetwork(stack: readonly StackFrame[]): boolean {
   return WAITS_FOR_NETWORK.some((one) => one.test(place))
 }
 
+/** Where a client waits until one of the streams that its connection may have is free, which other requests have. */
+const WAITS_FOR_STREAM = new RegExp(
+  String.raw`^(google\.golang\.org\/grpc\/internal\/transport\.\(\*http2Client\)\.NewStream|${HTTP2}ClientConn\)\.awaitOpenSlotForStreamLocked)$`,
+)
+
+/** Whether a wait in a select or for a condition is for a stream of a connection, by where it is. */
+export function waitsForStream(stack: readonly StackFrame[]): boolean {
+  return WAITS_FOR_STREAM.test(placeOfSelect(stack))
+}
+
 /** Whether a wait that a deadline ended, or another request, was for the network. */
 export function wouldWaitForNetwork(stack: readonly StackFrame[]): boolean {
   return waitsForNetwork(stack) || WAITS_FOR_ANSWER.test(frameOutsideRuntime(stack)?.function ?? '')

@@ -485,7 +485,10 @@ export const SLOT_UNKNOWN = 4
 // Columns of parts, in the order of `GROUPS`, and their bytes; in `GROUP_OF_SLOT`: the sum is of no group.
 export const EXEC = 0
 export const SCHED_WAIT = 1
+export const NETWORK_TIME = 2
+export const CHAN_TIME = 4
 export const SYSCALL_TIME = 5
+export const SLEEP_TIME = 7
 export const UNKNOWN_TIME = 9
 export const GROUP_BYTES = 80
 export const NO_GROUP = 255
@@ -548,6 +551,8 @@ export const MAX_DEPTH = 32
 export const MARGIN_STAYS_ANYWHERE = 6
 export const MARGIN_NEAR_NS = 100_000
 export const MARGIN_STAYS = 24
+/** What a piece of a path has instead of a stay where the task lay in a queue: no goroutine worked for it. */
+export const QUEUED = -2
 export const MARGIN_NS = 20_000_000
 /** Closed ranges looked at beyond the first that lies before the timeline: a range inside another ends before it. */
 export const RANGE_LOOKBACK = 4

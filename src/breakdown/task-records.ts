@@ -271,7 +271,7 @@ export class TaskRecords {
     const { startNs, endNs } = task
     if (startNs !== null && endNs !== null) {
       this.walked = task.serial
-      walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, scratch)
+      walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, states.groupOfReason, scratch)
       parts.fill(0)
       groupPieces(states.stays, scratch, states.groupOfReason, states.causes, parts)
       sums.addTask(task.id, tasks.columns.kind[task.slot], tasks.kindOf(task), startNs, endNs - startNs, parts)
@@ -305,6 +305,7 @@ export class TaskRecords {
         this.worksForWalked,
         this.idOfSerial,
         states.causes,
+        states.groupOfReason,
         scratch,
       )
       if (endNs !== null) path = breakDownWindow(scratch, states.tables, states.tables.gcPhases, startNs, endNs)

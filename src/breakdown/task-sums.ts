@@ -11,9 +11,11 @@ import { causeOfPiece } from './path-timeline.ts'
 import { MOST_NAMES, OWN_NAME } from './recurring-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
+  CHAN_TIME,
   EXEC,
   KIND_OF_REGION_NAME,
   KIND_OF_TYPE,
+  QUEUED,
   REGION_KINDS,
   SCHED_WAIT,
   SLOWEST_NS,
@@ -122,7 +124,7 @@ export function groupPieces(
   for (let i = 0; i < length; i++) {
     const ns = to[i] - from[i]
     const stay = stayOf[i]
-    let group: number = UNKNOWN_TIME
+    let group: number = stay === QUEUED ? CHAN_TIME : UNKNOWN_TIME
     if (stays.has(stay)) {
       const at = stay & stays.mask
       switch (stays.state[at]) {

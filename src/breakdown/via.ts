@@ -25,6 +25,9 @@ import { NONE as none, type StayLog } from './stay-log.ts'
 const GoState = goStates
 const NONE = none
 
+/** The reason of the time in which no goroutine works for a task that another is to take up. */
+export const QUEUE = 'queue'
+
 /** The registers with the rows of the reasons that are causes. */
 const CAUSES = { network: NETWORK, sleep: SLEEP, syscall: SYSCALL_CAUSE } as const
 const CAUSE_NAMES = ['network', 'sleep', 'syscall'] as const
@@ -84,6 +87,11 @@ export class Causes {
 
   get syscall(): number {
     return this.cause('syscall')
+  }
+
+  /** Row of the reason under which a task lies in a queue: none of the runtime's. */
+  get queue(): number {
+    return this.reasonRow(QUEUE)
   }
 
   /** Row of a cause, made when it is first asked for. */

@@ -40,6 +40,8 @@ const INSTEAD_NAMES: Readonly<Record<Instead, string>> = {
   timerOrGoroutine: 'timer or goroutine wait',
   pipe: 'pipe wait',
   late: WAIT_NAMES.network,
+  queue: 'queue wait',
+  stream: 'stream wait',
 }
 
 /** Special ranges. */

@@ -27,7 +27,7 @@ export function addWaits(window: ChildWindow, nodes: ChildNode[]): void {
   const { task, fromNs, toNs, longNs, mergeGapNs } = window
   const { timeline } = task
   if (timeline === null) return
-  const edges = new Edges(regionsAndRanges(task))
+  const edges = new Edges(regionsAndRanges(task, longNs))
   let run: Wait[] = []
   const closeRun = (): void => {
     addRun(window, timeline, run, nodes)

@@ -38,14 +38,20 @@ export class Edges {
   }
 }
 
-/** Regions and special ranges of a task. */
-export function* regionsAndRanges({ regions, ranges }: TaskRecord): Generator<Extent> {
+/**
+ * Regions of a task, and those of its special ranges that are shown by themselves: waits in shorter ones follow each other as those do, as where a
+ * goroutine that assists the collector again and again has to wait each time.
+ *
+ * @param longNs length from which on a range is shown by itself
+ */
+export function* regionsAndRanges({ regions, ranges }: TaskRecord, longNs: number): Generator<Extent> {
   yield* regions
-  if (ranges !== null) yield* rangesOf(ranges)
+  if (ranges !== null) yield* rangesOf(ranges, longNs)
 }
 
-function* rangesOf({ length, goroutine, startNs, endNs }: RangeTable): Generator<Extent> {
+function* rangesOf({ length, goroutine, startNs, endNs }: RangeTable, longNs: number): Generator<Extent> {
   for (let row = 0; row < length; row++) {
+    if (endNs[row] - startNs[row] < longNs) continue
     yield { goroutine: goroutine[row], startNs: startNs[row], endNs: endNs[row] }
   }
 }

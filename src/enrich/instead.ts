@@ -2,15 +2,18 @@
 
 import { GoState, type LongWait, type TaskTables, type Timeline } from '../breakdown/breakdown.ts'
 import { type Group, groupParts } from '../breakdown/groups.ts'
-import { isPipeWait, wouldWaitForNetwork } from '../breakdown/runtime-names.ts'
+import { isPipeWait, waitsForStream, wouldWaitForNetwork } from '../breakdown/runtime-names.ts'
+import { QUEUE } from '../breakdown/via.ts'
 import { entryFunction } from './stack-text.ts'
 
 /**
  * A timer or deadline; the network until a deadline, or until another request gave the call up; another goroutine, which a timer or a system
  * call had kept before it ended the wait; one of the two, where nothing tells which; a pipe, for which the network's poller waits; the network, and
- * then a processor for the goroutine that reads it.
+ * then a processor for the goroutine that reads it; whoever takes a task out of a queue; a stream of
+ * a connection, which others have.
  */
-export type Instead = 'timer' | 'deadline' | 'givenUp' | 'goroutine' | 'timerOrGoroutine' | 'pipe' | 'late'
+export type Instead =
+  'timer' | 'deadline' | 'givenUp' | 'goroutine' | 'timerOrGoroutine' | 'pipe' | 'late' | 'queue' | 'stream'
 
 /** Share of a wait for the network from which on it is told that whoever reads it waited for a processor. */
 export const LATE_SHARE = 0.2
@@ -28,11 +31,13 @@ export function insteadOf(
   row: number,
   group: Group,
   wait: LongWait | undefined,
-  { stacks }: Pick<TaskTables, 'stacks'>,
+  { stacks, reasons }: Pick<TaskTables, 'stacks' | 'reasons'>,
 ): Instead | null {
   if (timeline.state[row] !== GoState.waiting) return null
+  if (reasons[timeline.reason[row]] === QUEUE) return 'queue'
   const via = timeline.via[row] !== 0
   const waited = timeline.stack[row]
+  if ((group === 'network' || group === 'chan') && waited >= 0 && waitsForStream(stacks[waited])) return 'stream'
   if (group === 'network') {
     // Behind another goroutine it is what that one waited for.
     const stack = via ? (wait?.wakerStack ?? -1) : waited

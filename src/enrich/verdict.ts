@@ -222,6 +222,10 @@ function insteadSentence(blame: Blame): string | null {
       return `waiting for the network until ${blame.name ?? 'another goroutine'} gave it up`
     case 'pipe':
       return 'waiting for a pipe'
+    case 'queue':
+      return `waiting in a queue${blame.name === null ? '' : ` behind ${blame.name}${doing(blame)}`}`
+    case 'stream':
+      return 'waiting for a free stream of its connection'
     case 'late':
       return 'waiting for the network, and for a processor to read it'
     case 'goroutine':
@@ -331,7 +335,8 @@ export function blameOf(
       else addDoing(sum, wait, ns, tables)
       continue
     }
-    if (group === 'chan' && insteadOf(timeline, row, group, wait, tables) !== null) add(sum.instead, 'givenUp', ns)
+    const insteadOfChannel = group === 'chan' ? insteadOf(timeline, row, group, wait, tables) : null
+    if (insteadOfChannel !== null) add(sum.instead, insteadOfChannel, ns)
     if (group === 'schedWait') {
       const ranNs = (wait?.runners ?? []).reduce((all, runner) => all + runner.ns, 0)
       for (const runner of wait?.runners ?? []) {

@@ -681,7 +681,7 @@ describe('the path of a task', () => {
     expect(task(7).work?.execNs).toBe(20 + 400 + 80 + 70 + 90)
   })
 
-  test('a task that lies in a queue while its dispatcher begins further ones is worked for by nobody meanwhile', () => {
+  test('a task lies in a queue while its dispatcher begins further ones', () => {
     const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
     story.at(100).taskBegin(7, 'message').at(110).taskBegin(8, 'message').at(120).taskBegin(9, 'message').at(130)
     story.block('sleep').at(140).start(2).at(150).log(7, 'job', 'begun').at(300).taskEnd(7)
@@ -699,10 +699,100 @@ describe('the path of a task', () => {
       .start(1)
     story.at(700).taskEnd(9).at(800).stop()
     const { task } = analysed(story)
-    expect(parts(task(8).path)).toEqual({ totalNs: 390, execNs: 10 + 190, unknownNs: 190 })
+    expect(parts(task(8).path)).toEqual({ totalNs: 390, execNs: 10 + 190, blockNs: { queue: 190 } })
+    const { timeline } = task(8)
+    expect(timeline?.goroutine[timeline.startNs.indexOf(120)]).toBe(2)
     expect(parts(task(9).path)).toMatchObject({ totalNs: 580, execNs: 10 + 90, blockNs: { sleep: 470 } })
     const { types } = addUp(story.bytes()) as { readonly types: readonly { readonly parts: ArrayLike<number> }[] }
-    expect(types[0].parts[GROUPS.indexOf('unknown')]).toBe(190)
+    expect(types[0].parts[GROUPS.indexOf('unknown')]).toBe(0)
+    expect(types[0].parts[GROUPS.indexOf('chan')]).toBe(190)
+  })
+
+  /** Goroutine 1 begins task 7, and does something else; 2 takes the task up at 60,000, after a job of task 8 or when it was `idle`, and ends it. */
+  const takenUp = (does: (story: CaptureStory) => CaptureStory, idle?: string): Analysed => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable').at(110).taskBegin(7, 'queued')
+    does(story.at(200)).at(300).start(2)
+    if (idle !== undefined) story.at(310).block(idle).at(50_000).unblock(2).at(50_010).start(2)
+    else
+      story
+        .at(310)
+        .taskBegin(8, 'before')
+        .at(320)
+        .block('sync')
+        .at(330)
+        .unblock(2)
+        .at(340)
+        .start(2)
+        .at(59_990)
+        .taskEnd(8)
+    story.at(60_000).log(7, 'job', 'begun').at(61_000).taskEnd(7).at(61_010).block('chan receive')
+    story.at(62_000).unblock(1).at(62_010).start(1)
+    return analysed(story.at(62_100).stop())
+  }
+
+  test.each([
+    ['reads the next message', (story: CaptureStory) => story.block('network')],
+    ['sleeps', (story: CaptureStory) => story.block('sleep')],
+  ])('it does so while whoever began it %s', (_, does) => {
+    const { path } = takenUp(does).task(7)
+    expect(path).toMatchObject({ totalNs: 60_890, execNs: 90 + 1_000, blockNs: { queue: 59_800 }, unknownNs: 0 })
+  })
+
+  test('also while that one reads the message of which it makes the next task, not while it read that of the first', () => {
+    const { path } = takenUp((story) =>
+      // Its own body; the next one's head, and task 9.
+      story
+        .block('network')
+        .at(210)
+        .unblock(1)
+        .at(220)
+        .start(1)
+        .at(230)
+        .block('network')
+        .at(260)
+        .unblock(1)
+        .at(270)
+        .start(1)
+        .at(272)
+        .syscall()
+        .at(274)
+        .syscallEnd()
+        .at(280)
+        .taskBegin(9, 'next')
+        .at(290)
+        .block('network'),
+    ).task(7)
+    expect(path).toMatchObject({
+      blockNs: { network: 10, queue: 30 + 2 + 59_720 },
+      execNs: 90 + 10 + 8 + 1_000,
+      unknownNs: 0,
+    })
+  })
+
+  test('not while that one waits for what others of the program hand over: for the one that took it up, say', () => {
+    const { path } = takenUp((story) => story.block('chan receive')).task(7)
+    expect(path).toMatchObject({ execNs: 90 + 1_000, blockNs: { 'chan receive': 59_800 } })
+  })
+
+  test('nor where who took it up had just been woken by the network: the task was there', () => {
+    const { path } = takenUp((story) => story.block('network'), 'network').task(7)
+    expect(path).toMatchObject({ blockNs: { network: 49_800 }, unknownNs: 0 })
+    expect(takenUp((story) => story.block('network'), 'select').task(7).path?.blockNs).toEqual({ queue: 49_800 })
+  })
+
+  test('whom the one that took it up served meanwhile is to blame', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable')
+    story.at(100).taskBegin(7, 'first').at(110).taskBegin(8, 'second').at(120).taskBegin(9, 'third').at(130)
+    story.block('chan receive').at(140).start(2).at(150).regionBegin(7, 'job').at(200).block('sleep')
+    story.at(80_000).unblock(2).at(80_010).start(2).regionEnd(7, 'job').at(80_020).taskEnd(7)
+    story.at(80_030).log(8, 'job', 'begun').at(90_000).taskEnd(8).at(90_010).unblock(1).at(90_020).stop()
+    const { longWaits, timeline } = analysed(story.at(90_030).start(1).at(90_100).stop()).task(8)
+    expect(longWaits).toHaveLength(1)
+    const [{ row, holders, waker, wakerTask }] = longWaits
+    expect(timeline?.startNs[row]).toBe(120)
+    expect(holders).toMatchObject([{ goroutine: 2, taskId: 7 }])
+    expect(waker?.blockNs).toEqual({ sleep: 79_800 })
+    expect(wakerTask).toBe(0)
   })
 
   test('a coroutine is followed: it runs only when it is called', () => {
@@ -726,6 +816,21 @@ describe('the path of a task', () => {
       schedWaitNs: 10,
       blockNs: { sleep: 400 },
     })
+  })
+
+  test.each([
+    ['runtime.bgsweep', true],
+    // A call from C, as Go 1.21 shows it.
+    ['runtime.cgocallback', false],
+    ['runtime.cgocallbackg', false],
+    ['runtime.main', false],
+    ['main.work', false],
+  ])('who ran while a task waited for a processor was the runtime, or not: %s', (root, isRuntime) => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable').at(100).taskBegin(7, 'waits').stop()
+    story.at(110).start(2).at(120).block('sync', 'main.inner', root).at(130).unblock(2).at(140).start(2)
+    story.at(90_000).stop().at(90_010).start(1).at(90_100).taskEnd(7)
+    const { longWaits } = analysed(story.at(90_200).stop()).task(7)
+    expect(longWaits).toMatchObject([{ runners: [{ taskId: 0, runtime: isRuntime }] }])
   })
 
   test("goroutines of the runtime never work for a task, even when first started on the task's goroutine", () => {

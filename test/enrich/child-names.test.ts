@@ -52,6 +52,8 @@ test('sleep that was none of its own is not called sleep, nor a wait for another
   expect(waitName('sleep', null, 'timerOrGoroutine')).toBe('timer or goroutine wait')
   expect(waitName('syscall', null, 'goroutine')).toBe('goroutine wait')
   expect(waitName('network', null, 'givenUp')).toBe('network wait until given up')
+  expect(waitName('network', null, 'stream')).toBe('stream wait')
+  expect(waitName('chan', null, 'queue')).toBe('queue wait')
   expect(waitName('network', null, 'late')).toBe('network wait')
 })
 

@@ -12,6 +12,7 @@ import {
   type Piece,
   region,
   run,
+  SPAN,
   spanOver,
   Tables,
   taskRecord,
@@ -113,6 +114,27 @@ describe('ranges close to each other are one child', () => {
       ['GC wait', 1600, 1900],
     ])
     expect(hex(children[1].parentSpanId)).toBe(hex(children[0].spanId))
+  })
+
+  test('short waits in assists that are too short to be shown are one under them, those in long ones under each', () => {
+    const inEach = (assistNs: number): unknown[] => {
+      const pieces = Array.from({ length: 40 }, () => [
+        wait(assistNs - 30 * US, 'GC mark assist wait for work'),
+        run(40 * US),
+      ])
+      return childrenOf({
+        ranges: assists(40, 0, assistNs, 10 * US),
+        pieces: [...pieces.flat(), run(10 * MS)],
+      }).map(({ name, attributes, parentSpanId }) => {
+        const { 'subspan.merged_count': count, 'subspan.wait_us': waitUs } = byKey(attributes)
+        return [name, count, waitUs, hex(parentSpanId) === SPAN]
+      })
+    }
+    expect(inEach(80 * US)).toEqual([
+      ['GC assist', 40, undefined, true],
+      ['GC wait', 40, 2000, false],
+    ])
+    expect(inEach(110 * US)).toEqual([['GC assist', 40, undefined, true]])
   })
 
   test('on the goroutine that the path comes back to at once', () => {

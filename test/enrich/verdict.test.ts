@@ -159,6 +159,9 @@ describe('the sentence', () => {
     ],
     ['syscall', 'goroutine', null, 'waiting for another goroutine, which was in system calls'],
     ['network', 'pipe', null, 'waiting for a pipe'],
+    ['network', 'stream', null, 'waiting for a free stream of its connection'],
+    ['chan', 'queue', null, 'waiting in a queue'],
+    ['chan', 'queue', 'report.Build', 'waiting in a queue behind report.Build'],
     ['network', 'late', null, 'waiting for the network, and for a processor to read it'],
     ['network', 'deadline', null, 'waiting for the network until a deadline'],
     ['network', 'givenUp', 'race.Ask', 'waiting for the network until race.Ask gave it up'],
@@ -493,6 +496,16 @@ describe('who is to blame', () => {
       expect(told([answered, reader(50)], [wait(120, 'network'), null])[1]).toBe(null)
     })
 
+    test('a stream of a connection is waited for where it is asked for', () => {
+      const asks = (via: string, ...place: string[]) => select({ via, stack: ['runtime.selectgo', ...place] })
+      const stream = ['network', 'stream', 'waiting for a free stream of its connection']
+      const grpc = 'google.golang.org/grpc/internal/transport.(*http2Client).NewStream'
+      expect(told([asks('network', grpc), null])).toEqual(stream)
+      expect(told([asks('network', 'net/http.(*http2ClientConn).awaitOpenSlotForStreamLocked'), null])).toEqual(stream)
+      expect(told([asks('', grpc), null])[1]).toBe('stream')
+      expect(told([asks('network', 'main.work', grpc), null])[1]).toBe(null)
+    })
+
     test('a goroutine was asleep only where it slept for more than half', () => {
       expect(told([select(), sleeper])).toEqual([
         'sleep',
@@ -551,7 +564,8 @@ test('the rules are those of docs/verdicts.md', async () => {
   const share = (value: number): string => (value === 0 ? 'always, as a time' : `${value * 100} %`)
   const none = { name: null, lock: null, doing: null, instead: null }
   const insteadOfGroup: Partial<Record<Group, readonly Instead[]>> = {
-    network: ['pipe', 'late', 'deadline', 'givenUp'],
+    network: ['pipe', 'late', 'stream', 'deadline', 'givenUp'],
+    chan: ['queue', 'givenUp'],
     syscall: ['goroutine'],
     sleep: ['timer', 'deadline', 'goroutine', 'timerOrGoroutine'],
   }
@@ -579,6 +593,7 @@ ${rows.join('\n')}
 - The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers).
 - For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"), and for a worker that served X, as its regions and logs tell, for more than half of the time before it took up this one.
 - Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Who held a lock or a slot, goroutines without a span and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
+- "waiting in a queue" is said of a task that one goroutine began and another took up in the end, while the first did something else, such as to begin further ones; behind X where the one that took it up served X for more than half of the time. The child span is called \`queue wait\`, its \`subspan.reason\` is \`queue\`.
 - Kinds of lock are told by their stack: mutex, read-write mutex, sync.Once, file lock, WaitGroup, condition.
 - "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a pool, say); "waiting for the network until a deadline" where that ended a call of net/http's client, of HTTP/2 or gRPC; "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where a goroutine ended it of which nothing is known, as beyond the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls".
 - A call of these clients that another request ended is told as "waiting for the network until X gave it up"; its part is \`subspan.chan_us\`, or \`subspan.network_us\` without X where only the network can be waited for (streams, bodies and flow control of HTTP/2 and gRPC). So it is told of a read or write of a connection that another request closed, or whose deadline it moved, and "until a deadline" where a goroutine did that had slept; its part is \`subspan.network_us\`.
@@ -586,7 +601,7 @@ ${rows.join('\n')}
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - A wait has one cause. Where the program itself was late to read an answer, for want of a processor, that is in \`subspan.network_us\`: "waiting for the network, and for a processor to read it" where it was a fifth of the wait; the child span tells how long, as \`subspan.waker.sched_wait_us\`.
-- Who waits for one of the few streams that an HTTP/2 connection may have (net/http and golang.org/x/net, strict) waits for the answer at the same place of the program: both are "waiting for the network".
+- "waiting for a free stream of its connection": gRPC's client waits where it asks for one of the streams that the server allows (child span \`stream wait\`). Who waits for one of a client of net/http or golang.org/x/net (strict) waits for the answer at the same place of the program: both are "waiting for the network".
 - Captures of Go 1.21 and older show a system call only where the processor was taken away meanwhile: others are in "on CPU".
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and
   where no part reaches its share. \`unknown_us\` is never named.

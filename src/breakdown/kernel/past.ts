@@ -171,7 +171,7 @@ function markTasks(): void {
 
 /**
  * Who brought a stay about, where that one is followed or told; where its cause is told by what it did next, that too. Where goroutines wait is told
- * of stays one by one only.
+ * of stays one by one only. And what its goroutine did before.
  */
 function markWakers(): void {
   const told = load<u32>(STAYS_TOLD) !== 0
@@ -187,9 +187,10 @@ function markWakers(): void {
     } else if (waker < whole && (told || isOpen(load<i32>(load<u32>(STAY_WAKER_TASK) + (at << 2))))) {
       mark(waker, STAYS)
     }
-    if (!told) continue
+    // What a goroutine did before it took a task up says whether that lay in a queue; where stays are told of, more is asked of what was before.
+    const most: u32 = told ? MOST_BEFORE_READY : 1
     let before = load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
-    for (let step: u32 = 0; step < <u32>MOST_BEFORE_READY && isKept(before); step++) {
+    for (let step: u32 = 0; step < most && isKept(before); step++) {
       mark(before, STAYS)
       before = load<i32>(load<u32>(STAY_PREVIOUS) + ((before & mask) << 2))
     }

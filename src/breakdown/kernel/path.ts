@@ -1,6 +1,7 @@
 // path.ts: the path of a task, added up by group while it is walked, or as pieces. `../path.ts` has the rules, and says what for; the two walk alike.
 
 import {
+  CHAN_TIME,
   EXEC,
   GROUP_BYTES,
   GROUP_OF_REASON,
@@ -13,14 +14,17 @@ import {
   MAX_PIECES,
   MOST_FORWARD,
   MOST_STEPS,
+  NETWORK_TIME,
   PARTS,
   PIECE_FROM,
   PIECE_ROOM,
   PIECE_STAY,
   PIECE_TO,
+  QUEUED,
   RUNNABLE,
   RUNNING,
   SCHED_WAIT,
+  SLEEP_TIME,
   STAY_END,
   STAY_MASK,
   STAY_NEXT,
@@ -37,6 +41,7 @@ import {
   SYSCALL,
   SYSCALL_BLOCKED,
   SYSCALL_TIME,
+  UNKNOWN,
   UNKNOWN_TIME,
   VIA_UNSETTLED,
   WAITING,
@@ -51,6 +56,7 @@ const NONE: i32 = -1
 const ALL: u32 = 0
 const OF_TASK: u32 = 1
 const NOT_OF_OTHERS: u32 = 2
+const AFTER_LOSS: u32 = 3
 
 /** Whether pieces are kept, instead of being added up. */
 let keeps: bool = false
@@ -63,6 +69,10 @@ let lastStay: i32 = NONE
 let lastFromNs: f64 = 0
 /** Where a walk along a goroutine goes on; -1: nowhere known. */
 let next: i32 = NONE
+/** Whether it is not known what was before the end of such a walk. */
+let lost: bool = false
+/** Whether the task lay in a queue: its pieces are for TypeScript, its sums are not. */
+let queued: bool = false
 
 /**
  * Walks the path of a task and adds it up in `PARTS`.
@@ -101,13 +111,14 @@ export function walkPieces(
   const done = walk(startNs, endNs, startStay, endStay, own)
   if (done && margin) addMarginBefore(startStay, startNs)
   keeps = false
-  return done && pieces <= PIECE_ROOM ? pieces : NONE
+  return done && !queued && pieces <= PIECE_ROOM ? pieces : NONE
 }
 
 function begin(serial: i32): void {
   walked = serial
   steps = load<f64>(STEPS)
   pieces = 0
+  queued = false
 }
 
 function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool): bool {
@@ -127,12 +138,30 @@ function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool)
     triedStart = true
     stay = stayAt(startStay, hi)
     if (stay < 0) break
-    counts = NOT_OF_OTHERS
+    counts = lost ? AFTER_LOSS : NOT_OF_OTHERS
   }
   addPiece(NONE, startNs, hi)
   if (steps > load<f64>(MOST_STEPS) || pieces > MAX_PIECES) return false
   store<f64>(STEPS, steps)
   return true
+}
+
+/** As in `../path.ts`. */
+function isFromOutside(at: u32): bool {
+  const state: u32 = load<u8>(load<u32>(STAY_STATE) + at)
+  if (state !== WAITING) return state === UNKNOWN
+  const reason: u32 = load<u16>(load<u32>(STAY_REASON) + (at << 1))
+  return reason === 0 || load<u8>(load<u32>(GROUP_OF_REASON) + reason) === NETWORK_TIME
+}
+
+/** As in `../path.ts`. */
+function isElsewhere(at: u32): bool {
+  const state: u32 = load<u8>(load<u32>(STAY_STATE) + at)
+  if (state !== WAITING) return state === SYSCALL || state === SYSCALL_BLOCKED
+  const group: u32 = load<u8>(load<u32>(GROUP_OF_REASON) + <u32>load<u16>(load<u32>(STAY_REASON) + (at << 1)))
+  return (
+    (group === NETWORK_TIME || group === SLEEP_TIME) && !worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + (at << 2)))
+  )
 }
 
 /** Walks back along one goroutine. @returns the earliest time that was reached */
@@ -141,9 +170,12 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
   const mostSteps = load<f64>(MOST_STEPS)
   let hi = until
   let stay = from
+  let forNext: bool = counts === NOT_OF_OTHERS
+  let sawOthers: bool = false
   while (hi > lo) {
     if (!has(stay) || pieces > MAX_PIECES || ++steps > mostSteps) {
       next = NONE
+      lost = true
       return hi
     }
     const at: u32 = stay & mask
@@ -155,12 +187,18 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
       const waits = load<u8>(load<u32>(STAY_STATE) + at) === WAITING
       const begin = startNs > lo ? startNs : lo
       const task = load<i32>(load<u32>(STAY_TASK) + of4)
-      if (counts === NOT_OF_OTHERS && task !== 0 && !worksFor(task)) {
-        addPiece(NONE, begin, hi)
+      const ofOther: bool = counts >= NOT_OF_OTHERS && task !== 0 && !worksFor(task)
+      const isNext: bool = forNext && !ofOther && isElsewhere(at)
+      if (ofOther) forNext = sawOthers = counts === NOT_OF_OTHERS
+      else if (forNext) forNext = !waits && (sawOthers || isNext)
+      if (ofOther || isNext) {
+        if (counts === NOT_OF_OTHERS) queued = true
+        addPiece(counts === NOT_OF_OTHERS ? QUEUED : NONE, begin, hi)
       } else if (counts === OF_TASK && !worksFor(task)) {
         const handedBy = waits && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))
         const waker = handedBy ? load<i32>(load<u32>(STAY_WAKER) + of4) : NONE
         next = has(waker) ? waker : NONE
+        lost = isFromOutside(at)
         return hi
       } else if (waits && depth < MAX_DEPTH && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))) {
         const waker = load<i32>(load<u32>(STAY_WAKER) + of4)
@@ -174,11 +212,13 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
     if (previous < 0) {
       const creator = load<i32>(load<u32>(STAY_WAKER) + of4)
       next = has(creator) && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4)) ? creator : NONE
+      lost = creator === NONE
       return hi
     }
     stay = previous
   }
   next = NONE
+  lost = false
   return hi
 }
 
@@ -273,6 +313,7 @@ function addPiece(stay: i32, fromNs: f64, toNs: f64): void {
 
 /** Group that a piece of a stay is told under: of waits that of the cause that ended them, where one is known. */
 function groupOf(stay: i32, toNs: f64): u32 {
+  if (stay === QUEUED) return CHAN_TIME
   if (!has(stay)) return UNKNOWN_TIME
   const at: u32 = stay & load<u32>(STAY_MASK)
   const state: u32 = load<u8>(load<u32>(STAY_STATE) + at)
