@@ -143,6 +143,11 @@ ground() {
     capture $version idioms idioms -seed 61 -rounds 1
     mv "$scratch/idioms.ground.jsonl" "$fixtures/captures/go$version/"
   done
+  # Verdicts are claimed too: again, when the machine had something else to do meanwhile.
+  for version in 1.21 1.26; do
+    capture $version causes causes -seed 71 -rounds 1
+    mv "$scratch/causes.ground.jsonl" "$fixtures/captures/go$version/"
+  done
   capture 1.26 states-grpc statesgrpc -seed 32 -rounds 1
   mv "$scratch/states-grpc.ground.jsonl" "$fixtures/captures/go1.26/"
 }

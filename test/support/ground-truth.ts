@@ -46,6 +46,8 @@ export interface KnownTask {
   readonly holders?: readonly KnownHolding[]
   /** Tasks that ran while it waited for a processor. */
   readonly runners?: readonly string[]
+  /** What the verdict on its span has to say, as a pattern. */
+  readonly verdict?: string
   /** The goroutine that began it did all the work. */
   readonly alone?: boolean
   /** For how long threads of the program were ready to run and others ran: no reading of its clock is surer than that. */

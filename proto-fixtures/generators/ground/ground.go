@@ -65,6 +65,8 @@ type Truth struct {
 	Holders []Holding `json:"holders,omitempty"`
 	// Runners are the spans that ran while the task waited for a processor.
 	Runners []string `json:"runners,omitempty"`
+	// Verdict is a pattern that the sentence on the task's span has to match.
+	Verdict string `json:"verdict,omitempty"`
 	// Alone tells that the goroutine that began the task did all the work.
 	Alone bool `json:"alone,omitempty"`
 	// StolenNs is for how long threads of the program were ready to run and the operating system let others run, together: the
@@ -228,6 +230,9 @@ func (w *Work) BlameNobody(state, function, meanwhile, lock string) {
 
 // Runners says who ran while the task waited for a processor.
 func (w *Work) Runners(names ...string) { w.truth.Runners = append(w.truth.Runners, names...) }
+
+// Verdict says what the sentence on the task's span has to say, as a pattern.
+func (w *Work) Verdict(pattern string) { w.truth.Verdict = pattern }
 
 // Spin keeps a processor busy, in a region.
 func (w *Work) Spin(d time.Duration) {
