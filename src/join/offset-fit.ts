@@ -122,7 +122,7 @@ interface Lags extends PairLags {
   readonly atNs: Float64Array
   /** Row of each pair's span. */
   readonly span: Int32Array
-  /** 1 where no other task of the name lies near enough to be the span's at an offset nearby. */
+  /** 1 where no other task of the path, or of the name where no path is known, lies near enough to be the span's at an offset nearby. */
   readonly alone: Uint8Array
   readonly eligible: number
   /** Sampled spans stand for so many each. */

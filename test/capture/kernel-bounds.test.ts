@@ -129,6 +129,31 @@ function crowd(): Uint8Array {
   return story.bytes()
 }
 
+/** A task waits for a worker that serves so many others first, each of which held it up. */
+function queue(others: number): Uint8Array {
+  const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable').start(1)
+  let now = 0
+  const then = (): CaptureStory => story.at((now += 100))
+  for (let task = 1; task <= others; task++) then().taskBegin(task, 'served')
+  const last = others + 1
+  then().taskBegin(last, 'waits')
+  then().block('chan receive', 'main.wait')
+  then().start(2)
+  for (let task = 1; task <= others; task++) {
+    then().regionBegin(task, 'job')
+    then().regionEnd(task, 'job')
+    then().syscallBlocked(20)
+    then().start(2)
+  }
+  then().regionBegin(last, 'job')
+  then().regionEnd(last, 'job')
+  then().unblock(1)
+  then().block('sleep')
+  then().start(1)
+  then().taskEnd(last)
+  return story.bytes()
+}
+
 const fixtures = ['captures', 'damaged'].flatMap((folder) => captureFixtures(folder))
 const small = fixtures.filter((fixture) => fixture.bytes().length < 200_000)
 
@@ -151,6 +176,18 @@ describe('kernels', () => {
     const { info, tasks } = analyse(capture)
     expect(info.problems).toEqual([])
     expect(tasks).toHaveLength(1_200)
+    const expected = told(capture)
+    const guards = new Guards()
+    expect(told(capture)).toEqual(expected)
+    expect(guards.touched()).toBe(0)
+  })
+
+  // There is room for 1,024 stretches in which something was held, each by another.
+  test.each([1_024, 1_025])('touch their own columns only where %d tasks held one up', (others) => {
+    const capture = queue(others)
+    const { info, tasks } = analyse(capture, { timelines: true, stacks: true })
+    expect(info.problems).toEqual([])
+    expect(tasks.find(({ id }) => id === others + 1)?.longWaits[0].holders).toHaveLength(16)
     const expected = told(capture)
     const guards = new Guards()
     expect(told(capture)).toEqual(expected)
