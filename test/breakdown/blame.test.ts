@@ -148,7 +148,7 @@ function queues(random: Random, goroutines: number, events: number): Uint8Array 
 test('the kernel blames whom TypeScript blames', () => {
   const waits: LongWait[] = []
   let kept = 0
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 90; seed++) {
     const random = new Random(seed)
     const capture = queues(random, random.pick([3, 12, 40]), random.pick([300, 1_000, 2_000]))
     const keptWhole = random.pick([1 << 19, 256])
