@@ -44,6 +44,7 @@ import {
   UNNAMED,
   WAITS_FOREVER,
 } from './states-layout.ts'
+import { LeftRuns } from './left-runs.ts'
 import { Runners } from './runners.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import { type Moves, NONE as none, RangeLog, StayLog, StopLog } from './stay-log.ts'
@@ -98,6 +99,8 @@ export class GoroutineStates {
   readonly backward: BackwardSteps = { count: 0, largestNs: 0 }
   readonly sums: GoroutineSums
   readonly open: OpenRanges
+  /** Where it is told who ran during waits. */
+  private readonly leftRuns: LeftRuns | null
 
   // --- by goroutine row ---
   /** Rows that there is room for: the length of the columns, as a small whole number. */
@@ -171,6 +174,7 @@ export class GoroutineStates {
     this.open = new OpenRanges(this, this.ranges, this.sums, kernel, goTimes)
     this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons, kernel)
     this.runners = new Runners(kernel)
+    this.leftRuns = staysTold ? new LeftRuns(kernel) : null
     this.makeRoom(GOROUTINE_ROOM)
     this.makeProcessorRoom(PROCESSOR_ROWS)
   }
@@ -328,6 +332,7 @@ export class GoroutineStates {
   forgetBefore(index: number): void {
     const { stays } = this
     if (index <= stays.tail) return
+    this.leftRuns?.leave(stays, index)
     for (let row = 0; row < this.state.length; row++) {
       if (this.state[row] === ABSENT || this.stay[row] >= index) continue
       const old = this.stay[row]
@@ -347,6 +352,7 @@ export class GoroutineStates {
         stays.via[copy & stays.mask] = stays.via[old & stays.mask]
       }
       this.stay[row] = copy
+      if (this.state[row] === GoState.running) this.leftRuns?.add(copy)
     }
     stays.forgetBefore(index)
   }
@@ -359,7 +365,15 @@ export class GoroutineStates {
    * @param moved adjusts what tells of stays by their indices elsewhere
    */
   thinOut(whole: number, mostReturned: number, moved: (moves: Moves) => void): void {
-    this.stays.thinOut(whole, (column, scratch) => this.kernel.call.thin(whole, mostReturned, column, scratch), moved)
+    const lasting = this.leftRuns?.leave(this.stays, whole) ?? []
+    this.stays.thinOut(
+      whole,
+      (column, scratch) => this.kernel.call.thin(whole, mostReturned, column, scratch),
+      (moves) => {
+        for (const stay of lasting) this.leftRuns?.add(moves.indexOf(stay))
+        moved(moves)
+      },
+    )
   }
 
   // ---- system calls and processors ----

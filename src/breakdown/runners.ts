@@ -7,9 +7,10 @@ import type { StatesKernel } from './states-kernel.ts'
 import {
   MAYBE_RUNTIME,
   MAYBE_RUNTIME_IDS,
+  MOST_LEFT_RUNS,
   MOST_RUNNER_STAYS,
   MOST_RUNNERS,
-  MOST_STAYS_BEFORE,
+  MOST_RUNS_FOUND,
   RUNNER_FIELDS,
   RUNNER_FILLED,
   RUNNER_IS_RUNTIME,
@@ -33,7 +34,7 @@ export class Runners {
 
   constructor(private readonly kernel: StatesKernel) {
     const { memory, words } = kernel
-    const rows = MOST_RUNNER_STAYS + MOST_STAYS_BEFORE
+    const rows = MOST_RUNNER_STAYS + MOST_RUNS_FOUND + MOST_LEFT_RUNS
     this.told = memory.float64(MOST_RUNNERS * RUNNER_FIELDS)
     words[RUNNERS_TOLD >> 2] = this.told.byteOffset
     words[RUNNER_FILLED >> 2] = memory.int32(rows).byteOffset

@@ -19,6 +19,8 @@ interface Exports {
   /** See `kernel/runners.ts`. */
   readonly beginRunners: () => void
   readonly runnersOf: (waiting: number, fromNs: number, toNs: number) => number
+  /** See `kernel/latest-ends.ts`. */
+  readonly runsBefore: (from: number, before: number, ns: number) => number
   /** See `kernel/sums.ts`. */
   readonly settle: (beforeNs: number) => void
   /** See `kernel/name-kinds.ts`. */

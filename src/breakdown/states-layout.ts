@@ -222,10 +222,31 @@ export const RUNNER_FIELDS = 3
 export const RUNNER_OF_TASK = 0
 export const RUNNER_IS_RUNTIME = 1
 export const RUNNER_TIME = 2
-/** Stays looked through for those that ran, for all waits of a task: what lies beyond is not counted. */
+/** Stays after their begin looked through for those that ran, for all waits of a task: what lies beyond is not counted. */
 export const MOST_RUNNER_STAYS = 4_096
-/** Of them before the wait, for those that ran already. */
-export const MOST_STAYS_BEFORE = 256
+/** Those that ran when a wait began, as they are found in the log: the latest are counted, more than ever run at once. */
+export const RUNS_FOUND = STATES_REGISTERS + 1160
+export const MOST_RUNS_FOUND = 512
+/**
+ * When the latest of those that run in blocks of so many stays ends, doubles: of each block of the log's ring, and, two for one, of groups of as many
+ * blocks. And the first block of which that is not known yet.
+ */
+export const LATEST_ENDS = STATES_REGISTERS + 1164
+export const LATEST_ENDS_KNOWN = STATES_REGISTERS + 1168
+export const STAY_BLOCK_BITS = 6
+/**
+ * `LeftRuns`, and how many there are. Doubles of one: where the stay lies in the log while it lasts, or -1; and of those that are over begin, end, serial
+ * of the task, id of the goroutine.
+ */
+export const LEFT_RUNS = STATES_REGISTERS + 1172
+export const LEFT_RUN_COUNT = STATES_REGISTERS + 1176
+export const LEFT_RUN_FIELDS = 5
+export const LEFT_RUN_STAY = 0
+export const LEFT_RUN_START = 1
+export const LEFT_RUN_END = 2
+export const LEFT_RUN_TASK = 3
+export const LEFT_RUN_GOROUTINE = 4
+export const MOST_LEFT_RUNS = MOST_RUNS_FOUND
 /** Places of the table: there is always one free. Bytes of one: serial of the task; the wait that it is of; nanoseconds, a double. */
 export const RUNNER_PLACES = 16_384
 export const RUNNER_PLACE_BITS = 4
@@ -462,7 +483,7 @@ export const LEAST_ROWS_LOOKED_THROUGH = 10_000_000
 export const ROWS_LOOKED_THROUGH_PER_STAY = 64
 
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1160
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1184
 
 // ---- Numbers that both know. ----
 

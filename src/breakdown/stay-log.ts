@@ -7,6 +7,8 @@ import { type Columns, NO_DOUBLES } from '../base/columns.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
   ANSWERS,
+  LATEST_ENDS,
+  LATEST_ENDS_KNOWN,
   RANGE_END,
   RANGE_MASK,
   RANGE_NAME,
@@ -14,6 +16,7 @@ import {
   RANGE_START,
   RANGE_TAIL,
   RANGE_TOP,
+  STAY_BLOCK_BITS,
   STAY_END,
   STAY_GOROUTINE,
   STAY_MASK,
@@ -101,6 +104,8 @@ export class StayLog {
   stack: Int32Array
   /** Goroutine id. */
   goroutine: Float64Array
+  /** For the kernel only: when the latest of those that run in blocks of stays ends (`kernel/latest-ends.ts`). */
+  private latestEnds = NO_DOUBLES
 
   /**
    * @param columns where its columns come from
@@ -246,6 +251,13 @@ export class StayLog {
     this.state = move(this.state, (length) => columns.uint8(length))
     this.mask = size - 1
     const { words } = this
+    if (this.goroutine.length > 0) {
+      if (this.latestEnds.length > 0) columns.release(this.latestEnds)
+      this.latestEnds = columns.float64((size >> STAY_BLOCK_BITS) + 2 * (size >> (2 * STAY_BLOCK_BITS)))
+      words[LATEST_ENDS >> 2] = this.latestEnds.byteOffset
+      // Blocks have other places now.
+      words[LATEST_ENDS_KNOWN >> 2] = 0
+    }
     words[STAY_START >> 2] = this.startNs.byteOffset
     words[STAY_END >> 2] = this.endNs.byteOffset
     words[STAY_STATE >> 2] = this.state.byteOffset

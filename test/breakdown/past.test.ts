@@ -112,6 +112,25 @@ test('who ran during a wait is told as of a whole log, or not at all', () => {
   expect(untold).toBeGreaterThan(0)
 })
 
+test('who ran during a wait is told alike however soon the past is let go of', () => {
+  let told = 0
+  for (let seed = 1; seed <= 4; seed++) {
+    const capture = storyOf(new Random(seed), 33_000, 30_000)
+    const runnersOf = (pastLimits: Partial<PastLimits>): unknown =>
+      plain(
+        analyse(capture, { timelines: true, stacks: true, pastLimits }).tasks.map(({ id, longWaits }) => [
+          id,
+          longWaits.map(({ row, runners }) => {
+            told += runners.length
+            return [row, runners]
+          }),
+        ]),
+      )
+    expect(runnersOf({ beforeForgetting: 64 }), `seed ${seed}`).toEqual(runnersOf({}))
+  }
+  expect(told).toBeGreaterThan(100)
+})
+
 test('is let go of once so much more is kept than was left, however much that was', () => {
   const story = new CaptureStory().found(1, 'runnable').start(1)
   let atNs = 0

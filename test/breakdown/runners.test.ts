@@ -1,19 +1,23 @@
 // runners.test.ts: who ran while a goroutine waited for a processor, beside the same said plainly.
 
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { GoState, type Runner } from '../../src/breakdown/breakdown.ts'
 import { Lineage } from '../../src/breakdown/lineage.ts'
+import { LeftRuns } from '../../src/breakdown/left-runs.ts'
+import type { PastLimits } from '../../src/breakdown/past.ts'
 import { Runners } from '../../src/breakdown/runners.ts'
 import { StatesKernel } from '../../src/breakdown/states-kernel.ts'
 import { StayLog } from '../../src/breakdown/stay-log.ts'
 import { BLOCK_END } from '../../src/capture/block-layout.ts'
+import { batch, CaptureStory, wire } from '../support/capture-story.ts'
+import { analyse } from '../support/fixtures.ts'
 import { Random } from '../support/random.ts'
 
 const isRuntime = (goroutine: number): boolean => goroutine % 5 === 0
 const taskIdOf = (serial: number): number => serial * 10
 
-/** At most 256 stays before the wait, and those after it that begin before its end, while there are any left to look through. */
+/** All stays before the wait, and those after it that begin before its end, while there are any left to look through. */
 function plainly(stays: StayLog, waiting: number, fromNs: number, toNs: number, left: { stays: number }): Runner[] {
   const sums = new Map<number, number>()
   const add = (stay: number): void => {
@@ -23,7 +27,7 @@ function plainly(stays: StayLog, waiting: number, fromNs: number, toNs: number, 
     const key = stays.task[at] === 0 && isRuntime(stays.goroutine[at]) ? -1 : stays.task[at]
     sums.set(key, (sums.get(key) ?? 0) + ns)
   }
-  for (let stay = waiting - 1; stay >= waiting - 256 && stays.has(stay); stay--) add(stay)
+  for (let stay = waiting - 1; stays.has(stay); stay--) add(stay)
   for (let stay = waiting + 1; stay < stays.top && left.stays > 0; stay++, left.stays--) {
     if (stays.startNs[stay & stays.mask] >= toNs) break
     add(stay)
@@ -42,6 +46,7 @@ test('those that ran are told as they are counted plainly, the longest first', (
     const kernel = new StatesKernel(memory)
     const stays = new StayLog(memory, kernel.words, true)
     const runners = new Runners(kernel)
+    new LeftRuns(kernel)
     const lineage = new Lineage(kernel)
     // Few tasks and goroutines, and many of both.
     const who = random.pick([3, 40, 10_000])
@@ -79,6 +84,7 @@ test('those that ran are told while the log goes on, however many run at once an
     const kernel = new StatesKernel(memory)
     const stays = new StayLog(memory, kernel.words, true)
     const runners = new Runners(kernel)
+    new LeftRuns(kernel)
     const lineage = new Lineage(kernel)
     for (let serial = 1; serial < 50; serial++) lineage.add(taskIdOf(serial))
     // Numbers above those that bits are kept of, and above 32 bits.
@@ -114,4 +120,58 @@ test('those that ran are told while the log goes on, however many run at once an
     }
   }
   expect(told).toBeGreaterThan(10_000)
+})
+
+describe('a goroutine that runs on one processor for long, while thousands run on another,', () => {
+  const TURN_NS = 4_000
+  const WAIT_NS = 1_000_000
+
+  /** Goroutine 9 runs from 0.1 ms on. Later 1, for a task, waits for a processor for a millisecond, in which others run in turns for all of it. */
+  const captureOf = (longNs: number, waitFromNs: number): Uint8Array => {
+    const story = new CaptureStory().found(1, 'runnable')
+    for (let id = 2; id <= 5; id++) story.found(id, 'runnable')
+    let atNs = 200_000
+    let turn = 0
+    const take = (untilNs: number): void => {
+      for (; atNs + TURN_NS <= untilNs; atNs += TURN_NS)
+        story
+          .at(atNs)
+          .start(2 + (turn++ % 4))
+          .at(atNs + TURN_NS)
+          .stop()
+    }
+    take(waitFromNs)
+    story.at(atNs).start(1).taskBegin(1, 'waits').stop()
+    take(atNs + WAIT_NS)
+    story.at(atNs).start(1).taskEnd(1).block('select')
+    // Tasks leave 20 ms after their end.
+    take(atNs + 30_000_000)
+    const long = batch(1, 2, 1_000_000, [
+      ...wire('ProcStatus', 100_000, 1, 1),
+      ...wire('GoStatus', 0, 9, 2, 2),
+      ...wire('GoStop', longNs, 0, 0),
+    ])
+    return Uint8Array.from([...story.bytes(), ...long])
+  }
+
+  const WAYS: Record<string, Partial<PastLimits>> = {
+    'of a whole log': {},
+    'of one that is let go of often': { beforeForgetting: 64 },
+    'of one that is thinned out': { beforeForgetting: 512, beforeThinning: 14_000, keptWhole: 12_000 },
+  }
+  test.each(Object.keys(WAYS))('is told with its whole share %s', (way) => {
+    for (const [longNs, waitFromNs] of [
+      [8_000_000, 1_000_000],
+      [8_000_000, 3_000_000],
+      [8_000_000, 6_500_000],
+      // It ends before what it began in is let go of, and after.
+      [91_500_000, 90_000_000],
+      [140_000_000, 90_000_000],
+    ]) {
+      const capture = captureOf(longNs, waitFromNs)
+      const { tasks } = analyse(capture, { timelines: true, stacks: true, pastLimits: WAYS[way] })
+      const runners = tasks.find(({ id }) => id === 1)?.longWaits.flatMap((wait) => wait.runners)
+      expect(runners, `${waitFromNs}`).toEqual([{ taskId: 0, runtime: false, ns: 2 * WAIT_NS }])
+    }
+  })
 })

@@ -3,11 +3,18 @@
 import { findRow } from '../../base/kernel/id-table.ts'
 import { wholeOf } from '../../base/kernel/whole.ts'
 import {
+  LEFT_RUN_COUNT,
+  LEFT_RUN_END,
+  LEFT_RUN_FIELDS,
+  LEFT_RUN_GOROUTINE,
+  LEFT_RUN_START,
+  LEFT_RUN_STAY,
+  LEFT_RUN_TASK,
+  LEFT_RUNS,
   MAYBE_RUNTIME,
   MAYBE_RUNTIME_IDS,
   MOST_RUNNER_STAYS,
   MOST_RUNNERS,
-  MOST_STAYS_BEFORE,
   RUNNER_FIELDS,
   RUNNER_FILLED,
   RUNNER_IS_RUNTIME,
@@ -21,31 +28,24 @@ import {
   RUNNER_TIME,
   RUNNER_WAIT,
   RUNNERS_TOLD,
-  RUNNING,
+  RUNS_FOUND,
   RUNTIME_IDS,
+  STAY_BLOCK_BITS,
   STAY_END,
   STAY_GOROUTINE,
   STAY_MASK,
   STAY_START,
-  STAY_STATE,
   STAY_TAIL,
   STAY_TASK,
   STAY_TOP,
   STAY_WHOLE_FROM,
 } from '../states-layout.ts'
+import { runningIn, runsBefore, STAY_BLOCK, within } from './latest-ends.ts'
 import { idOfSerial } from './tasks.ts'
 
 /** Stands for the runtime's own goroutines among tasks; 0 for others that run for no task. */
 const OF_RUNTIME: i32 = -1
 const RUNNER_BYTES: u32 = RUNNER_FIELDS << 3
-
-/** Stays of a block, which are looked at at once: the log's ring is made of whole ones. */
-const STAY_BLOCK_BITS: i32 = 6
-const STAY_BLOCK: i32 = 1 << STAY_BLOCK_BITS
-const RUNNING_IN_EACH: u64 = 0x0101010101010101 * RUNNING
-const LOW_BITS: u64 = 0x7f7f7f7f7f7f7f7f
-const LOWEST_BITS: u64 = 0x0101010101010101
-const TO_TOP_BYTE: u64 = 0x0102040810204080
 
 /** The wait in hand: from, to, and a number that no other has; how many are counted that ran meanwhile. */
 let waitFromNs: f64 = 0
@@ -62,56 +62,73 @@ export function beginRunners(): void {
 
 /**
  * Finds those that ran while a goroutine was runnable and writes who had most of the time, the longest first, in `RUNNERS_TOLD`. All that ran
- * for no task are told as one, and so are the runtime's own. Stays before the wait that are looked at are few, those after it are counted down in
- * `RUNNER_STAYS`.
+ * for no task are told as one, and so are the runtime's own. Those that ran when the wait began are told however long they had; stays after it that are
+ * looked at are counted down in `RUNNER_STAYS`.
  *
  * @param waiting the stay that waits
  * @returns how many are told
  */
 export function runnersOf(waiting: i32, fromNs: f64, toNs: f64): u32 {
   // Of the stays before that only those of open tasks are left: shares of them would be none of what ran.
-  const wholeFrom = load<i32>(STAY_WHOLE_FROM)
-  if (wholeFrom > 0 && waiting - MOST_STAYS_BEFORE < wholeFrom) return 0
+  const from = max(max(load<i32>(STAY_WHOLE_FROM), load<i32>(STAY_TAIL)), 0)
+  if (waiting < from) return 0
   waitFromNs = fromNs
   waitToNs = toNs
   wait++
   count = 0
   idleNs = 0
-  addBefore(waiting)
-  addAfter(waiting)
+  addBefore(from, waiting)
+  addLeft(from, addAfter(waiting))
   if (idleNs > 0) store<f64>(load<u32>(RUNNER_TABLE), idleNs, RUNNER_NS)
   return tellMost()
 }
 
-/** Counts those that began to run before a stay and ran on into the wait, the latest first. */
-function addBefore(waiting: i32): void {
-  const from = max(max(waiting - MOST_STAYS_BEFORE, load<i32>(STAY_TAIL)), 0)
-  for (let block = (waiting - 1) >> STAY_BLOCK_BITS; (block + 1) * STAY_BLOCK > from; block--) {
-    const first: u32 = (block * STAY_BLOCK) & load<u32>(STAY_MASK)
-    for (let running = runningIn(block) & within(block, from, waiting); running !== 0;) {
-      const top: u64 = 63 - clz(running)
-      running ^= (<u64>1) << top
-      addIfLasted(first + <u32>top)
-    }
+/** Counts those that began to run before a stay and ran on into the wait, the latest first. @param from oldest stay that is there to be looked at */
+function addBefore(from: i32, waiting: i32): void {
+  const count = runsBefore(from, waiting, waitFromNs)
+  const mask = load<u32>(STAY_MASK)
+  for (let row: u32 = 0; row < count; row++) addStay((<u32>load<i32>(load<u32>(RUNS_FOUND) + (row << 2))) & mask)
+}
+
+/**
+ * Counts those that ran when the log was let go of so far (`../left-runs.ts`), unless they were come by in it.
+ *
+ * @param from stays from this on and before `to` were looked at
+ */
+function addLeft(from: i32, to: i32): void {
+  const count = load<u32>(LEFT_RUN_COUNT)
+  for (let row: u32 = 0; row < count; row++) {
+    const run: usize = load<u32>(LEFT_RUNS) + row * (LEFT_RUN_FIELDS << 3)
+    const stay = <i32>load<f64>(run, LEFT_RUN_STAY << 3)
+    if (stay < 0) {
+      const startNs = load<f64>(run, LEFT_RUN_START << 3)
+      const endNs = load<f64>(run, LEFT_RUN_END << 3)
+      addRun(startNs, endNs, <i32>load<f64>(run, LEFT_RUN_TASK << 3), load<f64>(run, LEFT_RUN_GOROUTINE << 3))
+    } else if (stay < from || stay >= to) addStay((<u32>stay) & load<u32>(STAY_MASK))
   }
 }
 
-function addIfLasted(at: u32): void {
+/* @inline */ function addStay(at: u32): void {
+  const startNs = load<f64>(load<u32>(STAY_START) + (at << 3))
   const endNs = load<f64>(load<u32>(STAY_END) + (at << 3))
-  if (endNs <= waitFromNs) return
-  const ns = min(endNs, waitToNs) - max(load<f64>(load<u32>(STAY_START) + (at << 3)), waitFromNs)
-  if (ns <= 0) return
-  const task = load<i32>(load<u32>(STAY_TASK) + (at << 2))
+  const goroutine = load<f64>(load<u32>(STAY_GOROUTINE) + (at << 3))
+  addRun(startNs, endNs, load<i32>(load<u32>(STAY_TASK) + (at << 2)), goroutine)
+}
+
+/** Counts what of a run lies in the wait. */
+function addRun(startNs: f64, endNs: f64, task: i32, goroutine: f64): void {
+  const ns = min(endNs, waitToNs) - max(startNs, waitFromNs)
+  if (!(ns > 0)) return
   if (task !== 0) addTo(task, ns)
-  else if (isRuntime(load<u32>(MAYBE_RUNTIME), load<f64>(load<u32>(STAY_GOROUTINE) + (at << 3)))) addTo(OF_RUNTIME, ns)
+  else if (isRuntime(load<u32>(MAYBE_RUNTIME), goroutine)) addTo(OF_RUNTIME, ns)
   else {
     if (idleNs === 0) addTo(0, 0)
     idleNs += ns
   }
 }
 
-/** Counts those that began to run during the wait, and the stays that were looked through for them. */
-function addAfter(waiting: i32): void {
+/** Counts those that began to run during the wait, and the stays that were looked through for them. @returns the first that was not */
+function addAfter(waiting: i32): i32 {
   const left = load<i32>(RUNNER_STAYS)
   const from = waiting + 1
   const to = firstAfter(from, min(load<i32>(STAY_TOP), from + left))
@@ -143,6 +160,7 @@ function addAfter(waiting: i32): void {
     }
   }
   idleNs = idle
+  return to
 }
 
 /** The first of a stretch of stays that did not begin before the end of the wait, or the end of the stretch. */
@@ -174,28 +192,6 @@ function firstAfter(from: i32, end: i32): i32 {
     load<f64>(starts, 48) < ns &&
     load<f64>(starts, 56) < ns
   )
-}
-
-/** Of the stays of a block a bit each: whether it is one of who runs. */
-function runningIn(block: i32): u64 {
-  const from: usize = load<u32>(STAY_STATE) + ((block * STAY_BLOCK) & load<u32>(STAY_MASK))
-  let running: u64 = 0
-  for (let byte: i32 = 0; byte < STAY_BLOCK; byte += 8) running |= runningOf(load<u64>(from + byte)) << byte
-  return running
-}
-
-/** Of eight states a bit each. No state has a top bit, so that a sum stays in its byte. */
-/* @inline */ function runningOf(states: u64): u64 {
-  return (((~((states ^ RUNNING_IN_EACH) + LOW_BITS) >> 7) & LOWEST_BITS) * TO_TOP_BYTE) >> 56
-}
-
-/** Of the stays of a block from one on up to before another a bit each. */
-function within(block: i32, from: i32, to: i32): u64 {
-  const first = block * STAY_BLOCK
-  let bits: u64 = -1
-  if (from > first) bits = (bits >> (from - first)) << (from - first)
-  const beyond = first + STAY_BLOCK - to
-  return beyond > 0 ? (bits << beyond) >> beyond : bits
 }
 
 /** Whether a goroutine is one of the runtime's own: of most that are not a bit tells. */

@@ -72,6 +72,7 @@ import { beginTask, endTask, log } from './annotations.ts'
 import { create, destroy } from './goroutines.ts'
 import { keepTask, keptEnd } from './kept.ts'
 import { noteRelease } from './locks.ts'
+import { runsBefore } from './latest-ends.ts'
 import { findKinds, keepShape, kindOfName } from './name-kinds.ts'
 import { beginOrEndRange } from './ranges.ts'
 import { beginRegion, endRegion } from './regions.ts'
@@ -84,7 +85,7 @@ import { isTimers, ofWaker } from './via.ts'
 import { isOnlyCreated } from './workers.ts'
 
 export { beginRunners, findKinds, isOnlyCreated, isTimers, keepShape, keepTask, keptEnd, kindOfName }
-export { ofWaker, runnersOf, settle, thin }
+export { ofWaker, runnersOf, runsBefore, settle, thin }
 
 const NONE: i32 = -1
 
