@@ -21,7 +21,7 @@ import {
 import { NONE, type StayLog } from './stay-log.ts'
 
 /** Clocks of two processors differ by less: a stay after another may have begun so much earlier. */
-const CLOCKS_DIFFER_NS = 1_000_000
+const CLOCKS_DIFFER_NS = 10_000
 
 /** Runs that reach from what left the log into what is left, in a column that the kernel reads: at most `MOST_LEFT_RUNS`. */
 export class LeftRuns {
