@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"fixtures/ground"
@@ -25,29 +24,6 @@ func main() {
 		handshakeTimeout, inProcessCall, workerStartedInside, scannedWorker, queued, stolenJob, boundedQueue, cancelled, debounced,
 		pipeline, namedPipe, accepting, lockedThread, handedIterator, pingPong, leaked, hogged, stragglers, leader, tokens, actors,
 		tryLock, afterContext, childOutput, hungUp, polling, refreshed, barrierOfLocks, lateReader, queuedMessages)
-}
-
-// busy keeps a processor busy, without a region.
-//
-//go:noinline
-func busy(d time.Duration) {
-	for end := time.Now().Add(d); time.Now().Before(end); {
-	}
-}
-
-// begun begins a task of its own on a goroutine of its own, and returns once that one says that it is ready, or is done. What is returned is closed
-// when it is over.
-func begun(g *ground.Ground, name string, do func(w *ground.Work, ready func())) <-chan struct{} {
-	done, began := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	ready := func() { once.Do(func() { close(began) }) }
-	go func() {
-		defer close(done)
-		defer ready()
-		do(g.Begin(context.Background(), name), ready)
-	}()
-	<-began
-	return done
 }
 
 // ended waits for all of them.

@@ -83,9 +83,9 @@ func accepting(g *ground.Ground) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	recorder.Check(err)
 	defer listener.Close()
-	dialler := begun(g, "cause.Accepting.dialler", func(w *ground.Work, ready func()) {
+	dialler := g.Begun("cause.Accepting.dialler", func(w *ground.Work, ready func()) {
 		ready()
-		w.In("exec", func() { busy(5 * ms) })
+		w.In("exec", func() { ground.Busy(5 * ms) })
 		c, err := net.Dial("tcp", listener.Addr().String())
 		recorder.Check(err)
 		io.ReadAll(c)
@@ -107,15 +107,9 @@ func accepting(g *ground.Ground) {
 
 // hungUp reads from a connection that another task closes after a while.
 func hungUp(g *ground.Ground) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	recorder.Check(err)
-	defer listener.Close()
-	here, err := net.Dial("tcp", listener.Addr().String())
-	recorder.Check(err)
-	there, err := listener.Accept()
-	recorder.Check(err)
+	here, there := ground.Pair()
 	defer there.Close()
-	closer := begun(g, "cause.HungUp.closer", func(w *ground.Work, ready func()) {
+	closer := g.Begun("cause.HungUp.closer", func(w *ground.Work, ready func()) {
 		ready()
 		w.In("sleep", func() { time.Sleep(6 * ms) })
 		here.Close()
@@ -134,13 +128,7 @@ func hungUp(g *ground.Ground) {
 
 // queuedMessages lie in a queue: a goroutine reads them from a connection, begins a task for each, and reads on.
 func queuedMessages(g *ground.Ground) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	recorder.Check(err)
-	defer listener.Close()
-	here, err := net.Dial("tcp", listener.Addr().String())
-	recorder.Check(err)
-	there, err := listener.Accept()
-	recorder.Check(err)
+	here, there := ground.Pair()
 	jobs, done := make(chan *ground.Work, 8), make(chan struct{})
 	go takesUp(jobs, done)
 	go func() {
@@ -182,7 +170,7 @@ func lateReader(g *ground.Ground) {
 	stop := make(chan struct{})
 	var all []<-chan struct{}
 	for i := 0; i < 2; i++ {
-		all = append(all, begun(g, "cause.LateReader.busy", func(w *ground.Work, ready func()) {
+		all = append(all, g.Begun("cause.LateReader.busy", func(w *ground.Work, ready func()) {
 			ready()
 			for {
 				select {
@@ -191,7 +179,7 @@ func lateReader(g *ground.Ground) {
 					w.Verdict("on CPU|while another cause.LateReader.busy ran")
 					return
 				default:
-					busy(ms / 20)
+					ground.Busy(ms / 20)
 				}
 			}
 		}))

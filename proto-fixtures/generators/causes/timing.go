@@ -21,7 +21,7 @@ import (
 // cancelled waits three goroutines deep for something that another task cancels.
 func cancelled(g *ground.Ground) {
 	ctx, cancel := context.WithCancel(context.Background())
-	other := begun(g, "cause.Cancelled.by", func(w *ground.Work, ready func()) {
+	other := g.Begun("cause.Cancelled.by", func(w *ground.Work, ready func()) {
 		ready()
 		w.In("sleep", func() { time.Sleep(7 * ms) })
 		cancel()
@@ -57,7 +57,7 @@ func debounced(g *ground.Ground) {
 	time.AfterFunc(2*ms, func() { flushBatch(written) })
 	var all []<-chan struct{}
 	for i := 0; i < 2; i++ {
-		all = append(all, begun(g, "cause.Debounced", func(w *ground.Work, ready func()) {
+		all = append(all, g.Begun("cause.Debounced", func(w *ground.Work, ready func()) {
 			ready()
 			w.Alone().In("chan", func() { <-written })
 			w.End()
@@ -69,7 +69,7 @@ func debounced(g *ground.Ground) {
 }
 
 func flushBatch(written chan<- struct{}) {
-	busy(8 * ms)
+	ground.Busy(8 * ms)
 	close(written)
 }
 
@@ -107,7 +107,7 @@ func namedPipe(g *ground.Ground) {
 	defer os.RemoveAll(folder)
 	path := filepath.Join(folder, "pipe")
 	recorder.Check(syscall.Mkfifo(path, 0o600))
-	writer := begun(g, "cause.NamedPipe.writer", func(w *ground.Work, ready func()) {
+	writer := g.Begun("cause.NamedPipe.writer", func(w *ground.Work, ready func()) {
 		ready()
 		w.In("sleep", func() { time.Sleep(4 * ms) })
 		file, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -143,7 +143,7 @@ func hogged(g *ground.Ground) {
 	go hogs(done)
 	for i := 0; i < 3; i++ {
 		w.In("schedWait", runtime.Gosched)
-		busy(ms / 2)
+		ground.Busy(ms / 2)
 	}
 	w.End()
 	w.Path("exec", "schedWait")
@@ -153,7 +153,7 @@ func hogged(g *ground.Ground) {
 }
 
 func hogs(done chan<- struct{}) {
-	busy(25 * ms)
+	ground.Busy(25 * ms)
 	close(done)
 }
 
@@ -191,7 +191,7 @@ func tokens(g *ground.Ground) {
 	<-handed
 	var all []<-chan struct{}
 	for i := 0; i < 3; i++ {
-		all = append(all, begun(g, "cause.Tokens", func(w *ground.Work, ready func()) {
+		all = append(all, g.Begun("cause.Tokens", func(w *ground.Work, ready func()) {
 			ready()
 			w.Alone().In("sleep", func() { <-handed })
 			w.End()
@@ -219,7 +219,7 @@ func dispenses(handed chan<- struct{}, stop <-chan struct{}) {
 // tryLock spins for a lock that another task has.
 func tryLock(g *ground.Ground) {
 	var lock sync.Mutex
-	holder := begun(g, "cause.TryLock.holder", func(w *ground.Work, ready func()) {
+	holder := g.Begun("cause.TryLock.holder", func(w *ground.Work, ready func()) {
 		lock.Lock()
 		ready()
 		w.In("sleep", func() { time.Sleep(5 * ms) })
@@ -229,7 +229,7 @@ func tryLock(g *ground.Ground) {
 	})
 	w := g.Begin(context.Background(), "cause.TryLock").Alone()
 	for !lock.TryLock() {
-		busy(ms / 100)
+		ground.Busy(ms / 100)
 	}
 	lock.Unlock()
 	w.End()
@@ -269,9 +269,9 @@ func childOutput(g *ground.Ground) {
 // polling looks every half millisecond whether another task is done.
 func polling(g *ground.Ground) {
 	var done atomic.Bool
-	other := begun(g, "cause.Polling.other", func(w *ground.Work, ready func()) {
+	other := g.Begun("cause.Polling.other", func(w *ground.Work, ready func()) {
 		ready()
-		w.In("exec", func() { busy(8 * ms) })
+		w.In("exec", func() { ground.Busy(8 * ms) })
 		done.Store(true)
 		w.End()
 		w.Path("exec", "schedWait")
@@ -311,7 +311,7 @@ func refreshes(fresh chan<- struct{}) {
 // barrierOfLocks goes through locks that three tasks hold in turn, each for another's sake.
 func barrierOfLocks(g *ground.Ground) {
 	var one, two sync.Mutex
-	first := begun(g, "cause.Locks.first", func(w *ground.Work, ready func()) {
+	first := g.Begun("cause.Locks.first", func(w *ground.Work, ready func()) {
 		one.Lock()
 		ready()
 		w.In("sleep", func() { time.Sleep(8 * ms) })
@@ -319,7 +319,7 @@ func barrierOfLocks(g *ground.Ground) {
 		w.End()
 		w.Path("sleep", "schedWait")
 	})
-	second := begun(g, "cause.Locks.second", func(w *ground.Work, ready func()) {
+	second := g.Begun("cause.Locks.second", func(w *ground.Work, ready func()) {
 		two.Lock()
 		ready()
 		w.In("lock", func() { one.Lock() })

@@ -14,7 +14,7 @@ import (
 // serves is a worker that tells nothing of whom it serves.
 func serves(jobs <-chan job) {
 	for one := range jobs {
-		busy(one.takes)
+		ground.Busy(one.takes)
 		close(one.done)
 	}
 }
@@ -34,7 +34,7 @@ func does(jobs chan<- job, takes time.Duration) {
 // workerStartedInside waits for a worker that another request, which is still at it, had started.
 func workerStartedInside(g *ground.Ground) {
 	jobs := make(chan job)
-	first := begun(g, "cause.StartedInside.first", func(w *ground.Work, ready func()) {
+	first := g.Begun("cause.StartedInside.first", func(w *ground.Work, ready func()) {
 		go serves(jobs)
 		does(jobs, ms)
 		ready()
@@ -58,8 +58,8 @@ func scannedWorker(g *ground.Ground) {
 	go func() {
 		for w := range handed {
 			w.To("exec")
-			trace.WithRegion(w.Ctx, "take up", func() { busy(ms) })
-			busy(10 * ms)
+			trace.WithRegion(w.Ctx, "take up", func() { ground.Busy(ms) })
+			ground.Busy(10 * ms)
 			done <- struct{}{}
 		}
 	}()
@@ -115,7 +115,7 @@ func takesUp(jobs <-chan *ground.Work, done chan<- struct{}) {
 	for w := range jobs {
 		w.To("exec")
 		region := trace.StartRegion(w.Ctx, "job")
-		busy(4 * ms)
+		ground.Busy(4 * ms)
 		region.End()
 		w.End()
 		w.Path("exec", "schedWait")
@@ -173,7 +173,7 @@ func stolenJob(g *ground.Ground) {
 	w := g.Begin(context.Background(), "cause.Stolen")
 	add(func() {
 		region := trace.StartRegion(w.Ctx, "stolen")
-		w.In("exec", func() { busy(3 * ms) })
+		w.In("exec", func() { ground.Busy(3 * ms) })
 		region.End()
 		close(stolen)
 	})
@@ -298,7 +298,7 @@ func pingPong(g *ground.Ground) {
 
 func returns(ping <-chan int, pong chan<- int) {
 	for i := range ping {
-		busy(ms / 10)
+		ground.Busy(ms / 10)
 		pong <- i
 	}
 }
@@ -323,9 +323,9 @@ func locked(jobs <-chan job) {
 // leader does the work for its followers, who wait until it is done.
 func leader(g *ground.Ground) {
 	done := make(chan struct{})
-	first := begun(g, "cause.Leader", func(w *ground.Work, ready func()) {
+	first := g.Begun("cause.Leader", func(w *ground.Work, ready func()) {
 		ready()
-		w.In("exec", func() { busy(6 * ms) })
+		w.In("exec", func() { ground.Busy(6 * ms) })
 		close(done)
 		w.In("sleep", func() { time.Sleep(ms) })
 		w.End()
@@ -333,7 +333,7 @@ func leader(g *ground.Ground) {
 	})
 	var all []<-chan struct{}
 	for i := 0; i < 3; i++ {
-		all = append(all, begun(g, "cause.Leader.follower", func(w *ground.Work, ready func()) {
+		all = append(all, g.Begun("cause.Leader.follower", func(w *ground.Work, ready func()) {
 			ready()
 			w.Alone().In("chan", func() { <-done })
 			w.End()

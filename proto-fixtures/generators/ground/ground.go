@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
+	"net"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -233,6 +234,41 @@ func (w *Work) Runners(names ...string) { w.truth.Runners = append(w.truth.Runne
 
 // Verdict says what the sentence on the task's span has to say, as a pattern.
 func (w *Work) Verdict(pattern string) { w.truth.Verdict = pattern }
+
+// Begun begins a task of its own on a goroutine of its own, and returns once that one says that it is ready, or is done. What is returned is closed
+// when it is over.
+func (g *Ground) Begun(name string, do func(w *Work, ready func())) <-chan struct{} {
+	done, began := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	ready := func() { once.Do(func() { close(began) }) }
+	go func() {
+		defer close(done)
+		defer ready()
+		do(g.Begin(context.Background(), name), ready)
+	}()
+	<-began
+	return done
+}
+
+// Pair is the two ends of a connection: of who asked for it, and of who was asked.
+func Pair() (net.Conn, net.Conn) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	recorder.Check(err)
+	defer listener.Close()
+	asked, err := net.Dial("tcp", listener.Addr().String())
+	recorder.Check(err)
+	accepted, err := listener.Accept()
+	recorder.Check(err)
+	return asked, accepted
+}
+
+// Busy keeps a processor busy, without a region.
+//
+//go:noinline
+func Busy(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); {
+	}
+}
 
 // Spin keeps a processor busy, in a region.
 func (w *Work) Spin(d time.Duration) {

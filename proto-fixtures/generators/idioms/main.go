@@ -3,11 +3,9 @@
 package main
 
 import (
-	"context"
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"fixtures/ground"
@@ -44,27 +42,4 @@ func ofNobody(w *ground.Work, do func()) {
 	}
 	within(w, "syscall")
 	w.Path("chan")
-}
-
-// busy keeps a processor busy, without a region.
-//
-//go:noinline
-func busy(d time.Duration) {
-	for end := time.Now().Add(d); time.Now().Before(end); {
-	}
-}
-
-// begun begins a task of its own on a goroutine of its own, and returns once that one says that it is ready, or is done. What is returned is closed
-// when it is over.
-func begun(g *ground.Ground, name string, do func(w *ground.Work, ready func())) <-chan struct{} {
-	done, began := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	ready := func() { once.Do(func() { close(began) }) }
-	go func() {
-		defer close(done)
-		defer ready()
-		do(g.Begin(context.Background(), name), ready)
-	}()
-	<-began
-	return done
 }

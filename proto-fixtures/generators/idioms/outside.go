@@ -45,7 +45,7 @@ func selectTimeout(g *ground.Ground) {
 func retries(g *ground.Ground) {
 	w := g.Begin(context.Background(), "idiom.Retries").Alone()
 	for _, pause := range []time.Duration{ms, 2 * ms, 4 * ms} {
-		busy(ms / 2)
+		ground.Busy(ms / 2)
 		w.In("sleep", func() { <-time.After(pause) })
 	}
 	w.End()
@@ -197,23 +197,11 @@ func lookUp(g *ground.Ground) {
 		w.Path("sleep")
 		w.Path("chan")
 	}
-	first := begun(g, "idiom.LookUp", ask)
+	first := g.Begun("idiom.LookUp", ask)
 	time.Sleep(2 * ms)
-	second := begun(g, "idiom.LookUp.same", ask)
+	second := g.Begun("idiom.LookUp.same", ask)
 	<-first
 	<-second
-}
-
-// pair is the two ends of a connection.
-func pair() (net.Conn, net.Conn) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	recorder.Check(err)
-	defer listener.Close()
-	client, err := net.Dial("tcp", listener.Addr().String())
-	recorder.Check(err)
-	server, err := listener.Accept()
-	recorder.Check(err)
-	return client, server
 }
 
 // datagram asks over UDP.
@@ -318,10 +306,10 @@ func otherProcess(g *ground.Ground) {
 func systemCallOnOneProcessor(g *ground.Ground) {
 	before := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(before)
-	runner := begun(g, "idiom.HandedOff.runner", func(w *ground.Work, ready func()) {
+	runner := g.Begun("idiom.HandedOff.runner", func(w *ground.Work, ready func()) {
 		ready()
 		time.Sleep(ms)
-		busy(6 * ms)
+		ground.Busy(6 * ms)
 		w.End()
 	})
 	w := g.Begin(context.Background(), "idiom.HandedOff").Alone()
@@ -343,7 +331,7 @@ func fileLock(g *ground.Ground) {
 	defer again.Close()
 	lock := func(f *os.File, how int) { syscall.Flock(int(f.Fd()), how) }
 	lock(file, syscall.LOCK_EX)
-	first := begun(g, "idiom.FileLock.first", func(w *ground.Work, ready func()) {
+	first := g.Begun("idiom.FileLock.first", func(w *ground.Work, ready func()) {
 		ready()
 		w.In("sleep", func() { time.Sleep(9 * ms) })
 		lock(file, syscall.LOCK_UN)

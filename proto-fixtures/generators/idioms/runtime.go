@@ -54,7 +54,7 @@ func collectedByOther(g *ground.Ground) {
 		runtime.GC()
 	}()
 	w := g.Begin(context.Background(), "idiom.CollectedByOther").Alone()
-	busy(8 * ms)
+	ground.Busy(8 * ms)
 	w.End()
 	w.Path("exec", "schedWait", "gcWait")
 	w.Path("lock")
@@ -76,7 +76,7 @@ func processorsChange(g *ground.Ground) {
 		}
 	}()
 	w := g.Begin(context.Background(), "idiom.ProcessorsChange").Alone()
-	busy(10 * ms)
+	ground.Busy(10 * ms)
 	w.End()
 	w.Path("exec", "schedWait")
 	w.Path("lock")

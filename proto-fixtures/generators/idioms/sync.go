@@ -48,7 +48,7 @@ func slowestOfMany(g *ground.Ground) {
 		go func() {
 			time.Sleep(time.Duration(i) * ms)
 			if i == 6 {
-				w.In("exec", func() { busy(4 * ms) })
+				w.In("exec", func() { ground.Busy(4 * ms) })
 			}
 			answers <- i
 		}()
@@ -65,7 +65,7 @@ func slowestOfMany(g *ground.Ground) {
 // sharedCall waits for the call of another task that asked for the same before: singleflight's Do.
 func sharedCall(g *ground.Ground) {
 	var calls singleflight.Group
-	first := begun(g, "idiom.SharedCall.first", func(w *ground.Work, ready func()) {
+	first := g.Begun("idiom.SharedCall.first", func(w *ground.Work, ready func()) {
 		w.In("syscall", func() {
 			calls.Do("price", func() (any, error) { ready(); ground.Nanosleep(9 * ms); return 1, nil })
 		})
@@ -75,7 +75,7 @@ func sharedCall(g *ground.Ground) {
 	time.Sleep(2 * ms)
 	var others []<-chan struct{}
 	for i := 0; i < 3; i++ {
-		others = append(others, begun(g, "idiom.SharedCall", func(w *ground.Work, ready func()) {
+		others = append(others, g.Begun("idiom.SharedCall", func(w *ground.Work, ready func()) {
 			ready()
 			w.Alone().In("lock", func() { calls.Do("price", func() (any, error) { return 2, nil }) })
 			w.End()
@@ -94,7 +94,7 @@ func sharedCall(g *ground.Ground) {
 func sharedCallGivenUp(g *ground.Ground) {
 	var calls singleflight.Group
 	call := func() (any, error) { ground.Nanosleep(12 * ms); return 1, nil }
-	first := begun(g, "idiom.GivenUp.first", func(w *ground.Work, ready func()) {
+	first := g.Begun("idiom.GivenUp.first", func(w *ground.Work, ready func()) {
 		given := calls.DoChan("price", call)
 		ready()
 		timeout := time.After(4 * ms)
@@ -118,7 +118,7 @@ func sharedCallGivenUp(g *ground.Ground) {
 func weightedSemaphore(g *ground.Ground) {
 	units := semaphore.NewWeighted(3)
 	has := func(name string, n int64, d time.Duration) <-chan struct{} {
-		return begun(g, name, func(w *ground.Work, ready func()) {
+		return g.Begun(name, func(w *ground.Work, ready func()) {
 			recorder.Check(units.Acquire(w.Ctx, n))
 			ready()
 			w.In("sleep", func() { time.Sleep(d) })
@@ -144,7 +144,7 @@ func weightedSemaphore(g *ground.Ground) {
 func lastReader(g *ground.Ground) {
 	var lock sync.RWMutex
 	reads := func(name string, d time.Duration) <-chan struct{} {
-		return begun(g, name, func(w *ground.Work, ready func()) {
+		return g.Begun(name, func(w *ground.Work, ready func()) {
 			lock.RLock()
 			ready()
 			w.In("sleep", func() { time.Sleep(d) })
@@ -171,10 +171,10 @@ func wokenForNothing(g *ground.Ground) {
 	var lock sync.Mutex
 	changed := sync.NewCond(&lock)
 	level := 0
-	filler := begun(g, "idiom.WokenForNothing.filler", func(w *ground.Work, ready func()) {
+	filler := g.Begun("idiom.WokenForNothing.filler", func(w *ground.Work, ready func()) {
 		ready()
 		for i := 0; i < 3; i++ {
-			w.In("exec", func() { busy(4 * ms) })
+			w.In("exec", func() { ground.Busy(4 * ms) })
 			lock.Lock()
 			level++
 			lock.Unlock()
@@ -228,7 +228,7 @@ func (c *commits) commit(write func()) {
 // groupCommit waits for another task that writes for both.
 func groupCommit(g *ground.Ground) {
 	var log commits
-	leader := begun(g, "idiom.GroupCommit.leader", func(w *ground.Work, ready func()) {
+	leader := g.Begun("idiom.GroupCommit.leader", func(w *ground.Work, ready func()) {
 		w.In("syscall", func() { log.commit(func() { ready(); ground.Nanosleep(10 * ms) }) })
 		w.End()
 		within(w, "syscall")
@@ -236,7 +236,7 @@ func groupCommit(g *ground.Ground) {
 	time.Sleep(ms)
 	var followers []<-chan struct{}
 	for i := 0; i < 3; i++ {
-		followers = append(followers, begun(g, "idiom.GroupCommit", func(w *ground.Work, ready func()) {
+		followers = append(followers, g.Begun("idiom.GroupCommit", func(w *ground.Work, ready func()) {
 			ready()
 			w.Alone().In("chan", func() { log.commit(nil) })
 			w.End()
@@ -261,14 +261,14 @@ func sharedLog(g *ground.Ground) {
 	_, err = writer.Write(block)
 	recorder.Check(err)
 	lines := log.New(writer, "", 0)
-	first := begun(g, "idiom.SharedLog.first", func(w *ground.Work, ready func()) {
+	first := g.Begun("idiom.SharedLog.first", func(w *ground.Work, ready func()) {
 		ready()
 		w.In("network", func() { lines.Print("one") })
 		w.End()
 		w.Path("network", "schedWait")
 	})
 	time.Sleep(ms)
-	second := begun(g, "idiom.SharedLog", func(w *ground.Work, ready func()) {
+	second := g.Begun("idiom.SharedLog", func(w *ground.Work, ready func()) {
 		ready()
 		w.Alone().In("lock", func() { lines.Print("two") })
 		w.End()
@@ -308,7 +308,7 @@ func replies(g *ground.Ground) {
 	requests := make(chan request)
 	go func() {
 		for one := range requests {
-			busy(5 * ms)
+			ground.Busy(5 * ms)
 			one.reply <- 1
 		}
 	}()
@@ -324,9 +324,9 @@ func replies(g *ground.Ground) {
 		w.Path("sleep")
 		w.Path("syscall")
 	}
-	first := begun(g, "idiom.Replies.first", ask)
+	first := g.Begun("idiom.Replies.first", ask)
 	time.Sleep(ms)
-	second := begun(g, "idiom.Replies", ask)
+	second := g.Begun("idiom.Replies", ask)
 	<-first
 	<-second
 	close(requests)
@@ -381,7 +381,7 @@ func batchLoader(g *ground.Ground) {
 	})
 	var all []<-chan struct{}
 	for i := 0; i < 2; i++ {
-		all = append(all, begun(g, "idiom.BatchLoader", func(w *ground.Work, ready func()) {
+		all = append(all, g.Begun("idiom.BatchLoader", func(w *ground.Work, ready func()) {
 			ready()
 			asked := time.Now()
 			w.Alone().To("syscall")
@@ -411,7 +411,7 @@ type registry struct{ sync.RWMutex }
 func (r *registry) refresh(holds chan<- struct{}) {
 	r.Lock()
 	close(holds)
-	busy(9 * ms)
+	ground.Busy(9 * ms)
 	r.Unlock()
 }
 
@@ -451,13 +451,13 @@ func semaphoreOfNobody(g *ground.Ground) {
 func decode(connection net.Conn, decoded chan<- int) {
 	var part [16]byte
 	n, _ := connection.Read(part[:])
-	busy(9 * ms)
+	ground.Busy(9 * ms)
 	decoded <- n
 }
 
 // slowDecoder waits for a goroutine of nobody that the network kept waiting for a moment, and that worked for long then.
 func slowDecoder(g *ground.Ground) {
-	client, server := pair()
+	client, server := ground.Pair()
 	defer client.Close()
 	defer server.Close()
 	decoded := make(chan int)
@@ -483,7 +483,7 @@ func lateWrite(g *ground.Ground) {
 	defer file.Close()
 	line := make([]byte, 64<<10)
 	go func() {
-		busy(9 * ms)
+		ground.Busy(9 * ms)
 		worked <- 1
 	}()
 	go func() {
