@@ -114,6 +114,8 @@ export class KernelMemory implements Columns {
   }
 
   release(column: Column): void {
+    // One of nothing may not be of this memory (`NO_DOUBLES`): where it seems to lie are the kernels' own places.
+    if (column.byteLength === 0) return
     this.free[sizeClass(column.byteLength)].push(column.byteOffset)
   }
 

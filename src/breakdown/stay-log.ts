@@ -252,7 +252,7 @@ export class StayLog {
     this.mask = size - 1
     const { words } = this
     if (this.goroutine.length > 0) {
-      if (this.latestEnds.length > 0) columns.release(this.latestEnds)
+      columns.release(this.latestEnds)
       this.latestEnds = columns.float64((size >> STAY_BLOCK_BITS) + 2 * (size >> (2 * STAY_BLOCK_BITS)))
       words[LATEST_ENDS >> 2] = this.latestEnds.byteOffset
       // Blocks have other places now.

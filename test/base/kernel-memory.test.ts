@@ -1,6 +1,7 @@
 // kernel-memory.test.ts: columns in a memory that kernels see as well.
 
 import { describe, expect, test } from 'vitest'
+import { NO_DOUBLES } from '../../src/base/columns.ts'
 import { Failure } from '../../src/base/failure.ts'
 import { IdTable } from '../../src/base/id-table.ts'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
@@ -27,6 +28,14 @@ describe('a memory for kernels', () => {
     const again = memory.uint8(128)
     expect(again.byteOffset).toBe(held[1].byteOffset)
     expect(again.every((value) => value === 0)).toBe(true)
+  })
+
+  test('hands out nothing of its begin, though columns of nothing were given back', () => {
+    const memory = new KernelMemory(100)
+    memory.release(NO_DOUBLES)
+    memory.release(memory.uint8(0))
+    for (const column of [memory.uint8(64), memory.int32(2), memory.float64(8)])
+      expect(column.byteOffset).toBeGreaterThanOrEqual(100)
   })
 
   test('is as new when it is cleared, and still tells what it takes of the machine', () => {
