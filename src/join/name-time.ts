@@ -91,9 +91,9 @@ export function joinByNameAndTime(input: NameTimeInput): NameTimePairs | NameTim
   const relations = relationsOf(input)
   const clock = fitNameTimeClock(columns, input.tasks, input.known, spanPaths(columns, relations, input.tasks))
   if ('refused' in clock) return clock
-  let found = pairByNameAndTime(input, clock, columns)
+  let found = pairByNameAndTime(input, clock, columns, relations)
   const surer = clockWithAliases(found.clock, found.aliases, input.spans, columns, relations, input.tasks)
-  if (surer !== null) found = pairByNameAndTime({ ...input, aliases: found.aliases }, surer, columns)
+  if (surer !== null) found = pairByNameAndTime({ ...input, aliases: found.aliases }, surer, columns, relations)
   const refused = whyImplausible(found, columns, input.tasks)
   return refused === null ? found : { ...found.report, joined: 0, refused }
 }
@@ -103,12 +103,11 @@ export function pairByNameAndTime(
   input: NameTimeInput,
   clock: NameTimeClock,
   columns: SpanColumns,
-  margin = MARGIN,
+  relations = relationsOf(input),
 ): NameTimePairs {
   const { spans, tasks, knownTask, isFree } = input
   const aligned = align(columns, tasks, clock.segments, clock.drift, clock.shape)
   for (let row = 0; row < aligned.length; row++) if (knownTask[row] >= 0) aligned.startNs[row] = NaN
-  const relations = relationsOf(input)
   const { errorNs, eligible, explained } = clock.fit
   const rounding = roundingOf(columns)
   const toleranceNs = Math.max(LEAST_TOLERANCE_NS, rounding === 0 ? TOLERATED * errorNs : errorNs - rounding)
@@ -117,7 +116,7 @@ export function pairByNameAndTime(
     costs: lagCosts(clock.shape, toleranceNs, rounding, Math.min(toleranceNs, measuredNs)),
     toleranceNs,
     roundingNs: rounding,
-    margin,
+    margin: MARGIN,
     noTaskCost: strangersAmong(clock.fit) === Strangers.many ? NO_TASK_COST_AMONG_STRANGERS : NO_TASK_COST,
     isFree,
   }
