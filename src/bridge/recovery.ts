@@ -50,7 +50,9 @@ export async function readJournal(
   const blocks = new Map<number, SentSpans>()
   const given = new GivenTasks()
   const takeGiven = (table: SpanTable, decision: unknown, way: Way): void => {
-    for (const row of decidedRows(decision)) if (row.row < table.length) given.add(row, joinSpanOf(table, row.row), way)
+    for (const row of decidedRows(decision)) {
+      if (row.row < table.length && given.isKept(row.capture)) given.add(row, joinSpanOf(table, row.row), way)
+    }
   }
   const unpin = recent.pin()
   const oldestMs = nowMs - lateMaxAgeMs
@@ -124,10 +126,14 @@ export class GivenTasks {
   private readonly forgotten = new Set<string>()
 
   add({ capture, taskId, evidence }: DecidedRow, span: JoinSpan, way: Way): void {
-    if (this.forgotten.has(capture)) return
     const tasks = this.byCapture.get(capture)
     if (tasks === undefined) this.byCapture.set(capture, [{ taskId, span, evidence, way }])
     else tasks.push({ taskId, span, evidence, way })
+  }
+
+  /** Whether what a capture's tasks were given to is kept: it is decoded again, as far as is known. */
+  isKept(capture: string): boolean {
+    return !this.forgotten.has(capture)
   }
 
   /** A capture came, which may have been there before: its id is told by its bytes. */
