@@ -17,6 +17,18 @@ import { Random } from '../support/random.ts'
 const isRuntime = (goroutine: number): boolean => goroutine % 5 === 0
 const taskIdOf = (serial: number): number => serial * 10
 
+/** A log without a stay, who ran in it, and tasks, of which there are none. */
+function emptyLog(): { readonly stays: StayLog; readonly runners: Runners; readonly lineage: Lineage } {
+  const memory = new KernelMemory(BLOCK_END)
+  const kernel = new StatesKernel(memory)
+  new LeftRuns(kernel)
+  return {
+    stays: new StayLog(memory, kernel.words, true),
+    runners: new Runners(kernel),
+    lineage: new Lineage(kernel),
+  }
+}
+
 /** All stays before the wait, and those after it that begin before its end, while there are any left to look through. */
 function plainly(stays: StayLog, waiting: number, fromNs: number, toNs: number, left: { stays: number }): Runner[] {
   const sums = new Map<number, number>()
@@ -42,12 +54,7 @@ test('those that ran are told as they are counted plainly, the longest first', (
   let told = 0
   for (let seed = 1; seed <= 200; seed++) {
     const random = new Random(seed)
-    const memory = new KernelMemory(BLOCK_END)
-    const kernel = new StatesKernel(memory)
-    const stays = new StayLog(memory, kernel.words, true)
-    const runners = new Runners(kernel)
-    new LeftRuns(kernel)
-    const lineage = new Lineage(kernel)
+    const { stays, runners, lineage } = emptyLog()
     // Few tasks and goroutines, and many of both.
     const who = random.pick([3, 40, 10_000])
     const count = random.pick([50, 1_000, 9_000])
@@ -80,12 +87,7 @@ test('those that ran are told while the log goes on, however many run at once an
   let told = 0
   for (let seed = 1; seed <= 150; seed++) {
     const random = new Random(seed)
-    const memory = new KernelMemory(BLOCK_END)
-    const kernel = new StatesKernel(memory)
-    const stays = new StayLog(memory, kernel.words, true)
-    const runners = new Runners(kernel)
-    new LeftRuns(kernel)
-    const lineage = new Lineage(kernel)
+    const { stays, runners, lineage } = emptyLog()
     for (let serial = 1; serial < 50; serial++) lineage.add(taskIdOf(serial))
     // Numbers above those that bits are kept of, and above 32 bits.
     const goroutines = random.pick([0, 65_536 * 3, 2 ** 31 - 20, 2 ** 40])
