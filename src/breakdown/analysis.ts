@@ -19,6 +19,7 @@ import { RegionTable } from './regions.ts'
 import { StatesKernel } from './states-kernel.ts'
 import { ADDED_UP, STAY_TOP, STOPPED_UNTIL } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
+import { TaskLogs } from './task-logs.ts'
 import { type AnalysisSink, type SumsSink, TaskRecords } from './task-records.ts'
 import type { TaskSums } from './task-sums.ts'
 import { TaskTable } from './tasks.ts'
@@ -108,6 +109,7 @@ export class CaptureAnalysis {
       (string) => this.names.textNow(string),
       () => this.workers.membershipChanged(),
     )
+    const logs = new TaskLogs(this.kernel, this.tasks, this.names)
     this.nameKinds = this.sumsSink === null ? null : new NameKinds(this.kernel, this.tasks, this.sumsSink.kindOf)
     this.membership = new Membership(this.states, this.tasks, this.workers)
     this.taskOfRowBound = (row) => this.membership.serialOf(row)
@@ -118,6 +120,8 @@ export class CaptureAnalysis {
       this.regions,
       this.lockPlaces,
       this.decoder,
+      logs,
+      this.names,
       this.kernel,
       sink,
       told,
@@ -129,6 +133,7 @@ export class CaptureAnalysis {
       this.workers,
       this.membership,
       this.names,
+      logs,
       this.records,
       this.decoder.problems,
       this.nameKinds,
@@ -249,7 +254,7 @@ export class CaptureAnalysis {
   // ------------------------------------------------------------------------------------------------ events
 
   private take(block: EventBlock): void {
-    if (this.names.use(block.strings, block.stacks)) this.nameKinds?.use(block.strings)
+    this.names.use(block.strings, block.stacks)
     for (let from = 0; from < block.length;) {
       const to = Math.min(block.length, from + EVENTS_BETWEEN_LOOKS - this.eventsSinceLook)
       this.consume(block, from, to)
@@ -484,6 +489,7 @@ export class CaptureAnalysis {
     // The generation's bytes are about to go: names that are still theirs become texts.
     this.annotations.findKinds()
     this.tasks.tellNames()
+    this.annotations.tellLogs()
     this.nowNs = Math.max(this.nowNs, timeNs)
     this.settle(timeNs - SETTLE_NS)
     this.past.generationEnd(this.eventsSinceLook, this.nowNs)

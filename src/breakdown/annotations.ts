@@ -10,6 +10,7 @@ import type { NameKinds } from './name-kinds.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { MAX_OPEN_REGIONS } from './states-layout.ts'
 import { NONE as none } from './stay-log.ts'
+import type { TaskLogs } from './task-logs.ts'
 import type { TaskRecords } from './task-records.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import { addTo } from './window.ts'
@@ -24,6 +25,8 @@ const NO_REGION = noRegion
 export class Annotations {
   /** What tasks up to this serial are added up under is known. */
   private kindsTo = 0
+  private readonly recordOfLog = (row: number, timeNs: number, category: number, message: number): LogRecord =>
+    this.names.logRecord(timeNs, this.states.id[row], category, message)
 
   /** @param nameKinds null where records are made */
   constructor(
@@ -33,6 +36,7 @@ export class Annotations {
     private readonly workers: Workers,
     private readonly membership: Membership,
     private readonly names: GenerationNames,
+    private readonly logs: TaskLogs,
     private readonly records: TaskRecords,
     private readonly problems: ProblemList,
     private readonly nameKinds: NameKinds | null,
@@ -45,7 +49,7 @@ export class Annotations {
     const task = this.tasks.begin(id, t)
     this.nameTask(task, name)
     task.begin(t, states.id[row], states.stay[row])
-    task.precedingLog = this.workers.pendingLog(row)
+    task.precedingLog = this.workers.pendingLog(row, this.recordOfLog)
     this.workers.setPendingLog(row, null)
     if (parentId !== 0) this.tasks.setParent(task, parentId)
     // A task that was worked for before it begins may be what the goroutine works for already, or lie outside of that: a ring has no end.
@@ -221,7 +225,6 @@ export class Annotations {
 
   /** Something is logged to a task. @param category string of the generation in hand, as `message` */
   log(row: number, t: number, taskId: number, category: number, message: number): void {
-    const { states } = this
     const task = this.tasks.mention(taskId)
     if (this.nameKinds !== null) {
       this.names.sharedText(category, 'log category')
@@ -229,19 +232,18 @@ export class Annotations {
       this.membership.workFor(task, row, t, true)
       return
     }
-    const categoryText = this.names.sharedText(category, 'log category')
-    const text = this.names.text(message, 'log message')
-    const record: LogRecord = {
-      timeNs: t,
-      goroutine: states.id[row],
-      category: categoryText,
-      message: text,
-      // What is no text has a character in it that stands for what it is not.
-      messageBytes: text.includes('\ufffd') ? this.names.binary(message) : null,
-    }
+    const record = this.recordOfLog(row, t, category, message)
+    this.logs.tell(task)
+    this.logs.makeRoom()
     task.logs.push(record)
     this.membership.workFor(task, row, t, true)
     this.workers.setPendingLog(row, record)
+  }
+
+  /** Makes records of the logs of which there are none yet: their generation is about to go. */
+  tellLogs(): void {
+    this.logs.tellAll()
+    this.workers.tellPendingLogs(this.recordOfLog)
   }
 
   /** All regions of a goroutine end with it, or with the capture (`known` false: their ends lie outside). */

@@ -1,13 +1,16 @@
 // compact-task.ts: a task as the kernel writes it (`kernel/kept.ts`): numbers in one block, of which objects are made when somebody asks.
 //
-// The block: timeline | ranges | members, regions, has work, waits, others | goroutines | path | [work] | regions x (5 + breakdown) | waits for a processor x
-// (row, runners | runners x (task, whether the runtime, ns)) | other waits x (6 | holders x (goroutine, task, ns) | [breakdown]). A breakdown: parts, total, exec, scheduler wait, system calls, those whose processor was away,
-// unknown, mark phases | parts x (kind * 256 + row, ns). `states-layout.ts` has the sizes.
+// The block: head | timeline | ranges | goroutines | path | [work] | regions x (5 + breakdown) | waits for a processor x
+// (row, runners | runners x (task, whether the runtime, ns)) | other waits x (6 | holders x (goroutine, task, ns) | [breakdown]) | name | logs x (4 |
+// category, message). A breakdown: parts, total, exec, scheduler wait, system calls, those whose processor was away, unknown, mark phases | parts x (kind *
+// 256 + row, ns). Names and logs are bytes of UTF-8 as the capture has them. `states-layout.ts` has the sizes.
 //
 // Few tasks of a capture are ever looked at: those that a span is joined to. As objects, the breakdowns of a task and of its regions were a fifth of
-// what its record cost, and went to another thread one by one.
+// what its record cost, and went to another thread one by one; the log of each task and the texts of that and of its name were as much again.
 
+import { textOf } from '../base/bytes.ts'
 import { wholeWords } from '../base/columns.ts'
+import { binaryOf } from '../capture/string-table.ts'
 import {
   type Breakdown,
   type CpuSample,
@@ -20,8 +23,20 @@ import {
 import { type KeptChunk, KeptRanges, type KeptTask, KeptTimeline, rangeBytes, timelineBytes } from './kept-columns.ts'
 import {
   HEAD_BLAMED,
+  HEAD_BYTES,
+  HEAD_END,
+  HEAD_GOROUTINE,
+  HEAD_ID,
+  HEAD_LOGS,
   HEAD_MEMBERS,
+  HEAD_NAME,
+  HEAD_PARENT,
+  HEAD_PARTS,
+  HEAD_RANGE_ROWS,
   HEAD_REGIONS,
+  HEAD_ROWS,
+  HEAD_START,
+  HEAD_TEXTS,
   HEAD_WAITS,
   HEAD_WORKS,
   HOLDER_FIELDS,
@@ -36,6 +51,11 @@ import {
   KEPT_EXEC,
   KEPT_GC_OVERLAP,
   KEPT_HEAD,
+  KEPT_LOG,
+  KEPT_LOG_CATEGORY,
+  KEPT_LOG_GOROUTINE,
+  KEPT_LOG_MESSAGE,
+  KEPT_LOG_TIME,
   KEPT_PART,
   KEPT_PARTS,
   KEPT_REGION,
@@ -63,6 +83,8 @@ import { runnersAt } from './runners.ts'
 import { addTo } from './window.ts'
 
 const NO_WAITS: readonly LongWait[] = []
+const NO_LOGS: readonly LogRecord[] = []
+const NO_SAMPLES: readonly CpuSample[] = []
 
 /** Names that the rows in compact tasks point to; they grow while a capture is read. */
 export interface CompactNames {
@@ -71,83 +93,97 @@ export interface CompactNames {
   readonly regionNames: readonly string[]
 }
 
-/** What is told of a task in objects from the start. */
-export interface CompactHead {
-  readonly id: number
-  readonly parentId: number | null
-  readonly name: string
-  readonly startNs: number
-  readonly endNs: number
-  readonly startGoroutine: number | null
+/** What few tasks have: what is told of it in objects from the start. */
+export interface CompactMore {
+  /** Null: it is in the block. */
+  readonly name: string | null
+  /** Those before the ones in the block. */
   readonly logs: readonly LogRecord[]
   readonly precedingLog: LogRecord | null
   readonly samples: readonly CpuSample[]
   readonly partial: boolean
   /** By region: stops of the world by others while its goroutine waited for a processor, where there were any. */
   readonly stops: ReadonlyMap<number, Readonly<Record<string, number>>> | null
-  /** Rows of its timeline, -1 when it has none; and of its ranges. */
-  readonly rows: number
-  readonly rangeRows: number
-  /** Bytes of the block. */
-  readonly bytes: number
 }
 
 /** A task of which both ends are known. */
 export class CompactTask implements KeptTask {
   private isHeld = true
+  /** Its name, once somebody asked. */
+  private text: string | null = null
 
   /**
    * @param names that its rows point to
    * @param from where in the chunk its block begins: a multiple of eight
    */
   constructor(
-    readonly head: CompactHead,
+    readonly more: CompactMore | null,
     private readonly names: CompactNames,
     readonly chunk: KeptChunk,
     readonly from: number,
   ) {}
 
   get id(): number {
-    return this.head.id
+    return this.head(HEAD_ID)
   }
 
   get parentId(): number | null {
-    return this.head.parentId
+    const parentId = this.head(HEAD_PARENT)
+    return Number.isNaN(parentId) ? null : parentId
   }
 
   get name(): string {
-    return this.head.name
+    return (this.text ??= this.more?.name ?? this.textAt(this.textsAt, this.head(HEAD_NAME)))
   }
 
   get startNs(): number {
-    return this.head.startNs
+    return this.head(HEAD_START)
   }
 
   get endNs(): number {
-    return this.head.endNs
+    return this.head(HEAD_END)
   }
 
   get startGoroutine(): number | null {
-    return this.head.startGoroutine
+    return this.head(HEAD_GOROUTINE)
   }
 
   get logs(): readonly LogRecord[] {
-    return this.head.logs
+    const before = this.more?.logs ?? NO_LOGS
+    const count = this.head(HEAD_LOGS)
+    if (count === 0) return before
+    const { f64, u8 } = this.chunk
+    const logs = before.slice()
+    let at = this.textsAt + wholeWords(Math.max(this.head(HEAD_NAME), 0))
+    for (let left = count; left > 0; left--) {
+      const log = at >> 3
+      const messageAt = at + KEPT_LOG * 8 + f64[log + KEPT_LOG_CATEGORY]
+      const end = messageAt + f64[log + KEPT_LOG_MESSAGE]
+      const message = textOf(u8, messageAt, end)
+      logs.push({
+        timeNs: f64[log + KEPT_LOG_TIME],
+        goroutine: f64[log + KEPT_LOG_GOROUTINE],
+        category: textOf(u8, at + KEPT_LOG * 8, messageAt),
+        message,
+        messageBytes: message.includes('\ufffd') ? binaryOf(u8.subarray(messageAt, end)) : null,
+      })
+      at = wholeWords(end)
+    }
+    return logs
   }
 
   get precedingLog(): LogRecord | null {
-    return this.head.precedingLog
+    return this.more?.precedingLog ?? null
   }
 
   get longWaits(): readonly LongWait[] {
     const { f64 } = this.chunk
-    const from = this.partsAt
-    const ready = f64[from + HEAD_WAITS]
-    const blamed = f64[from + HEAD_BLAMED]
+    const ready = this.head(HEAD_WAITS)
+    const blamed = this.head(HEAD_BLAMED)
     if (ready + blamed === 0) return NO_WAITS
     const waits: LongWait[] = []
     let at = this.afterBreakdown(this.workAt)
-    for (let left = f64[from + HEAD_REGIONS]; left > 0; left--) at = this.afterBreakdown(at + KEPT_REGION)
+    for (let left = this.head(HEAD_REGIONS); left > 0; left--) at = this.afterBreakdown(at + KEPT_REGION)
     for (let left = ready; left > 0; left--) {
       const runners = f64[at + KEPT_WAIT_RUNNERS]
       waits.push(waitForProcessor(f64[at + KEPT_WAIT_ROW], runnersAt(f64, at + KEPT_WAIT, runners)))
@@ -172,26 +208,27 @@ export class CompactTask implements KeptTask {
   }
 
   get samples(): readonly CpuSample[] {
-    return this.head.samples
+    return this.more?.samples ?? NO_SAMPLES
   }
 
   get partial(): boolean {
-    return this.head.partial
+    return this.more?.partial ?? false
   }
 
   /** Bytes of its block. */
   get bytes(): number {
-    return this.head.bytes
+    return this.head(HEAD_BYTES)
   }
 
   get timeline(): KeptTimeline | null {
-    const { rows } = this.head
+    const rows = this.head(HEAD_ROWS)
     if (rows < 0) return null
-    return rows === 0 ? KeptTimeline.none : new KeptTimeline(rows, this.part(0, timelineBytes(rows)))
+    return rows === 0 ? KeptTimeline.none : new KeptTimeline(rows, this.part(KEPT_HEAD * 8, timelineBytes(rows)))
   }
 
   get ranges(): KeptRanges | null {
-    const { rows, rangeRows } = this.head
+    const rows = this.head(HEAD_ROWS)
+    const rangeRows = this.head(HEAD_RANGE_ROWS)
     if (rows < 0) return null
     if (rangeRows === 0) return KeptRanges.none
     return new KeptRanges(rangeRows, this.part(rangesAt(rows), rangeBytes(rangeRows)))
@@ -199,8 +236,7 @@ export class CompactTask implements KeptTask {
 
   get goroutines(): readonly number[] {
     const { f64 } = this.chunk
-    const from = this.partsAt
-    return Array.from(f64.subarray(from + KEPT_HEAD, from + KEPT_HEAD + f64[from + HEAD_MEMBERS]))
+    return Array.from(f64.subarray(this.partsAt, this.pathAt))
   }
 
   get path(): Breakdown {
@@ -213,7 +249,7 @@ export class CompactTask implements KeptTask {
 
   /** How many regions it has. */
   get regionCount(): number {
-    return this.chunk.f64[this.partsAt + HEAD_REGIONS]
+    return this.head(HEAD_REGIONS)
   }
 
   get regions(): readonly RegionRecord[] {
@@ -223,7 +259,7 @@ export class CompactTask implements KeptTask {
     let at = this.afterBreakdown(this.workAt)
     for (let region = 0; region < count; region++) {
       const breakdown = this.breakdownAt(at + KEPT_REGION)
-      const stops = this.head.stops?.get(region)
+      const stops = this.more?.stops?.get(region)
       if (stops !== undefined) breakdown.stwWaitNs = { ...stops }
       const [startNs, endNs] = [f64[at + KEPT_REGION_START], f64[at + KEPT_REGION_END]]
       regions.push({
@@ -242,7 +278,7 @@ export class CompactTask implements KeptTask {
   /** Fills in how much of the path, the work and the regions mark phases overlap, where that is not told. @param overlapOf a stretch */
   tellGcOverlap(overlapOf: (fromNs: number, toNs: number) => number): void {
     const { f64 } = this.chunk
-    const overlapNs = overlapOf(this.head.startNs, this.head.endNs)
+    const overlapNs = overlapOf(this.startNs, this.endNs)
     f64[this.pathAt + KEPT_GC_OVERLAP] = f64[this.workAt + KEPT_GC_OVERLAP] = overlapNs
     const count = this.regionCount
     let at = this.afterBreakdown(this.workAt)
@@ -266,21 +302,32 @@ export class CompactTask implements KeptTask {
     return new Uint8Array(this.chunk.u8.buffer, this.from + at, bytes)
   }
 
+  private head(field: number): number {
+    return this.chunk.f64[(this.from >> 3) + field]
+  }
+
+  private textAt(from: number, bytes: number): string {
+    return textOf(this.chunk.u8, from, from + bytes)
+  }
+
+  /** Byte of the chunk at which the texts begin. */
+  private get textsAt(): number {
+    return this.from + this.head(HEAD_TEXTS) * 8
+  }
+
   /** Where the doubles behind timeline and ranges begin. */
   private get partsAt(): number {
-    const { rows, rangeRows } = this.head
-    return (this.from + (rows < 0 ? 0 : rangesAt(rows) + wholeWords(rangeBytes(rangeRows)))) >> 3
+    return (this.from >> 3) + this.head(HEAD_PARTS)
   }
 
   private get pathAt(): number {
-    const { partsAt } = this
-    return partsAt + KEPT_HEAD + this.chunk.f64[partsAt + HEAD_MEMBERS]
+    return this.partsAt + this.head(HEAD_MEMBERS)
   }
 
   /** That of the path, where one goroutine did all. */
   private get workAt(): number {
     const { pathAt } = this
-    return this.chunk.f64[this.partsAt + HEAD_WORKS] === 0 ? pathAt : this.afterBreakdown(pathAt)
+    return this.head(HEAD_WORKS) === 0 ? pathAt : this.afterBreakdown(pathAt)
   }
 
   private holdersAt(from: number, end: number): Holder[] {
@@ -326,5 +373,5 @@ export function letGo(task: KeptTask): void {
 
 /** Where ranges begin behind a timeline of so many rows. */
 function rangesAt(rows: number): number {
-  return rows === 0 ? 0 : wholeWords(timelineBytes(rows))
+  return KEPT_HEAD * 8 + (rows === 0 ? 0 : wholeWords(timelineBytes(rows)))
 }

@@ -3,6 +3,7 @@
 import type { ProblemList } from '../capture/problems.ts'
 import type { StackTable } from '../capture/stack-table.ts'
 import type { StringTable } from '../capture/string-table.ts'
+import type { LogRecord } from './breakdown.ts'
 import { type GoroutineStates, SystemKind as systemKinds } from './goroutine-states.ts'
 import type { RegionTable } from './regions.ts'
 import { runtimeWaitOf, servesAll, waitsForNetwork } from './runtime-names.ts'
@@ -14,7 +15,11 @@ import {
   LOW_NAMES,
   LOW_STACKS,
   LOW_STRINGS,
+  NAME_BYTES,
+  NAME_EXTENT,
+  NAME_FROM,
   NAME_OF_STRING,
+  NAME_ROOM,
   REASON_OF_STRING,
   ROW_OF_STACK,
   SERVES_ALL,
@@ -90,12 +95,20 @@ export class GenerationNames {
     words[STACKS >> 2] = withStacks ? 1 : 0
   }
 
-  /** Takes the tables of the events that come next. @returns whether they are others than before */
-  use(strings: StringTable, stacks: StackTable): boolean {
-    if (strings === this.strings) return false
+  /** Takes the tables of the events that come next. */
+  use(strings: StringTable, stacks: StackTable): void {
+    if (strings === this.strings) return
     this.strings = strings
     this.stackTable = stacks
-    this.words[DENSE_STRINGS >> 2] = strings.denseTo
+    const { words } = this
+    words[DENSE_STRINGS >> 2] = strings.denseTo
+    const columns = strings.kernelColumns
+    words[NAME_ROOM >> 2] = columns?.from.length ?? 0
+    if (columns !== null) {
+      words[NAME_BYTES >> 2] = columns.bytes.byteOffset
+      words[NAME_FROM >> 2] = columns.from.byteOffset
+      words[NAME_EXTENT >> 2] = columns.extent.byteOffset
+    }
     this.reasonOfString.clear()
     this.reasonOfLowString.fill(NONE)
     this.rowOfLowStack.fill(UNKNOWN_STACK)
@@ -107,7 +120,6 @@ export class GenerationNames {
     this.nameOfString.clear()
     this.nameOfLowString.fill(null)
     this.regionNameOfLowString.fill(NONE)
-    return true
   }
 
   /** A generation begins, for messages. */
@@ -187,9 +199,23 @@ export class GenerationNames {
     return this.strings?.get(id) ?? ''
   }
 
-  /** The bytes of a string that is no text; null when it is one. */
-  binary(id: number): Uint8Array | null {
-    return this.strings?.binary(id) ?? null
+  /** Whether the bytes of a string lie where the kernel reads them. */
+  isReadable(id: number): boolean {
+    return id >= 0 && id < this.words[NAME_ROOM >> 2]
+  }
+
+  /** A log of a goroutine, by its id. @param category string of the generation in hand, as `message` */
+  logRecord(timeNs: number, goroutine: number, category: number, message: number): LogRecord {
+    const categoryText = this.sharedText(category, 'log category')
+    const text = this.text(message, 'log message')
+    return {
+      timeNs,
+      goroutine,
+      category: categoryText,
+      message: text,
+      // What is no text has a character in it that stands for what it is not.
+      messageBytes: text.includes('\ufffd') ? (this.strings?.binary(message) ?? null) : null,
+    }
   }
 
   /** Whose goroutine has a stack: told by its outermost function. */

@@ -6,7 +6,6 @@
 // a hash over it and then compared with one of that shape, byte by byte.
 
 import { textOf } from '../base/bytes.ts'
-import type { StringTable } from '../capture/string-table.ts'
 import { OWN_NAME } from './recurring-names.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
@@ -15,10 +14,6 @@ import {
   LOOKS_HEX_LETTER,
   LOOKS_OTHER_LETTER,
   MOST_SHAPES,
-  NAME_BYTES,
-  NAME_EXTENT,
-  NAME_FROM,
-  NAME_ROOM,
   SHAPE_BYTES,
   SHAPE_NAME,
   SHAPE_PLACES,
@@ -61,17 +56,6 @@ export class NameKinds {
     words[SHAPE_TABLE >> 2] = memory.int32(SHAPE_PLACES).byteOffset
     this.shapes = memory.int32((MOST_SHAPES * SHAPE_BYTES) >> 2)
     words[SHAPES >> 2] = this.shapes.byteOffset
-  }
-
-  /** Takes the strings of the events that come next. */
-  use(strings: StringTable): void {
-    const { words } = this.kernel
-    const columns = strings.kernelColumns
-    words[NAME_ROOM >> 2] = columns?.from.length ?? 0
-    if (columns === null) return
-    words[NAME_BYTES >> 2] = columns.bytes.byteOffset
-    words[NAME_FROM >> 2] = columns.from.byteOffset
-    words[NAME_EXTENT >> 2] = columns.extent.byteOffset
   }
 
   /**

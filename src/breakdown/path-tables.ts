@@ -18,7 +18,6 @@ import {
   MAX_NAMES,
   MOST_NS,
   MOST_WAITS,
-  PATH_RANGE_COUNT,
   PIECE_FROM,
   PIECE_ROOM,
   PIECE_STAY,
@@ -40,11 +39,8 @@ import {
 export class PathTables {
   /** The task as it is kept, from the first word on. */
   readonly block: Int32Array
-  private readonly words: Int32Array
-
   constructor(private readonly kernel: StatesKernel) {
     const { memory, words } = kernel
-    this.words = words
     this.block = memory.int32(TASK_BLOCK_BYTES >> 2)
     words[TASK_BLOCK >> 2] = this.block.byteOffset
     words[LONG_PIECES >> 2] = memory.float64(MOST_WAITS * LONG_PIECE_FIELDS).byteOffset
@@ -66,11 +62,6 @@ export class PathTables {
   /** Bytes of the block. */
   get bytes(): number {
     return this.kernel.call.keptEnd() - this.block.byteOffset
-  }
-
-  /** Rows of its ranges. */
-  get rangeRows(): number {
-    return this.words[PATH_RANGE_COUNT >> 2]
   }
 
   /** The stretch that the task and its regions lie in. */

@@ -108,6 +108,9 @@ export const MAX_OPEN_REGIONS = 1_000
 export const INNERMOST_REGION = STATES_REGISTERS + 312
 export const REGIONS_OPEN = STATES_REGISTERS + 316
 export const LOG_PENDING = STATES_REGISTERS + 320
+/** In `LOG_PENDING`: TypeScript has it as a record; or it is in `PENDING_TIME`, with the strings of its category and of its message beside. */
+export const PENDING_RECORD = 1
+export const PENDING_NUMBERS = 2
 export const TAKEN = STATES_REGISTERS + 324
 export const MEMBER_OF = STATES_REGISTERS + 328
 export const ASSIST_SINCE = STATES_REGISTERS + 332
@@ -320,15 +323,35 @@ export const TIMELINE_ROW_BYTES = 41
 export const LAST_END_BYTES = 8
 export const RANGE_ROW_BYTES = 26
 /**
- * Doubles that the parts of a kept task begin with: how many goroutines and regions there are, whether its work is told apart from its path, how many
- * waits for a processor are explained, and how many others.
+ * Doubles that a kept task begins with: its id and that of its parent (NaN none), begin, end, goroutine that began it; rows of its timeline (-1: it has none)
+ * and of its ranges; the double at which its parts begin and that at which its texts do, bytes of all; how many goroutines and regions there are, whether its
+ * work is told apart from its path, how many waits for a processor are explained, and how many others; bytes of its name (-1: it is told elsewhere), and how
+ * many logs there are.
  */
-export const KEPT_HEAD = 5
-export const HEAD_MEMBERS = 0
-export const HEAD_REGIONS = 1
-export const HEAD_WORKS = 2
-export const HEAD_WAITS = 3
-export const HEAD_BLAMED = 4
+export const KEPT_HEAD = 17
+export const HEAD_ID = 0
+export const HEAD_PARENT = 1
+export const HEAD_START = 2
+export const HEAD_END = 3
+export const HEAD_GOROUTINE = 4
+export const HEAD_ROWS = 5
+export const HEAD_RANGE_ROWS = 6
+export const HEAD_PARTS = 7
+export const HEAD_TEXTS = 8
+export const HEAD_BYTES = 9
+export const HEAD_MEMBERS = 10
+export const HEAD_REGIONS = 11
+export const HEAD_WORKS = 12
+export const HEAD_WAITS = 13
+export const HEAD_BLAMED = 14
+export const HEAD_NAME = 15
+export const HEAD_LOGS = 16
+/** Doubles of a log before its texts: when, goroutine, bytes of its category and of its message. */
+export const KEPT_LOG = 4
+export const KEPT_LOG_TIME = 0
+export const KEPT_LOG_GOROUTINE = 1
+export const KEPT_LOG_CATEGORY = 2
+export const KEPT_LOG_MESSAGE = 3
 /** Doubles of a region before its breakdown: row of its name, goroutine, begin, end, stack. */
 export const KEPT_REGION = 5
 export const KEPT_REGION_NAME = 0
@@ -482,8 +505,25 @@ export const ROWS_FOUND_ROOM = 4_096
 export const LEAST_ROWS_LOOKED_THROUGH = 10_000_000
 export const ROWS_LOOKED_THROUGH_PER_STAY = 64
 
+// `TaskLogs`: logs of the generation in hand, whose texts are strings of it, and the first and last of each task, by its slot. By goroutine row what
+// was logged last where `LOG_PENDING` says that it is there.
+export const LOG_TIME = STATES_REGISTERS + 1180
+export const LOG_GOROUTINE = STATES_REGISTERS + 1184
+export const LOG_CATEGORY = STATES_REGISTERS + 1188
+export const LOG_MESSAGE = STATES_REGISTERS + 1192
+export const LOG_NEXT = STATES_REGISTERS + 1196
+export const LOG_ROOM = STATES_REGISTERS + 1200
+export const LOG_ROWS = STATES_REGISTERS + 1204
+export const LOG_FREE = STATES_REGISTERS + 1208
+export const LOG_FREE_COUNT = STATES_REGISTERS + 1212
+export const FIRST_LOG = STATES_REGISTERS + 1216
+export const LAST_LOG = STATES_REGISTERS + 1220
+export const PENDING_TIME = STATES_REGISTERS + 1224
+export const PENDING_CATEGORY = STATES_REGISTERS + 1228
+export const PENDING_MESSAGE = STATES_REGISTERS + 1232
+
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1184
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1240
 
 // ---- Numbers that both know. ----
 

@@ -5,8 +5,10 @@ import { NO_MEMBER } from './members.ts'
 import { NO_REGION } from './regions.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
+  FIRST_LOG,
   FIRST_MEMBER,
   FIRST_REGION,
+  LAST_LOG,
   LAST_MEMBER,
   LAST_REGION,
   MEMBER_COUNT,
@@ -54,6 +56,9 @@ export class TaskColumns {
   kind = NO_NUMBERS
   /** String of its name in the generation in hand, while that did not become a text; -1 none. */
   nameString = NO_DOUBLES
+  /** First and last of its logs in the `TaskLogs`. */
+  firstLog = NO_NUMBERS
+  lastLog = NO_NUMBERS
   /** First and last of its regions in the `RegionTable`. */
   firstRegion = NO_NUMBERS
   lastRegion = NO_NUMBERS
@@ -92,6 +97,7 @@ export class TaskColumns {
     this.startStay[slot] = this.endStay[slot] = NONE
     this.kind[slot] = NONE
     this.nameString[slot] = NONE
+    this.firstLog[slot] = this.lastLog[slot] = NONE
     this.firstRegion[slot] = this.lastRegion[slot] = NO_REGION
     this.openRegions[slot] = 0
     this.waitsForRegions[slot] = 0
@@ -141,6 +147,8 @@ export class TaskColumns {
     this.endStay = i32(this.endStay, TASK_END_STAY)
     this.kind = i32(this.kind, TASK_KIND)
     this.nameString = f64(this.nameString, TASK_NAME)
+    this.firstLog = i32(this.firstLog, FIRST_LOG)
+    this.lastLog = i32(this.lastLog, LAST_LOG)
     this.firstRegion = i32(this.firstRegion, FIRST_REGION)
     this.lastRegion = i32(this.lastRegion, LAST_REGION)
     this.openRegions = i32(this.openRegions, OPEN_REGIONS)

@@ -9,7 +9,8 @@ import {
   type LongWait,
   type RegionRecord,
 } from './breakdown.ts'
-import { CompactTask, type CompactNames } from './compact-task.ts'
+import { type CompactMore, CompactTask, type CompactNames } from './compact-task.ts'
+import type { GenerationNames } from './generation-names.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
 import type { KeptRanges, KeptTask, KeptTimeline } from './kept-columns.ts'
 import type { LockPlaces } from './lock-places.ts'
@@ -25,6 +26,7 @@ import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import { ASKED_STACK, ASKS, HANDED_OVER, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS } from './states-layout.ts'
+import type { TaskLogs } from './task-logs.ts'
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
 import { addPart, addTo, breakDownWindow } from './window.ts'
@@ -102,6 +104,8 @@ export class TaskRecords {
     private readonly regions: RegionTable,
     private readonly lockPlaces: LockPlaces,
     private readonly decoder: EventSource,
+    private readonly logs: TaskLogs,
+    private readonly generation: GenerationNames,
     private readonly kernel: StatesKernel,
     private readonly sink: AnalysisSink,
     private readonly options: RecordOptions,
@@ -159,10 +163,10 @@ export class TaskRecords {
     const { goTimes, timelines, stacks } = this.options
     const pieces = this.allowSteps()
     const made = tasks.madeOf(slot)
-    const name = made === null ? tasks.nameOf(slot) : made.name
+    // What the kernel writes needs no text.
+    const name = this.generation.isReadable(columns.nameString[slot]) ? null : tasks.nameOf(slot)
     const samples = made === null ? NO_SAMPLES : this.samplesOf(made)
     const stops = this.stopsOfRegion.size === 0 ? null : this.stopsOf(columns.firstRegion[slot])
-    const parentId = columns.parentId[slot]
     kernel.words[STAY_TOP >> 2] = this.states.stays.top
     const explains = stacks && timelines
     let rows: number
@@ -179,33 +183,21 @@ export class TaskRecords {
     pieces.steps = kernel.doubles[STEPS >> 3]
     tasks.unmake(slot)
     if (stops !== null) this.forgetStops(columns.firstRegion[slot])
-    const startNs = columns.startNs[slot]
-    const endNs = columns.endNs[slot]
-    const partial = this.isPartial(startNs, endNs)
+    const partial = this.isPartial(columns.startNs[slot], columns.endNs[slot])
     if (partial) this.partialTasks++
-    const { bytes } = tables
-    const from = scratch.kept.copy(tables.block, bytes)
-    const task = new CompactTask(
-      {
-        id: columns.id[slot],
-        parentId: Number.isNaN(parentId) ? null : parentId,
-        name,
-        startNs,
-        endNs,
-        startGoroutine: columns.startGoroutine[slot],
-        logs: made === null ? NO_LOGS : made.logs,
-        precedingLog: made === null ? null : made.precedingLog,
-        samples,
-        partial,
-        stops,
-        rows: timelines ? rows : NONE,
-        rangeRows: tables.rangeRows,
-        bytes,
-      },
-      this.names,
-      scratch.kept.chunk,
-      from,
-    )
+    const from = scratch.kept.copy(tables.block, tables.bytes)
+    const more: CompactMore | null =
+      made === null && name === null && stops === null && !partial
+        ? null
+        : {
+            name,
+            logs: made === null ? NO_LOGS : made.logs,
+            precedingLog: made === null ? null : made.precedingLog,
+            samples,
+            partial,
+            stops,
+          }
+    const task = new CompactTask(more, this.names, scratch.kept.chunk, from)
     // Mark phases are few: most tasks lie between them.
     if (this.states.gcOverlap(tables.fromNs, tables.toNs) > 0) task.tellGcOverlap(this.gcOverlap)
     sink.task(task)
@@ -233,6 +225,7 @@ export class TaskRecords {
   /** Hands a task over that is not for the kernel, and forgets it. */
   private tell(task: TaskState, nowNs: number): void {
     this.nowNs = nowNs
+    this.logs.tell(task)
     const pieces = this.allowSteps()
     if (task.id !== 0) {
       this.kernel.words[HANDED_OVER >> 2]++

@@ -37,6 +37,7 @@ export class TaskState {
   ownKind = ''
   private text = ''
   precedingLog: LogRecord | null = null
+  /** But for those in the `TaskLogs`, which came after them. */
   readonly logs: LogRecord[] = []
   /** Their regions are rows of the `RegionTable`. */
   readonly samples: CpuSample[] = []
@@ -223,8 +224,10 @@ export class TaskTable {
     return made !== null && made.serial === this.columns.serial[slot] ? made : null
   }
 
-  /** The name of a task of which nothing was made. */
+  /** The name of the task that has a slot. */
   nameOf(slot: number): string {
+    const made = this.madeOf(slot)
+    if (made !== null) return made.name
     const string = this.columns.nameString[slot]
     return string < 0 ? '' : this.textOfString(string)
   }

@@ -1,6 +1,6 @@
 // workers.ts: which task each goroutine works for, and what it annotates, in columns that the kernel uses as well.
 
-import { NO_BYTES, NO_NUMBERS } from '../base/columns.ts'
+import { NO_BYTES, NO_DOUBLES, NO_NUMBERS } from '../base/columns.ts'
 import type { LogRecord } from './breakdown.ts'
 import { NO_REGION } from './regions.ts'
 import type { StatesKernel } from './states-kernel.ts'
@@ -18,6 +18,11 @@ import {
   MEMBER_SINCE,
   MEMBERSHIP_CHANGES,
   ONLY_CREATED,
+  PENDING_CATEGORY,
+  PENDING_MESSAGE,
+  PENDING_NUMBERS,
+  PENDING_RECORD,
+  PENDING_TIME,
   REGIONS_OPEN,
   ROWS_FOUND,
   ROWS_FOUND_ROOM,
@@ -31,6 +36,9 @@ interface TakenUp {
   /** Serial of the one that it worked for before; 0 none. */
   readonly before: number
 }
+
+/** Makes a record of a log of the goroutine of a row. @param category string of the generation in hand, as `message` */
+type RecordOfLog = (row: number, timeNs: number, category: number, message: number) => LogRecord
 
 /** How a goroutine came to be known. */
 export const Born = {
@@ -55,9 +63,13 @@ export class Workers {
   /** Serial of a task that the goroutine counts for already, and for those above it, 0 none; and of how many changes of membership that knows. */
   private memberOf = NO_NUMBERS
   private memberSince = NO_NUMBERS
-  /** Log written with no other annotation after it, while the byte is 1. */
+  /** Log written with no other annotation after it: one of these while the byte is `PENDING_RECORD`, numbers while it is `PENDING_NUMBERS`. */
   private readonly logs: (LogRecord | null)[] = []
   private logPending = NO_BYTES
+  private pendingNs = NO_DOUBLES
+  /** Strings of the generation in hand. */
+  private pendingCategory = NO_NUMBERS
+  private pendingMessage = NO_NUMBERS
   /** Innermost open region, and how many are open. */
   innermostRegion = NO_NUMBERS
   regionsOpen = NO_NUMBERS
@@ -106,6 +118,9 @@ export class Workers {
     this.memberOf = i32(this.memberOf, MEMBER_OF)
     this.memberSince = i32(this.memberSince, MEMBER_SINCE)
     this.logPending = u8(this.logPending, LOG_PENDING)
+    this.pendingNs = kernel.place(this.pendingNs, memory.float64(rows), PENDING_TIME)
+    this.pendingCategory = i32(this.pendingCategory, PENDING_CATEGORY)
+    this.pendingMessage = i32(this.pendingMessage, PENDING_MESSAGE)
     this.regionsOpen = i32(this.regionsOpen, REGIONS_OPEN)
     this.born = u8(this.born, BORN)
     this.innermostRegion = kernel.place(this.innermostRegion, memory.int32(rows).fill(NO_REGION), INNERMOST_REGION)
@@ -137,13 +152,24 @@ export class Workers {
   }
 
   /** The log that the goroutine wrote last, unless it annotated something since. */
-  pendingLog(row: number): LogRecord | null {
-    return this.logPending[row] === 1 ? this.logs[row] : null
+  pendingLog(row: number, recordOf: RecordOfLog): LogRecord | null {
+    if (this.logPending[row] === PENDING_NUMBERS) this.tellPendingLog(row, recordOf)
+    return this.logPending[row] === PENDING_RECORD ? this.logs[row] : null
   }
 
   setPendingLog(row: number, log: LogRecord | null): void {
     if (log !== null) this.logs[row] = log
-    this.logPending[row] = log === null ? 0 : 1
+    this.logPending[row] = log === null ? 0 : PENDING_RECORD
+  }
+
+  /** Makes records of all such logs, before the generation goes whose strings they are. */
+  tellPendingLogs(recordOf: RecordOfLog): void {
+    let row = this.logPending.indexOf(PENDING_NUMBERS)
+    for (; row >= 0; row = this.logPending.indexOf(PENDING_NUMBERS, row + 1)) this.tellPendingLog(row, recordOf)
+  }
+
+  private tellPendingLog(row: number, recordOf: RecordOfLog): void {
+    this.setPendingLog(row, recordOf(row, this.pendingNs[row], this.pendingCategory[row], this.pendingMessage[row]))
   }
 
   /** Whether the task of a serial ended. */

@@ -162,8 +162,9 @@ export function replace<T>(list: T[], now: readonly T[]): void {
 }
 
 function bytesOf(task: TaskRecord): number {
-  let bytes = TASK_BYTES + task.logs.length * LOG_BYTES + task.samples.length * SAMPLE_BYTES
   // What a compact task has in its block is counted with it.
+  const logs = task instanceof CompactTask ? (task.more?.logs ?? []) : task.logs
+  let bytes = TASK_BYTES + logs.length * LOG_BYTES + task.samples.length * SAMPLE_BYTES
   if (task instanceof CompactTask) return bytes + task.bytes
   bytes += task.longWaits.length * LONG_WAIT_BYTES + task.regions.length * REGION_BYTES
   if (task.timeline !== null) bytes += timelineBytes(task.timeline.length)

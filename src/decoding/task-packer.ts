@@ -2,7 +2,7 @@
 
 import { wholeWords } from '../base/columns.ts'
 import type { LogRecord, TaskRecord } from '../breakdown/breakdown.ts'
-import { type CompactHead, type CompactNames, CompactTask } from '../breakdown/compact-task.ts'
+import { type CompactMore, type CompactNames, CompactTask } from '../breakdown/compact-task.ts'
 import { KeptChunk, KeptRanges, type KeptTask, KeptTimeline } from '../breakdown/kept-columns.ts'
 import type { DecodedBatch } from '../bridge/ports.ts'
 
@@ -19,11 +19,12 @@ interface PackedTable {
   readonly bytes: number
 }
 
-/** A task as it comes over: one that lies in the buffer of its batch, or one in objects but for its tables. */
+/** A task as it comes over: the place in the buffer of its batch, with what is not there where there is something; or objects, but for its tables. */
 export type PackedTask =
-  | { readonly head: CompactHead; readonly from: number }
+  | number
+  | { readonly more: CompactMore; readonly from: number }
   | (Omit<TaskRecord, 'timeline' | 'ranges'> & {
-      readonly head?: undefined
+      readonly more?: undefined
       readonly timeline: PackedTable | null
       readonly ranges: PackedTable | null
     })
@@ -49,20 +50,18 @@ export class TaskPacker {
 
   /** The task with its block or tables in the buffer. */
   pack(task: KeptTask): PackedTask {
-    const logs = task.logs.map(ownBytes)
-    const precedingLog = task.precedingLog === null ? null : ownBytes(task.precedingLog)
     if (!(task instanceof CompactTask)) {
       const { timeline, ranges } = task
       return {
         ...task,
         timeline: timeline === null ? null : this.table(timeline),
         ranges: ranges === null ? null : this.table(ranges),
-        logs,
-        precedingLog,
+        ...ownLogs(task),
       }
     }
-    const from = this.copy(task.chunk.u8.subarray(task.from, task.from + task.bytes))
-    return { head: { ...task.head, logs, precedingLog }, from }
+    const { more, chunk } = task
+    const from = this.copy(chunk.u8.subarray(task.from, task.from + task.bytes))
+    return more === null ? from : { more: { ...more, ...ownLogs(more) }, from }
   }
 
   private table({ length, block }: KeptTimeline | KeptRanges): PackedTable {
@@ -93,7 +92,8 @@ export class TaskUnpacker {
 }
 
 function unpackTask(task: PackedTask, chunk: KeptChunk, names: CompactNames): KeptTask {
-  if (task.head !== undefined) return new CompactTask(task.head, names, chunk, task.from)
+  if (typeof task === 'number') return new CompactTask(null, names, chunk, task)
+  if (task.more !== undefined) return new CompactTask(task.more, names, chunk, task.from)
   const { timeline, ranges } = task
   const blockOf = ({ from, bytes }: PackedTable) => new Uint8Array(chunk.u8.buffer, from, bytes)
   return {
@@ -101,6 +101,10 @@ function unpackTask(task: PackedTask, chunk: KeptChunk, names: CompactNames): Ke
     timeline: timeline === null ? null : new KeptTimeline(timeline.length, blockOf(timeline)),
     ranges: ranges === null ? null : new KeptRanges(ranges.length, blockOf(ranges)),
   }
+}
+
+function ownLogs({ logs, precedingLog }: Pick<TaskRecord, 'logs' | 'precedingLog'>) {
+  return { logs: logs.map(ownBytes), precedingLog: precedingLog === null ? null : ownBytes(precedingLog) }
 }
 
 /** Posting a view would take the whole buffer behind it along. */

@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import { type CpuSample, emptyBreakdown, type TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { CompactTask } from '../../src/breakdown/compact-task.ts'
+import { KeptChunk } from '../../src/breakdown/kept-columns.ts'
+import { HEAD_BYTES } from '../../src/breakdown/states-layout.ts'
 import { KnownCapture, mayBeOf } from '../../src/bridge/known-capture.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import type { JoinSpan } from '../../src/join/match.ts'
@@ -286,19 +288,17 @@ test('long waits and samples count as memory, of tasks in objects, and of those 
   const waits = compact.longWaits.length
   expect(waits).toBeGreaterThanOrEqual(16)
   const samples = new Array<CpuSample>(100).fill({ timeNs: 1, goroutine: 1, stack: -1, region: -1 })
-  const without = (more: object): CompactTask =>
-    new CompactTask(
-      { ...compact.head, ...more },
-      { reasons: [], rangeNames: [], regionNames: [] },
-      compact.chunk,
-      compact.from,
-    )
+  const names = { reasons: [], rangeNames: [], regionNames: [] }
+  const more = { name: null, logs: [], precedingLog: null, samples, partial: false, stops: null }
+  const sampled = new CompactTask(more, names, compact.chunk, compact.from)
+  const large = new KeptChunk(new Float64Array(compact.chunk.f64))
+  large.f64[(compact.from >> 3) + HEAD_BYTES] += 800
   const bytesOf = (one: TaskRecord): number => capture([one]).bytes
   const plain = task(1, 'get', 0, 1)
   expect(bytesOf({ ...plain, longWaits: compact.longWaits }) - bytesOf(plain)).toBe(waits * 700)
   expect(bytesOf({ ...plain, samples }) - bytesOf(plain)).toBe(100 * 80)
-  expect(bytesOf(without({ samples })) - bytesOf(compact)).toBe(100 * 80)
-  expect(bytesOf(without({ bytes: 0 })) - bytesOf(compact)).toBe(-compact.bytes)
+  expect(bytesOf(sampled) - bytesOf(compact)).toBe(100 * 80)
+  expect(bytesOf(new CompactTask(null, names, large, compact.from)) - bytesOf(compact)).toBe(800)
   // What it was waited for, who held it, and what that one did.
   expect(compact.bytes).toBeGreaterThan(waits * (6 + 3 + 8) * 8)
 })

@@ -1,18 +1,22 @@
 // annotations.ts: tasks that begin and end as they should, and their logs. `../annotations.ts` has the rules, and all that is odd.
 
 import { findRow, insertRow, nextRow } from '../../base/kernel/id-table.ts'
+import { hasRow, takeRow } from '../../base/kernel/rows.ts'
+import { wholeOf } from '../../base/kernel/whole.ts'
 import { BLOCK_A, BLOCK_B, BLOCK_C, BLOCK_TIME } from '../../capture/block-layout.ts'
 import {
   ADDED_UP,
   DENSE_STRINGS,
   ENDED,
   ENDED_ROOM,
+  FIRST_LOG,
   FIRST_MEMBER,
   FIRST_REGION,
   HANDED_ON,
   HANDED_ON_ROOM,
   HIGHEST_HANDED_ON,
   ID,
+  LAST_LOG,
   LAST_MEMBER,
   LAST_REGION,
   LAST_SERIAL,
@@ -20,12 +24,26 @@ import {
   LINEAGE_OUTER,
   LINEAGE_PARENT,
   LINEAGE_ROOM,
+  LOG_CATEGORY,
+  LOG_FREE,
+  LOG_FREE_COUNT,
+  LOG_GOROUTINE,
+  LOG_MESSAGE,
+  LOG_NEXT,
   LOG_PENDING,
+  LOG_ROOM,
+  LOG_ROWS,
+  LOG_TIME,
   MEMBER_COUNT,
   MEMBERSHIP_CHANGES,
   MOST_EXACT_ID,
   MOST_SERIALS,
+  NAME_ROOM,
   OPEN_REGIONS,
+  PENDING_CATEGORY,
+  PENDING_MESSAGE,
+  PENDING_NUMBERS,
+  PENDING_TIME,
   SETTLING,
   SETTLING_COUNT,
   SETTLING_FIRST,
@@ -60,7 +78,7 @@ export function beginTask(event: u32, row: u32): bool {
   const id = load<f64>(event << 3, BLOCK_A)
   const parent = load<f64>(event << 3, BLOCK_B)
   const name = load<f64>(event << 3, BLOCK_C)
-  // A log right before it is a text that only TypeScript has.
+  // A log right before it is told with it, which only TypeScript does.
   if (load<u8>(load<u32>(LOG_PENDING) + row) !== 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
   if (!(id > 0 && id <= <f64>MOST_EXACT_ID && parent <= <f64>MOST_EXACT_ID && isKnown(name))) return false
   // One that says it is its own parent is TypeScript's, also where one of its id was handed on.
@@ -109,6 +127,8 @@ export function beginTask(event: u32, row: u32): bool {
   store<i32>(load<u32>(TASK_END_STAY) + of4, NONE)
   store<i32>(load<u32>(TASK_KIND) + of4, NONE)
   store<f64>(load<u32>(TASK_NAME) + of8, name)
+  store<i32>(load<u32>(FIRST_LOG) + of4, NONE)
+  store<i32>(load<u32>(LAST_LOG) + of4, NONE)
   store<i32>(load<u32>(FIRST_REGION) + of4, NONE)
   store<i32>(load<u32>(LAST_REGION) + of4, NONE)
   store<i32>(load<u32>(OPEN_REGIONS) + of4, 0)
@@ -143,18 +163,53 @@ export function endTask(event: u32, row: u32): bool {
   return true
 }
 
-/** Whether a log of the task that a goroutine works for, or of none, could be passed over: where tasks are added up nobody reads it. */
+/**
+ * Whether a log of the task that a goroutine works for, or of none, could be noted: as the strings that it consists of. Where tasks are added up
+ * nobody reads it.
+ */
 export function log(event: u32, row: u32): bool {
   const timeNs = load<f64>(event << 3, BLOCK_TIME)
   const id = load<f64>(event << 3, BLOCK_A)
-  if (load<u32>(ADDED_UP) === 0 || timeNs < load<f64>(load<u32>(TOLD) + (row << 3))) return false
-  if (!isKnown(load<f64>(event << 3, BLOCK_B)) || !isKnown(load<f64>(event << 3, BLOCK_C))) return false
+  const category = load<f64>(event << 3, BLOCK_B)
+  const message = load<f64>(event << 3, BLOCK_C)
+  if (timeNs < load<f64>(load<u32>(TOLD) + (row << 3)) || !isKnown(category) || !isKnown(message)) return false
+  const notes = load<u32>(ADDED_UP) === 0
+  if (
+    notes &&
+    (!isReadable(category) || !isReadable(message) || !hasRow(LOG_ROWS, load<u32>(LOG_ROOM), LOG_FREE_COUNT))
+  )
+    return false
   const slot = slotOfTask(id)
   if (slot < 0) return false
   const serial = load<i32>(load<u32>(TASK_SERIAL) + (slot << 2))
   if (id === 0 ? !annotate(row, slot) : !(worksFor(row, serial) && join(row, serial, slot, timeNs))) return false
   store<f64>(load<u32>(TOLD) + (row << 3), timeNs)
+  if (notes) noteLog(row, slot, timeNs, wholeOf(category), wholeOf(message))
   return true
+}
+
+/** Adds a log to those of a task, for which there is a row, and remembers it as the last of its goroutine. */
+function noteLog(row: u32, slot: i32, timeNs: f64, category: i32, message: i32): void {
+  const at = takeRow(LOG_ROWS, load<u32>(LOG_ROOM), LOG_FREE, LOG_FREE_COUNT)
+  store<f64>(load<u32>(LOG_TIME) + (at << 3), timeNs)
+  store<f64>(load<u32>(LOG_GOROUTINE) + (at << 3), load<f64>(load<u32>(ID) + (row << 3)))
+  store<i32>(load<u32>(LOG_CATEGORY) + (at << 2), category)
+  store<i32>(load<u32>(LOG_MESSAGE) + (at << 2), message)
+  store<i32>(load<u32>(LOG_NEXT) + (at << 2), NONE)
+  const last: usize = load<u32>(LAST_LOG) + (slot << 2)
+  const first: usize = load<u32>(FIRST_LOG) + (slot << 2)
+  if (load<i32>(first) === NONE) store<i32>(first, at)
+  else store<i32>(load<u32>(LOG_NEXT) + (load<i32>(last) << 2), at)
+  store<i32>(last, at)
+  store<u8>(load<u32>(LOG_PENDING) + row, PENDING_NUMBERS)
+  store<f64>(load<u32>(PENDING_TIME) + (row << 3), timeNs)
+  store<i32>(load<u32>(PENDING_CATEGORY) + (row << 2), category)
+  store<i32>(load<u32>(PENDING_MESSAGE) + (row << 2), message)
+}
+
+/** Whether the bytes of a string lie where kernels read them. */
+function isReadable(string: f64): bool {
+  return string < <f64>load<u32>(NAME_ROOM)
 }
 
 /** Whether a string is in the table of the generation in hand. */

@@ -1,20 +1,32 @@
 // kept.ts: a task that is complete, written as it is kept (`../compact-task.ts` reads it): its timeline and ranges, the goroutines that worked for
-// it, what its path, its work and its regions come to. `../task-records.ts` has the rules, and all that is odd.
+// it, what its path, its work and its regions come to, its name and logs. `../task-records.ts` has the rules, and all that is odd.
 
 import {
   CAUSE_SUMS,
+  FIRST_LOG,
   FIRST_MEMBER,
   FIRST_REGION,
   HANDED_OVER,
   HEAD_BLAMED,
+  HEAD_BYTES,
+  HEAD_END,
+  HEAD_GOROUTINE,
+  HEAD_ID,
   HEAD_MEMBERS,
+  HEAD_PARENT,
+  HEAD_PARTS,
+  HEAD_RANGE_ROWS,
   HEAD_REGIONS,
+  HEAD_ROWS,
+  HEAD_START,
   HEAD_WAITS,
   HEAD_WORKS,
-  KEPT_HEAD,
   KEPT_REGION,
   KEPT_UNKNOWN,
   LEAST_NS,
+  LOG_FREE,
+  LOG_FREE_COUNT,
+  LOG_NEXT,
   MEMBER_COUNT,
   MEMBER_GOROUTINE,
   MEMBER_NEXT,
@@ -61,6 +73,7 @@ import {
   TASK_END_GOROUTINE,
   TASK_END_STAY,
   TASK_ID,
+  TASK_PARENT,
   TASK_SERIAL,
   TASK_START,
   TASK_START_GOROUTINE,
@@ -72,6 +85,7 @@ import { at, beginBreakdown, goTo, MOST_BREAKDOWN_BYTES, put, putPart } from './
 import { blamedWaits, keepBlamed } from './blame.ts'
 import { keepReadyWaits, MOST_WAIT_BYTES, readyWaits } from './long-waits.ts'
 import { forget } from './sums.ts'
+import { keepTexts } from './texts.ts'
 import { tellPath, tellWork } from './timeline.ts'
 
 const NONE: i32 = -1
@@ -82,9 +96,9 @@ const MOST_MEMBERS: i32 = 1_024
  * Writes a task that began and ended as it is kept, in `TASK_BLOCK`, and forgets it. Where it could not, nothing is changed but the steps taken, which
  * `TaskRecords.keep` leaves uncounted then.
  *
- * Only regions are looked at for whether the block has room: before the first of them at most 167,944 bytes of timeline (`PIECE_ROOM` rows), 6,656 of
- * ranges, 40 of head, 8,192 of members and twice 12,864 of a breakdown are written, 208,560 of 524,288. A region takes 6,504 at most, and 12,904
- * are left where one is begun, besides the 59,136 that waits take.
+ * Only regions and texts are looked at for whether the block has room: before the first of them at most 136 of head, 167,944 bytes of timeline
+ * (`PIECE_ROOM` rows), 6,656 of ranges, 8,192 of members and twice 12,864 of a breakdown are written, 208,656 of 524,288. A region takes 6,504 at most,
+ * and 12,904 are left where one is begun, besides the 59,136 that waits take.
  *
  * @param tells whether with its timeline
  * @param explains whether with what lay behind its long waits
@@ -108,8 +122,9 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   const rows = tellPath(serial, startNs, endNs, startStay, endStay, own, tells, knownNs)
   if (rows < 0) return NONE
 
-  const head: usize = load<u32>(PATH_RANGES) + (tells ? rangesBytes() : 0)
-  goTo(head + (KEPT_HEAD << 3))
+  const head: usize = load<u32>(TASK_BLOCK)
+  goTo(load<u32>(PATH_RANGES) + (tells ? rangesBytes() : 0))
+  store<f64>(head, (at - head) >>> 3, HEAD_PARTS << 3)
   const first = load<i32>(load<u32>(FIRST_MEMBER) + of4)
   keepMembers(first)
   keepSums(endNs - startNs)
@@ -122,8 +137,7 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   store<f64>(LEAST_NS, startNs)
   store<f64>(MOST_NS, endNs)
   const firstRegion = load<i32>(load<u32>(FIRST_REGION) + of4)
-  const end: usize =
-    load<u32>(TASK_BLOCK) + TASK_BLOCK_BYTES - MOST_WAIT_BYTES - MOST_BREAKDOWN_BYTES - (KEPT_REGION << 3)
+  const end: usize = head + TASK_BLOCK_BYTES - MOST_WAIT_BYTES - MOST_BREAKDOWN_BYTES - (KEPT_REGION << 3)
   let regions: u32 = 0
   for (let region = firstRegion; region !== NONE; region = load<i32>(load<u32>(REGION_NEXT) + (region << 2))) {
     if (at > end || !keepRegion(region, signed)) return NONE
@@ -134,6 +148,16 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
     const odd = keepBlamed(serial)
     if (odd !== 0) return odd
   }
+  const firstLog = load<i32>(load<u32>(FIRST_LOG) + of4)
+  if (!keepTexts(head, slot, firstLog)) return NONE
+  store<f64>(head, id, HEAD_ID << 3)
+  store<f64>(head, load<f64>(load<u32>(TASK_PARENT) + of8), HEAD_PARENT << 3)
+  store<f64>(head, startNs, HEAD_START << 3)
+  store<f64>(head, endNs, HEAD_END << 3)
+  store<f64>(head, starter, HEAD_GOROUTINE << 3)
+  store<f64>(head, tells ? rows : NONE, HEAD_ROWS << 3)
+  store<f64>(head, load<u32>(PATH_RANGE_COUNT), HEAD_RANGE_ROWS << 3)
+  store<f64>(head, at - head, HEAD_BYTES << 3)
   store<f64>(head, members, HEAD_MEMBERS << 3)
   store<f64>(head, regions, HEAD_REGIONS << 3)
   store<f64>(head, works ? 1 : 0, HEAD_WORKS << 3)
@@ -147,6 +171,11 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
     store<i32>(load<u32>(REGION_FREE) + (freeCount++ << 2), region)
   }
   store<u32>(REGION_FREE_COUNT, freeCount)
+  freeCount = load<u32>(LOG_FREE_COUNT)
+  for (let log = firstLog; log !== NONE; log = load<i32>(load<u32>(LOG_NEXT) + (log << 2))) {
+    store<i32>(load<u32>(LOG_FREE) + (freeCount++ << 2), log)
+  }
+  store<u32>(LOG_FREE_COUNT, freeCount)
   forget(slot, serial, id)
   return rows
 }

@@ -6,6 +6,7 @@ import {
   FOUND_FIELDS,
   FOUND_RANGES,
   HANDS_OVER,
+  KEPT_HEAD,
   LAST_END_BYTES,
   LEAST_LONG_NS,
   LEAST_LONG_SHARE,
@@ -106,7 +107,7 @@ export function tellPath(
   clearSums()
   store<u32>(LONG_PIECE_COUNT, 0)
   const timelineBytes = tells && count > 0 ? (count * TIMELINE_ROW_BYTES + LAST_END_BYTES + 7) & ~7 : 0
-  store<u32>(PATH_RANGES, load<u32>(TASK_BLOCK) + timelineBytes)
+  store<u32>(PATH_RANGES, load<u32>(TASK_BLOCK) + (KEPT_HEAD << 3) + timelineBytes)
   for (let i: i32 = 0; i < count; i++) tellPiece(i, count, startNs, endNs, tells)
   sumRanges(count, startNs, endNs)
   if (tells) keepRanges()
@@ -203,7 +204,7 @@ function tellPiece(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): v
   if (!tells) return
 
   const row: u32 = count - 1 - i
-  let column: usize = load<u32>(TASK_BLOCK)
+  let column: usize = load<u32>(TASK_BLOCK) + (KEPT_HEAD << 3)
   store<f64>(column + (row << 3), fromNs)
   if (i === 0) store<f64>(column + (count << 3), toNs)
   column += (count + 1) << 3
