@@ -13,6 +13,7 @@ import {
   LONG_NS,
   MOST_HOLDERS_TOLD,
   MOST_LOCK_STAYS,
+  MOST_SERVED_STAYS,
   MOST_SHARE_PASSING,
   MOST_STAYS_GIVEN,
   MOST_STAYS_NAMING,
@@ -82,7 +83,7 @@ export function explainWaits(
   for (const { stay, fromNs, toNs, row, via, queued } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
     if (queued === true) {
-      const served = servedBefore(stays, stay, fromNs, toNs, worksFor, lockBudget)
+      const served = servedBefore(stays, stay, fromNs, toNs, worksFor, MOST_SERVED_STAYS, lockBudget)
       if (served.length > 0) waits.push(heldBy(row, 0, served))
       continue
     }
@@ -111,7 +112,7 @@ export function explainWaits(
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0
     let holds: Hold[] = []
     if (serial > 0 && toNs < stays.endNs[at] && worksFor(serial) && causes.isChannel(stays.reason[at]))
-      holds = servedBefore(stays, waker, fromNs, toNs, worksFor, lockBudget)
+      holds = servedBefore(stays, waker, fromNs, toNs, worksFor, MOST_LOCK_STAYS, lockBudget)
     else if (places.isHeld(stays.stack[at])) holds = holdersOf(stays, places, stay, fromNs, toNs, lockBudget)
     else if (via === 0 && causes.isChannel(stays.reason[at]))
       holds = slotHoldersOf(stays, places, stay, fromNs, toNs, lockBudget)
@@ -161,8 +162,10 @@ function giverOf(stays: StayLog, causes: Causes, waker: number): number {
 }
 
 /**
- * Whom a worker served before it took up the task of the one that waits for it, latest first, where that is more than half of the wait: then it
- * was taken, as a slot is. None where it was idle, or does not tell for whom it works.
+ * Whom a worker served before it took up the task of the one that waits for it, latest first, where that is more than half of the wait, or of the latest
+ * of it that is looked at: then it was taken, as a slot is. None where it was idle, or does not tell for whom it works.
+ *
+ * @param most stays that are looked at
  */
 function servedBefore(
   stays: StayLog,
@@ -170,15 +173,18 @@ function servedBefore(
   fromNs: number,
   toNs: number,
   worksFor: (serial: number) => boolean,
+  most: number,
   budget: { stays: number },
 ): Hold[] {
   const holds: Hold[] = []
   let stay = worker
   let servedNs = 0
-  for (; budget.stays > 0 && stays.has(stay); budget.stays--) {
+  let lookedFromNs = toNs
+  for (let n = 0; n < most && budget.stays > 0 && stays.has(stay); n++, budget.stays--) {
     const at = stay & stays.mask
     if (stays.endNs[at] <= fromNs) break
     const from = Math.max(stays.startNs[at], fromNs)
+    lookedFromNs = Math.min(toNs, from)
     const to = Math.min(stays.endNs[at], toNs)
     const task = stays.task[at]
     const last = holds.at(-1)
@@ -189,7 +195,7 @@ function servedBefore(
     }
     stay = stays.previous[at]
   }
-  return servedNs * 2 > toNs - fromNs ? holds : []
+  return servedNs * 2 > toNs - (stays.has(stay) ? lookedFromNs : fromNs) ? holds : []
 }
 
 /** The stretches of each holder, the one that held longest first; goroutine -1 where it is not known who held. */

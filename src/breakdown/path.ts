@@ -24,6 +24,7 @@ import {
 } from './states-layout.ts'
 import { NONE, type RangeLog, type StayLog, type StopLog } from './stay-log.ts'
 import type { Causes } from './via.ts'
+import type { Visits } from './visits.ts'
 
 // Constants of its own a module has folded into what is compiled; imported ones it loads each time (about 5 % of an analysis).
 const GoState = goStates
@@ -35,6 +36,9 @@ const SLEEP_TIME = sleepTime
 
 /** What the walk asks of the task. */
 export interface PathTask {
+  readonly serial: number
+  /** Id of the goroutine that began it. */
+  readonly startGoroutine: number
   readonly startNs: number
   readonly endNs: number
   /** Stay of the starting goroutine at the start, and of the ending goroutine at the end. */
@@ -56,6 +60,7 @@ export interface PathTask {
  */
 export function walkPath(
   stays: StayLog,
+  visits: Visits,
   ranges: RangeLog,
   stops: StopLog,
   task: PathTask,
@@ -67,7 +72,7 @@ export function walkPath(
   scratch: PathScratch,
 ): void {
   const { pieces } = scratch
-  walkPieces(stays, task, margin, worksFor, groupOfReason, scratch)
+  walkPieces(stays, visits, task, margin, worksFor, groupOfReason, scratch)
   fillTimeline(stays, pieces, taskIdOf, causes, scratch)
   fillRanges(stays, ranges, stops, scratch)
 }
@@ -75,6 +80,7 @@ export function walkPath(
 /** Walks the path of a task into `scratch.pieces` only, latest first. */
 export function walkPieces(
   stays: StayLog,
+  visits: Visits,
   task: PathTask,
   margin: boolean,
   worksFor: (serial: number) => boolean,
@@ -83,7 +89,7 @@ export function walkPieces(
 ): void {
   pieces.length = 0
   if (margin) addMarginAfter(stays, task, pieces)
-  walkBack(stays, task, worksFor, groupOfReason, pieces)
+  walkBack(stays, visits, task, worksFor, groupOfReason, pieces)
   if (margin) addMarginBefore(stays, task, pieces)
 }
 
@@ -97,6 +103,7 @@ type Counts = (typeof Counts)[keyof typeof Counts]
 /** Walks from the task's end to its start. */
 function walkBack(
   stays: StayLog,
+  visits: Visits,
   task: PathTask,
   worksFor: (serial: number) => boolean,
   groupOfReason: Uint8Array,
@@ -108,8 +115,10 @@ function walkBack(
   // On the goroutine that began and ended the task everything counts; on any other only what it did for the task.
   let counts: Counts = task.sameGoroutine ? Counts.all : Counts.ofTask
   let triedStart = task.sameGoroutine
+  const beforeOthers = (other: number): number => visits.beforeOthers(other, task.serial)
   while (hi > lo) {
-    const reached = walkGoroutine(stays, stay, lo, hi, counts, worksFor, groupOfReason, pieces, 0)
+    const reached = walkGoroutine(stays, stay, lo, hi, counts, worksFor, groupOfReason, pieces, 0, beforeOthers)
+    pieces.steps += visits.stepsTaken()
     hi = reached.ns
     if (hi <= lo) return
     if (reached.next >= 0) {
@@ -117,16 +126,24 @@ function walkBack(
       counts = Counts.ofTask
       continue
     }
-    // The trail ends: go on on the goroutine that began the task, if that one is still known at this time. What it did for tasks that it began
+    // The trail ends: go on on the goroutine that began the task, as long as what it did is known. What it did for tasks that it began
     // since is none of this one's, which lay in a queue meanwhile: a dispatcher begins one task after the other for others to work at and to end.
     if (triedStart || pieces.steps > pieces.mostSteps) break
     triedStart = true
-    const from = stayAt(stays, task.startStay, hi)
-    if (from < 0) break
-    stay = from
     counts = reached.lost ? Counts.afterLoss : Counts.notOfOthers
+    stay = visits.stayAt(task.startStay, hi, task.startGoroutine)
+    if (stay < 0) break
+    hi = addOthers(stays, counts, stay, lo, hi, pieces)
   }
   pieces.add(-1, lo, hi)
+}
+
+/** Adds the time from the end of a stay on, in which nobody worked for the task. Returns when it began. */
+function addOthers(stays: StayLog, counts: Counts, stay: number, lo: number, hi: number, pieces: Pieces): number {
+  const endNs = Math.max(stays.endNs[stay & stays.mask], lo)
+  if (endNs >= hi) return hi
+  pieces.add(counts === Counts.afterLoss ? NONE : QUEUED, endNs, hi)
+  return endNs
 }
 
 /**
@@ -169,6 +186,8 @@ interface Reached {
 /**
  * Walks back along one goroutine from `hi` to `lo`. Stops early where the goroutine began, where it picked the task up, or where
  * its past is forgotten.
+ *
+ * @param beforeOthers the latest stay before one for others that is not known to be for others too; -1 where that is not known
  */
 function walkGoroutine(
   stays: StayLog,
@@ -180,6 +199,7 @@ function walkGoroutine(
   groupOfReason: Uint8Array,
   pieces: Pieces,
   depth: number,
+  beforeOthers: (stay: number) => number,
 ): Reached {
   let stay = from
   // Whether a wait of the goroutine that began the task is for what comes next: it is at it when the task is taken up, or begins another task after it.
@@ -204,6 +224,12 @@ function walkGoroutine(
     else if (forNext) forNext = stays.state[at] !== GoState.waiting && (sawOthers || isNext)
     if (ofOther || isNext) {
       pieces.add(counts === Counts.afterLoss ? NONE : QUEUED, begin, hi)
+      const before = ofOther && begin > lo ? beforeOthers(stay) : -1
+      if (before >= 0) {
+        hi = addOthers(stays, counts, before, lo, begin, pieces)
+        stay = before
+        continue
+      }
     } else if (counts === Counts.ofTask && !worksFor(stays.task[at])) {
       // It did not work for the task here: it was handed the task, by whoever woke it.
       const waker = stays.state[at] === GoState.waiting && worksFor(stays.wakerTask[at]) ? stays.waker[at] : -1
@@ -226,6 +252,9 @@ function walkGoroutine(
   return { ns: hi, next: -1, lost: false }
 }
 
+/** Along one of which only what it did for the task counts nothing is passed over. */
+const NOTHING_NOTED = (): number => -1
+
 /** Follows the waker of a wait for as long as it, and whoever handed it the task, worked for the task. Returns the earliest time covered. */
 function followWaker(
   stays: StayLog,
@@ -240,7 +269,8 @@ function followWaker(
   let stay = waker
   let low = hi
   for (let hops = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
-    const reached = walkGoroutine(stays, stay, lo, low, Counts.ofTask, worksFor, groupOfReason, pieces, depth)
+    const { ofTask } = Counts
+    const reached = walkGoroutine(stays, stay, lo, low, ofTask, worksFor, groupOfReason, pieces, depth, NOTHING_NOTED)
     low = reached.ns
     stay = reached.next
   }
@@ -251,17 +281,6 @@ function followWaker(
 function creatorOf(stays: StayLog, at: number, worksFor: (serial: number) => boolean): number {
   const creator = stays.waker[at]
   return stays.has(creator) && worksFor(stays.wakerTask[at]) ? creator : -1
-}
-
-/** The stay of a goroutine at a time, found forward from an earlier stay of it; -1 when it had ended or is forgotten. */
-function stayAt(stays: StayLog, from: number, timeNs: number): number {
-  let stay = from
-  while (stays.has(stay)) {
-    const at = stay & stays.mask
-    if (stays.endNs[at] >= timeNs) return stay
-    stay = stays.next[at]
-  }
-  return -1
 }
 
 /** The ending goroutine's states for a little while after the end; latest first, as the walk goes. */

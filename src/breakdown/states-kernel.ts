@@ -30,6 +30,11 @@ interface Exports {
   /** See `kernel/kept.ts`. */
   readonly keepTask: (slot: number, tells: boolean, explains: boolean, signed: boolean, knownNs: number) => number
   readonly keptEnd: () => number
+  /** See `kernel/visits.ts`. */
+  readonly isFar: (from: number, timeNs: number) => number
+  readonly stayAt: (from: number, timeNs: number, goroutine: number) => number
+  readonly beforeOthers: (stay: number, serial: number) => number
+  readonly stepsTaken: () => number
   /** See `kernel/past.ts`. */
   readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void
 }

@@ -189,6 +189,8 @@ export const HOLDER_PLACES_ROOM = 2 * HOLDS_ROOM
 export const MOST_HOLDERS_TOLD = 16
 /** Stays looked back over of the one to blame for a wait. */
 export const MOST_WAKER_STAYS = 1_024
+/** Latest stays looked through of one that took a task out of a queue for whom it served before: in a long one those right before it say enough. */
+export const MOST_SERVED_STAYS = 512
 /** Stays looked through for holders of locks, and for whom they worked, for all waits of a task. */
 export const MOST_LOCK_STAYS = 8_192
 /** Stays looked back over of one that may only have passed something on, and the share of the wait that it may have had it for. */
@@ -315,9 +317,12 @@ export const WALKED_ROOM = 32
 /** Doubles of a range as it is found: begin, end, goroutine, name. And of a goroutine whose ranges were looked at: its id, the earliest of them. */
 export const FOUND_FIELDS = 4
 export const WALKED_FIELDS = 2
-/** Waits of one task that are explained, the longest first. Doubles of such a piece of its path: from, to, stay, row of the timeline, row of the cause. */
+/**
+ * Waits of one task that are explained, the longest first. Doubles of such a piece of its path: from, to, stay, row of the timeline, row of the cause, truth
+ * value whether the task lay in a queue (the stay is that of the goroutine that took it up then).
+ */
 export const MOST_WAITS = 16
-export const LONG_PIECE_FIELDS = 5
+export const LONG_PIECE_FIELDS = 6
 /** Bytes of a row of a timeline, of the end of its last row, and of a row of ranges, as tasks keep them (`kept-columns.ts`). */
 export const TIMELINE_ROW_BYTES = 41
 export const LAST_END_BYTES = 8
@@ -522,8 +527,28 @@ export const PENDING_TIME = STATES_REGISTERS + 1224
 export const PENDING_CATEGORY = STATES_REGISTERS + 1228
 export const PENDING_MESSAGE = STATES_REGISTERS + 1232
 
+// `Visits`, once they are asked for: whole numbers by visit and by mention (`kernel/visits.ts`), the latest mention by serial modulo the number of these, and
+// by goroutine id modulo the number of those its latest visit.
+export const VISITS = STATES_REGISTERS + 1240
+export const MENTIONS = STATES_REGISTERS + 1244
+export const MENTION_HEADS = STATES_REGISTERS + 1248
+export const VISITORS = STATES_REGISTERS + 1252
+/** Rows that there is room for, powers of two: of visits and mentions the latest are known. */
+export const VISIT_ROOM = 1 << 15
+export const MENTION_ROOM = 1 << 16
+export const MENTION_HEAD_ROOM = 1 << 16
+export const VISITOR_ROOM = 256
+/** Bytes of a row: of a visitor a double (the goroutine's id) and a whole number, of the others whole numbers. */
+export const VISIT_BYTES = 24
+export const MENTION_BYTES = 12
+export const VISITOR_BYTES = 16
+/** Stays of a goroutine that are looked at one by one for where it was at a time; of one with more visits are noted. */
+export const MOST_STAYS_UNNOTED = 64
+/** Row of the reason of the time in a queue; -1 while there is none. */
+export const QUEUE_REASON = STATES_REGISTERS + 1256
+
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1240
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1264
 
 // ---- Numbers that both know. ----
 

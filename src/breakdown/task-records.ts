@@ -29,6 +29,7 @@ import { ASKED_STACK, ASKS, HANDED_OVER, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS
 import type { TaskLogs } from './task-logs.ts'
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
+import { Visits } from './visits.ts'
 import { addPart, addTo, breakDownWindow } from './window.ts'
 
 // Of its own, as in `analysis.ts`.
@@ -79,6 +80,7 @@ export class TaskRecords {
   /** Stops of the world by others in the regions that had any, until their tasks are handed over. */
   readonly stopsOfRegion = new Map<number, Record<string, number>>()
   private readonly scratch = new PathScratch()
+  private readonly visits: Visits
   /** What the kernel tells of a task's path. */
   private readonly tables: PathTables
   /** Tasks handed over, task 0 aside, that lie in lost stretches. */
@@ -86,7 +88,16 @@ export class TaskRecords {
   private nowNs = -0
   /** Serial of the task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
   private walked = 0
-  private readonly asked = { startNs: -0, endNs: -0, startStay: NONE, endStay: NONE, sameGoroutine: false, knownNs: -0 }
+  private readonly asked = {
+    serial: 0,
+    startGoroutine: -0,
+    startNs: -0,
+    endNs: -0,
+    startStay: NONE,
+    endStay: NONE,
+    sameGoroutine: false,
+    knownNs: -0,
+  }
   private readonly worksForWalked = (serial: number): boolean => this.tasks.descendsFrom(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
   /** One that ended meanwhile was a helper of the task's: workers that others use stay. */
@@ -113,6 +124,7 @@ export class TaskRecords {
     const { reasons, rangeNames } = states.tables
     this.names = { reasons, rangeNames, regionNames: regions.recurringNames }
     this.tables = new PathTables(kernel)
+    this.visits = new Visits(kernel)
     this.sums = 'kindOf' in sink ? new TaskSums(kernel) : null
   }
 
@@ -250,6 +262,8 @@ export class TaskRecords {
   private pathTask(task: TaskState, startNs: number): PathTask {
     const { endNs } = task
     const { asked } = this
+    asked.serial = task.serial
+    asked.startGoroutine = this.tasks.columns.startGoroutine[task.slot]
     asked.startNs = startNs
     asked.endNs = endNs ?? this.nowNs
     asked.startStay = task.startStay
@@ -264,7 +278,15 @@ export class TaskRecords {
     const { startNs, endNs } = task
     if (startNs !== null && endNs !== null) {
       this.walked = task.serial
-      walkPieces(states.stays, this.pathTask(task, startNs), false, this.worksForWalked, states.groupOfReason, scratch)
+      walkPieces(
+        states.stays,
+        this.visits,
+        this.pathTask(task, startNs),
+        false,
+        this.worksForWalked,
+        states.groupOfReason,
+        scratch,
+      )
       parts.fill(0)
       groupPieces(states.stays, scratch, states.groupOfReason, states.causes, parts)
       sums.addTask(task.id, tasks.columns.kind[task.slot], tasks.kindOf(task), startNs, endNs - startNs, parts)
@@ -291,6 +313,7 @@ export class TaskRecords {
       this.walked = task.serial
       walkPath(
         states.stays,
+        this.visits,
         states.ranges,
         states.stops,
         this.pathTask(task, startNs),
@@ -452,27 +475,57 @@ export class TaskRecords {
     const { stays, ranges, tables, causes } = this.states
     const work = emptyBreakdown()
     const addRange = (name: number, ns: number): void => addTo(work.rangeNs, tables.rangeNames[name], ns)
+    const add = (stay: number): void => {
+      const at = stay & stays.mask
+      const from = Math.max(stays.startNs[at], startNs)
+      const to = Math.min(stays.endNs[at], endNs)
+      if (to <= from) return
+      work.totalNs += to - from
+      if (!addPart(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)) work.unknownNs += to - from
+      const cause = causes.settled(stays, at)
+      if (cause !== 0) addTo(work.viaNs, tables.reasons[cause], to - from)
+      forRangesOf(stays, ranges, stay, from, to, addRange)
+    }
     const { members } = this.tasks
     for (let member = first; member !== NO_MEMBER; member = members.next[member]) {
       const starter = members.goroutine[member] === task.startGoroutine
       let stay = members.firstStay[member]
+      if (starter && task.endGoroutine !== task.startGoroutine) {
+        this.addWorkOfStarter(task, stay, startNs, endNs, add)
+        continue
+      }
       while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
         const at = stay & stays.mask
-        const from = Math.max(stays.startNs[at], startNs)
         if (stays.startNs[at] >= endNs) break
-        const to = Math.min(stays.endNs[at], endNs)
-        if (to > from && (starter || this.tasks.descends(stays.task[at], task))) {
-          work.totalNs += to - from
-          if (!addPart(work, stays.state[at], tables.reasons[stays.reason[at]], to - from)) work.unknownNs += to - from
-          const cause = causes.settled(stays, at)
-          if (cause !== 0) addTo(work.viaNs, tables.reasons[cause], to - from)
-          forRangesOf(stays, ranges, stay, from, to, addRange)
-        }
+        if (starter || this.tasks.descends(stays.task[at], task)) add(stay)
         stay = stays.next[at]
       }
     }
     // The collector marked while it marked, however many goroutines ran meanwhile.
     work.gcOverlapNs = path.gcOverlapNs
     return work
+  }
+
+  /** Adds the stays of the goroutine that began a task which another ended: what it did for others meanwhile is not this one's. */
+  private addWorkOfStarter(
+    task: TaskState,
+    from: number,
+    startNs: number,
+    endNs: number,
+    add: (stay: number) => void,
+  ): void {
+    const { visits } = this
+    const { stays } = this.states
+    const { pieces } = this.scratch
+    let stay = visits.stayAt(from, endNs, this.tasks.columns.startGoroutine[task.slot])
+    while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
+      const at = stay & stays.mask
+      if (stays.endNs[at] <= startNs) break
+      let before = -1
+      if (this.tasks.descends(stays.task[at], task)) add(stay)
+      else before = visits.beforeOthers(stay, task.serial)
+      stay = before >= 0 ? before : stays.previous[at]
+    }
+    pieces.steps += visits.stepsTaken()
   }
 }

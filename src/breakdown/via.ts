@@ -15,6 +15,7 @@ import {
   MOST_FORWARD,
   NETWORK,
   OF_NOBODY,
+  QUEUE_REASON,
   SLEEP,
   SYSCALL_CAUSE,
   VIA_UNSETTLED,
@@ -59,6 +60,7 @@ export class Causes {
     words[FOR_COLLECTOR >> 2] = this.forCollector.byteOffset
     words[FOR_CHANNEL >> 2] = this.channels.byteOffset
     for (const name of CAUSE_NAMES) words[CAUSES[name] >> 2] = NONE
+    words[QUEUE_REASON >> 2] = NONE
     for (let row = 0; row < reasons.length; row++) this.note(row)
   }
 
@@ -91,7 +93,9 @@ export class Causes {
 
   /** Row of the reason under which a task lies in a queue: none of the runtime's. */
   get queue(): number {
-    return this.reasonRow(QUEUE)
+    const { words } = this.kernel
+    if (words[QUEUE_REASON >> 2] === NONE) words[QUEUE_REASON >> 2] = this.reasonRow(QUEUE)
+    return words[QUEUE_REASON >> 2]
   }
 
   /** Row of a cause, made when it is first asked for. */

@@ -7,9 +7,11 @@ import {
   GoState,
   type TaskRecord,
   type TaskTables,
+  type Timeline,
 } from './breakdown.ts'
 import { gcOverlap } from './gc-phases.ts'
 import { firstPieceAfter } from './groups.ts'
+import { QUEUE } from './via.ts'
 
 /**
  * Cuts a stretch out of a task's timeline and adds up its parts; what the timeline does not cover is unknown, so the parts sum to
@@ -44,7 +46,7 @@ export function breakDownWindow(
         addTo(result.viaNs, tables.reasons[timeline.via[i]], ns)
       }
       covered += ns
-      if (ranges === null) continue
+      if (ranges === null || isQueued(timeline, i, tables)) continue
       while (firstRange < ranges.length && ranges.endNs[firstRange] <= start) firstRange++
       for (let r = firstRange; r < ranges.length && ranges.startNs[r] < end; r++) {
         const own = ranges.goroutine[r] === timeline.goroutine[i]
@@ -58,6 +60,11 @@ export function breakDownWindow(
   }
   result.unknownNs = result.totalNs - covered
   return result
+}
+
+/** Whether a task lay in a queue in a row of its timeline: what the goroutine did meanwhile that is told there, which took it up, is not the task's. */
+export function isQueued(timeline: Timeline, row: number, { reasons }: Pick<TaskTables, 'reasons'>): boolean {
+  return timeline.state[row] === GoState.waiting && reasons[timeline.reason[row]] === QUEUE
 }
 
 /** Names of stops of the world begin with this; the reason follows. */

@@ -4,6 +4,7 @@
 // than one for all, and would take the place of other children; and each of them may be too short to be shown.
 
 import { firstPieceAfter } from '../breakdown/groups.ts'
+import { isQueued } from '../breakdown/window.ts'
 import type { Attribute } from '../span/span.ts'
 import { cutText, microseconds } from './attributes.ts'
 import { rangeName } from './child-names.ts'
@@ -77,7 +78,7 @@ export function addRanges(window: ChildWindow, nodes: ChildNode[]): void {
 }
 
 /** The ranges by start, on the stretches in which the path was on their goroutine. */
-function* rangesOnPath({ task, fromNs, toNs }: ChildWindow): Generator<PathRange> {
+function* rangesOnPath({ task, tables, fromNs, toNs }: ChildWindow): Generator<PathRange> {
   const { timeline, ranges } = task
   if (timeline === null || ranges === null) return
   let piece = firstPieceAfter(timeline, fromNs)
@@ -86,7 +87,12 @@ function* rangesOnPath({ task, fromNs, toNs }: ChildWindow): Generator<PathRange
     const goroutine = timeline.goroutine[piece]
     const stretchFrom = Math.max(timeline.startNs[piece], fromNs)
     let last = piece
-    while (last + 1 < timeline.length && timeline.goroutine[last + 1] === goroutine) last++
+    const isOn = (row: number): boolean => timeline.goroutine[row] === goroutine && !isQueued(timeline, row, tables)
+    if (!isOn(piece)) {
+      piece++
+      continue
+    }
+    while (last + 1 < timeline.length && isOn(last + 1)) last++
     const stretchTo = Math.min(timeline.endNs[last], toNs)
     while (first < ranges.length && ranges.endNs[first] <= stretchFrom) first++
     for (let row = first; row < ranges.length && ranges.startNs[row] < stretchTo; row++) {

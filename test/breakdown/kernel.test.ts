@@ -15,6 +15,7 @@ import { serverStoryOf, storyOf } from '../support/chance-stories.ts'
 import { alikeStory, chainStory, fanOutStory } from '../support/fan-out-story.ts'
 import { addUp, captureFixtures, plainTask } from '../support/fixtures.ts'
 import { mutate } from '../support/mutations.ts'
+import { queueStory } from '../support/queue-story.ts'
 import { Random } from '../support/random.ts'
 
 afterEach(() => {
@@ -202,6 +203,17 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('%s the kernel tells w
     expect(tasks).toBeGreaterThan(10_000)
     expect(handedOver.tasks / tasks).toBeGreaterThan(0.6)
     expect(handedOver.regions / regions).toBeGreaterThan(0.4)
+  })
+
+  test('whatever lies in queues', () => {
+    for (let seed = 101; seed <= 112; seed++) {
+      const capture = queueStory(new Random(seed), { tasks: 300, most: 20 + 80 * (seed % 3) })
+      const byBoth = told(capture, way)
+      expect(lostIn(byBoth), `seed ${seed}`).toEqual([])
+      withoutKernel()
+      expect(byBoth, `seed ${seed}`).toEqual(told(capture, way))
+      vi.restoreAllMocks()
+    }
   })
 
   test('where times of a goroutine run back, in ranges too', () => {

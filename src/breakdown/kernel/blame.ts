@@ -31,6 +31,8 @@ import {
   LONG_PIECE_FIELDS,
   LONG_PIECES,
   MOST_HOLDERS_TOLD,
+  MOST_LOCK_STAYS,
+  MOST_SERVED_STAYS,
   MOST_SHARE_PASSING,
   MOST_STAYS_GIVEN,
   MOST_STAYS_NAMING,
@@ -108,11 +110,21 @@ export function keepBlamed(serial: i32): i32 {
   beginHolders()
   for (let piece = pieces; piece < end; piece += PIECE_BYTES) {
     const stay = <i32>load<f64>(piece, 16)
-    const via = <u32>load<f64>(piece, 32)
-    if (!keepWait(serial, stay, load<f64>(piece), load<f64>(piece, 8), load<f64>(piece, 24), via)) return NONE
+    const fromNs = load<f64>(piece)
+    const toNs = load<f64>(piece, 8)
+    const row = load<f64>(piece, 24)
+    if (load<f64>(piece, 40) !== 0) keepQueue(serial, stay, fromNs, toNs, row)
+    else if (!keepWait(serial, stay, fromNs, toNs, row, <u32>load<f64>(piece, 32))) return NONE
     if (load<i32>(ASKED_STACK) !== NONE) return ASKS
   }
   return 0
+}
+
+/** Writes a time in a queue, unless nobody else is known to have been served first. @param taker stay of the goroutine that took the task up */
+function keepQueue(walked: i32, taker: i32, fromNs: f64, toNs: f64, row: f64): void {
+  noHolds()
+  findServedBefore(taker, fromNs, toNs, walked, MOST_SERVED_STAYS)
+  if (holds > 0) keepBlame(NONE, 0, fromNs, toNs, row)
 }
 
 /** Writes one wait, unless nobody is known to have ended it. @returns whether there was room for those that held what it was for */
@@ -140,12 +152,16 @@ function keepWait(walked: i32, stay: i32, fromNs: f64, toNs: f64, row: f64, via:
   noHolds()
   const isInside = toNs < load<f64>(load<u32>(STAY_END) + (slot << 3))
   if (serial > 0 && isInside && descendsFrom(serial, walked) && isChannel(reason)) {
-    findServedBefore(waker, fromNs, toNs, walked)
+    findServedBefore(waker, fromNs, toNs, walked, MOST_LOCK_STAYS)
   } else if (isHeld(load<i32>(load<u32>(STAY_STACK) + (slot << 2)))) findLockHolders(stay, fromNs, toNs)
   else if (via === 0 && isChannel(reason)) findSlotHolders(stay, fromNs, toNs)
   if (holds > HOLDS_ROOM) return false
-  if (holds === 0 && !has(waker)) return true
+  if (holds > 0 || has(waker)) keepBlame(waker, serial > 0 ? idOfSerial(serial) : 0, fromNs, toNs, row)
+  return true
+}
 
+/** Writes who held what was waited for, or else ended the wait, and what that one did. @param task id of the task that ended it; 0 none */
+function keepBlame(waker: i32, task: f64, fromNs: f64, toNs: f64, row: f64): void {
   const head = at
   goTo(head + (KEPT_BLAME << 3))
   let told: i32 = 0
@@ -167,13 +183,12 @@ function keepWait(walked: i32, stay: i32, fromNs: f64, toNs: f64, row: f64, via:
     store<f64>(did, load<f64>(did, KEPT_TOTAL << 3) - coveredNs, KEPT_UNKNOWN << 3)
   }
   store<f64>(head, row, KEPT_BLAME_ROW << 3)
-  store<f64>(head, serial > 0 ? idOfSerial(serial) : 0, KEPT_BLAME_TASK << 3)
+  store<f64>(head, task, KEPT_BLAME_TASK << 3)
   store<f64>(head, longestStack, KEPT_BLAME_STACK << 3)
   store<f64>(head, isKnown ? entryOf(last) : NONE, KEPT_BLAME_ENTRY << 3)
   store<f64>(head, told, KEPT_BLAME_HOLDERS << 3)
   store<f64>(head, isKnown ? 1 : 0, KEPT_BLAME_DID << 3)
   blamedWaits++
-  return true
 }
 
 /** As `waitOfPasser` of `../long-waits.ts`. */

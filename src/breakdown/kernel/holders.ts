@@ -184,18 +184,20 @@ export function isChannel(reason: u32): bool {
   return load<u8>(load<u32>(FOR_CHANNEL) + reason) !== 0
 }
 
-/** As `servedBefore` of `../long-waits.ts`. @param serial that of the task that waits */
-export function findServedBefore(worker: i32, from: f64, to: f64, serial: i32): void {
+/** As `servedBefore` of `../long-waits.ts`. @param serial that of the task that waits @param most stays looked at */
+export function findServedBefore(worker: i32, from: f64, to: f64, serial: i32, most: i32): void {
   const mask = load<u32>(STAY_MASK)
   let stay = worker
   let servedNs: f64 = 0
   let lastTask: i32 = 0
   let lastFromNs: f64 = 0
-  for (; left > 0 && has(stay); left--) {
+  let lookedFromNs = to
+  for (let n: i32 = 0; n < most && left > 0 && has(stay); n++, left--) {
     const slot: u32 = stay & mask
     const endNs = endOf(stay)
     if (endNs <= from) break
     const startNs = max(load<f64>(load<u32>(STAY_START) + (slot << 3)), from)
+    lookedFromNs = min(to, startNs)
     const untilNs = min(endNs, to)
     const task = load<i32>(load<u32>(STAY_TASK) + (slot << 2))
     if (untilNs > startNs && task > 0 && !descendsFrom(task, serial)) {
@@ -207,7 +209,7 @@ export function findServedBefore(worker: i32, from: f64, to: f64, serial: i32): 
     }
     stay = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
   }
-  if (servedNs * 2 <= to - from) holds = 0
+  if (servedNs * 2 <= to - (has(stay) ? lookedFromNs : from)) holds = 0
 }
 
 /** As `taskDuring` of `../locks.ts`: that who had most of a stretch is the one that is left when the time of each is taken from that of others. */

@@ -119,7 +119,7 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   const startStay = load<i32>(load<u32>(TASK_START_STAY) + of4)
   const endStay = load<i32>(load<u32>(TASK_END_STAY) + of4)
   const serial = load<i32>(load<u32>(TASK_SERIAL) + of4)
-  const rows = tellPath(serial, startNs, endNs, startStay, endStay, own, tells, knownNs)
+  const rows = tellPath(serial, startNs, endNs, startStay, endStay, own, starter, tells, knownNs)
   if (rows < 0) return NONE
 
   const head: usize = load<u32>(TASK_BLOCK)
@@ -131,7 +131,7 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   const works = members !== 1
   if (works) {
     // The collector marked while it marked, however many goroutines ran meanwhile: that is the path's.
-    if (!tellWork(serial, startNs, endNs, first, starter)) return NONE
+    if (!tellWork(serial, startNs, endNs, first, starter, own)) return NONE
     keepSums(-1)
   }
   store<f64>(LEAST_NS, startNs)

@@ -29,8 +29,9 @@ export const MOST_WAIT_BYTES: u32 =
  *
  * @param row of the timeline
  * @param via row of its cause
+ * @param queued whether the task lay in a queue, from which the goroutine of the stay took it
  */
-export function addLongPiece(fromNs: f64, toNs: f64, stay: i32, row: u32, via: u32): void {
+export function addLongPiece(fromNs: f64, toNs: f64, stay: i32, row: u32, via: u32, queued: bool): void {
   const pieces: usize = load<u32>(LONG_PIECES)
   const count = load<u32>(LONG_PIECE_COUNT)
   const end = pieces + count * PIECE_BYTES
@@ -45,6 +46,7 @@ export function addLongPiece(fromNs: f64, toNs: f64, stay: i32, row: u32, via: u
   store<f64>(piece, stay, 16)
   store<f64>(piece, row, 24)
   store<f64>(piece, via, 32)
+  store<f64>(piece, queued ? 1 : 0, 40)
   if (!full) store<u32>(LONG_PIECE_COUNT, count + 1)
 }
 
@@ -60,7 +62,8 @@ export function keepReadyWaits(): void {
   beginRunners()
   for (let piece = pieces; piece < end; piece += PIECE_BYTES) {
     const stay = <i32>load<f64>(piece, 16)
-    if (load<u8>(load<u32>(STAY_STATE) + (stay & load<u32>(STAY_MASK))) !== RUNNABLE) {
+    const queued = load<f64>(piece, 40) !== 0
+    if (queued || load<u8>(load<u32>(STAY_STATE) + (stay & load<u32>(STAY_MASK))) !== RUNNABLE) {
       memory.copy(pieces + left * PIECE_BYTES, piece, PIECE_BYTES)
       left++
       continue

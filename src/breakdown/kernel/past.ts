@@ -42,6 +42,7 @@ import {
   VIA_UNSETTLED,
 } from '../states-layout.ts'
 import { isOpenOrBelow } from './tasks.ts'
+import { forgetVisits } from './visits.ts'
 
 const NONE: i32 = -1
 
@@ -92,6 +93,7 @@ export function thin(wholeFrom: i32, mostReturned: i32, column: usize, scratch: 
   skipGone()
   moveLinks()
   moveStays()
+  forgetVisits()
   store<i32>(STAY_TAIL, oldest)
 }
 

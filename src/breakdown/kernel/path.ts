@@ -11,6 +11,7 @@ import {
   MARGIN_STAYS,
   MARGIN_STAYS_ANYWHERE,
   MAX_DEPTH,
+  MAX_NAMES,
   MAX_PIECES,
   MOST_FORWARD,
   MOST_STEPS,
@@ -25,6 +26,7 @@ import {
   RUNNING,
   SCHED_WAIT,
   SLEEP_TIME,
+  QUEUE_REASON,
   STAY_END,
   STAY_MASK,
   STAY_NEXT,
@@ -49,6 +51,7 @@ import {
 import { descendsFrom } from './tasks.ts'
 import { touchAround } from './touch.ts'
 import { isCause } from './via.ts'
+import { beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
 
 const NONE: i32 = -1
 
@@ -71,20 +74,29 @@ let lastFromNs: f64 = 0
 let next: i32 = NONE
 /** Whether it is not known what was before the end of such a walk. */
 let lost: bool = false
-/** Whether the task lay in a queue: its pieces are for TypeScript, its sums are not. */
-let queued: bool = false
+/** Whether it is for TypeScript: it makes what is needed for the first task that lay in a queue. */
+let lacks: bool = false
 
 /**
  * Walks the path of a task and adds it up in `PARTS`.
  *
  * @param startStay stay of the goroutine that began it then, and `endStay` of the one that ended it
  * @param own whether they are one goroutine
+ * @param starter id of the one that began it
  * @returns whether it could be walked to its end within the steps that are allowed
  */
-export function walkPath(serial: i32, startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool): bool {
+export function walkPath(
+  serial: i32,
+  startNs: f64,
+  endNs: f64,
+  startStay: i32,
+  endStay: i32,
+  own: bool,
+  starter: f64,
+): bool {
   begin(serial)
   memory.fill(PARTS, 0, GROUP_BYTES)
-  return walk(startNs, endNs, startStay, endStay, own)
+  return walk(startNs, endNs, startStay, endStay, own, starter)
 }
 
 /**
@@ -101,6 +113,7 @@ export function walkPieces(
   startStay: i32,
   endStay: i32,
   own: bool,
+  starter: f64,
   margin: bool,
   knownNs: f64,
 ): i32 {
@@ -108,26 +121,27 @@ export function walkPieces(
   if (margin) touchAround(startStay, endStay)
   keeps = true
   if (margin) addMarginAfter(endStay, endNs, knownNs)
-  const done = walk(startNs, endNs, startStay, endStay, own)
+  const done = walk(startNs, endNs, startStay, endStay, own, starter)
   if (done && margin) addMarginBefore(startStay, startNs)
   keeps = false
-  return done && !queued && pieces <= PIECE_ROOM ? pieces : NONE
+  return done && pieces <= PIECE_ROOM ? pieces : NONE
 }
 
 function begin(serial: i32): void {
   walked = serial
   steps = load<f64>(STEPS)
   pieces = 0
-  queued = false
+  lacks = false
 }
 
-function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool): bool {
+function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool, starter: f64): bool {
   let hi = endNs
   let stay = endStay
   let counts: u32 = own ? ALL : OF_TASK
   let triedStart = own
   while (hi > startNs) {
     hi = walkGoroutine(stay, startNs, hi, counts, 0)
+    steps += stepsTaken()
     if (hi <= startNs) break
     if (next >= 0) {
       stay = next
@@ -136,14 +150,32 @@ function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool)
     }
     if (triedStart || steps > load<f64>(MOST_STEPS)) break
     triedStart = true
-    stay = stayAt(startStay, hi)
-    if (stay < 0) break
     counts = lost ? AFTER_LOSS : NOT_OF_OTHERS
+    if (!hasVisits() && isFar(startStay, hi)) return false
+    stay = stayAt(startStay, hi, starter)
+    if (stay < 0) break
+    hi = addOthers(counts, stay, startNs, hi)
   }
   addPiece(NONE, startNs, hi)
-  if (steps > load<f64>(MOST_STEPS) || pieces > MAX_PIECES) return false
+  if (lacks || steps > load<f64>(MOST_STEPS) || pieces > MAX_PIECES) return false
   store<f64>(STEPS, steps)
   return true
+}
+
+/** Adds the time from the end of a stay on, in which nobody worked for the task. @returns when it began */
+function addOthers(counts: u32, stay: i32, lo: f64, hi: f64): f64 {
+  const endNs = max(load<f64>(load<u32>(STAY_END) + ((stay & load<u32>(STAY_MASK)) << 3)), lo)
+  if (endNs >= hi) return hi
+  addPiece(nobodys(counts), endNs, hi)
+  return endNs
+}
+
+/** What a piece has instead of a stay in which nobody worked for the task. */
+function nobodys(counts: u32): i32 {
+  if (counts !== NOT_OF_OTHERS) return NONE
+  // Pieces have the row of a reason, of its own; what is added up has none.
+  if (keeps && load<u32>(QUEUE_REASON) >= <u32>MAX_NAMES - 1) lacks = true
+  return QUEUED
 }
 
 /** As in `../path.ts`. */
@@ -192,8 +224,13 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
       if (ofOther) forNext = sawOthers = counts === NOT_OF_OTHERS
       else if (forNext) forNext = !waits && (sawOthers || isNext)
       if (ofOther || isNext) {
-        if (counts === NOT_OF_OTHERS) queued = true
-        addPiece(counts === NOT_OF_OTHERS ? QUEUED : NONE, begin, hi)
+        addPiece(nobodys(counts), begin, hi)
+        const before = ofOther && begin > lo ? beforeOthers(stay, walked) : NONE
+        if (before !== NONE) {
+          hi = addOthers(counts, before, lo, begin)
+          stay = before
+          continue
+        }
       } else if (counts === OF_TASK && !worksFor(task)) {
         const handedBy = waits && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))
         const waker = handedBy ? load<i32>(load<u32>(STAY_WAKER) + of4) : NONE
@@ -231,18 +268,6 @@ function followWaker(waker: i32, lo: f64, hi: f64, depth: i32): f64 {
     stay = next
   }
   return low
-}
-
-/** The stay of a goroutine at a time, found forward from an earlier one; -1 when it had ended or is forgotten. */
-function stayAt(from: i32, timeNs: f64): i32 {
-  const mask = load<u32>(STAY_MASK)
-  let stay = from
-  while (has(stay)) {
-    const at: u32 = stay & mask
-    if (load<f64>(load<u32>(STAY_END) + (at << 3)) >= timeNs) return stay
-    stay = load<i32>(load<u32>(STAY_NEXT) + (at << 2))
-  }
-  return NONE
 }
 
 /** The ending goroutine's states for a little while after the end. */

@@ -82,10 +82,22 @@ import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
 import { isTimers, ofWaker } from './via.ts'
+import { beforeOthers, isFar, stayAt, stepsTaken } from './visits.ts'
 import { isOnlyCreated } from './workers.ts'
 
-export { beginRunners, findKinds, isOnlyCreated, isTimers, keepShape, keepTask, keptEnd, kindOfName }
-export { ofWaker, runnersOf, runsBefore, settle, thin }
+export {
+  beforeOthers,
+  beginRunners,
+  findKinds,
+  isFar,
+  isOnlyCreated,
+  isTimers,
+  keepShape,
+  keepTask,
+  keptEnd,
+  kindOfName,
+}
+export { ofWaker, runnersOf, runsBefore, settle, stayAt, stepsTaken, thin }
 
 const NONE: i32 = -1
 

@@ -98,7 +98,7 @@ export function idOfSerial(serial: i32): f64 {
 }
 
 /** What a column of the lineage says of a serial; 0 when that is not remembered. */
-function lineage(column: usize, serial: i32): i32 {
+export function lineage(column: usize, serial: i32): i32 {
   const latest = load<i32>(LAST_SERIAL)
   const room = load<i32>(LINEAGE_ROOM)
   if (serial <= 0 || serial > latest || latest - serial >= room) return 0

@@ -24,6 +24,8 @@ import {
   PIECE_FROM,
   PIECE_STAY,
   PIECE_TO,
+  QUEUE_REASON,
+  QUEUED,
   RANGE_END,
   RANGE_LOOKBACK,
   RANGE_MASK,
@@ -73,6 +75,7 @@ import { addLongPiece } from './long-waits.ts'
 import { causeOf, has, walkPieces } from './path.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
 import { touchPieces } from './touch.ts'
+import { beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
 
 const NONE: i32 = -1
 
@@ -86,6 +89,7 @@ let mostSteps: f64 = 0
 /**
  * Tells of the path of a task: fills the columns of pieces and the sums, and with its timeline what is kept of that.
  *
+ * @param starter id of the goroutine that began it
  * @param tells whether its timeline is told, with what lies a little before and after the task
  * @returns rows of the timeline; -1 where the task is for TypeScript
  */
@@ -96,10 +100,11 @@ export function tellPath(
   startStay: i32,
   endStay: i32,
   own: bool,
+  starter: f64,
   tells: bool,
   knownNs: f64,
 ): i32 {
-  const count = walkPieces(serial, startNs, endNs, startStay, endStay, own, tells, knownNs)
+  const count = walkPieces(serial, startNs, endNs, startStay, endStay, own, starter, tells, knownNs)
   if (count < 0) return NONE
   if (tells) touchPieces(count)
   beginSteps()
@@ -119,32 +124,59 @@ export function tellPath(
  * Adds up the time of all goroutines that worked for a task while they did, in the sums.
  *
  * @param member first of them
- * @param starter id of the one that began it, which worked for it all along
+ * @param starter id of the one that began it
+ * @param own whether that one ended it: then it worked for it all along
  * @returns whether it could be done
  */
-export function tellWork(serial: i32, startNs: f64, endNs: f64, member: i32, starter: f64): bool {
+export function tellWork(serial: i32, startNs: f64, endNs: f64, member: i32, starter: f64, own: bool): bool {
   const mask = load<u32>(STAY_MASK)
   beginSteps()
   clearSums()
   for (; member !== NONE; member = load<i32>(load<u32>(MEMBER_NEXT) + (member << 2))) {
     const began = load<f64>(load<u32>(MEMBER_GOROUTINE) + (member << 3)) === starter
     let stay = load<i32>(load<u32>(MEMBER_STAY) + (member << 2))
+    if (began && !own) {
+      if (!tellWorkOfStarter(serial, startNs, endNs, stay, starter)) return false
+      continue
+    }
     for (; has(stay); stay = load<i32>(load<u32>(STAY_NEXT) + ((stay & mask) << 2))) {
       if (++steps > mostSteps) return false
       const at: u32 = stay & mask
-      const stayStartNs = load<f64>(load<u32>(STAY_START) + (at << 3))
-      if (stayStartNs >= endNs) break
-      const fromNs = max(stayStartNs, startNs)
-      const toNs = min(load<f64>(load<u32>(STAY_END) + (at << 3)), endNs)
-      if (toNs <= fromNs || !(began || descendsFrom(load<i32>(load<u32>(STAY_TASK) + (at << 2)), serial))) continue
-      addStayTime(at, toNs - fromNs)
-      const cause = causeOf(at)
-      if (cause !== 0) add(load<u32>(CAUSE_SUMS) + (cause << 3), toNs - fromNs)
-      sumRangesOf(at, fromNs, toNs)
+      if (load<f64>(load<u32>(STAY_START) + (at << 3)) >= endNs) break
+      if (began || descendsFrom(load<i32>(load<u32>(STAY_TASK) + (at << 2)), serial)) addWork(at, startNs, endNs)
     }
   }
   store<f64>(STEPS, steps)
   return true
+}
+
+/** Adds up the time of the goroutine that began a task which another ended: what it did for others meanwhile is not this one's. @returns whether it could be done */
+function tellWorkOfStarter(serial: i32, startNs: f64, endNs: f64, from: i32, starter: f64): bool {
+  const mask = load<u32>(STAY_MASK)
+  if (!hasVisits() && isFar(from, endNs)) return false
+  let stay = stayAt(from, endNs, starter)
+  while (has(stay)) {
+    if (++steps > mostSteps) return false
+    const at: u32 = stay & mask
+    if (load<f64>(load<u32>(STAY_END) + (at << 3)) <= startNs) break
+    let before: i32 = NONE
+    if (descendsFrom(load<i32>(load<u32>(STAY_TASK) + (at << 2)), serial)) addWork(at, startNs, endNs)
+    else before = beforeOthers(stay, serial)
+    stay = before !== NONE ? before : load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
+  }
+  steps += stepsTaken()
+  return true
+}
+
+/** Adds the part of the stay in a place of the ring that lies within a task. */
+function addWork(at: u32, startNs: f64, endNs: f64): void {
+  const fromNs = max(load<f64>(load<u32>(STAY_START) + (at << 3)), startNs)
+  const toNs = min(load<f64>(load<u32>(STAY_END) + (at << 3)), endNs)
+  if (toNs <= fromNs) return
+  addStayTime(at, toNs - fromNs)
+  const cause = causeOf(at)
+  if (cause !== 0) add(load<u32>(CAUSE_SUMS) + (cause << 3), toNs - fromNs)
+  sumRangesOf(at, fromNs, toNs)
 }
 
 function beginSteps(): void {
@@ -194,6 +226,10 @@ function tellPiece(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): v
   const state: u32 = known ? load<u8>(load<u32>(STAY_STATE) + at) : UNKNOWN
   const waits = state === WAITING
   const via = waits ? causeOfPiece(i, at, toNs) : 0
+  if (stay === QUEUED) {
+    tellQueue(i, count, startNs, endNs, tells)
+    return
+  }
   const insideFromNs = max(fromNs, startNs)
   const insideToNs = min(toNs, endNs)
   const ns = insideToNs - insideFromNs
@@ -202,13 +238,7 @@ function tellPiece(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): v
     if (via !== 0) add(load<u32>(CAUSE_SUMS) + (via << 3), ns)
   }
   if (!tells) return
-
   const row: u32 = count - 1 - i
-  let column: usize = load<u32>(TASK_BLOCK) + (KEPT_HEAD << 3)
-  store<f64>(column + (row << 3), fromNs)
-  if (i === 0) store<f64>(column + (count << 3), toNs)
-  column += (count + 1) << 3
-  store<f64>(column + (row << 3), known ? load<f64>(load<u32>(STAY_GOROUTINE) + (at << 3)) : -1)
   let waker: f64 = -1
   let wakerTask: f64 = -1
   if (waits || state === RUNNABLE) {
@@ -218,22 +248,66 @@ function tellPiece(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): v
     // What came from elsewhere is no other task's doing.
     if (serial > 0 && via === 0) wakerTask = idOfSerial(serial)
   }
+  const goroutine: f64 = known ? load<f64>(load<u32>(STAY_GOROUTINE) + (at << 3)) : -1
+  const reason: u32 = waits ? load<u16>(load<u32>(STAY_REASON) + (at << 1)) : 0
+  keepPiece(i, count, goroutine, waker, wakerTask, known ? stackOf(at) : NONE, reason, via, state)
+  if ((waits || state === RUNNABLE) && isLong(ns, endNs - startNs))
+    addLongPiece(insideFromNs, insideToNs, stay, row, via, false)
+}
+
+/** As `isLong` in `../long-waits.ts`. */
+/* @inline */ function isLong(ns: f64, taskNs: f64): bool {
+  return ns >= LEAST_LONG_NS && ns >= min(LEAST_LONG_SHARE * taskNs, LONG_NS)
+}
+
+/** Tells of a piece in which the task lay in a queue: it has the goroutine that took it up. */
+function tellQueue(i: i32, count: i32, startNs: f64, endNs: f64, tells: bool): void {
+  const reason = load<u32>(QUEUE_REASON)
+  const fromNs = max(load<f64>(load<u32>(PIECE_FROM) + (i << 3)), startNs)
+  const toNs = min(load<f64>(load<u32>(PIECE_TO) + (i << 3)), endNs)
+  if (toNs > fromNs) {
+    add(load<u32>(STATE_SUMS) + (WAITING << 3), toNs - fromNs)
+    add(load<u32>(REASON_SUMS) + (reason << 3), toNs - fromNs)
+  }
+  if (!tells) return
+  const taker: i32 = i === 0 ? NONE : load<i32>(load<u32>(PIECE_STAY) + ((i - 1) << 2))
+  const known = has(taker)
+  const at: u32 = taker & load<u32>(STAY_MASK)
+  const goroutine: f64 = known ? load<f64>(load<u32>(STAY_GOROUTINE) + (at << 3)) : -1
+  keepPiece(i, count, goroutine, -1, -1, NONE, reason, 0, WAITING)
+  if (known && isLong(toNs - fromNs, endNs - startNs)) addLongPiece(fromNs, toNs, taker, count - 1 - i, 0, true)
+}
+
+/** Writes the row of a piece of the timeline. */
+function keepPiece(
+  i: i32,
+  count: i32,
+  goroutine: f64,
+  waker: f64,
+  wakerTask: f64,
+  stack: i32,
+  reason: u32,
+  via: u32,
+  state: u32,
+): void {
+  const row: u32 = count - 1 - i
+  let column: usize = load<u32>(TASK_BLOCK) + (KEPT_HEAD << 3)
+  store<f64>(column + (row << 3), load<f64>(load<u32>(PIECE_FROM) + (i << 3)))
+  if (i === 0) store<f64>(column + (count << 3), load<f64>(load<u32>(PIECE_TO)))
+  column += (count + 1) << 3
+  store<f64>(column + (row << 3), goroutine)
   column += count << 3
   store<f64>(column + (row << 3), waker)
   column += count << 3
   store<f64>(column + (row << 3), wakerTask)
   column += count << 3
-  store<i32>(column + (row << 2), known ? stackOf(at) : NONE)
+  store<i32>(column + (row << 2), stack)
   column += count << 2
-  store<u16>(column + (row << 1), waits ? load<u16>(load<u32>(STAY_REASON) + (at << 1)) : 0)
+  store<u16>(column + (row << 1), <u16>reason)
   column += count << 1
-  store<u16>(column + (row << 1), via)
+  store<u16>(column + (row << 1), <u16>via)
   column += count << 1
-  store<u8>(column + row, state)
-
-  if ((!waits && state !== RUNNABLE) || ns < LEAST_LONG_NS || ns < min(LEAST_LONG_SHARE * (endNs - startNs), LONG_NS))
-    return
-  addLongPiece(insideFromNs, insideToNs, stay, row, via)
+  store<u8>(column + row, <u8>state)
 }
 
 /** As `causeOfPiece` in `../path-timeline.ts`. @param at place of the piece's stay */

@@ -1,0 +1,268 @@
+// visits.ts: what a goroutine did for which task, noted for the few whose past is asked for again and again.
+//
+// A dispatcher begins tasks that lie in a queue until others take them up. Each of them is followed back over all that the dispatcher did for the
+// others since, and of a thousand tasks in a queue each would take thousands of steps. So the stays of such a goroutine are gone through once, forward, and
+// its visits are noted: stretches for one task. Where it was at a time, and when it worked for a task last, is then found without looking at what
+// lies between.
+
+import { hashOf } from '../../base/kernel/id-table.ts'
+import {
+  LINEAGE_PARENT,
+  MENTION_BYTES,
+  MENTION_HEAD_ROOM,
+  MENTION_HEADS,
+  MENTION_ROOM,
+  MENTIONS,
+  MOST_STAYS_UNNOTED,
+  STAY_END,
+  STAY_MASK,
+  STAY_NEXT,
+  STAY_PREVIOUS,
+  STAY_START,
+  STAY_TAIL,
+  STAY_TASK,
+  VISIT_BYTES,
+  VISIT_ROOM,
+  VISITOR_BYTES,
+  VISITOR_ROOM,
+  VISITORS,
+  VISITS,
+} from '../states-layout.ts'
+import { lineage } from './tasks.ts'
+
+const NONE: i32 = -1
+
+// Of a visit: its first and last stay, its task, the one before it, the latest for no task up to it, and the first that was noted of the goroutine.
+const FIRST: usize = 0
+const LAST: usize = 4
+const TASK: usize = 8
+const BEFORE: usize = 12
+const IDLE: usize = 16
+const ORIGIN: usize = 20
+
+// Of a mention: a task that a visit was for, itself or one below it; the visit; the mention before it at the same place.
+const SERIAL: usize = 0
+const VISIT: usize = 4
+const EARLIER: usize = 8
+
+/** Tasks above one that are mentioned with it. */
+const MOST_MENTIONED: u32 = 16
+
+/** Number of the next visit and of the next mention; of those before `oldest` the stays have moved. */
+let visits: i32 = 0
+let oldestVisit: i32 = 0
+let mentions: i32 = 0
+/** Visit in which the last answer lies; none where it was found without. */
+let current: i32 = NONE
+/** Rows looked at since `stepsTaken` was asked. */
+let steps: f64 = 0
+
+/** Steps taken since this was asked last. */
+export function stepsTaken(): f64 {
+  const taken = steps
+  steps = 0
+  return taken
+}
+
+/** Stays have moved, or are gone: what was noted of them holds no more. */
+export function forgetVisits(): void {
+  oldestVisit = visits
+}
+
+/** Whether there is room to note visits in: it is made when it is first needed. */
+export function hasVisits(): bool {
+  return load<u32>(VISITS) !== 0
+}
+
+/** Whether it takes more steps than few to find where a goroutine was at a time, from an earlier stay of it. */
+export function isFar(from: i32, timeNs: f64): bool {
+  let stay = from
+  for (let n: i32 = 0; n < MOST_STAYS_UNNOTED && has(stay); n++) {
+    if (endOf(stay) >= timeNs) return false
+    stay = following(stay)
+  }
+  return has(stay)
+}
+
+/**
+ * The stay of a goroutine at a time, from an earlier one; its last where it had ended by then, -1 when what it did is forgotten.
+ *
+ * @param goroutine its id
+ */
+export function stayAt(from: i32, timeNs: f64, goroutine: f64): i32 {
+  current = NONE
+  if (!hasVisits() || !isFar(from, timeNs)) return walkForward(from, timeNs)
+  const place: usize = load<u32>(VISITORS) + (hashOf(goroutine) & (VISITOR_ROOM - 1)) * VISITOR_BYTES
+  let visit: i32 = load<f64>(place) === goroutine ? load<i32>(place, 8) : NONE
+  if (isNoted(visit) && hasStays(visit)) visit = extend(visit, timeNs)
+  else visit = NONE
+  // One that has another life since, after events were lost, has other stays.
+  if (visit === NONE || lastOf(visit) < from) visit = extend(begin(from), timeNs)
+  store<f64>(place, goroutine)
+  store<i32>(place, visit, 8)
+  while (isNoted(visit) && startOf(firstOf(visit)) >= timeNs) {
+    visit = fieldOf(visit, BEFORE)
+    steps++
+  }
+  if (!isNoted(visit) || !hasStays(visit)) return walkForward(from, timeNs)
+  current = visit
+  let stay = lastOf(visit)
+  while (startOf(stay) >= timeNs && stay !== firstOf(visit)) {
+    stay = previous(stay)
+    steps++
+  }
+  return stay
+}
+
+/**
+ * The latest stay of a goroutine before another, at which it was for others than a task, that was for that task, one below it, or for none; -1 where it is
+ * not known. Between both all are for others.
+ *
+ * @param stay at or before the last answer of `stayAt`
+ */
+export function beforeOthers(stay: i32, serial: i32): i32 {
+  while (current !== NONE && firstOf(current) > stay) {
+    current = fieldOf(current, BEFORE)
+    if (!isNoted(current) || !hasStays(current)) current = NONE
+    steps++
+  }
+  if (current === NONE) return NONE
+  const origin = fieldOf(current, ORIGIN)
+  let found = fieldOf(current, IDLE)
+  let mention = load<i32>(headOf(serial)) - 1
+  for (; isMentioned(mention); mention = load<i32>(mentionAt(mention) + EARLIER)) {
+    steps++
+    const at = mentionAt(mention)
+    const visit = load<i32>(at + VISIT)
+    if (!isNoted(visit)) break
+    if (load<i32>(at + SERIAL) !== serial || visit > current || fieldOf(visit, ORIGIN) !== origin) continue
+    found = max(found, visit)
+    break
+  }
+  let last: i32 = NONE
+  if (found !== NONE && isNoted(found)) last = lastOf(found)
+  // Nothing of what was noted: on before that.
+  else if (isNoted(origin) && hasStays(origin)) last = previous(firstOf(origin))
+  return last < stay && has(last) ? last : NONE
+}
+
+/** Notes what a goroutine did up to a time, from its last visit on. @returns its last visit then */
+function extend(from: i32, timeNs: f64): i32 {
+  let visit = from
+  let last = lastOf(visit)
+  for (let next = following(last); endOf(last) < timeNs && has(next); next = following(last)) {
+    last = next
+    steps++
+    if (taskOf(last) === fieldOf(visit, TASK)) store<i32>(visitAt(visit) + LAST, last)
+    else visit = add(last, visit, fieldOf(visit, ORIGIN))
+  }
+  return visit
+}
+
+function begin(stay: i32): i32 {
+  return add(stay, NONE, visits)
+}
+
+function add(stay: i32, before: i32, origin: i32): i32 {
+  const visit = visits++
+  const at = visitAt(visit)
+  const task = taskOf(stay)
+  store<i32>(at + FIRST, stay)
+  store<i32>(at + LAST, stay)
+  store<i32>(at + TASK, task)
+  store<i32>(at + BEFORE, before)
+  store<i32>(at + IDLE, task === 0 ? visit : before === NONE ? NONE : fieldOf(before, IDLE))
+  store<i32>(at + ORIGIN, origin)
+  for (let serial = task, depth: u32 = 0; serial !== 0 && depth < MOST_MENTIONED; depth++) {
+    const mention = mentions++
+    const head = headOf(serial)
+    store<i32>(mentionAt(mention) + SERIAL, serial)
+    store<i32>(mentionAt(mention) + VISIT, visit)
+    store<i32>(mentionAt(mention) + EARLIER, load<i32>(head) - 1)
+    store<i32>(head, mention + 1)
+    serial = lineage(LINEAGE_PARENT, serial)
+  }
+  return visit
+}
+
+/** The stay of a goroutine at a time, stay by stay. */
+function walkForward(from: i32, timeNs: f64): i32 {
+  if (!has(from)) return NONE
+  let stay = from
+  for (let next = following(stay); endOf(stay) < timeNs && has(next); next = following(stay)) {
+    stay = next
+    steps++
+  }
+  return stay
+}
+
+// ---- Rows. ----
+
+/* @inline */ function visitAt(visit: i32): usize {
+  return load<u32>(VISITS) + (visit & (VISIT_ROOM - 1)) * VISIT_BYTES
+}
+
+/** Whether a visit is one of the latest, whose stays have not moved. */
+/* @inline */ function isNoted(visit: i32): bool {
+  return visit >= oldestVisit && visit >= visits - VISIT_ROOM
+}
+
+/* @inline */ function fieldOf(visit: i32, field: usize): i32 {
+  return load<i32>(visitAt(visit) + field)
+}
+
+/* @inline */ function firstOf(visit: i32): i32 {
+  return fieldOf(visit, FIRST)
+}
+
+/* @inline */ function lastOf(visit: i32): i32 {
+  return fieldOf(visit, LAST)
+}
+
+/** Whether all stays of a visit are in the log. */
+/* @inline */ function hasStays(visit: i32): bool {
+  return has(firstOf(visit))
+}
+
+/* @inline */ function mentionAt(mention: i32): usize {
+  return load<u32>(MENTIONS) + (mention & (MENTION_ROOM - 1)) * MENTION_BYTES
+}
+
+/* @inline */ function isMentioned(mention: i32): bool {
+  return mention >= 0 && mention >= mentions - MENTION_ROOM
+}
+
+/** Where the number of the latest mention of a serial is, plus 1: 0 there is none. */
+/* @inline */ function headOf(serial: i32): usize {
+  return load<u32>(MENTION_HEADS) + ((serial & (MENTION_HEAD_ROOM - 1)) << 2)
+}
+
+// ---- Stays. ----
+
+/* @inline */ function has(stay: i32): bool {
+  return stay >= load<i32>(STAY_TAIL) && stay >= 0
+}
+
+/* @inline */ function slotOf(stay: i32): u32 {
+  return stay & load<u32>(STAY_MASK)
+}
+
+/* @inline */ function startOf(stay: i32): f64 {
+  return load<f64>(load<u32>(STAY_START) + (slotOf(stay) << 3))
+}
+
+/* @inline */ function endOf(stay: i32): f64 {
+  return load<f64>(load<u32>(STAY_END) + (slotOf(stay) << 3))
+}
+
+/* @inline */ function taskOf(stay: i32): i32 {
+  return load<i32>(load<u32>(STAY_TASK) + (slotOf(stay) << 2))
+}
+
+/* @inline */ function following(stay: i32): i32 {
+  return load<i32>(load<u32>(STAY_NEXT) + (slotOf(stay) << 2))
+}
+
+/* @inline */ function previous(stay: i32): i32 {
+  return load<i32>(load<u32>(STAY_PREVIOUS) + (slotOf(stay) << 2))
+}

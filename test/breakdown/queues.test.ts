@@ -1,0 +1,160 @@
+// queues.test.ts: tasks that lie in a queue for as long as hundreds or thousands of others take, behind one who begins them all.
+
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { KernelMemory } from '../../src/base/kernel-memory.ts'
+import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
+import { GROUPS } from '../../src/breakdown/groups.ts'
+import { CaptureStory } from '../support/capture-story.ts'
+import { addUp, type Analysed, analyse } from '../support/fixtures.ts'
+import { queueStory } from '../support/queue-story.ts'
+import { Random } from '../support/random.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+const JOB_NS = 50_000
+const BEGIN_NS = 1_000
+
+/**
+ * Goroutine 1 begins so many tasks, one each microsecond, and puts each in a queue, from which goroutine 2 takes one after the other, each for 50 us; 1 waits for
+ * the last.
+ *
+ * @param parent whether all lie below one task
+ */
+function burst(tasks: number, parent = false): Uint8Array {
+  const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable').at(100).start(2)
+  story
+    .at(200)
+    .taskBegin(tasks + 3, 'before')
+    .at(300)
+    .stop()
+    .at(400)
+    .start(1)
+    .at(500)
+  if (parent) story.taskBegin(tasks + 1, 'all')
+  for (let task = 1; task <= tasks; task++) story.at(task * BEGIN_NS).taskBegin(task, 'job', parent ? tasks + 1 : 0)
+  let atNs = (tasks + 1) * BEGIN_NS
+  // The next one after the last, which nobody takes up.
+  story
+    .at(atNs)
+    .taskBegin(tasks + 2, 'next')
+    .at((atNs += 500))
+    .block('chan receive')
+    .at((atNs += 500))
+    .start(2)
+    .taskEnd(tasks + 3)
+  for (let task = 1; task <= tasks; task++) {
+    story.at(atNs).regionBegin(task, 'work')
+    story
+      .at((atNs += JOB_NS))
+      .regionEnd(task, 'work')
+      .taskEnd(task)
+  }
+  story
+    .at(atNs + 10)
+    .unblock(1)
+    .at(atNs + 20)
+    .block('chan receive')
+    .at(atNs + 30)
+    .start(1)
+  if (parent) story.taskEnd(tasks + 1)
+  return story
+    .taskEnd(tasks + 2)
+    .at(atNs + 30_000_000)
+    .stop()
+    .bytes()
+}
+
+/** A part of a task, which has it. */
+function known(part: Breakdown | null): Breakdown {
+  if (part === null) throw new Error('a task is not whole')
+  return part
+}
+
+function analysed(capture: Uint8Array): Analysed {
+  return analyse(capture, { timelines: true, stacks: true })
+}
+
+describe.each([
+  [300, false],
+  [1_000, true],
+  [5_000, false],
+])('of %i tasks in a queue', (count, parent) => {
+  const capture = burst(count, parent)
+  const { info, tasks } = analysed(capture)
+  const jobs = tasks.filter(({ name }) => name === 'job')
+
+  test('each knows when it was begun, how long it lay there, and what was done for it', () => {
+    expect(info.problems).toEqual([])
+    expect(jobs).toHaveLength(count)
+    const ownNs = BEGIN_NS + JOB_NS
+    const wrong = jobs.filter(({ id, path, work }) => {
+      const queueNs = (count + 2) * BEGIN_NS + (id - 1) * JOB_NS - (id + 1) * BEGIN_NS
+      const { totalNs, execNs, blockNs, unknownNs } = known(path)
+      const isPath = totalNs === ownNs + queueNs && execNs === ownNs && blockNs.queue === queueNs && unknownNs === 0
+      // What its dispatcher did for the others is not its own.
+      return !isPath || known(work).totalNs !== ownNs || known(work).execNs !== ownNs
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('those that were served before are to blame', () => {
+    const wrong = jobs.slice(1).filter(({ id, longWaits }) => {
+      const before = longWaits[0]?.holders.find(({ taskId }) => taskId === id - 1)
+      return longWaits.length !== 1 || before?.goroutine !== 2 || before.ns !== JOB_NS
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('added up they are as many, and as long', () => {
+    const { types } = addUp(capture) as {
+      readonly types: readonly {
+        readonly name: string
+        readonly count: number
+        readonly totalNs: number
+        readonly parts: ArrayLike<number>
+      }[]
+    }
+    const type = types.find(({ name }) => name === 'job')
+    expect(type).toMatchObject({ count, totalNs: jobs.reduce((sum, { path }) => sum + known(path).totalNs, 0) })
+    expect(type?.parts[GROUPS.indexOf('unknown')]).toBe(0)
+  })
+})
+
+test('a task whose dispatcher ended lies in the queue until it is taken up', () => {
+  const story = new CaptureStory().found(1, 'running').found(2, 'runnable').at(100).taskBegin(7, 'job')
+  story.at(200).destroy().at(300).start(2).at(310).taskBegin(8, 'before').at(90_000).taskEnd(8)
+  story.at(90_000).log(7, 'job', 'begun').at(95_000).taskEnd(7).at(96_000).block('chan receive')
+  const [task] = analysed(story.bytes()).tasks.filter(({ id }) => id === 7)
+  expect(task.path).toMatchObject({ execNs: 100 + 5_000, blockNs: { queue: 89_800 }, unknownNs: 0 })
+  expect(task.longWaits[0].holders).toEqual([{ goroutine: 2, taskId: 8, ns: 89_700 }])
+})
+
+/** From now on a dispatcher's past is walked stay by stay. */
+function stepByStep(): void {
+  const { prototype } = KernelMemory
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own memory below
+  const start = prototype.start
+  vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
+    const exports = start.call(this, kernel) as object
+    return 'beforeOthers' in exports ? { ...exports, beforeOthers: () => -1, keepTask: () => -1 } : exports
+  })
+}
+
+test('what is passed over is what a walk stay by stay would find to be for others', () => {
+  let queued = 0
+  const told = ({ id, path, work, timeline, longWaits }: TaskRecord): unknown => {
+    const rows = timeline === null ? [] : [...timeline.startNs, ...timeline.state, ...timeline.goroutine]
+    return { id, path, work, rows: rows.join(), longWaits }
+  }
+  for (let seed = 1; seed <= 20; seed++) {
+    const capture = queueStory(new Random(seed), { tasks: 400, most: 40 * (1 + (seed % 5)) })
+    const { tasks } = analysed(capture)
+    queued += tasks.filter(({ path }) => (path?.blockNs.queue ?? 0) > 0).length
+    stepByStep()
+    expect(tasks.map(told), `seed ${seed}`).toEqual(analysed(capture).tasks.map(told))
+    vi.restoreAllMocks()
+  }
+  expect(queued).toBeGreaterThan(3_000)
+})
