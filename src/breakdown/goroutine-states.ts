@@ -333,6 +333,7 @@ export class GoroutineStates {
     const { stays } = this
     if (index <= stays.tail) return
     this.leftRuns?.leave(stays, index)
+    const { top } = stays
     for (let row = 0; row < this.state.length; row++) {
       if (this.state[row] === ABSENT || this.stay[row] >= index) continue
       const old = this.stay[row]
@@ -354,6 +355,7 @@ export class GoroutineStates {
       this.stay[row] = copy
       if (this.state[row] === GoState.running) this.leftRuns?.add(copy)
     }
+    if (stays.top > top) this.leftRuns?.carried(top, stays.top, index)
     stays.forgetBefore(index)
   }
 

@@ -5,6 +5,8 @@
 
 import type { StatesKernel } from './states-kernel.ts'
 import {
+  CARRIED,
+  CARRIED_COUNT,
   LEFT_RUN_COUNT,
   LEFT_RUN_END,
   LEFT_RUN_FIELDS,
@@ -13,6 +15,7 @@ import {
   LEFT_RUN_STAY,
   LEFT_RUN_TASK,
   LEFT_RUNS,
+  MOST_CARRIED,
   MOST_LEFT_RUNS,
   MOST_RUNS_FOUND,
   RUNS_FOUND,
@@ -28,6 +31,8 @@ export class LeftRuns {
   private readonly rows: Float64Array
   private readonly found: Int32Array
   private count = 0
+  /** Where stays that last were carried over: first and next, first and next … */
+  private readonly carriedOver: Int32Array
 
   constructor(private readonly kernel: StatesKernel) {
     const { memory, words } = kernel
@@ -35,6 +40,25 @@ export class LeftRuns {
     words[LEFT_RUNS >> 2] = this.rows.byteOffset
     this.found = memory.int32(MOST_RUNS_FOUND)
     words[RUNS_FOUND >> 2] = this.found.byteOffset
+    this.carriedOver = memory.int32(2 * MOST_CARRIED)
+    words[CARRIED >> 2] = this.carriedOver.byteOffset
+  }
+
+  /**
+   * Stays that lasted still were carried over to a stretch of the log: how many there are depends on when it was let go of, and says nothing.
+   *
+   * @param tail oldest stay that is kept
+   */
+  carried(from: number, to: number, tail: number): void {
+    const { carriedOver, kernel } = this
+    let count = kernel.words[CARRIED_COUNT >> 2]
+    let gone = 0
+    while (gone < count && (carriedOver[2 * gone + 1] <= tail || count - gone === MOST_CARRIED)) gone++
+    carriedOver.copyWithin(0, 2 * gone, 2 * count)
+    count -= gone
+    carriedOver[2 * count] = from
+    carriedOver[2 * count + 1] = to
+    kernel.words[CARRIED_COUNT >> 2] = count + 1
   }
 
   /**

@@ -227,7 +227,7 @@ export const RUNNER_FIELDS = 3
 export const RUNNER_OF_TASK = 0
 export const RUNNER_IS_RUNTIME = 1
 export const RUNNER_TIME = 2
-/** Stays after their begin looked through for those that ran, for all waits of a task: what lies beyond is not counted. */
+/** Stays after their begin looked through for those that ran, for all waits of a task, those carried over aside: what lies beyond is not counted. */
 export const MOST_RUNNER_STAYS = 4_096
 /** Those that ran when a wait began, as they are found in the log: the latest are counted, more than ever run at once. */
 export const RUNS_FOUND = STATES_REGISTERS + 1160
@@ -547,8 +547,13 @@ export const MOST_STAYS_UNNOTED = 64
 /** Row of the reason of the time in a queue; -1 while there is none. */
 export const QUEUE_REASON = STATES_REGISTERS + 1256
 
+/** `LeftRuns`: stretches of the log in which stays were carried over, whole numbers: the first stay and the one after the last; and how many there are. */
+export const CARRIED = STATES_REGISTERS + 1260
+export const CARRIED_COUNT = STATES_REGISTERS + 1264
+export const MOST_CARRIED = 256
+
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1264
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1272
 
 // ---- Numbers that both know. ----
 

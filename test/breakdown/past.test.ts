@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type Breakdown, emptyBreakdown } from '../../src/breakdown/breakdown.ts'
 import { GoroutineStates } from '../../src/breakdown/goroutine-states.ts'
 import type { PastLimits } from '../../src/breakdown/past.ts'
-import { MOST_STAYS_RETURNED, MOST_STAYS_TAKEN_UP } from '../../src/breakdown/states-layout.ts'
+import { MOST_RUNNER_STAYS, MOST_STAYS_RETURNED, MOST_STAYS_TAKEN_UP } from '../../src/breakdown/states-layout.ts'
 import { CaptureStory } from '../support/capture-story.ts'
 import { storyOf } from '../support/chance-stories.ts'
 import { addUp, analyse, captureFixtures, sumOf } from '../support/fixtures.ts'
@@ -129,6 +129,55 @@ test('who ran during a wait is told alike however soon the past is let go of', (
     expect(runnersOf({ beforeForgetting: 64 }), `seed ${seed}`).toEqual(runnersOf({}))
   }
   expect(told).toBeGreaterThan(100)
+})
+
+test('who ran during a wait is told alike however many goroutines wait, which are carried over when the past is let go of', () => {
+  const story = new CaptureStory()
+  // More than stays are looked through for who ran.
+  for (let goroutine = 10; goroutine < 10 + MOST_RUNNER_STAYS; goroutine++) story.found(goroutine, 'waiting')
+  story.found(1, 'runnable').found(2, 'runnable').found(3, 'runnable').at(1_000).start(3)
+  let atNs = 1_000_000
+  for (let task = 1; task <= 40; task += 2) {
+    story
+      .at((atNs += 50_000_000))
+      .stop()
+      .start(2)
+      .taskBegin(task, 'runs')
+    story
+      .at((atNs += 1_000))
+      .stop()
+      .start(1)
+      .taskBegin(task + 1, 'waits')
+    story.at((atNs += 1_000)).stop()
+    for (let n = 0; n < 1_000; n++) {
+      story
+        .start(n % 2 === 0 ? 2 : 3)
+        .at((atNs += 100_000))
+        .stop()
+    }
+    story
+      .start(1)
+      .at((atNs += 1_000))
+      .taskEnd(task + 1)
+    story
+      .at((atNs += 1_000))
+      .stop()
+      .start(2)
+      .taskEnd(task)
+    story
+      .at((atNs += 1_000))
+      .stop()
+      .start(3)
+  }
+  const capture = story
+    .at((atNs += 30_000_000))
+    .stop()
+    .bytes()
+  const runnersOf = (pastLimits: Partial<PastLimits>): unknown =>
+    analyse(capture, { timelines: true, stacks: true, pastLimits })
+      .tasks.filter(({ name }) => name === 'waits')
+      .map(({ longWaits }) => longWaits.map(({ runners }) => runners.map(({ ns }) => ns)))
+  expect(runnersOf({ beforeForgetting: 64 })).toEqual(new Array(20).fill([[50_000_000, 50_000_000]]))
 })
 
 test('is let go of once so much more is kept than was left, however much that was', () => {

@@ -3,6 +3,8 @@
 import { findRow } from '../../base/kernel/id-table.ts'
 import { wholeOf } from '../../base/kernel/whole.ts'
 import {
+  CARRIED,
+  CARRIED_COUNT,
   LEFT_RUN_COUNT,
   LEFT_RUN_END,
   LEFT_RUN_FIELDS,
@@ -13,8 +15,10 @@ import {
   LEFT_RUNS,
   MAYBE_RUNTIME,
   MAYBE_RUNTIME_IDS,
+  MOST_LEFT_RUNS,
   MOST_RUNNER_STAYS,
   MOST_RUNNERS,
+  MOST_RUNS_FOUND,
   RUNNER_FIELDS,
   RUNNER_FILLED,
   RUNNER_IS_RUNTIME,
@@ -45,6 +49,7 @@ import { idOfSerial } from './tasks.ts'
 
 /** Stands for the runtime's own goroutines among tasks; 0 for others that run for no task. */
 const OF_RUNTIME: i32 = -1
+const MOST_COUNTED: u32 = MOST_RUNNER_STAYS + MOST_RUNS_FOUND + MOST_LEFT_RUNS
 const RUNNER_BYTES: u32 = RUNNER_FIELDS << 3
 
 /** The wait in hand: from, to, and a number that no other has; how many are counted that ran meanwhile. */
@@ -131,8 +136,8 @@ function addRun(startNs: f64, endNs: f64, task: i32, goroutine: f64): void {
 function addAfter(waiting: i32): i32 {
   const left = load<i32>(RUNNER_STAYS)
   const from = waiting + 1
-  const to = firstAfter(from, min(load<i32>(STAY_TOP), from + left))
-  store<i32>(RUNNER_STAYS, left - (to - from))
+  const to = firstAfter(from, min(load<i32>(STAY_TOP), from + left + carriedWithin(from, from + left, true)))
+  store<i32>(RUNNER_STAYS, left - (to - from - carriedWithin(from, to, false)))
   const starts: usize = load<u32>(STAY_START)
   const ends: usize = load<u32>(STAY_END)
   const tasks: usize = load<u32>(STAY_TASK)
@@ -161,6 +166,28 @@ function addAfter(waiting: i32): i32 {
   }
   idleNs = idle
   return to
+}
+
+/**
+ * How many stays of a stretch were carried over from before it when the log was let go of: they are not looked at for it, and when that is says nothing of
+ * the wait.
+ *
+ * @param widens whether the stretch ends so much later
+ */
+function carriedWithin(from: i32, to: i32, widens: bool): i32 {
+  const carried: usize = load<u32>(CARRIED)
+  const count = load<u32>(CARRIED_COUNT)
+  let end = to
+  let within: i32 = 0
+  for (let row: u32 = 0; row < count; row++) {
+    const first = max(load<i32>(carried + (row << 3)), from)
+    const next = load<i32>(carried + (row << 3), 4)
+    const some = (widens ? next : min(next, end)) - first
+    if (first >= end || some <= 0) continue
+    within += some
+    if (widens) end += some
+  }
+  return within
 }
 
 /** The first of a stretch of stays that did not begin before the end of the wait, or the end of the stretch. */
@@ -212,6 +239,8 @@ function addTo(task: i32, ns: f64): void {
     place &= RUNNER_PLACES - 1
     const runner: usize = load<u32>(RUNNER_TABLE) + (place << RUNNER_PLACE_BITS)
     if (load<i32>(runner, RUNNER_WAIT) !== wait && (place !== 0 || task === 0)) {
+      // Of those that were carried over a broken capture may have any number run.
+      if (count === MOST_COUNTED) return
       store<i32>(runner, task, RUNNER_TASK)
       store<i32>(runner, wait, RUNNER_WAIT)
       store<f64>(runner, ns, RUNNER_NS)

@@ -143,7 +143,10 @@ export function beforeOthers(stay: i32, serial: i32): i32 {
   if (found !== NONE && isNoted(found)) last = lastOf(found)
   // Nothing of what was noted: on before that.
   else if (isNoted(origin) && hasStays(origin)) last = previous(firstOf(origin))
-  return last < stay && has(last) ? last : NONE
+  if (last >= stay || !has(last)) return NONE
+  // It is asked from there next.
+  current = found !== NONE && isNoted(found) ? found : NONE
+  return last
 }
 
 /** Notes what a goroutine did up to a time, from its last visit on. @returns its last visit then */
