@@ -338,6 +338,7 @@ export class CaptureAnalysis {
       const waker = goroutine[i]
       if (waker >= 0) {
         wakerTask = this.membership.serialOf(waker) | 0
+        if (states.isSwitchedAway(row)) this.membership.called(row, wakerTask)
         if (states.has(waker) && states.system[waker] !== SystemKind.timers) by = states.stay[waker]
       }
       if (by !== NONE && this.waitStacks.endedByPoller(row, stack[i])) {

@@ -114,6 +114,7 @@ export class Annotations {
     // Times of two processors can cross by some nanoseconds.
     task.end(task.startNs === null ? t : Math.max(t, task.startNs), states.id[row], states.stay[row])
     this.workers.noteEnd(task.serial)
+    this.tasks.lineage.setEnd(task.serial, t)
     this.tasks.columns.settle(task.slot)
   }
 

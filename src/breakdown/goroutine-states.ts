@@ -457,6 +457,11 @@ export class GoroutineStates {
 
   // ---- why a wait ended ----
 
+  /** Whether the goroutine waits without a reason, as a coroutine does until it is called. */
+  isSwitchedAway(row: number): boolean {
+    return this.state[row] === GoState.waiting && this.reason[row] === 0
+  }
+
   /**
    * The goroutine's wait is about to end: notes who ends it and, when that one works for no task, the cause under which people are shown the
    * wait (`via.ts`).
@@ -477,9 +482,16 @@ export class GoroutineStates {
     const place = stays.via[at]
     if (place !== 0 && !this.causes.isNetwork(place)) return
     if (by === NONE) stays.via[at] = this.causes.ofWaitEndedByNobody(stays.reason[at]) || place
-    else if ((wakerTask === 0 || servesOthers) && this.causes.isHandOver(stays.reason[at])) {
-      const ended = this.causes.ofWaker(by, stays.reason[at], stays.startNs[at], timeNs)
-      if (place === 0 || (ended === this.causes.sleep && this.causes.isTimers(by))) stays.via[at] = ended
+    else if (wakerTask === 0 || servesOthers) {
+      const { causes } = this
+      const reason = stays.reason[at]
+      if (causes.isHandOver(reason)) {
+        const ended = causes.ofWaker(by, reason, stays.startNs[at], timeNs)
+        if (place === 0 || (ended === causes.sleep && causes.isTimers(by))) stays.via[at] = ended
+      } else if (causes.isNetwork(reason) && causes.isTimers(by)) {
+        // It closed the connection, or moved its deadline.
+        stays.via[at] = causes.sleep
+      }
     }
   }
 

@@ -51,6 +51,7 @@ export class Goroutines {
     this.resetRow(row)
     this.workers.born[row] =
       creator >= 0 && this.workers.innermostRegion[creator] !== NO_REGION ? Born.insideRegion : Born.here
+    this.workers.coroutine[row] = state === GoState.waiting ? 1 : 0
     this.workers.serial[row] = task === null ? 0 : task.serial
     this.workers.onlyCreated[row] = task === null ? 0 : 1
     const { stays } = states

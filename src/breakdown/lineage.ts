@@ -2,16 +2,25 @@
 
 import { NO_NUMBERS } from '../base/columns.ts'
 import type { StatesKernel } from './states-kernel.ts'
-import { LAST_SERIAL, LINEAGE_ID, LINEAGE_OUTER, LINEAGE_PARENT, LINEAGE_ROOM, MOST_SERIALS } from './states-layout.ts'
+import {
+  LAST_SERIAL,
+  LINEAGE_END,
+  LINEAGE_ID,
+  LINEAGE_OUTER,
+  LINEAGE_PARENT,
+  LINEAGE_ROOM,
+  MOST_SERIALS,
+} from './states-layout.ts'
 
 /**
- * Id, parent and surroundings of the latest tasks by serial, those handed on included: a long task still asks which of its descendants a
+ * Id, parent, surroundings and end of the latest tasks by serial, those handed on included: a long task still asks which of its descendants a
  * goroutine worked for, and whose goroutine ended a wait, when these are long gone. The kernel asks and adds as well (`kernel/tasks.ts`).
  */
 export class Lineage {
   private ids: Float64Array = new Float64Array(0)
   private parents = NO_NUMBERS
   private outers = NO_NUMBERS
+  private endsNs: Float64Array = new Float64Array(0)
 
   constructor(private readonly kernel: StatesKernel) {
     this.grow(256)
@@ -30,6 +39,7 @@ export class Lineage {
     this.ids[at] = id
     this.parents[at] = 0
     this.outers[at] = 0
+    this.endsNs[at] = Infinity
     return serial
   }
 
@@ -56,6 +66,15 @@ export class Lineage {
     if (this.has(serial)) this.outers[serial & (this.ids.length - 1)] = outer
   }
 
+  /** When a task ended; Infinity while it has not, or when that is not remembered. */
+  endNsOf(serial: number): number {
+    return this.has(serial) ? this.endsNs[serial & (this.ids.length - 1)] : Infinity
+  }
+
+  setEnd(serial: number, endNs: number): void {
+    if (this.has(serial)) this.endsNs[serial & (this.ids.length - 1)] = endNs
+  }
+
   private has(serial: number): boolean {
     const { latest } = this
     return serial > 0 && serial <= latest && latest - serial < this.ids.length
@@ -67,6 +86,7 @@ export class Lineage {
     this.ids = kernel.place(this.ids, memory.float64(size), LINEAGE_ID)
     this.parents = kernel.place(this.parents, memory.int32(size), LINEAGE_PARENT)
     this.outers = kernel.place(this.outers, memory.int32(size), LINEAGE_OUTER)
+    this.endsNs = kernel.place(this.endsNs, memory.float64(size), LINEAGE_END)
     words[LINEAGE_ROOM >> 2] = size
   }
 }

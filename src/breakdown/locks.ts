@@ -17,6 +17,14 @@ import {
 } from './states-layout.ts'
 import { NONE, type StayLog } from './stay-log.ts'
 
+/** What is asked, and how much, while those that held something are looked for. */
+export interface HolderSearch {
+  /** Stays that may be looked through, counted down. */
+  stays: number
+  /** When the task of a serial ended; Infinity while it has not, or when that is not known any more. */
+  readonly endNsOfTask: (serial: number) => number
+}
+
 /** One stretch in which a goroutine held a lock. */
 export interface Hold {
   /** Stay of the goroutine at the end of the stretch; -1 when it is not known who held the lock. */
@@ -35,7 +43,6 @@ export interface Hold {
  * Who took the lock without having to wait is not seen until it wakes somebody: its time counts to the one after it.
  *
  * @param wait the stay that waits
- * @param budget stays that may be looked through, counted down
  */
 export function holdersOf(
   stays: StayLog,
@@ -43,10 +50,10 @@ export function holdersOf(
   wait: number,
   fromNs: number,
   toNs: number,
-  budget: { stays: number },
+  search: HolderSearch,
 ): Hold[] {
   const first = wait & stays.mask
-  return chainOf(stays, wait, fromNs, toNs, budget, true, true, (stay) => {
+  return chainOf(stays, wait, fromNs, toNs, search, true, true, (stay) => {
     const at = stay & stays.mask
     const stack = stays.stack[at] < 0 ? places.releaseOf(stay) : stays.stack[at]
     return places.same(stack, stays.stack[first])
@@ -63,11 +70,11 @@ export function slotHoldersOf(
   wait: number,
   fromNs: number,
   toNs: number,
-  budget: { stays: number },
+  search: HolderSearch,
 ): Hold[] {
   const first = wait & stays.mask
   const inTurn = !places.isServedInAnyOrder(stays.stack[first])
-  const holds = chainOf(stays, wait, fromNs, toNs, budget, false, inTurn, (stay) => {
+  const holds = chainOf(stays, wait, fromNs, toNs, search, false, inTurn, (stay) => {
     const at = stay & stays.mask
     return stays.reason[at] === stays.reason[first] && places.sameChannelPlace(stays.stack[at], stays.stack[first])
   })
@@ -86,7 +93,7 @@ function chainOf(
   wait: number,
   fromNs: number,
   toNs: number,
-  budget: { stays: number },
+  search: HolderSearch,
   wokenForNothing: boolean,
   inTurn: boolean,
   isForSame: (stay: number) => boolean,
@@ -109,7 +116,7 @@ function chainOf(
   const heldSince = (holder: number): { readonly ns: number; readonly own: number; readonly known: boolean } => {
     let stay = holder
     let ns = toNs
-    for (let n = 0; n < MOST_HOLDER_STAYS && budget.stays > 0 && stays.has(stay); n++, budget.stays--) {
+    for (let n = 0; n < MOST_HOLDER_STAYS && search.stays > 0 && stays.has(stay); n++, search.stays--) {
       const at = stay & stays.mask
       const startNs = stays.startNs[at]
       if (sameLock(stay)) {
@@ -137,7 +144,7 @@ function chainOf(
     const beforeNs = before === NONE ? fromNs : stays.endNs[before & stays.mask]
     const loNs = Math.max(fromNs, Math.min(hiNs, Math.max(since.ns, beforeNs)))
     if (loNs < hiNs) {
-      const task = stays.wakerTask[at] || taskDuring(stays, holder, loNs, hiNs, budget)
+      const task = stays.wakerTask[at] || taskDuring(stays, holder, loNs, hiNs, search)
       holds.push({ stay: holder, task, fromNs: loNs, toNs: hiNs })
     }
     hiNs = loNs
@@ -152,20 +159,18 @@ function chainOf(
  * Serial of the task that a goroutine worked for during most of a stretch that ended in a stay; 0 none. Its span may be over before it lets go of
  * a lock, or takes the next job.
  */
-export function taskDuring(
-  stays: StayLog,
-  last: number,
-  fromNs: number,
-  toNs: number,
-  budget: { stays: number },
-): number {
+export function taskDuring(stays: StayLog, last: number, fromNs: number, toNs: number, search: HolderSearch): number {
   const sums = new Map<number, number>()
   let stay = last
-  for (let n = 0; n < MOST_HOLDER_STAYS && budget.stays > 0 && stays.has(stay); n++, budget.stays--) {
+  for (let n = 0; n < MOST_HOLDER_STAYS && search.stays > 0 && stays.has(stay); n++, search.stays--) {
     const at = stay & stays.mask
     if (stays.endNs[at] <= fromNs) break
-    const ns = Math.min(stays.endNs[at], toNs) - Math.max(stays.startNs[at], fromNs)
-    sums.set(stays.task[at], (sums.get(stays.task[at]) ?? 0) + ns)
+    const from = Math.max(stays.startNs[at], fromNs)
+    const to = Math.min(stays.endNs[at], toNs)
+    const task = stays.task[at]
+    // A stay goes on where the task ends: what came after that was left behind.
+    const untilNs = task === 0 ? to : Math.max(from, Math.min(to, search.endNsOfTask(task)))
+    sums.set(task, (sums.get(task) ?? 0) + untilNs - from)
     stay = stays.previous[at]
   }
   for (const [task, ns] of sums) if (ns * 2 > toNs - fromNs) return task

@@ -5,7 +5,7 @@
 
 import { emptyBreakdown, GoState, type Holder, type LongWait, type Runner } from './breakdown.ts'
 import type { LockPlaces } from './lock-places.ts'
-import { type Hold, holdersOf, slotHoldersOf, taskDuring } from './locks.ts'
+import { type Hold, type HolderSearch, holdersOf, slotHoldersOf, taskDuring } from './locks.ts'
 import type { Runners } from './runners.ts'
 import {
   LEAST_LONG_NS,
@@ -53,6 +53,7 @@ export function isLong(pieceNs: number, taskNs: number): boolean {
  *
  * @param worksFor whether a task serial means the task itself or one that descends from it
  * @param taskIdOf id of a task serial, -1 when it is not known any more
+ * @param endNsOfTask when the task of a serial ended; Infinity while it has not, or when that is not known any more
  * @param isOthers whether the goroutine of a stay works for a task only since it was created in it, and what it was given last came from another
  *   request
  */
@@ -66,6 +67,7 @@ export function explainWaits(
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
   isOthers: (waker: number, task: number, giver: number) => boolean,
+  endNsOfTask: (serial: number) => number,
 ): LongWait[] {
   pieces.sort((x, y) => y.toNs - y.fromNs - (x.toNs - x.fromNs))
   const waits: LongWait[] = []
@@ -79,11 +81,11 @@ export function explainWaits(
     return { row, ...did, wakerTask, holders, runners: [] }
   }
   runnersTable.beginTask()
-  const lockBudget = { stays: MOST_LOCK_STAYS }
+  const search: HolderSearch = { stays: MOST_LOCK_STAYS, endNsOfTask }
   for (const { stay, fromNs, toNs, row, via, queued } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
     if (queued === true) {
-      const served = servedBefore(stays, stay, fromNs, toNs, worksFor, MOST_SERVED_STAYS, lockBudget)
+      const served = servedBefore(stays, stay, fromNs, toNs, worksFor, MOST_SERVED_STAYS, search)
       if (served.length > 0) waits.push(heldBy(row, 0, served))
       continue
     }
@@ -94,7 +96,7 @@ export function explainWaits(
     }
     let waker = stays.waker[at]
     // What came from elsewhere is no task's doing.
-    let serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, lockBudget)
+    let serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, search)
     if (serial > 0 && !worksFor(serial) && causes.isHandOver(stays.reason[at])) {
       const giver = giverOf(stays, causes, waker)
       if (giver > 0 && isOthers(waker, serial, giver)) serial = 0
@@ -102,8 +104,9 @@ export function explainWaits(
       const passedOn = waitOfPasser(stays, causes, waker, fromNs, toNs)
       if (passedOn !== NONE && places.isServing(stays.stack[passedOn & stays.mask])) {
         const giver = stays.waker[passedOn & stays.mask]
-        const task = stays.wakerTask[passedOn & stays.mask] || taskDuring(stays, giver, fromNs, toNs, lockBudget)
-        if (task > 0 && !worksFor(task)) {
+        const task = stays.wakerTask[passedOn & stays.mask] || taskDuring(stays, giver, fromNs, toNs, search)
+        // One that works for no task is told by the function that it runs.
+        if (stays.has(giver) && !worksFor(task)) {
           serial = task
           waker = giver
         }
@@ -112,10 +115,10 @@ export function explainWaits(
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0
     let holds: Hold[] = []
     if (serial > 0 && toNs < stays.endNs[at] && worksFor(serial) && causes.isChannel(stays.reason[at]))
-      holds = servedBefore(stays, waker, fromNs, toNs, worksFor, MOST_LOCK_STAYS, lockBudget)
-    else if (places.isHeld(stays.stack[at])) holds = holdersOf(stays, places, stay, fromNs, toNs, lockBudget)
+      holds = servedBefore(stays, waker, fromNs, toNs, worksFor, MOST_LOCK_STAYS, search)
+    else if (places.isHeld(stays.stack[at])) holds = holdersOf(stays, places, stay, fromNs, toNs, search)
     else if (via === 0 && causes.isChannel(stays.reason[at]))
-      holds = slotHoldersOf(stays, places, stay, fromNs, toNs, lockBudget)
+      holds = slotHoldersOf(stays, places, stay, fromNs, toNs, search)
     if (holds.length > 0) {
       waits.push(heldBy(row, wakerTask, holds))
       continue
@@ -174,13 +177,13 @@ function servedBefore(
   toNs: number,
   worksFor: (serial: number) => boolean,
   most: number,
-  budget: { stays: number },
+  search: HolderSearch,
 ): Hold[] {
   const holds: Hold[] = []
   let stay = worker
   let servedNs = 0
   let lookedFromNs = toNs
-  for (let n = 0; n < most && budget.stays > 0 && stays.has(stay); n++, budget.stays--) {
+  for (let n = 0; n < most && search.stays > 0 && stays.has(stay); n++, search.stays--) {
     const at = stay & stays.mask
     if (stays.endNs[at] <= fromNs) break
     const from = Math.max(stays.startNs[at], fromNs)

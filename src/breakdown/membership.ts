@@ -82,6 +82,26 @@ export class Membership {
     return task !== null && !this.tasks.descends(wakerTask, task)
   }
 
+  /**
+   * A coroutine is called, from where it waits until then: it works for whoever calls it, unless it is at a task below that one, or at one of its own
+   * and is called for none.
+   *
+   * @param caller serial of the task that the one which calls it works for, 0 none
+   */
+  called(row: number, caller: number): void {
+    const { workers, tasks, states } = this
+    if (workers.coroutine[row] === 0) return
+    const serial = this.serialOf(row)
+    if (caller === serial || tasks.descendsFrom(serial, caller)) return
+    if (caller === 0 && workers.onlyCreated[row] === 0) return
+    workers.setTaken(row, null)
+    workers.leaving[row] = 0
+    workers.serial[row] = caller
+    workers.onlyCreated[row] = caller === 0 ? 0 : 1
+    const task = tasks.ofSerial(caller)
+    if (task !== undefined && tasks.addMember(task, states.id[row], states.stay[row])) workers.noteMember(row, caller)
+  }
+
   /** A goroutine is seen working for a task, and for the tasks above it. */
   join(task: TaskState, row: number, t: number): void {
     const { states } = this

@@ -77,6 +77,19 @@ export function waitsForStream(stack: readonly StackFrame[]): boolean {
   return WAITS_FOR_STREAM.test(placeOfSelect(stack))
 }
 
+/** Whether a system call waits for another process to end, by its stack. */
+export function waitsForProcess(stack: readonly StackFrame[]): boolean {
+  return stack.some((frame) => frame.function === 'os.(*Process).Wait')
+}
+
+/** Where a client waits until a connection is dialled, or others give one back: net/http, database/sql. */
+const WAITS_FOR_CONNECTION = /^(net\/http\.\(\*Transport\)\.getConn|database\/sql\.\(\*DB\)\.conn)$/
+
+/** Whether a wait is for a connection, by where it is. */
+export function waitsForConnection(stack: readonly StackFrame[]): boolean {
+  return WAITS_FOR_CONNECTION.test(frameOutsideRuntime(stack)?.function ?? '')
+}
+
 /** Whether a wait that a deadline ended, or another request, was for the network. */
 export function wouldWaitForNetwork(stack: readonly StackFrame[]): boolean {
   return waitsForNetwork(stack) || WAITS_FOR_ANSWER.test(frameOutsideRuntime(stack)?.function ?? '')

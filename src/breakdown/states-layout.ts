@@ -127,6 +127,8 @@ export const STOPPED_UNTIL = STATES_REGISTERS + 352
 // More of goroutines, by their rows: when they were created, and how they came to be known.
 export const CREATED = STATES_REGISTERS + 360
 export const BORN = STATES_REGISTERS + 364
+/** 1: a coroutine, which works for whoever calls it. */
+export const COROUTINE = STATES_REGISTERS + 372
 /** By stack, for low numbers: the `SystemKind` of a goroutine with this entry, and `SERVES_ALL` where it works for whoever comes; 0 what is not known yet. */
 export const KIND_OF_ENTRY = STATES_REGISTERS + 368
 export const SERVES_ALL = 4
@@ -424,6 +426,8 @@ export const LAST_SERIAL = STATES_REGISTERS + 696
 export const LINEAGE_ID = STATES_REGISTERS + 700
 export const LINEAGE_PARENT = STATES_REGISTERS + 704
 export const LINEAGE_OUTER = STATES_REGISTERS + 708
+/** When it ended; Infinity before. */
+export const LINEAGE_END = STATES_REGISTERS + 1156
 export const LINEAGE_ROOM = STATES_REGISTERS + 712
 /** Serials whose id and parent are remembered at most: at ten thousand tasks a second the last two minutes. */
 export const MOST_SERIALS = 1 << 20

@@ -100,9 +100,11 @@ export class TaskRecords {
   }
   private readonly worksForWalked = (serial: number): boolean => this.tasks.descendsFrom(serial, this.walked)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
-  /** One that ended meanwhile was a helper of the task's: workers that others use stay. */
+  private readonly endNsOfTask = (serial: number): number => this.tasks.lineage.endNsOf(serial)
+  /** One that ended meanwhile was a helper of the task's, unless the one that waits had given it something itself: workers that others use stay. */
   private readonly isOthers = (waker: number, task: number, giver: number): boolean =>
-    !this.tasks.descendsFrom(giver, task) && this.kernel.call.isOnlyCreated(waker) !== 0
+    !this.tasks.descendsFrom(giver, task) &&
+    this.kernel.call.isOnlyCreated(waker, this.worksForWalked(giver) ? 1 : 0) !== 0
   /** Where tasks are only added up. */
   readonly sums: TaskSums | null
   private readonly parts = noParts()
@@ -376,6 +378,7 @@ export class TaskRecords {
       pieces,
       this.idOfSerial,
       this.isOthers,
+      this.endNsOfTask,
     )
   }
 

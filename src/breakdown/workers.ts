@@ -9,6 +9,7 @@ import {
   BORN_BEFORE,
   BORN_HERE,
   BORN_INSIDE_REGION,
+  COROUTINE,
   ENDED,
   ENDED_ROOM,
   INNERMOST_REGION,
@@ -75,6 +76,8 @@ export class Workers {
   regionsOpen = NO_NUMBERS
   /** What its creation says of regions that it ends without having begun them: a `Born`. */
   born = NO_BYTES
+  /** 1: a coroutine (`iter.Pull`): it runs only when it is called, and works for whoever calls it. */
+  coroutine = NO_BYTES
   /** By serial of a task: 1 when it ended. Those beyond have not. */
   private ended = NO_BYTES
 
@@ -96,6 +99,7 @@ export class Workers {
   reset(row: number): void {
     this.serial[row] = 0
     this.born[row] = Born.before
+    this.coroutine[row] = 0
     this.onlyCreated[row] = 0
     this.leaving[row] = 0
     this.setTaken(row, null)
@@ -123,6 +127,7 @@ export class Workers {
     this.pendingMessage = i32(this.pendingMessage, PENDING_MESSAGE)
     this.regionsOpen = i32(this.regionsOpen, REGIONS_OPEN)
     this.born = u8(this.born, BORN)
+    this.coroutine = u8(this.coroutine, COROUTINE)
     this.innermostRegion = kernel.place(this.innermostRegion, memory.int32(rows).fill(NO_REGION), INNERMOST_REGION)
   }
 

@@ -30,10 +30,15 @@ export interface Overlaps {
   readonly gcStwNs: number
   /** Of it by the span itself. */
   readonly gcStwOwnNs: number
+  /** What for, where that was one thing for more than half of it, as the runtime names it; else null. */
+  readonly gcStwReason: string | null
   readonly gcSweepNs: number
   /** Inside concurrent mark phases. */
   readonly gcOverlapNs: number
 }
+
+/** A stop of the world with what it was for, as the tracer names it. */
+const STOP_REASON = /^stop-the-world \((.+)\)$/
 
 /** What of a breakdown overlaps its parts. */
 export function overlapsOf({
@@ -42,14 +47,23 @@ export function overlapsOf({
   gcOverlapNs,
   stwWaitNs,
 }: Pick<Breakdown, 'rangeNs' | 'blockNs' | 'gcOverlapNs' | 'stwWaitNs'>): Overlaps {
-  let gcStwOwnNs = 0
-  for (const [name, ns] of Object.entries(rangeNs)) if (name.startsWith('stop-the-world')) gcStwOwnNs += ns
-  const gcStwNs = Object.values(stwWaitNs).reduce((sum, ns) => sum + ns, gcStwOwnNs)
+  const own = Object.entries(rangeNs).filter(([name]) => name.startsWith('stop-the-world'))
+  const gcStwOwnNs = own.reduce((sum, [, ns]) => sum + ns, 0)
+  const byReason = new Map<string, number>()
+  for (const [name, ns] of [...own, ...Object.entries(stwWaitNs)]) {
+    const reason = STOP_REASON.exec(name)?.[1] ?? ''
+    byReason.set(reason, (byReason.get(reason) ?? 0) + ns)
+  }
+  const gcStwNs = [...byReason.values()].reduce((sum, ns) => sum + ns, 0)
+  const [gcStwReason] = [...byReason]
+    .filter(([reason, ns]) => reason !== '' && ns * 2 > gcStwNs)
+    .map(([reason]) => reason)
   return {
     gcAssistNs: rangeNs['GC mark assist'] ?? 0,
     gcAssistWaitNs: blockNs['GC mark assist wait for work'] ?? 0,
     gcStwNs,
     gcStwOwnNs,
+    gcStwReason: gcStwReason ?? null,
     gcSweepNs: rangeNs['GC incremental sweep'] ?? 0,
     gcOverlapNs,
   }

@@ -35,6 +35,7 @@ const LOCK_NAMES: Readonly<Record<LockKind, string>> = {
 const INSTEAD_NAMES: Readonly<Record<Instead, string>> = {
   timer: 'timer wait',
   deadline: 'network wait until deadline',
+  connection: 'connection wait until deadline',
   givenUp: 'network wait until given up',
   goroutine: 'goroutine wait',
   timerOrGoroutine: 'timer or goroutine wait',
@@ -42,6 +43,7 @@ const INSTEAD_NAMES: Readonly<Record<Instead, string>> = {
   late: WAIT_NAMES.network,
   queue: 'queue wait',
   stream: 'stream wait',
+  process: 'process wait',
 }
 
 /** Special ranges. */

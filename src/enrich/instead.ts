@@ -2,18 +2,34 @@
 
 import { GoState, type LongWait, type TaskTables, type Timeline } from '../breakdown/breakdown.ts'
 import { type Group, groupParts } from '../breakdown/groups.ts'
-import { isPipeWait, waitsForStream, wouldWaitForNetwork } from '../breakdown/runtime-names.ts'
+import {
+  isPipeWait,
+  waitsForConnection,
+  waitsForProcess,
+  waitsForStream,
+  wouldWaitForNetwork,
+} from '../breakdown/runtime-names.ts'
 import { QUEUE } from '../breakdown/via.ts'
 import { entryFunction } from './stack-text.ts'
 
 /**
- * A timer or deadline; the network until a deadline, or until another request gave the call up; another goroutine, which a timer or a system
+ * A timer or deadline; the network until a deadline, or until another request gave the call up; a connection until a deadline; another goroutine, which a timer or a system
  * call had kept before it ended the wait; one of the two, where nothing tells which; a pipe, for which the network's poller waits; the network, and
  * then a processor for the goroutine that reads it; whoever takes a task out of a queue; a stream of
- * a connection, which others have.
+ * a connection, which others have; another process.
  */
 export type Instead =
-  'timer' | 'deadline' | 'givenUp' | 'goroutine' | 'timerOrGoroutine' | 'pipe' | 'late' | 'queue' | 'stream'
+  | 'timer'
+  | 'deadline'
+  | 'connection'
+  | 'givenUp'
+  | 'goroutine'
+  | 'timerOrGoroutine'
+  | 'pipe'
+  | 'late'
+  | 'queue'
+  | 'stream'
+  | 'process'
 
 /** Share of a wait for the network from which on it is told that whoever reads it waited for a processor. */
 export const LATE_SHARE = 0.2
@@ -33,6 +49,10 @@ export function insteadOf(
   wait: LongWait | undefined,
   { stacks, reasons }: Pick<TaskTables, 'stacks' | 'reasons'>,
 ): Instead | null {
+  if (group === 'syscall' && timeline.state[row] !== GoState.waiting) {
+    const called = stackOfCall(timeline, row)
+    return called >= 0 && waitsForProcess(stacks[called]) ? 'process' : null
+  }
   if (timeline.state[row] !== GoState.waiting) return null
   if (reasons[timeline.reason[row]] === QUEUE) return 'queue'
   const via = timeline.via[row] !== 0
@@ -54,6 +74,33 @@ export function insteadOf(
   // Nor a deadline where somebody else slept before an answer.
   if ((wait?.wakerTask ?? 0) > 0) return 'goroutine'
   if (forNetwork) return 'deadline'
+  // The poller's own, of a connection that a timer's goroutine closed, or of a pipe.
+  if (reasons[timeline.reason[row]] === 'network')
+    return waited >= 0 && isPipeWait(stacks[waited]) ? 'timer' : 'deadline'
+  const ended = timerOrGoroutine(timeline, row, wait, stacks)
+  return ended === 'timer' && waited >= 0 && waitsForConnection(stacks[waited]) ? 'connection' : ended
+}
+
+/** Row of the stack of a system call: the piece in which it has no processor any more has none of its own. */
+function stackOfCall({ state, goroutine, startNs, endNs, stack }: Timeline, row: number): number {
+  const before = row - 1
+  const goesOn =
+    stack[row] < 0 &&
+    before >= 0 &&
+    state[row] === GoState.syscallBlocked &&
+    state[before] === GoState.syscall &&
+    goroutine[before] === goroutine[row] &&
+    endNs[before] === startNs[row]
+  return stack[goesOn ? before : row]
+}
+
+/** Whether a timer ended a wait, or the goroutine that it started, or another one that had slept. */
+function timerOrGoroutine(
+  timeline: Timeline,
+  row: number,
+  wait: LongWait | undefined,
+  stacks: TaskTables['stacks'],
+): 'timer' | 'goroutine' | 'timerOrGoroutine' {
   if (timeline.wakerGoroutine[row] < 0) return 'timer'
   const did = wait?.waker ?? null
   if (wait === undefined || did === null) return 'timerOrGoroutine'

@@ -153,9 +153,10 @@ export function verdictOf(input: VerdictInput): string | null {
   if (clockErrorNs === null || clockErrorNs > MAX_CLOCK_SHARE * totalNs) return null
   const shares = VERDICT_RULES.map((rule) => ({ rule, ns: parts[rule.group], share: parts[rule.group] / totalNs }))
   const [lead] = shares.filter(({ rule, share }) => share >= rule.leads).sort((x, y) => y.ns - x.ns)
-  const assists = overlaps.gcAssistNs >= ASSIST_LEADS * totalNs && (lead === undefined || overlaps.gcAssistNs > lead.ns)
+  const assists = overlaps.gcAssistNs >= ASSIST_LEADS * totalNs && (lead === undefined || assistIsBefore(input, lead))
   if (lead === undefined && !assists) return null
-  const say = ({ rule }: (typeof shares)[number]): string => rule.say(input.blame.get(rule.group) ?? NO_BLAME)
+  const say = ({ rule }: (typeof shares)[number]): string =>
+    rule.group === 'schedWait' && wasStopped(input) ? WHILE_STOPPED : rule.say(input.blame.get(rule.group) ?? NO_BLAME)
   const onCpu = (asTime: boolean): string => {
     if (assistIsOnCpu(input)) return assistOfExec(input, asTime)
     return assists && overlaps.gcAssistWaitNs < overlaps.gcAssistNs ? ', GC assist included' : ''
@@ -178,7 +179,8 @@ export function verdictOf(input: VerdictInput): string | null {
   }
   if (mentioned(overlaps.gcStwNs, totalNs)) {
     const own = overlaps.gcStwOwnNs * 2 > overlaps.gcStwNs
-    clauses.push(`${duration(overlaps.gcStwNs)} ${own ? 'stopping the world' : 'with the world stopped'}`)
+    const why = overlaps.gcStwReason === null ? '' : ` (${overlaps.gcStwReason})`
+    clauses.push(`${duration(overlaps.gcStwNs)} ${own ? 'stopping the world' : 'with the world stopped'}${why}`)
   }
   if (input.usual) clauses.push('usual for its kind')
   return `${duration(totalNs)}: ${clauses.join('; ')}`
@@ -186,6 +188,24 @@ export function verdictOf(input: VerdictInput): string | null {
 
 function mentioned(overlapNs: number, totalNs: number): boolean {
   return overlapNs >= OVERLAP_SHARE * totalNs
+}
+
+/** What is said of a wait for a processor where nobody ran. */
+const WHILE_STOPPED = 'ready to run while the world was stopped'
+
+/** Whether others had the world stopped for most of the time in which the span waited for a processor. */
+function wasStopped({ parts, overlaps }: VerdictInput): boolean {
+  return (overlaps.gcStwNs - overlaps.gcStwOwnNs) * 2 > parts.schedWait
+}
+
+/** Whether assisting is told before the part that leads: it took longer, or is most of the span and that part is the time on CPU, which has some of it. */
+function assistIsBefore(
+  input: VerdictInput,
+  lead: { readonly rule: Pick<VerdictRule, 'group'>; readonly ns: number },
+): boolean {
+  const { gcAssistNs } = input.overlaps
+  if (gcAssistNs > lead.ns) return true
+  return lead.rule.group === 'exec' && gcAssistNs * 2 > input.totalNs && !assistIsOnCpu(input)
 }
 
 /** GC assist is execution, unless the assistant had to wait for work or for a processor meanwhile. */
@@ -216,6 +236,8 @@ function insteadSentence(blame: Blame): string | null {
       return 'waiting for a timer or deadline'
     case 'deadline':
       return 'waiting for the network until a deadline'
+    case 'connection':
+      return 'waiting for a connection until a deadline'
     case 'timerOrGoroutine':
       return 'waiting for a timer or a goroutine that had slept'
     case 'givenUp':
@@ -226,6 +248,8 @@ function insteadSentence(blame: Blame): string | null {
       return `waiting in a queue${blame.name === null ? '' : ` behind ${blame.name}${doing(blame)}`}`
     case 'stream':
       return 'waiting for a free stream of its connection'
+    case 'process':
+      return 'waiting for another process'
     case 'late':
       return 'waiting for the network, and for a processor to read it'
     case 'goroutine':

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
-import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
+import type { Breakdown, LongWait, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { groupOfReason, GROUPS } from '../../src/breakdown/groups.ts'
 import type { CaptureInfo } from '../../src/capture/capture.ts'
 import { CaptureStory } from '../support/capture-story.ts'
@@ -221,9 +221,52 @@ describe('the path of a task', () => {
     expect(wait.waker?.execNs).toBe(90_000 - 1_060)
   })
 
-  test('one that works for its own request, or is over with it, is', () => {
+  test('so it is where the worker ends with what it was given by the one that waits', () => {
+    const [wait] = startedInside(2, true).longWaits
+    expect(wait).toMatchObject({ wakerTask: 0, holders: [] })
+    expect(wait.waker?.execNs).toBe(90_000 - 1_060)
+  })
+
+  test('one that works for its own request is, whether it is over with it or not', () => {
     expect(startedInside(1).longWaits[0].wakerTask).toBe(7)
-    expect(startedInside(2, true).longWaits[0].wakerTask).toBe(7)
+    expect(startedInside(1, true).longWaits[0].wakerTask).toBe(7)
+  })
+
+  test('one that is over is, where what it was given came from neither', () => {
+    const story = new CaptureStory().found(1, 'running').create(2, 'main.serve').create(4, 'main.other')
+    story.at(100).taskBegin(7, 'starts a helper').at(110).create(3, 'main.helper').at(120).block('sleep')
+    story.at(130).start(3).at(140).block('chan receive').at(150).start(2).at(160).taskBegin(8, 'waits')
+    story.at(170).block('chan receive').at(180).start(4).at(190).taskBegin(9, 'gives').at(200).unblock(3)
+    story.at(210).taskEnd(9).at(220).block('select').at(230).start(3).at(90_000).unblock(2).at(90_010).destroy()
+    story.at(90_020).start(2).at(90_100).taskEnd(8).at(90_200).block('select').at(90_300).unblock(1).start(1)
+    expect(analysed(story.at(90_400).taskEnd(7).at(90_500).stop()).task(8).longWaits[0].wakerTask).toBe(7)
+  })
+
+  /** Task 7 starts goroutine 3, which runs on after the task's end at `endNs`, and then ends the wait of task 8, which began at 1,010, at 90,000. */
+  const leftBehind = (endNs: number): LongWait => {
+    const story = new CaptureStory().found(1, 'running').create(2, 'main.serve')
+    story.at(100).taskBegin(7, 'leaves it').at(110).create(3, 'main.flush').at(120).block('sleep').at(130).start(3)
+    story.at(140).block('sync').at(150).start(2).at(160).taskBegin(8, 'waits').at(1_010).block('chan receive')
+    story
+      .at(endNs - 20)
+      .unblock(1)
+      .at(endNs - 10)
+      .start(1)
+      .at(endNs)
+      .taskEnd(7)
+      .at(endNs + 10)
+      .block('select')
+    story.at(89_000).unblock(3).at(89_010).start(3).at(90_000).unblock(2).at(90_010).destroy()
+    story.at(90_020).start(2).at(90_100).taskEnd(8).at(90_200).stop()
+    return analysed(story).task(8).longWaits[0]
+  }
+
+  test('what a goroutine did after the end of its task is not that task, nor is it to blame for it', () => {
+    expect(leftBehind(20_000)).toMatchObject({ wakerTask: 0, waker: { blockNs: { sync: 89_000 - 1_010 } } })
+  })
+
+  test('what it did before the end, which came just before it ended the wait, is', () => {
+    expect(leftBehind(80_000)).toMatchObject({ wakerTask: 7 })
   })
 
   test('who holds a lock is to blame, wherever that one was waiting itself', () => {
@@ -336,13 +379,23 @@ describe('the path of a task', () => {
     expect(task(7).path).toMatchObject({ blockNs: { select: 700 }, viaNs: { sleep: 700 } })
   })
 
-  test('a wait ended by a goroutine that a timer had started is shown as asleep', () => {
-    const story = new CaptureStory().found(1, 'running')
-    story.at(100).taskBegin(7, 'deadline').at(200).block('select')
-    story.at(900).create(2, 'context.WithDeadlineCause.func2').at(910).start(2).at(920).unblock(1).at(930).destroy()
-    story.at(940).start(1).at(1000).taskEnd(7).at(1100).stop()
-    const { task } = analysed(story)
-    expect(task(7).path).toMatchObject({ blockNs: { select: 720 }, viaNs: { sleep: 720 } })
+  test.each(['select', 'network'])(
+    'a wait (%s) ended by a goroutine that a timer had started is shown as asleep',
+    (reason) => {
+      const story = new CaptureStory().found(1, 'running')
+      story.at(100).taskBegin(7, 'deadline').at(200).block(reason)
+      story.at(900).create(2, 'context.WithDeadlineCause.func2').at(910).start(2).at(920).unblock(1).at(930).destroy()
+      story.at(940).start(1).at(1000).taskEnd(7).at(1100).stop()
+      const { task } = analysed(story)
+      expect(task(7).path).toMatchObject({ blockNs: { [reason]: 720 }, viaNs: { sleep: 720 } })
+    },
+  )
+
+  test('a read that was cut short by a goroutine which had slept itself is one of the network', () => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable').at(100).taskBegin(7, 'reads')
+    story.at(200).block('network').at(210).start(2).at(220).block('sleep').at(900).unblock(2).at(910).start(2)
+    story.at(920).unblock(1).at(930).block('select').at(940).start(1).at(1000).taskEnd(7).at(1100).stop()
+    expect(analysed(story).task(7).path).toMatchObject({ blockNs: { network: 720 }, viaNs: {} })
   })
 
   test('who was created by a goroutine without a task, and was put off for longer than that one had waited, is told as what the wait is', () => {
@@ -816,6 +869,48 @@ describe('the path of a task', () => {
       schedWaitNs: 10,
       blockNs: { sleep: 400 },
     })
+  })
+
+  /** Task 7 makes a coroutine, goroutine 2, and calls it; task 8 on goroutine 3 calls it then, and has 7,000 ns of it on CPU and 40,000 ns asleep. */
+  const handedCoroutine = (over: boolean): CaptureStory => {
+    const story = new CaptureStory().found(1, 'running').found(3, 'runnable').at(100).taskBegin(7, 'makes it')
+    story.at(150).createBlocked(2, 'runtime.corostart').at(200).switchTo(2).at(300).switchTo(1).at(400)
+    if (over) story.taskEnd(7)
+    story.at(410).block('select').at(1_000).start(3).taskBegin(8, 'calls it').at(2_000).switchTo(2).at(7_000)
+    story.block('sleep').at(47_000).unblock(2).at(47_010).start(2).at(49_010).switchTo(3).at(50_000).taskEnd(8)
+    story.at(50_010).unblock(1).at(50_020).block('select').at(50_030).start(1).at(50_100)
+    if (!over) story.taskEnd(7)
+    return story.at(50_200).stop()
+  }
+
+  test.each([
+    ['at it', false],
+    ['over', true],
+  ])('a coroutine works for whoever calls it, when the task that made it is still %s', (_, over) => {
+    const { task } = analysed(handedCoroutine(over))
+    expect(parts(task(8).path)).toEqual({
+      totalNs: 49_000,
+      execNs: 1_000 + 5_000 + 2_000 + 990,
+      schedWaitNs: 10,
+      blockNs: { sleep: 40_000 },
+    })
+    expect(task(8).goroutines).toEqual([2, 3])
+    expect(parts(task(8).work)).toMatchObject({ execNs: 1_000 + 5_000 + 2_000 + 990 })
+    expect(task(7).goroutines).toEqual([1, 2])
+    expect(parts(task(7).work)).toMatchObject({ execNs: over ? 300 : 310 + 70 })
+  })
+
+  test('a coroutine that is called for no task works for none, and for one above its own not for that', () => {
+    const story = new CaptureStory().found(1, 'running').at(100).taskBegin(7, 'makes it')
+    story.at(150).createBlocked(2, 'runtime.corostart').at(200).switchTo(2).at(210).taskBegin(8, 'its own', 7)
+    story.at(300).switchTo(1).at(400).switchTo(2).at(500).taskEnd(8).at(600).switchTo(1).at(700).taskEnd(7)
+    story.at(800).switchTo(2).at(900).switchTo(1).at(1_000).taskBegin(9, 'later').at(1_100).switchTo(2)
+    const { task } = analysed(story.at(1_200).switchTo(1).at(1_300).taskEnd(9).at(1_400).stop())
+    // Whoever has called it is not at its own task.
+    expect(parts(task(8).path)).toMatchObject({ totalNs: 290, execNs: 190, blockNs: { '': 100 } })
+    expect(parts(task(7).path)).toEqual({ totalNs: 600, execNs: 600 })
+    expect(parts(task(9).path)).toEqual({ totalNs: 300, execNs: 300 })
+    expect(parts(task(7).work)).toMatchObject({ execNs: 600 })
   })
 
   test.each([

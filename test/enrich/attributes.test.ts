@@ -46,6 +46,7 @@ test('stops of the world count together, whatever and whoever stopped it', () =>
     gcAssistWaitNs: 2,
     gcStwNs: 29,
     gcStwOwnNs: 24,
+    gcStwReason: 'GC mark termination',
     gcSweepNs: 7,
     gcOverlapNs: 17,
   })

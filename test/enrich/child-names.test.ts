@@ -54,6 +54,8 @@ test('sleep that was none of its own is not called sleep, nor a wait for another
   expect(waitName('network', null, 'givenUp')).toBe('network wait until given up')
   expect(waitName('network', null, 'stream')).toBe('stream wait')
   expect(waitName('chan', null, 'queue')).toBe('queue wait')
+  expect(waitName('sleep', null, 'connection')).toBe('connection wait until deadline')
+  expect(waitName('syscall', null, 'process')).toBe('process wait')
   expect(waitName('network', null, 'late')).toBe('network wait')
 })
 

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { format, resolveConfig } from 'prettier'
 import { describe, expect, test } from 'vitest'
-import { emptyBreakdown, type Holder, type LongWait } from '../../src/breakdown/breakdown.ts'
+import { emptyBreakdown, GoState, type Holder, type LongWait } from '../../src/breakdown/breakdown.ts'
 import { emptyParts, type Group, GROUPS } from '../../src/breakdown/groups.ts'
 import {
   ASSIST_LEADS,
@@ -15,12 +15,20 @@ import {
   type VerdictInput,
 } from '../../src/enrich/verdict.ts'
 import type { Instead } from '../../src/enrich/instead.ts'
-import { PART_KEYS } from '../../src/enrich/attributes.ts'
+import { type Overlaps, PART_KEYS } from '../../src/enrich/attributes.ts'
 import { LEAST_OF_KIND, USUAL_SHARE } from '../../src/enrich/kinds.ts'
 import { ready, run, Tables, taskRecord, wait } from './builders.ts'
 
 const MS = 1_000_000
-const overlaps = { gcAssistNs: 0, gcAssistWaitNs: 0, gcStwNs: 0, gcStwOwnNs: 0, gcSweepNs: 0, gcOverlapNs: 0 }
+const overlaps: Overlaps = {
+  gcAssistNs: 0,
+  gcAssistWaitNs: 0,
+  gcStwNs: 0,
+  gcStwOwnNs: 0,
+  gcStwReason: null,
+  gcSweepNs: 0,
+  gcOverlapNs: 0,
+}
 
 /** The verdict over parts in milliseconds. */
 function verdict(partsMs: Partial<Record<Group, number>>, given: Partial<VerdictInput> = {}): string | null {
@@ -111,6 +119,13 @@ describe('the sentence', () => {
     expect(verdict({ exec: 6, chan: 4 }, assist(5))).toBe(
       '10.0 ms: 60 % on CPU, 5.0 ms of it GC assist; 40 % waiting on a channel',
     )
+    // Most of the span, and not all of it on CPU: that some of it is tells less.
+    expect(verdict({ exec: 87, gcWait: 13 }, assist(70, 12))).toBe(
+      '100 ms: 70 % in GC assist, on CPU and waiting; 87 % on CPU, GC assist included; 13 % waiting for the garbage collector',
+    )
+    expect(verdict({ exec: 87, gcWait: 13 }, assist(50, 12))).toBe(
+      '100 ms: 87 % on CPU; 13 % waiting for the garbage collector; 50.0 ms in GC assist, waits included',
+    )
     expect(verdict({ exec: 4, network: 2.9, chan: 2.9, sleep: 0.2 }, assist(2.9))).toBeNull()
   })
 
@@ -164,6 +179,8 @@ describe('the sentence', () => {
     ['chan', 'queue', 'report.Build', 'waiting in a queue behind report.Build'],
     ['network', 'late', null, 'waiting for the network, and for a processor to read it'],
     ['network', 'deadline', null, 'waiting for the network until a deadline'],
+    ['sleep', 'connection', null, 'waiting for a connection until a deadline'],
+    ['syscall', 'process', null, 'waiting for another process'],
     ['network', 'givenUp', 'race.Ask', 'waiting for the network until race.Ask gave it up'],
   ])('says what was waited for where it is not what the part is called: %s, %s', (group, instead, name, words) => {
     const doing = instead === 'goroutine' ? group : null
@@ -188,6 +205,17 @@ describe('the sentence', () => {
     expect(verdict({ exec: 10 }, { overlaps: { ...overlaps, gcStwNs: MS, gcStwOwnNs: 0.6 * MS } })).toBe(
       '10.0 ms: 100 % on CPU; 1.0 ms stopping the world',
     )
+    const stopped = { ...overlaps, gcStwNs: 8 * MS, gcStwReason: 'read mem stats' }
+    expect(verdict({ exec: 1, schedWait: 9 }, { overlaps: stopped, blame: blame('schedWait', 'report', null) })).toBe(
+      '10.0 ms: 90 % ready to run while the world was stopped; 1.0 ms on CPU; 8.0 ms with the world stopped (read mem stats)',
+    )
+    // Half of the wait, and its own stops: others ran.
+    for (const gcStwOwnNs of [0, 4 * MS]) {
+      const own = { ...stopped, gcStwNs: 4.5 * MS + gcStwOwnNs, gcStwOwnNs, gcStwReason: null }
+      expect(verdict({ exec: 1, schedWait: 9 }, { overlaps: own })).toContain(
+        '90 % ready to run, waiting for a processor;',
+      )
+    }
   })
 })
 
@@ -481,6 +509,46 @@ describe('who is to blame', () => {
       ])
     })
 
+    test('a read that a goroutine cut short which a timer had started waited for the network until a deadline', () => {
+      const cut = (...stack: string[]): Piece =>
+        select({ reason: 'network', stack: ['internal/poll.(*FD).Read', ...stack] })
+      const until = ['sleep', 'deadline', 'waiting for the network until a deadline']
+      expect(told([cut('net.(*netFD).Read', 'crypto/tls.(*Conn).clientHandshake'), deadline])).toEqual(until)
+      expect(told([cut('net.(*netFD).Read'), null])).toEqual(until)
+      expect(told([cut('os.(*File).Read'), deadline])[1]).toBe('timer')
+    })
+
+    test('a connection that nobody gave before a deadline was waited for, dialled or given back', () => {
+      for (const place of ['net/http.(*Transport).getConn', 'database/sql.(*DB).conn']) {
+        const stack = ['runtime.selectgo', place, 'main.work']
+        const until = ['sleep', 'connection', 'waiting for a connection until a deadline']
+        expect(told([select({ stack, wakerGoroutine: -1 }), null])).toEqual(until)
+        expect(told([select({ stack }), deadline])).toEqual(until)
+        // One that was given back late.
+        expect(told([select({ stack }), sleeper])[1]).toBe('goroutine')
+        expect(told([select({ stack }), null])[1]).toBe('timerOrGoroutine')
+      }
+    })
+
+    test('another process is waited for in a system call, also where that has lost its processor', () => {
+      const stack = [
+        'syscall.Syscall6',
+        'os.(*Process).blockUntilWaitable',
+        'os.(*Process).Wait',
+        'os/exec.(*Cmd).Wait',
+      ]
+      const call = (state: GoState, more: Partial<Piece> = {}): Piece => ({ state, ns: 100, ...more })
+      const otherProcess = ['syscall', 'process', 'waiting for another process']
+      expect(told([call(GoState.syscall, { stack }), null])).toEqual(otherProcess)
+      expect(told([call(GoState.syscall, { stack, ns: 1 }), null], [call(GoState.syscallBlocked), null])).toEqual(
+        otherProcess,
+      )
+      expect(told([call(GoState.syscall, { stack: ['syscall.fsync', 'os.(*File).Sync'] }), null])[2]).toBe(
+        'in system calls',
+      )
+      expect(told([call(GoState.syscallBlocked), null])[1]).toBe(null)
+    })
+
     test('an answer that nobody could read for want of a processor is told so, from a fifth of the wait on', () => {
       const reader = (schedWaitNs: number): LongWait['waker'] => ({
         ...emptyBreakdown(),
@@ -566,8 +634,8 @@ test('the rules are those of docs/verdicts.md', async () => {
   const insteadOfGroup: Partial<Record<Group, readonly Instead[]>> = {
     network: ['pipe', 'late', 'stream', 'deadline', 'givenUp'],
     chan: ['queue', 'givenUp'],
-    syscall: ['goroutine'],
-    sleep: ['timer', 'deadline', 'goroutine', 'timerOrGoroutine'],
+    syscall: ['process', 'goroutine'],
+    sleep: ['timer', 'deadline', 'connection', 'goroutine', 'timerOrGoroutine'],
   }
   const rows = VERDICT_RULES.map((rule) => {
     const { group, cause, leads, follows } = rule
@@ -595,10 +663,10 @@ ${rows.join('\n')}
 - Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Who held a lock or a slot, goroutines without a span and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
 - "waiting in a queue" is said of a task that one goroutine began and another took up in the end, while the first did something else, such as to begin further ones; behind X where the one that took it up served X for more than half of the time, or of the latest of a long one. The child span is called \`queue wait\`, its \`subspan.reason\` is \`queue\`.
 - Kinds of lock are told by their stack: mutex, read-write mutex, sync.Once, file lock, WaitGroup, condition.
-- "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a pool, say); "waiting for the network until a deadline" where that ended a call of net/http's client, of HTTP/2 or gRPC; "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where a goroutine ended it of which nothing is known, as beyond the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls".
+- "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a pool, say); "waiting for the network until a deadline" where that ended a call of net/http's client, of HTTP/2 or gRPC, or had the connection closed that is read or written (a hand-shake whose context is over, say); "waiting for a connection until a deadline" where a client of net/http or database/sql was given none, dialled or given back by others; "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where a goroutine ended it of which nothing is known, as beyond the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls". "waiting for another process" is said of the system call of \`os.Process.Wait\` (child span \`process wait\`).
 - A call of these clients that another request ended is told as "waiting for the network until X gave it up"; its part is \`subspan.chan_us\`, or \`subspan.network_us\` without X where only the network can be waited for (streams, bodies and flow control of HTTP/2 and gRPC). So it is told of a read or write of a connection that another request closed, or whose deadline it moved, and "until a deadline" where a goroutine did that had slept; its part is \`subspan.network_us\`.
-- The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`network wait until deadline\`, \`network wait until given up\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\` (\`goroutine wait\` also behind another's system calls), and a late summary is named likewise (\`runtime: mostly timer wait\`).
-- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time.
+- The network's poller waits for pipes too: "waiting for a pipe", also where another goroutine read it and handed on what came. Each of these where it is more than half of its part; the parts are called as before. The child spans are called \`timer wait\`, \`network wait until deadline\`, \`network wait until given up\`, \`connection wait until deadline\`, \`goroutine wait\`, \`timer or goroutine wait\` and \`pipe wait\` (\`goroutine wait\` also behind another's system calls), and a late summary is named likewise (\`runtime: mostly timer wait\`).
+- Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead, or is more than half of the span and waited for some of that: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time, "ready to run while the world was stopped" where others did for most of its wait for a processor; what for is told in brackets where it was one thing, as the runtime names it: "(read mem stats)".
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - A wait has one cause. Where the program itself was late to read an answer, for want of a processor, that is in \`subspan.network_us\`: "waiting for the network, and for a processor to read it" where it was a fifth of the wait; the child span tells how long, as \`subspan.waker.sched_wait_us\`.
 - "waiting for a free stream of its connection": gRPC's client waits where it asks for one of the streams that the server allows (child span \`stream wait\`). Who waits for one of a client of net/http or golang.org/x/net (strict) waits for the answer at the same place of the program: both are "waiting for the network".

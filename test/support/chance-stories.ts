@@ -69,6 +69,11 @@ export function storyOf(
         break
       case 4:
       case 5:
+        if (random.below(3) === 0) {
+          story.createBlocked(++lastGoroutine, 'runtime.corostart')
+          waiting.push(lastGoroutine)
+          break
+        }
         story.create(++lastGoroutine, random.pick(ENTRIES))
         runnable.push(lastGoroutine)
         break

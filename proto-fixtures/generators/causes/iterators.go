@@ -34,7 +34,7 @@ func handedIterator(g *ground.Ground) {
 		})
 		w.End()
 		w.Path("sleep", "schedWait")
-		w.Verdict(`waiting for a goroutine without a span \(iter.Pull.*\), which was asleep`)
+		w.Verdict("sleeping")
 	}()
 	<-handed
 	stop()

@@ -300,7 +300,7 @@ func refreshed(g *ground.Ground) {
 	w := g.Begin(context.Background(), "cause.Refreshed").Alone()
 	w.In("syscall", func() { <-fresh })
 	w.End()
-	w.Verdict(`waiting for a goroutine without a span \(main.refreshes\), which was in system calls|served by cause.Refreshed.first`)
+	w.Verdict(`waiting for a goroutine without a span \(main.refreshes\), which was in system calls|served by a goroutine without a span \(main.refreshes\)`)
 }
 
 func refreshes(fresh chan<- struct{}) {

@@ -20,6 +20,7 @@ import {
   LAST_MEMBER,
   LAST_REGION,
   LAST_SERIAL,
+  LINEAGE_END,
   LINEAGE_ID,
   LINEAGE_OUTER,
   LINEAGE_PARENT,
@@ -67,7 +68,7 @@ import {
   TOLD,
   WAITS_FOR_REGIONS,
 } from '../states-layout.ts'
-import { currentTask, slotOfTask } from './tasks.ts'
+import { currentTask, setEndOfSerial, slotOfTask } from './tasks.ts'
 import { annotate, join, worksFor } from './workers.ts'
 
 const NONE: i32 = -1
@@ -118,6 +119,7 @@ export function beginTask(event: u32, row: u32): bool {
   store<i32>(load<u32>(SLOT_OF_ID) + (idRow << 2), slot)
   store<f64>(load<u32>(LINEAGE_ID) + (at << 1), id)
   store<i32>(load<u32>(LINEAGE_OUTER) + at, outer)
+  store<f64>(load<u32>(LINEAGE_END) + (at << 1), Infinity)
   store<i32>(load<u32>(TASK_SERIAL) + of4, serial)
   store<f64>(load<u32>(TASK_START) + of8, timeNs)
   store<f64>(load<u32>(TASK_END) + of8, NaN)
@@ -156,6 +158,7 @@ export function endTask(event: u32, row: u32): bool {
   store<f64>(load<u32>(TASK_END_GOROUTINE) + (slot << 3), load<f64>(load<u32>(ID) + (row << 3)))
   store<i32>(load<u32>(TASK_END_STAY) + (slot << 2), load<i32>(load<u32>(STAY) + (row << 2)))
   store<u8>(load<u32>(ENDED) + serial, 1)
+  setEndOfSerial(serial, timeNs)
   const count = load<u32>(SETTLING_COUNT)
   const place = (load<u32>(SETTLING_FIRST) + count) & (load<u32>(SLOT_ROOM) - 1)
   store<i32>(load<u32>(SETTLING) + (place << 2), slot)

@@ -139,11 +139,11 @@ function keepWait(walked: i32, stay: i32, fromNs: f64, toNs: f64, row: f64, via:
   }
   if (load<u8>(load<u32>(HANDS_OVER) + reason) !== 0) {
     if (serial > 0 && !descendsFrom(serial, walked)) {
-      if (isOthers(waker, serial)) serial = 0
+      if (isOthers(waker, serial, walked)) serial = 0
     } else if (serial === 0 && via !== load<u32>(NETWORK)) {
       const passedOn = waitOfPasser(waker, fromNs, toNs)
-      const giver = passedOn === NONE ? 0 : giverOf(passedOn, fromNs, toNs)
-      if (giver > 0 && !descendsFrom(giver, walked)) {
+      const giver = passedOn === NONE ? NONE : giverOf(passedOn, fromNs, toNs)
+      if (giver !== NONE && !descendsFrom(giver, walked)) {
         serial = giver
         waker = load<i32>(load<u32>(STAY_WAKER) + ((passedOn & load<u32>(STAY_MASK)) << 2))
       }
@@ -208,16 +208,21 @@ function waitOfPasser(waker: i32, fromNs: f64, toNs: f64): i32 {
   return NONE
 }
 
-/** The task of who gave a goroutine what it waited for, where it serves whoever comes; 0 none. */
+/** The task of who gave a goroutine what it waited for, 0 none; -1 where it does not serve whoever comes, or nobody is known to have given it. */
 function giverOf(wait: i32, fromNs: f64, toNs: f64): i32 {
   const slot: u32 = wait & load<u32>(STAY_MASK)
-  if (!tells(load<i32>(load<u32>(STAY_STACK) + (slot << 2)), TELLS_SERVING)) return 0
+  if (!tells(load<i32>(load<u32>(STAY_STACK) + (slot << 2)), TELLS_SERVING)) return NONE
+  const giver = load<i32>(load<u32>(STAY_WAKER) + (slot << 2))
+  if (!has(giver)) return NONE
   const task = load<i32>(load<u32>(STAY_WAKER_TASK) + (slot << 2))
-  return task !== 0 ? task : taskDuring(load<i32>(load<u32>(STAY_WAKER) + (slot << 2)), fromNs, toNs)
+  return task !== 0 ? task : taskDuring(giver, fromNs, toNs)
 }
 
-/** Whether a goroutine works for a task only since it was created in it, lives on, and what it was given last, by a channel, came from another request. */
-function isOthers(waker: i32, task: i32): bool {
+/**
+ * Whether a goroutine works for a task only since it was created in it, and what it was given last, by a channel, came from another request: where it is over,
+ * from the one that waits.
+ */
+function isOthers(waker: i32, task: i32, walked: i32): bool {
   const mask = load<u32>(STAY_MASK)
   let giver: i32 = 0
   let stay = waker
@@ -230,7 +235,7 @@ function isOthers(waker: i32, task: i32): bool {
     }
     stay = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
   }
-  return giver > 0 && !descendsFrom(giver, task) && isOnlyCreated(waker)
+  return giver > 0 && !descendsFrom(giver, task) && isOnlyCreated(waker, descendsFrom(giver, walked))
 }
 
 // ---- Holders. ----

@@ -9,6 +9,7 @@ import {
   BORN_BEFORE,
   BORN_HERE,
   BORN_INSIDE_REGION,
+  COROUTINE,
   CREATED,
   ID,
   INNERMOST_REGION,
@@ -104,6 +105,7 @@ export function create(event: u32, state: u32, stay: i32): bool {
   forgetAnnotations(row)
   const inside = load<i32>(load<u32>(INNERMOST_REGION) + (creator << 2)) !== NONE
   store<u8>(load<u32>(BORN) + row, inside ? BORN_INSIDE_REGION : BORN_HERE)
+  store<u8>(load<u32>(COROUTINE) + row, state === WAITING ? 1 : 0)
   store<i32>(load<u32>(TASK) + of4, serial)
   store<u8>(load<u32>(ONLY_CREATED) + row, serial === 0 ? 0 : 1)
   store<i32>(load<u32>(MEMBER_OF) + of4, serial)
@@ -137,6 +139,7 @@ export function destroy(event: u32, row: u32): bool {
   store<u8>(load<u32>(BORN) + row, BORN_BEFORE)
   store<i32>(load<u32>(TASK) + of4, 0)
   store<u8>(load<u32>(ONLY_CREATED) + row, 0)
+  store<u8>(load<u32>(COROUTINE) + row, 0)
   store<i32>(load<u32>(MEMBER_OF) + of4, 0)
   forgetAnnotations(row)
   return true

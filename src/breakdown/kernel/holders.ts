@@ -30,7 +30,7 @@ import {
 } from '../states-layout.ts'
 import { isSameLock, releaseOf, sameChannelPlace, tells } from './locks.ts'
 import { has } from './path.ts'
-import { descendsFrom } from './tasks.ts'
+import { descendsFrom, endOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
 
@@ -224,8 +224,8 @@ export function taskDuring(last: i32, from: f64, to: f64): i32 {
     const endNs = endOf(stay)
     if (endNs <= from) break
     looked++
-    const ns = min(endNs, to) - max(load<f64>(load<u32>(STAY_START) + (slot << 3)), from)
     const task = load<i32>(load<u32>(STAY_TASK) + (slot << 2))
+    const ns = heldFor(slot, task, from, to)
     if (ns > 0) {
       if (task === candidate) moreNs += ns
       else if (ns <= moreNs) moreNs -= ns
@@ -242,11 +242,18 @@ export function taskDuring(last: i32, from: f64, to: f64): i32 {
   for (; looked > 0; looked--) {
     const slot: u32 = stay & mask
     if (load<i32>(load<u32>(STAY_TASK) + (slot << 2)) === candidate) {
-      sumNs += min(endOf(stay), to) - max(load<f64>(load<u32>(STAY_START) + (slot << 3)), from)
+      sumNs += heldFor(slot, candidate, from, to)
     }
     stay = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
   }
   return sumNs * 2 > to - from ? candidate : 0
+}
+
+/** For how long a stay was for its task in a stretch: it goes on where the task ends, and what came after that was left behind. */
+function heldFor(slot: u32, task: i32, from: f64, to: f64): f64 {
+  const startNs = max(load<f64>(load<u32>(STAY_START) + (slot << 3)), from)
+  const endNs = min(load<f64>(load<u32>(STAY_END) + (slot << 3)), to)
+  return task === 0 ? endNs - startNs : max(startNs, min(endNs, endOfSerial(task))) - startNs
 }
 
 /* @inline */ function endOf(stay: i32): f64 {

@@ -20,6 +20,7 @@ import {
   ABSENT,
   ASKS_STACK,
   CAUSE_OF_STACK,
+  COROUTINE,
   HANDS_OVER,
   LEAVING,
   LOW_STACKS,
@@ -229,6 +230,8 @@ export function run(from: u32, to: u32): u32 {
       if (waits) {
         via = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
         const waitReason: u32 = load<u16>(load<u32>(STAY_REASON) + (slot << 1))
+        // A coroutine works for whoever calls it.
+        if (load<u8>(load<u32>(COROUTINE) + row) !== 0 && waitReason === 0 && changesTask(row, task, wakerTask)) break
         if (by !== NONE && stack !== 0 && waitReason === <u32>load<i32>(NETWORK)) {
           // Ended by the poller, which the runtime asks on a goroutine of anybody's.
           if (!(stack < LOW_STACKS)) break
@@ -250,7 +253,7 @@ export function run(from: u32, to: u32): u32 {
               if (min(load<i32>(NETWORK), load<i32>(SLEEP)) < 0 || load<i32>(SYSCALL_CAUSE) < 0) break
               const ended: i32 = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)), timeNs)
               if (place === 0 || (ended === load<i32>(SLEEP) && isTimers(by))) via = ended
-            }
+            } else if (waitReason === <u32>load<i32>(NETWORK) && isTimers(by)) via = load<i32>(SLEEP)
           }
         }
       }
@@ -342,6 +345,12 @@ export function run(from: u32, to: u32): u32 {
   openStay(top, row, stay, after, timeNs, 0, task, NONE, 0)
   closeStay(stay, top, timeNs)
   return true
+}
+
+/** Whether a coroutine works for another task from now on, as `called` of `../membership.ts`. */
+function changesTask(row: u32, task: i32, caller: i32): bool {
+  if (caller === task || descendsFrom(task, caller)) return false
+  return caller !== 0 || load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
 }
 
 /** Whether a waker works for nobody as far as a goroutine's task goes. */

@@ -10,6 +10,7 @@ import {
   LAST_MEMBER,
   LAST_SERIAL,
   LEAST_MEMBERS,
+  LINEAGE_END,
   LINEAGE_ID,
   LINEAGE_OUTER,
   LINEAGE_PARENT,
@@ -95,6 +96,19 @@ export function idOfSerial(serial: i32): f64 {
   const room = load<i32>(LINEAGE_ROOM)
   if (serial <= 0 || serial > latest || latest - serial >= room) return -1
   return load<f64>(load<u32>(LINEAGE_ID) + ((serial & (room - 1)) << 3))
+}
+
+/** When the task of a serial ended; Infinity while it has not, or when that is not remembered. */
+export function endOfSerial(serial: i32): f64 {
+  const latest = load<i32>(LAST_SERIAL)
+  const room = load<i32>(LINEAGE_ROOM)
+  if (serial <= 0 || serial > latest || latest - serial >= room) return Infinity
+  return load<f64>(load<u32>(LINEAGE_END) + ((serial & (room - 1)) << 3))
+}
+
+export function setEndOfSerial(serial: i32, timeNs: f64): void {
+  const room = load<i32>(LINEAGE_ROOM)
+  if (load<i32>(LAST_SERIAL) - serial < room) store<f64>(load<u32>(LINEAGE_END) + ((serial & (room - 1)) << 3), timeNs)
 }
 
 /** What a column of the lineage says of a serial; 0 when that is not remembered. */

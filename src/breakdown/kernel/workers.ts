@@ -104,11 +104,16 @@ function split(row: u32, timeNs: f64, serial: i32, top: i32): void {
   store<i32>(STAY_TOP, top + 1)
 }
 
-/** Whether the goroutine of a stay, which is in the log, lives, and works for a task only because it was created for it. */
-export function isOnlyCreated(stay: i32): bool {
-  if (endsSoonAfter(stay)) return false
+/**
+ * Whether the goroutine of a stay, which is in the log, works for a task only because it was created for it. Of one that is over it is not known whether it
+ * annotated anything.
+ *
+ * @param otherwise what is said of such a one
+ */
+export function isOnlyCreated(stay: i32, otherwise: bool): bool {
+  if (endsSoonAfter(stay)) return otherwise
   const row = rowOf(load<f64>(load<u32>(STAY_GOROUTINE) + ((stay & load<u32>(STAY_MASK)) << 3)))
-  return row !== NONE && load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
+  return row === NONE ? otherwise : load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
 }
 
 /** Whether a goroutine ended within few stays of one. */
