@@ -303,6 +303,8 @@ const ASKED: ReadonlySet<Group> = new Set<Group>(['lock', 'chan', 'schedWait', '
 const RUNTIME_NAME = 'the garbage collector'
 /** How a goroutine is called that works for no task, or for one whose span is not known; with the function that it runs. */
 const NO_SPAN_NAME = 'a goroutine without a span'
+/** The same of those that kept the processors busy, of which no function is known. */
+const RUNNERS_WITHOUT_SPAN = 'goroutines without a span'
 
 /**
  * Who ended the waits of a window, by group; who ran during those for a processor.
@@ -364,7 +366,12 @@ export function blameOf(
     if (group === 'schedWait') {
       const ranNs = (wait?.runners ?? []).reduce((all, runner) => all + runner.ns, 0)
       for (const runner of wait?.runners ?? []) {
-        const name = runner.runtime ? RUNTIME_NAME : nameOf(runner.taskId)
+        const { taskId } = runner
+        const name = runner.runtime
+          ? RUNTIME_NAME
+          : taskId === task.id
+            ? null
+            : (nameOf(taskId) ?? RUNNERS_WITHOUT_SPAN)
         if (name !== null) add(sum.names, name, (ns * runner.ns) / ranNs)
       }
       continue

@@ -318,6 +318,22 @@ describe('who is to blame', () => {
     )
   })
 
+  test('of waits for a processor may be goroutines without a span, which ran meanwhile', () => {
+    const ran = (...runners: LongWait['runners']): string | null | undefined =>
+      blameOf(
+        taskRecord({ timeline, longWaits: [{ ...longWaits[1], runners }] }),
+        tables,
+        0,
+        10_000,
+        (id) => names[id] ?? null,
+      ).get('schedWait')?.name
+    const ofTask = (taskId: number, ns: number) => ({ taskId, runtime: false, ns })
+    expect(ran(ofTask(0, 30), ofTask(77, 10), ofTask(9, 20))).toBe('goroutines without a span')
+    expect(ran(ofTask(0, 30), ofTask(9, 30))).toBeNull()
+    // Other goroutines of its own.
+    expect(ran(ofTask(1, 60), ofTask(0, 10))).toBeNull()
+  })
+
   test('of locks is who held them, each for its time', () => {
     const blamed = (holders: readonly Holder[]): Blame | undefined =>
       blameOf(
@@ -658,7 +674,7 @@ test('the rules are those of docs/verdicts.md', async () => {
 ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
-- The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers).
+- The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers, "goroutines without a span" where those worked for no task, or for ones whose span is not known).
 - For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"), and for a worker that served X, as its regions and logs tell, for more than half of the time before it took up this one.
 - Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Who held a lock or a slot, goroutines without a span and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
 - "waiting in a queue" is said of a task that one goroutine began and another took up in the end, while the first did something else, such as to begin further ones; behind X where the one that took it up served X for more than half of the time, or of the latest of a long one. The child span is called \`queue wait\`, its \`subspan.reason\` is \`queue\`.
