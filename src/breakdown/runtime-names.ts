@@ -24,9 +24,12 @@ export function runtimeWaitOf(stack: readonly StackFrame[]): 'GC' | 'runtime' | 
 /** Frames that the runtime writes of a stack, from the leaf on (Go 1.26, runtime/tracestack.go, traceStackSize). */
 const MOST_FRAMES = 128
 
-/** Whether a stack may have been cut, so that its outermost frame is not the function that the goroutine runs. */
+/**
+ * Whether the outermost frame of a stack is not the function that the goroutine runs: the stack may have been cut, or it names nothing, as up to
+ * Go 1.21 where a goroutine was stopped in the middle of something.
+ */
 export function isCut(stack: readonly StackFrame[]): boolean {
-  return stack.length >= MOST_FRAMES
+  return stack.length >= MOST_FRAMES || stack.at(-1)?.function === ''
 }
 
 /** The frame nearest to the leaf that is not the runtime's. */

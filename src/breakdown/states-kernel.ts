@@ -15,7 +15,7 @@ interface Exports {
   readonly ofWaker: (waker: number, ownReason: number, sinceNs: number, nowNs: number) => number
   readonly isTimers: (stay: number) => number
   /** See `kernel/workers.ts`. */
-  readonly isOnlyCreated: (stay: number, otherwise: number) => number
+  readonly isOnlyCreated: (stay: number, task: number, otherwise: number) => number
   /** See `kernel/runners.ts`. */
   readonly beginRunners: () => void
   readonly runnersOf: (waiting: number, fromNs: number, toNs: number) => number

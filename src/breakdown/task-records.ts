@@ -104,7 +104,7 @@ export class TaskRecords {
   /** One that ended meanwhile was a helper of the task's, unless the one that waits had given it something itself: workers that others use stay. */
   private readonly isOthers = (waker: number, task: number, giver: number): boolean =>
     !this.tasks.descendsFrom(giver, task) &&
-    this.kernel.call.isOnlyCreated(waker, this.worksForWalked(giver) ? 1 : 0) !== 0
+    this.kernel.call.isOnlyCreated(waker, task, this.worksForWalked(giver) ? 1 : 0) !== 0
   /** Where tasks are only added up. */
   readonly sums: TaskSums | null
   private readonly parts = noParts()

@@ -61,8 +61,10 @@ export interface ChildWindow {
 export function addStack({ tables }: ChildWindow, stack: number, attributes: Attribute[]): void {
   const frames = stack < 0 ? [] : tables.stacks[stack]
   if (frames.length === 0) return
-  attributes.push({ key: 'code.stacktrace', value: stackText(frames) })
   const frame = programFrame(frames)
+  // Up to Go 1.21 there are stacks of one frame that names nothing.
+  if (frame.function === '') return
+  attributes.push({ key: 'code.stacktrace', value: stackText(frames) })
   attributes.push({ key: 'code.function.name', value: cutText(frame.function) })
   if (frame.file === '') return
   attributes.push({ key: 'code.file.path', value: cutText(frame.file) })

@@ -232,6 +232,14 @@ describe('the path of a task', () => {
     expect(startedInside(1, true).longWaits[0].wakerTask).toBe(7)
   })
 
+  test('so is one that began the task itself, though the one that waits had woken it', () => {
+    const story = new CaptureStory().found(1, 'running').create(2, 'main.holds').create(3, 'main.waits')
+    story.at(100).block('select').at(110).start(2).at(120).taskBegin(7, 'holds').at(130).block('chan receive')
+    story.at(140).start(3).at(150).taskBegin(8, 'waits').at(160).unblock(2).at(170).block('chan receive')
+    story.at(180).start(2).at(90_000).unblock(3).at(90_010).taskEnd(7).at(90_020).destroy().at(90_030).start(3)
+    expect(analysed(story.at(90_100).taskEnd(8).at(90_200).stop()).task(8).longWaits[0].wakerTask).toBe(7)
+  })
+
   test('one that is over is, where what it was given came from neither', () => {
     const story = new CaptureStory().found(1, 'running').create(2, 'main.serve').create(4, 'main.other')
     story.at(100).taskBegin(7, 'starts a helper').at(110).create(3, 'main.helper').at(120).block('sleep')

@@ -25,6 +25,11 @@ describe('the function that a goroutine runs', () => {
     expect(entryFunction([])).toBeNull()
     expect(entryFunction(cut('main.deep'))).toBeNull()
   })
+
+  test('is not known where the outermost frame names nothing, as in some stacks of Go 1.21', () => {
+    expect(entryFunction([{ function: '', file: '', line: 0 }])).toBeNull()
+    expect(entryFunction(stack('main.run', ''))).toBeNull()
+  })
 })
 
 describe('the frame that tells what for', () => {

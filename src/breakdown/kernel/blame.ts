@@ -235,7 +235,7 @@ function isOthers(waker: i32, task: i32, walked: i32): bool {
     }
     stay = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
   }
-  return giver > 0 && !descendsFrom(giver, task) && isOnlyCreated(waker, descendsFrom(giver, walked))
+  return giver > 0 && !descendsFrom(giver, task) && isOnlyCreated(waker, task, descendsFrom(giver, walked))
 }
 
 // ---- Holders. ----

@@ -23,9 +23,11 @@ import {
   STAY_GOROUTINE,
   STAY_MASK,
   STAY_NEXT,
+  STAY_PREVIOUS,
   STAY_TAIL,
   STAY_TASK,
   STAY_TOP,
+  STAY_WAKER_TASK,
   TASK_PARENT,
 } from '../states-layout.ts'
 import { addTime, closeStay, openStay } from './stays.ts'
@@ -108,12 +110,26 @@ function split(row: u32, timeNs: f64, serial: i32, top: i32): void {
  * Whether the goroutine of a stay, which is in the log, works for a task only because it was created for it. Of one that is over it is not known whether it
  * annotated anything.
  *
- * @param otherwise what is said of such a one
+ * @param otherwise whether one that is over is taken for such a one, where it was created for the task
  */
-export function isOnlyCreated(stay: i32, otherwise: bool): bool {
-  if (endsSoonAfter(stay)) return otherwise
-  const row = rowOf(load<f64>(load<u32>(STAY_GOROUTINE) + ((stay & load<u32>(STAY_MASK)) << 3)))
-  return row === NONE ? otherwise : load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
+export function isOnlyCreated(stay: i32, task: i32, otherwise: bool): bool {
+  const row = endsSoonAfter(stay)
+    ? NONE
+    : rowOf(load<f64>(load<u32>(STAY_GOROUTINE) + ((stay & load<u32>(STAY_MASK)) << 3)))
+  return row === NONE ? otherwise && wasCreatedFor(stay, task) : load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
+}
+
+/** Whether the goroutine of a stay was created, not many stays ago, by one that worked for a task. */
+function wasCreatedFor(last: i32, task: i32): bool {
+  const mask = load<u32>(STAY_MASK)
+  const tail = load<i32>(STAY_TAIL)
+  let stay = last
+  for (let n: i32 = 0; n < MOST_STAYS_GIVEN && stay >= tail && stay >= 0; n++) {
+    const slot: u32 = stay & mask
+    stay = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
+    if (stay === NONE) return descendsFrom(load<i32>(load<u32>(STAY_WAKER_TASK) + (slot << 2)), task)
+  }
+  return false
 }
 
 /** Whether a goroutine ended within few stays of one. */
