@@ -13,6 +13,7 @@ export function storyOf(
   events: number,
   // Of long waits more is told, and of those for locks most.
   stepNs: number = random.pick([1_000, 30_000]),
+  coroutines = false,
 ): Uint8Array {
   const story = new CaptureStory()
   const runnable: number[] = []
@@ -69,7 +70,7 @@ export function storyOf(
         break
       case 4:
       case 5:
-        if (random.below(3) === 0) {
+        if (coroutines && random.below(3) === 0) {
           story.createBlocked(++lastGoroutine, 'runtime.corostart')
           waiting.push(lastGoroutine)
           break
