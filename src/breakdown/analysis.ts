@@ -503,6 +503,7 @@ export class CaptureAnalysis {
     const { columns } = tasks
     for (;;) {
       this.records.addUp(beforeNs)
+      this.records.keepSettled(beforeNs, this.nowNs)
       const slot = columns.firstSettling
       if (slot < 0 || columns.endNs[slot] > beforeNs) return
       columns.dropSettling()

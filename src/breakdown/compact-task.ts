@@ -275,22 +275,6 @@ export class CompactTask implements KeptTask {
     return regions
   }
 
-  /** Fills in how much of the path, the work and the regions mark phases overlap, where that is not told. @param overlapOf a stretch */
-  tellGcOverlap(overlapOf: (fromNs: number, toNs: number) => number): void {
-    const { f64 } = this.chunk
-    const overlapNs = overlapOf(this.startNs, this.endNs)
-    f64[this.pathAt + KEPT_GC_OVERLAP] = f64[this.workAt + KEPT_GC_OVERLAP] = overlapNs
-    const count = this.regionCount
-    let at = this.afterBreakdown(this.workAt)
-    for (let region = 0; region < count; region++) {
-      const breakdown = at + KEPT_REGION
-      const startNs = f64[at + KEPT_REGION_START]
-      if (Number.isNaN(f64[breakdown + KEPT_GC_OVERLAP]))
-        f64[breakdown + KEPT_GC_OVERLAP] = overlapOf(startNs, startNs + f64[breakdown + KEPT_TOTAL])
-      at = this.afterBreakdown(breakdown)
-    }
-  }
-
   /** Nobody looks at the task any more. */
   letGo(): void {
     if (!this.isHeld) return

@@ -1,6 +1,41 @@
 // gc-phases.ts: the concurrent mark phases of the garbage collector, as they begin and end, and how much of a stretch they take.
 
+import { NO_DOUBLES } from '../base/columns.ts'
 import type { GcPhases } from './breakdown.ts'
+import type { StatesKernel } from './states-kernel.ts'
+import { PHASE_BEFORE, PHASE_COUNT, PHASE_END, PHASE_ENDS, PHASE_START } from './states-layout.ts'
+
+/** Tells the kernel of mark phases, which looks at those of a task as `gcOverlap` does. */
+export class PhaseColumns {
+  private startNs = NO_DOUBLES
+  private endNs = NO_DOUBLES
+  private beforeNs = NO_DOUBLES
+
+  constructor(private readonly kernel: StatesKernel) {
+    this.lay(64)
+  }
+
+  /** The latest phase began or ended. */
+  note({ startNs, endNs, beforeNs }: GcPhases): void {
+    const { words } = this.kernel
+    const last = startNs.length - 1
+    if (last < 0) return
+    if (last >= this.startNs.length) this.lay(this.startNs.length * 2)
+    this.startNs[last] = startNs[last]
+    this.beforeNs[last] = beforeNs[last]
+    if (endNs.length > last) this.endNs[last] = endNs[last]
+    words[PHASE_COUNT >> 2] = startNs.length
+    words[PHASE_ENDS >> 2] = endNs.length
+  }
+
+  private lay(size: number): void {
+    const { kernel } = this
+    const f64 = (old: Float64Array, register: number) => kernel.place(old, kernel.memory.float64(size), register)
+    this.startNs = f64(this.startNs, PHASE_START)
+    this.endNs = f64(this.endNs, PHASE_END)
+    this.beforeNs = f64(this.beforeNs, PHASE_BEFORE)
+  }
+}
 
 /** A phase begins, unless one is open. */
 export function beginPhase({ startNs, endNs, beforeNs }: GcPhases, timeNs: number): void {

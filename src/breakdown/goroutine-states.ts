@@ -11,7 +11,7 @@ import { NO_BYTES, NO_DOUBLES, NO_NUMBERS } from '../base/columns.ts'
 import { columnOfReason } from './groups.ts'
 import { GoroutineSums } from './goroutine-sums.ts'
 import { OpenRanges, RangeName } from './open-ranges.ts'
-import { beginPhase, endPhase, gcOverlap } from './gc-phases.ts'
+import { beginPhase, endPhase, gcOverlap, PhaseColumns } from './gc-phases.ts'
 import type { RegionTable } from './regions.ts'
 import {
   ABSENT,
@@ -96,6 +96,7 @@ export class GoroutineStates {
   readonly ranges: RangeLog
   readonly stops: StopLog
   readonly tables: TaskTables & { readonly gcPhases: GcPhases }
+  private readonly phases: PhaseColumns
   readonly backward: BackwardSteps = { count: 0, largestNs: 0 }
   readonly sums: GoroutineSums
   readonly open: OpenRanges
@@ -170,6 +171,7 @@ export class GoroutineStates {
     }
     words[REASON_COUNT >> 2] = this.tables.reasons.length
     words[RANGE_NAME_COUNT >> 2] = this.tables.rangeNames.length
+    this.phases = new PhaseColumns(kernel)
     this.sums = new GoroutineSums(kernel, this.tables, this.groupOfReason, goTimes)
     this.open = new OpenRanges(this, this.ranges, this.sums, kernel, goTimes)
     this.causes = new Causes((text) => this.reasonRow(text), this.tables.reasons, kernel)
@@ -407,10 +409,12 @@ export class GoroutineStates {
 
   gcBegin(timeNs: number): void {
     beginPhase(this.tables.gcPhases, timeNs)
+    this.phases.note(this.tables.gcPhases)
   }
 
   gcEnd(timeNs: number): void {
     endPhase(this.tables.gcPhases, timeNs)
+    this.phases.note(this.tables.gcPhases)
   }
 
   /** Time of concurrent mark phases within a stretch. */

@@ -177,9 +177,9 @@ export class KeptChunk {
     this.u8 = new Uint8Array(f64.buffer)
   }
 
-  /** One more block is in it. */
-  hold(): void {
-    this.blocks++
+  /** More blocks are in it. */
+  hold(blocks: number): void {
+    this.blocks += blocks
   }
 
   /** Nobody looks at one of its blocks any more. */
@@ -251,11 +251,16 @@ export class KeptRoom {
     return new KeptRanges(rows, block)
   }
 
-  /** Copies the first bytes of what is given as words, as many as make doubles, into the chunk, which may be a new one. @returns where they are in it */
-  copy(words: Int32Array, bytes: number): number {
-    const from = this.take(bytes)
+  /** Bytes that go into the chunk before another is taken. */
+  get left(): number {
+    return this.chunk.u8.length - this.at
+  }
+
+  /** Copies some of what is given as words, from a byte on, as many as make doubles, into the chunk, which may be a new one. @returns where they are in it */
+  copy(words: Int32Array, begin: number, bytes: number, blocks = 1): number {
+    const from = this.take(bytes, blocks)
     // At once: a loop over the words takes six times as long.
-    this.chunk.i32.set(words.subarray(0, bytes >> 2), from >> 2)
+    this.chunk.i32.set(words.subarray(begin >> 2, (begin + bytes) >> 2), from >> 2)
     return from
   }
 
@@ -265,7 +270,7 @@ export class KeptRoom {
   }
 
   /** Finds so many bytes in the chunk, which may be a new one. @returns where */
-  private take(bytes: number): number {
+  private take(bytes: number, blocks = 1): number {
     if (this.at + bytes > this.chunk.u8.length) {
       this.chunk.close()
       this.chunk = bytes > BUFFER_BYTES ? largeChunk(bytes) : (this.free.pop() ?? this.newChunk())
@@ -273,7 +278,7 @@ export class KeptRoom {
     }
     const from = this.at
     this.at = wholeWords(from + bytes)
-    this.chunk.hold()
+    this.chunk.hold(blocks)
     return from
   }
 

@@ -12,12 +12,11 @@ import {
   HOLDERS,
   HOLDS,
   HOLDS_ROOM,
-  LEAST_NS,
   LONG_PIECE_FIELDS,
   LONG_PIECES,
   MAX_NAMES,
-  MOST_NS,
   MOST_WAITS,
+  NAMED_SLOTS,
   PIECE_FROM,
   PIECE_ROOM,
   PIECE_STAY,
@@ -28,6 +27,7 @@ import {
   STATE_ROOM,
   STATE_SUMS,
   STOP_SUMS,
+  TASK_BATCH_BYTES,
   TASK_BLOCK,
   TASK_BLOCK_BYTES,
   WALKED_FIELDS,
@@ -37,11 +37,14 @@ import {
 
 /** The tables that the kernel fills for one task after another. */
 export class PathTables {
-  /** The task as it is kept, from the first word on. */
+  /** Tasks as they are kept, one after the other. */
   readonly block: Int32Array
+  /** The same. */
+  readonly doubles: Float64Array
   constructor(private readonly kernel: StatesKernel) {
     const { memory, words } = kernel
-    this.block = memory.int32(TASK_BLOCK_BYTES >> 2)
+    this.doubles = memory.float64((TASK_BATCH_BYTES + TASK_BLOCK_BYTES) >> 3)
+    this.block = new Int32Array(this.doubles.buffer, this.doubles.byteOffset, this.doubles.length * 2)
     words[TASK_BLOCK >> 2] = this.block.byteOffset
     words[LONG_PIECES >> 2] = memory.float64(MOST_WAITS * LONG_PIECE_FIELDS).byteOffset
     words[STATE_SUMS >> 2] = memory.float64(STATE_ROOM).byteOffset
@@ -56,20 +59,12 @@ export class PathTables {
     words[HOLDS >> 2] = memory.float64(HOLDS_ROOM * HOLD_FIELDS).byteOffset
     words[HOLDERS >> 2] = memory.float64(HOLDS_ROOM * HOLDER_FIELDS).byteOffset
     words[HOLDER_PLACES >> 2] = memory.int32(HOLDER_PLACES_ROOM).byteOffset
+    words[NAMED_SLOTS >> 2] = memory.int32(2 * 2 * MAX_NAMES).byteOffset
     words[WALKED_RANGES >> 2] = memory.float64(WALKED_ROOM * WALKED_FIELDS).byteOffset
   }
 
-  /** Bytes of the block. */
+  /** Bytes of the tasks that were written last. */
   get bytes(): number {
     return this.kernel.call.keptEnd() - this.block.byteOffset
-  }
-
-  /** The stretch that the task and its regions lie in. */
-  get fromNs(): number {
-    return this.kernel.doubles[LEAST_NS >> 3]
-  }
-
-  get toNs(): number {
-    return this.kernel.doubles[MOST_NS >> 3]
   }
 }

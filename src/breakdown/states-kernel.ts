@@ -29,6 +29,13 @@ interface Exports {
   readonly keepShape: (name: number, length: number, kind: number) => number
   /** See `kernel/kept.ts`. */
   readonly keepTask: (slot: number, tells: boolean, explains: boolean, signed: boolean, knownNs: number) => number
+  readonly keepSettled: (
+    beforeNs: number,
+    tells: boolean,
+    explains: boolean,
+    signed: boolean,
+    knownNs: number,
+  ) => number
   readonly keptEnd: () => number
   /** See `kernel/visits.ts`. */
   readonly isFar: (from: number, timeNs: number) => number

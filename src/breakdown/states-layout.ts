@@ -400,8 +400,9 @@ export const KEPT_BLAME_HOLDERS = 4
 export const KEPT_BLAME_DID = 5
 /** What `keepTask` returns where it has to be told of a stack first (`ASKED_STACK`). */
 export const ASKS = -2
-/** Room for what is kept of a task; one that needs more is for TypeScript. */
+/** Room for what is kept of a task; one that needs more is for TypeScript. And bytes of tasks, one after the other, after which no more are added to them. */
 export const TASK_BLOCK_BYTES = 1 << 19
+export const TASK_BATCH_BYTES = 1 << 16
 /** States that sums are kept of. */
 export const STATE_ROOM = 6
 
@@ -556,8 +557,19 @@ export const CARRIED = STATES_REGISTERS + 1260
 export const CARRIED_COUNT = STATES_REGISTERS + 1264
 export const MOST_CARRIED = 256
 
+/** Mark phases of the collector, doubles: begins, ends, and how long those before lasted; how many began, and how many ended. */
+export const PHASE_START = STATES_REGISTERS + 1268
+export const PHASE_END = STATES_REGISTERS + 1272
+export const PHASE_BEFORE = STATES_REGISTERS + 1276
+export const PHASE_COUNT = STATES_REGISTERS + 1280
+export const PHASE_ENDS = STATES_REGISTERS + 1284
+/** By slot of a task: whether TypeScript made something of it that is told with it. */
+export const TASK_MADE = STATES_REGISTERS + 1288
+/** Slots of sums that have a name, in the order of these: the slot, and the code of its part (`PART_KIND_SHIFT`), numbers of four bytes. */
+export const NAMED_SLOTS = STATES_REGISTERS + 1292
+
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1272
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1296
 
 // ---- Numbers that both know. ----
 

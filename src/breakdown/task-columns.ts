@@ -23,6 +23,7 @@ import {
   TASK_END_STAY,
   TASK_ID,
   TASK_KIND,
+  TASK_MADE,
   TASK_NAME,
   TASK_PARENT,
   TASK_SERIAL,
@@ -56,6 +57,8 @@ export class TaskColumns {
   kind = NO_NUMBERS
   /** String of its name in the generation in hand, while that did not become a text; -1 none. */
   nameString = NO_DOUBLES
+  /** 1: something was made of it that may have to be told with it (`TaskTable.madeOf`). */
+  made = NO_BYTES
   /** First and last of its logs in the `TaskLogs`. */
   firstLog = NO_NUMBERS
   lastLog = NO_NUMBERS
@@ -97,6 +100,7 @@ export class TaskColumns {
     this.startStay[slot] = this.endStay[slot] = NONE
     this.kind[slot] = NONE
     this.nameString[slot] = NONE
+    this.made[slot] = 0
     this.firstLog[slot] = this.lastLog[slot] = NONE
     this.firstRegion[slot] = this.lastRegion[slot] = NO_REGION
     this.openRegions[slot] = 0
@@ -147,6 +151,7 @@ export class TaskColumns {
     this.endStay = i32(this.endStay, TASK_END_STAY)
     this.kind = i32(this.kind, TASK_KIND)
     this.nameString = f64(this.nameString, TASK_NAME)
+    this.made = kernel.place(this.made, memory.uint8(size), TASK_MADE)
     this.firstLog = i32(this.firstLog, FIRST_LOG)
     this.lastLog = i32(this.lastLog, LAST_LOG)
     this.firstRegion = i32(this.firstRegion, FIRST_REGION)

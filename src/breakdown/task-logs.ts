@@ -82,10 +82,15 @@ export class TaskLogs {
   /** Makes records of all, before the generation goes whose strings they are. */
   tellAll(): void {
     if (this.size === 0) return
-    const { firstLog } = this.tasks.columns
-    this.tasks.forEachSlot((slot) => {
-      if (firstLog[slot] !== NO_LOG) this.tell(this.tasks.ofSlotNow(slot))
-    })
+    for (let slot = this.slotWithLogs(0); slot >= 0; slot = this.slotWithLogs(slot + 1))
+      this.tell(this.tasks.ofSlotNow(slot))
+  }
+
+  /** The next slot, from one on, whose task has logs; -1 when there is none. */
+  private slotWithLogs(from: number): number {
+    const { firstLog, serial } = this.tasks.columns
+    for (let slot = from; slot < serial.length; slot++) if (firstLog[slot] !== NO_LOG && serial[slot] !== 0) return slot
+    return -1
   }
 
   /** Tells the kernel where the columns lie. */

@@ -25,7 +25,7 @@ import { longPieces } from './path-timeline.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
 import type { StatesKernel } from './states-kernel.ts'
-import { ASKED_STACK, ASKS, HANDED_OVER, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS } from './states-layout.ts'
+import { ASKED_STACK, ASKS, HANDED_OVER, HEAD_BYTES, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS } from './states-layout.ts'
 import type { TaskLogs } from './task-logs.ts'
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
@@ -109,7 +109,6 @@ export class TaskRecords {
   readonly sums: TaskSums | null
   private readonly parts = noParts()
   private readonly names: CompactNames
-  private readonly gcOverlap = (fromNs: number, toNs: number): number => this.states.gcOverlap(fromNs, toNs)
 
   constructor(
     private readonly states: GoroutineStates,
@@ -152,6 +151,42 @@ export class TaskRecords {
     this.passSteps()
     kernel.call.settle(beforeNs)
     pieces.steps = kernel.doubles[STEPS >> 3]
+  }
+
+  /** Hands over the tasks that ended before a time as the kernel writes them, up to the first that is to be told singly; nothing where they are added up. */
+  keepSettled(beforeNs: number, nowNs: number): void {
+    const { kernel, sink } = this
+    const { goTimes, timelines, stacks } = this.options
+    if (!('task' in sink)) return
+    // What is told of regions in objects, and of tasks in lost stretches, is told singly.
+    while (this.stopsOfRegion.size === 0 && this.decoder.lost.length === 0) {
+      this.widenRegions()
+      const pieces = this.allowSteps()
+      kernel.words[STAY_TOP >> 2] = this.states.stays.top
+      this.passSteps()
+      const count = kernel.call.keepSettled(beforeNs, timelines, stacks && timelines, goTimes, nowNs)
+      pieces.steps = kernel.doubles[STEPS >> 3]
+      if (count === 0) return
+      this.handOn(sink)
+    }
+  }
+
+  /** Copies the tasks that the kernel wrote, as many at once as go into a chunk, and hands them over. */
+  private handOn(sink: TaskSink): void {
+    const { kept } = this.scratch
+    const { block, doubles, bytes } = this.tables
+    const bytesAt = (at: number): number => doubles[(at >> 3) + HEAD_BYTES]
+    for (let begin = 0; begin < bytes;) {
+      let end = begin + bytesAt(begin)
+      let count = 1
+      for (; end < bytes && end + bytesAt(end) - begin <= kept.left; count++) end += bytesAt(end)
+      let from = kept.copy(block, begin, end - begin, count)
+      const { chunk } = kept
+      for (; begin < end; begin += bytesAt(begin)) {
+        sink.task(new CompactTask(null, this.names, chunk, from))
+        from += bytesAt(begin)
+      }
+    }
   }
 
   /**
@@ -199,7 +234,7 @@ export class TaskRecords {
     if (stops !== null) this.forgetStops(columns.firstRegion[slot])
     const partial = this.isPartial(columns.startNs[slot], columns.endNs[slot])
     if (partial) this.partialTasks++
-    const from = scratch.kept.copy(tables.block, tables.bytes)
+    const from = scratch.kept.copy(tables.block, 0, tables.bytes)
     const more: CompactMore | null =
       made === null && name === null && stops === null && !partial
         ? null
@@ -212,8 +247,6 @@ export class TaskRecords {
             stops,
           }
     const task = new CompactTask(more, this.names, scratch.kept.chunk, from)
-    // Mark phases are few: most tasks lie between them.
-    if (this.states.gcOverlap(tables.fromNs, tables.toNs) > 0) task.tellGcOverlap(this.gcOverlap)
     sink.task(task)
     if (pieces.steps > pieces.mostSteps) this.tellLimit(pieces.mostSteps, task)
     return true

@@ -215,6 +215,7 @@ export class TaskTable {
     const task = new TaskState(columns, columns.id[slot], columns.serial[slot], slot, this.textOfString)
     while (this.ofSlot.length <= slot) this.ofSlot.push(null)
     this.ofSlot[slot] = task
+    columns.made[slot] = 1
     return task
   }
 
@@ -232,9 +233,10 @@ export class TaskTable {
     return string < 0 ? '' : this.textOfString(string)
   }
 
-  /** The kernel handed the task of a slot on. */
+  /** The task of a slot is handed on. */
   unmake(slot: number): void {
     if (slot < this.ofSlot.length) this.ofSlot[slot] = null
+    this.columns.made[slot] = 0
   }
 
   /** Notes which task the goroutine that begins one worked for before: serials, 0 none. */
@@ -418,7 +420,7 @@ export class TaskTable {
     // Another task may have its id by now.
     const row = this.ids.find(id)
     if (row >= 0 && this.columns.slotOfId[row] === slot) this.ids.remove(id)
-    this.ofSlot[slot] = null
+    this.unmake(slot)
     this.columns.serial[slot] = 0
     this.serials.remove(task.serial)
     this.handedOn[id % HANDED_ON_ROOM] = id

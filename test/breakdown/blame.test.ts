@@ -19,7 +19,7 @@ function withoutKeeping(): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own memory below
   const start = prototype.start
   vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
-    return { ...(start.call(this, kernel) as object), keepTask: () => -1 }
+    return { ...(start.call(this, kernel) as object), keepTask: () => -1, keepSettled: () => 0 }
   })
 }
 

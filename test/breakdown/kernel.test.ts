@@ -51,6 +51,7 @@ function withoutKernel(): void {
     findKinds: (_: number, to: number) => to + 1,
     kindOfName: () => -1,
     keepTask: () => -1,
+    keepSettled: () => 0,
   }))
 }
 
@@ -339,7 +340,7 @@ describe('the kernel writes tasks as TypeScript makes them', () => {
     }
     const byBoth = unknown()
     expect(byBoth).toEqual(Array.from({ length: nested }, (_, row) => [row + 1, 0]))
-    changeKernel(() => ({ keepTask: () => -1 }))
+    changeKernel(() => ({ keepTask: () => -1, keepSettled: () => 0 }))
     expect(byBoth).toEqual(unknown())
   })
 

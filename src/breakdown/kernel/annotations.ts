@@ -39,7 +39,6 @@ import {
   MEMBERSHIP_CHANGES,
   MOST_EXACT_ID,
   MOST_SERIALS,
-  NAME_ROOM,
   OPEN_REGIONS,
   PENDING_CATEGORY,
   PENDING_MESSAGE,
@@ -69,6 +68,7 @@ import {
   WAITS_FOR_REGIONS,
 } from '../states-layout.ts'
 import { currentTask, setEndOfSerial, slotOfTask } from './tasks.ts'
+import { isReadable } from './texts.ts'
 import { annotate, join, worksFor } from './workers.ts'
 
 const NONE: i32 = -1
@@ -208,11 +208,6 @@ function noteLog(row: u32, slot: i32, timeNs: f64, category: i32, message: i32):
   store<f64>(load<u32>(PENDING_TIME) + (row << 3), timeNs)
   store<i32>(load<u32>(PENDING_CATEGORY) + (row << 2), category)
   store<i32>(load<u32>(PENDING_MESSAGE) + (row << 2), message)
-}
-
-/** Whether the bytes of a string lie where kernels read them. */
-function isReadable(string: f64): bool {
-  return string < <f64>load<u32>(NAME_ROOM)
 }
 
 /** Whether a string is in the table of the generation in hand. */

@@ -50,7 +50,12 @@ export function beginBreakdown(
 
 /** Writes a part that has a name, of the breakdown that begins at a place. */
 export function putPart(head: usize, kind: u32, row: u32, ns: f64): void {
-  put((kind << PART_KIND_SHIFT) | row)
+  putCodedPart(head, (kind << PART_KIND_SHIFT) | row, ns)
+}
+
+/** As `putPart`, by the code of its name. */
+export function putCodedPart(head: usize, code: u32, ns: f64): void {
+  put(code)
   put(ns)
   store<f64>(head, load<f64>(head, KEPT_PARTS << 3) + 1, KEPT_PARTS << 3)
 }

@@ -21,7 +21,13 @@ import {
   HEAD_START,
   HEAD_WAITS,
   HEAD_WORKS,
+  KEPT_BREAKDOWN,
+  KEPT_GC_OVERLAP,
+  KEPT_PART,
+  KEPT_PARTS,
   KEPT_REGION,
+  KEPT_REGION_START,
+  KEPT_TOTAL,
   KEPT_UNKNOWN,
   LEAST_NS,
   LOG_FREE,
@@ -32,7 +38,11 @@ import {
   MEMBER_NEXT,
   MOST_EXACT_ID,
   MOST_NS,
+  MOST_STEPS,
+  NAMED_SLOTS,
+  OPEN_REGIONS,
   PART_BLOCK,
+  PART_KIND_SHIFT,
   PART_RANGE,
   PART_STOP,
   PART_VIA,
@@ -59,20 +69,29 @@ import {
   REGION_TOTAL,
   RUNNABLE,
   RUNNING,
+  SETTLING,
+  SETTLING_COUNT,
+  SETTLING_FIRST,
   SLOT_EXEC,
+  SLOT_ROOM,
   SLOT_SCHED_WAIT,
   SLOT_SYSCALL,
   SLOT_SYSCALL_BLOCK,
+  SLOTS,
   STATE_SUMS,
+  STEPS,
   STOP_SUMS,
   SYSCALL,
   SYSCALL_BLOCKED,
+  TASK_BATCH_BYTES,
   TASK_BLOCK,
   TASK_BLOCK_BYTES,
   TASK_END,
   TASK_END_GOROUTINE,
   TASK_END_STAY,
   TASK_ID,
+  TASK_MADE,
+  TASK_NAME,
   TASK_PARENT,
   TASK_SERIAL,
   TASK_START,
@@ -80,17 +99,62 @@ import {
   TASK_START_STAY,
   UNKNOWN,
   WAITING,
+  WAITS_FOR_REGIONS,
 } from '../states-layout.ts'
-import { at, beginBreakdown, goTo, MOST_BREAKDOWN_BYTES, put, putPart } from './block.ts'
+import { at, beginBreakdown, goTo, MOST_BREAKDOWN_BYTES, put, putCodedPart, putPart } from './block.ts'
 import { blamedWaits, keepBlamed } from './blame.ts'
 import { keepReadyWaits, MOST_WAIT_BYTES, readyWaits } from './long-waits.ts'
+import { gcOverlap } from './gc-phases.ts'
 import { forget } from './sums.ts'
-import { keepTexts } from './texts.ts'
+import { isReadable, keepTexts } from './texts.ts'
 import { tellPath, tellWork } from './timeline.ts'
 
 const NONE: i32 = -1
 /** Goroutines that are put in order here. */
 const MOST_MEMBERS: i32 = 1_024
+
+/**
+ * Writes tasks that ended before a time one after the other, as `keepTask` does, and forgets them: up to the first of which something is told that is not
+ * here, or that is for TypeScript, and as many as make a batch. Those with open regions wait for these.
+ *
+ * @returns how many were written
+ */
+export function keepSettled(beforeNs: f64, tells: bool, explains: bool, signed: bool, knownNs: f64): i32 {
+  const block = load<u32>(TASK_BLOCK)
+  const most = load<f64>(MOST_STEPS)
+  const settling: usize = load<u32>(SETTLING)
+  const mask = load<u32>(SLOT_ROOM) - 1
+  let settled = load<u32>(SETTLING_COUNT)
+  let first = load<u32>(SETTLING_FIRST)
+  let count: i32 = 0
+  goTo(block)
+  for (; settled > 0; settled--) {
+    const slot = load<i32>(settling + (first << 2))
+    if (load<f64>(load<u32>(TASK_END) + (slot << 3)) > beforeNs) break
+    if (load<i32>(load<u32>(OPEN_REGIONS) + (slot << 2)) !== 0) {
+      store<u8>(load<u32>(WAITS_FOR_REGIONS) + slot, 1)
+    } else {
+      if (load<u8>(load<u32>(TASK_MADE) + slot) !== 0 || !isReadable(load<f64>(load<u32>(TASK_NAME) + (slot << 3))))
+        break
+      const steps = load<f64>(STEPS)
+      const end = at
+      if (<u32>end - block >= <u32>TASK_BATCH_BYTES || steps > most) break
+      store<u32>(TASK_BLOCK, <u32>end)
+      if (keepTask(slot, tells, explains, signed, knownNs) < 0) {
+        // It takes the same steps once more.
+        store<f64>(STEPS, steps)
+        goTo(end)
+        break
+      }
+      count++
+    }
+    first = (first + 1) & mask
+  }
+  store<u32>(TASK_BLOCK, block)
+  store<u32>(SETTLING_COUNT, settled)
+  store<u32>(SETTLING_FIRST, first)
+  return count
+}
 
 /**
  * Writes a task that began and ended as it is kept, in `TASK_BLOCK`, and forgets it. Where it could not, nothing is changed but the steps taken, which
@@ -127,18 +191,23 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   store<f64>(head, (at - head) >>> 3, HEAD_PARTS << 3)
   const first = load<i32>(load<u32>(FIRST_MEMBER) + of4)
   keepMembers(first)
+  const path = at
+  let work = path
   keepSums(endNs - startNs)
   const works = members !== 1
   if (works) {
     // The collector marked while it marked, however many goroutines ran meanwhile: that is the path's.
     if (!tellWork(serial, startNs, endNs, first, starter, own)) return NONE
+    work = at
     keepSums(-1)
   }
   store<f64>(LEAST_NS, startNs)
   store<f64>(MOST_NS, endNs)
   const firstRegion = load<i32>(load<u32>(FIRST_REGION) + of4)
   const end: usize = head + TASK_BLOCK_BYTES - MOST_WAIT_BYTES - MOST_BREAKDOWN_BYTES - (KEPT_REGION << 3)
+  const regionsAt = at
   let regions: u32 = 0
+  listNamedSlots()
   for (let region = firstRegion; region !== NONE; region = load<i32>(load<u32>(REGION_NEXT) + (region << 2))) {
     if (at > end || !keepRegion(region, signed)) return NONE
     regions++
@@ -148,6 +217,7 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
     const odd = keepBlamed(serial)
     if (odd !== 0) return odd
   }
+  tellGcOverlap(path, work, regionsAt, regions, startNs, endNs)
   const firstLog = load<i32>(load<u32>(FIRST_LOG) + of4)
   if (!keepTexts(head, slot, firstLog)) return NONE
   store<f64>(head, id, HEAD_ID << 3)
@@ -178,6 +248,52 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   store<u32>(LOG_FREE_COUNT, freeCount)
   forget(slot, serial, id)
   return rows
+}
+
+/** Fills in how much of the path, the work and the regions mark phases overlap, which are few: most tasks lie between them. */
+function tellGcOverlap(path: usize, work: usize, regionsAt: usize, regions: u32, startNs: f64, endNs: f64): void {
+  if (gcOverlap(load<f64>(LEAST_NS), load<f64>(MOST_NS)) === 0) return
+  const overlapNs = gcOverlap(startNs, endNs)
+  store<f64>(path, overlapNs, KEPT_GC_OVERLAP << 3)
+  store<f64>(work, overlapNs, KEPT_GC_OVERLAP << 3)
+  let region = regionsAt
+  for (let left = regions; left > 0; left--) {
+    const breakdown = region + (KEPT_REGION << 3)
+    const fromNs = load<f64>(region, KEPT_REGION_START << 3)
+    // What is told already is a number.
+    if (!(load<f64>(breakdown, KEPT_GC_OVERLAP << 3) >= 0)) {
+      const toNs = fromNs + load<f64>(breakdown, KEPT_TOTAL << 3)
+      store<f64>(breakdown, gcOverlap(fromNs, toNs), KEPT_GC_OVERLAP << 3)
+    }
+    region = breakdown + (KEPT_BREAKDOWN << 3) + <usize>load<f64>(breakdown, KEPT_PARTS << 3) * (KEPT_PART << 3)
+  }
+}
+
+/** Slots that there were when those with a name were listed; the first that is a range's, and the end of all. */
+let slotsListed: u32 = 0
+let rangeSlots: usize = 0
+let namedSlotsEnd: usize = 0
+
+/** Lists the slots of sums that have a name: a region has a sum for each, and most names have none. */
+function listNamedSlots(): void {
+  const slots = load<u32>(SLOTS)
+  if (slots === slotsListed) return
+  slotsListed = slots
+  rangeSlots = listSlots(load<u32>(NAMED_SLOTS), REASON_SLOT, load<u32>(REASON_COUNT), PART_BLOCK)
+  namedSlotsEnd = listSlots(rangeSlots, RANGE_SLOT, load<u32>(RANGE_NAME_COUNT), PART_RANGE)
+}
+
+/** Lists the slots of names in order. @returns where the list ends */
+function listSlots(list: usize, slotOfName: usize, names: u32, kind: u32): usize {
+  let end = list
+  for (let row: u32 = 0; row < names; row++) {
+    const slot = load<u32>(load<u32>(slotOfName) + (row << 2))
+    if (slot === 0) continue
+    store<u32>(end, slot)
+    store<u32>(end, (kind << PART_KIND_SHIFT) | row, 4)
+    end += 8
+  }
+  return end
 }
 
 /** Bytes of the ranges found, with those up to the next double. */
@@ -252,22 +368,19 @@ function keepRegion(region: i32, signed: bool): bool {
   const gcOverlapNs = load<f64>(load<u32>(REGION_GC_OVERLAP) + of8)
   const head = beginBreakdown(totalNs, execNs, schedWaitNs, syscallNs, syscallBlockNs, 0, gcOverlapNs)
   let sumNs = execNs + schedWaitNs + syscallNs + syscallBlockNs
-  const reasons = load<u32>(REASON_COUNT)
-  for (let row: u32 = 0; row < reasons; row++) {
-    const slot = load<i32>(load<u32>(REASON_SLOT) + (row << 2))
-    if (slot === 0) continue
-    const ns = load<f64>(sums + (slot << 3))
+  const ranges = rangeSlots
+  const end = namedSlotsEnd
+  let named: usize = load<u32>(NAMED_SLOTS)
+  for (; named < ranges; named += 8) {
+    const ns = load<f64>(sums + (load<u32>(named) << 3))
     if (ns === 0) continue
-    putPart(head, PART_BLOCK, row, ns)
+    putCodedPart(head, load<u32>(named, 4), ns)
     sumNs += ns
   }
-  const ranges = load<u32>(RANGE_NAME_COUNT)
-  for (let row: u32 = 0; row < ranges; row++) {
-    const slot = load<i32>(load<u32>(RANGE_SLOT) + (row << 2))
-    if (slot === 0) continue
-    const ns = load<f64>(sums + (slot << 3))
+  for (; named < end; named += 8) {
+    const ns = load<f64>(sums + (load<u32>(named) << 3))
     // A sweep that ended on another goroutine counts for nobody, though its beginning was in the sums when a region began.
-    if (ns > 0 || (signed && ns < 0)) putPart(head, PART_RANGE, row, ns)
+    if (ns > 0 || (signed && ns < 0)) putCodedPart(head, load<u32>(named, 4), ns)
   }
   store<f64>(head, max(0, totalNs - sumNs), KEPT_UNKNOWN << 3)
   return true

@@ -71,7 +71,7 @@ import {
 } from '../states-layout.ts'
 import { beginTask, endTask, log } from './annotations.ts'
 import { create, destroy } from './goroutines.ts'
-import { keepTask, keptEnd } from './kept.ts'
+import { keepSettled, keepTask, keptEnd } from './kept.ts'
 import { noteRelease } from './locks.ts'
 import { runsBefore } from './latest-ends.ts'
 import { findKinds, keepShape, kindOfName } from './name-kinds.ts'
@@ -93,6 +93,7 @@ export {
   isFar,
   isOnlyCreated,
   isTimers,
+  keepSettled,
   keepShape,
   keepTask,
   keptEnd,

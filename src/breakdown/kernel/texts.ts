@@ -35,7 +35,7 @@ export function keepTexts(head: usize, slot: i32, firstLog: i32): bool {
   store<f64>(head, (at - head) >>> 3, HEAD_TEXTS << 3)
   const name = load<f64>(load<u32>(TASK_NAME) + (slot << 3))
   let nameBytes: i32 = NONE
-  if (name >= 0 && name < <f64>load<u32>(NAME_ROOM)) {
+  if (isReadable(name)) {
     nameBytes = lengthOf(wholeOf(name))
     if (at + nameBytes > end) return false
     putText(wholeOf(name), nameBytes)
@@ -60,6 +60,11 @@ export function keepTexts(head: usize, slot: i32, firstLog: i32): bool {
   }
   store<f64>(head, logs, HEAD_LOGS << 3)
   return true
+}
+
+/** Whether a string is one of the generation in hand whose bytes lie here. */
+export function isReadable(string: f64): bool {
+  return string >= 0 && string < <f64>load<u32>(NAME_ROOM)
 }
 
 /** Bytes of a string that is in the table; 0 is the empty one, which is not. */
