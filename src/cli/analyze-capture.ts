@@ -5,8 +5,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { Failure } from '../base/failure.ts'
 import { CaptureAnalysis } from '../breakdown/analysis.ts'
+import { letGo } from '../breakdown/compact-task.ts'
+import type { KeptTask } from '../breakdown/kept-columns.ts'
 import type { AnalysisSink } from '../breakdown/task-records.ts'
-import type { TaskRecord } from '../breakdown/breakdown.ts'
 import { HEADER_BYTES } from '../capture/header.ts'
 import type { DecodeAhead } from '../decoding/decode-ahead.ts'
 import { typeOfShape } from '../join/task-name.ts'
@@ -108,7 +109,7 @@ async function tellAnalysis(
   terminal: Terminal,
 ): Promise<void> {
   let tasks = 0
-  const write = (task: TaskRecord): void => {
+  const write = (task: KeptTask): void => {
     if (options.format === 'jsonl') {
       terminal.write(`${JSON.stringify(taskJson(task))}\n`)
     } else {
@@ -116,6 +117,7 @@ async function tellAnalysis(
       terminal.write(`${tasks === 0 ? '{"tasks":[' : ','}${JSON.stringify(taskJson(task))}`)
     }
     tasks++
+    letGo(task)
   }
   const sink: AnalysisSink = options.format === 'text' ? { kindOf: typeOfShape } : { task: write }
   const { goTimes, ticksPerSecond } = options
