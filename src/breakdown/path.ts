@@ -9,6 +9,7 @@
 
 import { GoState as goStates } from './breakdown.ts'
 import { fillRanges } from './path-ranges.ts'
+import { type MemberTable, NO_MEMBER } from './members.ts'
 import type { PathScratch, Pieces } from './path-scratch.ts'
 import { fillTimeline } from './path-timeline.ts'
 import {
@@ -18,7 +19,9 @@ import {
   MARGIN_STAYS_ANYWHERE,
   MAX_DEPTH as maxDepth,
   MAX_PIECES as maxPieces,
+  MOST_MEMBERS_ASKED,
   NETWORK_TIME as networkTime,
+  QUEUE_SLACK_NS,
   QUEUED as queued,
   SLEEP_TIME as sleepTime,
 } from './states-layout.ts'
@@ -39,6 +42,8 @@ export interface PathTask {
   readonly serial: number
   /** Id of the goroutine that began it. */
   readonly startGoroutine: number
+  /** First of the goroutines that worked for it. */
+  readonly firstMember: number
   readonly startNs: number
   readonly endNs: number
   /** Stay of the starting goroutine at the start, and of the ending goroutine at the end. */
@@ -61,6 +66,7 @@ export interface PathTask {
 export function walkPath(
   stays: StayLog,
   visits: Visits,
+  members: MemberTable,
   ranges: RangeLog,
   stops: StopLog,
   task: PathTask,
@@ -72,7 +78,7 @@ export function walkPath(
   scratch: PathScratch,
 ): void {
   const { pieces } = scratch
-  walkPieces(stays, visits, task, margin, worksFor, groupOfReason, scratch)
+  walkPieces(stays, visits, members, task, margin, worksFor, groupOfReason, scratch)
   fillTimeline(stays, pieces, taskIdOf, causes, scratch)
   fillRanges(stays, ranges, stops, scratch)
 }
@@ -81,6 +87,7 @@ export function walkPath(
 export function walkPieces(
   stays: StayLog,
   visits: Visits,
+  members: MemberTable,
   task: PathTask,
   margin: boolean,
   worksFor: (serial: number) => boolean,
@@ -89,7 +96,7 @@ export function walkPieces(
 ): void {
   pieces.length = 0
   if (margin) addMarginAfter(stays, task, pieces)
-  walkBack(stays, visits, task, worksFor, groupOfReason, pieces)
+  walkBack(stays, visits, members, task, worksFor, groupOfReason, pieces)
   if (margin) addMarginBefore(stays, task, pieces)
 }
 
@@ -104,6 +111,7 @@ type Counts = (typeof Counts)[keyof typeof Counts]
 function walkBack(
   stays: StayLog,
   visits: Visits,
+  members: MemberTable,
   task: PathTask,
   worksFor: (serial: number) => boolean,
   groupOfReason: Uint8Array,
@@ -115,7 +123,8 @@ function walkBack(
   // On the goroutine that began and ended the task everything counts; on any other only what it did for the task.
   let counts: Counts = task.sameGoroutine ? Counts.all : Counts.ofTask
   let triedStart = task.sameGoroutine
-  const beforeOthers = (other: number): number => visits.beforeOthers(other, task.serial)
+  let hops = 0
+  const beforeOthers = (other: number): number => visits.beforeOthers(other, task.serial, true)
   while (hi > lo) {
     const reached = walkGoroutine(stays, stay, lo, hi, counts, worksFor, groupOfReason, pieces, 0, beforeOthers)
     pieces.steps += visits.stepsTaken()
@@ -129,6 +138,19 @@ function walkBack(
     // The trail ends: go on on the goroutine that began the task, as long as what it did is known. What it did for tasks that it began
     // since is none of this one's, which lay in a queue meanwhile: a dispatcher begins one task after the other for others to work at and to end.
     if (triedStart || pieces.steps > pieces.mostSteps) break
+    const around = { stays, visits, task, worksFor, pieces }
+    const earlier = reached.lost || hops++ >= MAX_DEPTH ? -1 : lastToWork(around, members, hi)
+    if (earlier >= 0) {
+      const reachedNs = Math.min(hi, stays.endNs[earlier & stays.mask])
+      const start = visits.stayAt(task.startStay, hi, task.startGoroutine)
+      if (!isAtIt(around, groupOfReason, start, reachedNs, hi)) {
+        if (reachedNs < hi) pieces.add(QUEUED, reachedNs, hi)
+        hi = reachedNs
+        stay = earlier
+        counts = Counts.ofTask
+        continue
+      }
+    }
     triedStart = true
     counts = reached.lost ? Counts.afterLoss : Counts.notOfOthers
     stay = visits.stayAt(task.startStay, hi, task.startGoroutine)
@@ -136,6 +158,77 @@ function walkBack(
     hi = addOthers(stays, counts, stay, lo, hi, pieces)
   }
   pieces.add(-1, lo, hi)
+}
+
+/** What is asked of those who may have worked for a task before one took it up. */
+interface Around {
+  readonly stays: StayLog
+  readonly visits: Visits
+  readonly task: PathTask
+  readonly worksFor: (serial: number) => boolean
+  readonly pieces: Pieces
+}
+
+/**
+ * The last stay of the goroutine that worked for the task last before a time, at which another took it up, of those that had it handed to them: a stage of a
+ * pipeline before the next. -1 where there is none, or one that worked on.
+ */
+function lastToWork(around: Around, members: MemberTable, hi: number): number {
+  const { stays, task, worksFor } = around
+  let latest = -1
+  let latestNs = -1
+  let member = task.firstMember
+  for (let n = 0; n < MOST_MEMBERS_ASKED && member !== NO_MEMBER; n++) {
+    const goroutine = members.goroutine[member]
+    const from = members.firstStay[member]
+    const at = from & stays.mask
+    member = members.next[member]
+    if (goroutine === task.startGoroutine || !stays.has(from) || stays.startNs[at] >= hi) continue
+    // One that was created for it had nothing handed to it.
+    if (stays.previous[at] < 0 && worksFor(stays.wakerTask[at])) continue
+    const last = lastVisit(around, from, hi, goroutine)
+    if (last < 0 || Math.min(hi, stays.endNs[last & stays.mask]) <= latestNs) continue
+    latest = last
+    latestNs = Math.min(hi, stays.endNs[last & stays.mask])
+  }
+  return latest
+}
+
+/** The last stay before a time at which a goroutine worked for the task; -1 where there is none, or where it worked on for more than a moment. */
+function lastVisit(
+  { stays, visits, task, worksFor, pieces }: Around,
+  from: number,
+  hi: number,
+  goroutine: number,
+): number {
+  let stay = visits.stayAt(from, hi, goroutine)
+  while (stay >= from && stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
+    const at = stay & stays.mask
+    if (stays.startNs[at] < hi && worksFor(stays.task[at])) return stays.endNs[at] <= hi + QUEUE_SLACK_NS ? stay : -1
+    const before = visits.beforeOthers(stay, task.serial, false)
+    stay = before >= 0 ? before : stays.previous[at]
+  }
+  return -1
+}
+
+/** Whether the goroutine that began the task was at it between two times, or at something else for no other task. */
+function isAtIt(
+  { stays, visits, task, worksFor, pieces }: Around,
+  groupOfReason: Uint8Array,
+  last: number,
+  fromNs: number,
+  toNs: number,
+): boolean {
+  let stay = last
+  while (stays.has(stay) && stays.endNs[stay & stays.mask] > fromNs) {
+    if (++pieces.steps > pieces.mostSteps) return true
+    const at = stay & stays.mask
+    let before = -1
+    if (stays.task[at] !== 0 && !worksFor(stays.task[at])) before = visits.beforeOthers(stay, task.serial, true)
+    else if (stays.startNs[at] < toNs && !isElsewhere(stays, at, groupOfReason, worksFor)) return true
+    stay = before >= 0 ? before : stays.previous[at]
+  }
+  return false
 }
 
 /** Adds the time from the end of a stay on, in which nobody worked for the task. Returns when it began. */

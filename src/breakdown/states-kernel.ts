@@ -40,7 +40,7 @@ interface Exports {
   /** See `kernel/visits.ts`. */
   readonly isFar: (from: number, timeNs: number) => number
   readonly stayAt: (from: number, timeNs: number, goroutine: number) => number
-  readonly beforeOthers: (stay: number, serial: number) => number
+  readonly beforeOthers: (stay: number, serial: number, idle: boolean) => number
   readonly stepsTaken: () => number
   /** See `kernel/past.ts`. */
   readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void

@@ -544,11 +544,13 @@ export const MENTION_ROOM = 1 << 16
 export const MENTION_HEAD_ROOM = 1 << 16
 export const VISITOR_ROOM = 256
 /** Bytes of a row: of a visitor a double (the goroutine's id) and a whole number, of the others whole numbers. */
-export const VISIT_BYTES = 24
+export const VISIT_BYTES = 32
 export const MENTION_BYTES = 12
 export const VISITOR_BYTES = 16
 /** Stays of a goroutine that are looked at one by one for where it was at a time; of one with more visits are noted. */
 export const MOST_STAYS_UNNOTED = 64
+/** Goroutines of a task that are asked when they worked for it last. */
+export const MOST_MEMBERS_ASKED = 32
 /** Row of the reason of the time in a queue; -1 while there is none. */
 export const QUEUE_REASON = STATES_REGISTERS + 1256
 

@@ -25,7 +25,17 @@ import { longPieces } from './path-timeline.ts'
 import { NO_REGION as noRegion, type RegionTable } from './regions.ts'
 import { NONE as none } from './stay-log.ts'
 import type { StatesKernel } from './states-kernel.ts'
-import { ASKED_STACK, ASKS, HANDED_OVER, HEAD_BYTES, LOST_COUNT, MOST_STEPS, STAY_TOP, STEPS } from './states-layout.ts'
+import {
+  ASKED_STACK,
+  ASKS,
+  HANDED_OVER,
+  HEAD_BYTES,
+  LOST_COUNT,
+  MOST_STAYS_UNNOTED,
+  MOST_STEPS,
+  STAY_TOP,
+  STEPS,
+} from './states-layout.ts'
 import type { TaskLogs } from './task-logs.ts'
 import { groupPieces, noParts, TaskSums } from './task-sums.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
@@ -89,6 +99,7 @@ export class TaskRecords {
   /** Serial of the task whose path is walked, and what the walk asks of it: one function for all tasks, so that none is made for each. */
   private walked = 0
   private readonly asked = {
+    firstMember: NO_MEMBER,
     serial: 0,
     startGoroutine: -0,
     startNs: -0,
@@ -298,6 +309,7 @@ export class TaskRecords {
     const { endNs } = task
     const { asked } = this
     asked.serial = task.serial
+    asked.firstMember = this.tasks.columns.firstMember[task.slot]
     asked.startGoroutine = this.tasks.columns.startGoroutine[task.slot]
     asked.startNs = startNs
     asked.endNs = endNs ?? this.nowNs
@@ -316,6 +328,7 @@ export class TaskRecords {
       walkPieces(
         states.stays,
         this.visits,
+        this.tasks.members,
         this.pathTask(task, startNs),
         false,
         this.worksForWalked,
@@ -349,6 +362,7 @@ export class TaskRecords {
       walkPath(
         states.stays,
         this.visits,
+        this.tasks.members,
         states.ranges,
         states.stops,
         this.pathTask(task, startNs),
@@ -524,16 +538,20 @@ export class TaskRecords {
     }
     const { members } = this.tasks
     for (let member = first; member !== NO_MEMBER; member = members.next[member]) {
-      const starter = members.goroutine[member] === task.startGoroutine
+      const goroutine = members.goroutine[member]
+      const all = goroutine === task.startGoroutine && task.endGoroutine === task.startGoroutine
+      let others = 0
       let stay = members.firstStay[member]
-      if (starter && task.endGoroutine !== task.startGoroutine) {
-        this.addWorkOfStarter(task, stay, startNs, endNs, add)
-        continue
-      }
       while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
         const at = stay & stays.mask
         if (stays.startNs[at] >= endNs) break
-        if (starter || this.tasks.descends(stays.task[at], task)) add(stay)
+        if (all || this.tasks.descends(stays.task[at], task)) {
+          add(stay)
+          others = 0
+        } else if (++others > MOST_STAYS_UNNOTED) {
+          this.addWorkAfter(task, stay, goroutine, startNs, endNs, add)
+          break
+        }
         stay = stays.next[at]
       }
     }
@@ -542,10 +560,11 @@ export class TaskRecords {
     return work
   }
 
-  /** Adds the stays of the goroutine that began a task which another ended: what it did for others meanwhile is not this one's. */
-  private addWorkOfStarter(
+  /** Adds the stays after one of a goroutine at which it worked for a task, where it does many things for others as well. */
+  private addWorkAfter(
     task: TaskState,
     from: number,
+    goroutine: number,
     startNs: number,
     endNs: number,
     add: (stay: number) => void,
@@ -553,13 +572,13 @@ export class TaskRecords {
     const { visits } = this
     const { stays } = this.states
     const { pieces } = this.scratch
-    let stay = visits.stayAt(from, endNs, this.tasks.columns.startGoroutine[task.slot])
-    while (stays.has(stay) && ++pieces.steps <= pieces.mostSteps) {
+    let stay = visits.stayAt(from, endNs, goroutine)
+    while (stays.has(stay) && stay > from && ++pieces.steps <= pieces.mostSteps) {
       const at = stay & stays.mask
       if (stays.endNs[at] <= startNs) break
       let before = -1
       if (this.tasks.descends(stays.task[at], task)) add(stay)
-      else before = visits.beforeOthers(stay, task.serial)
+      else before = visits.beforeOthers(stay, task.serial, false)
       stay = before >= 0 ? before : stays.previous[at]
     }
     pieces.steps += visits.stepsTaken()

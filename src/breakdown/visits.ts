@@ -36,9 +36,10 @@ export class Visits {
    * not known. Between both all are for others.
    *
    * @param stay at or before the last answer of `stayAt`
+   * @param idle whether what was for none is asked for too
    */
-  beforeOthers(stay: number, serial: number): number {
-    return this.kernel.call.beforeOthers(stay, serial)
+  beforeOthers(stay: number, serial: number, idle: boolean): number {
+    return this.kernel.call.beforeOthers(stay, serial, idle)
   }
 
   /** Steps taken since this was asked last. */

@@ -158,3 +158,52 @@ test('what is passed over is what a walk stay by stay would find to be for other
   }
   expect(queued).toBeGreaterThan(3_000)
 })
+
+test('between the stages of a pipeline a task lies in a queue, and in each it is worked at', () => {
+  const count = 200
+  const story = new CaptureStory().found(1, 'runnable').at(100).start(1)
+  for (const stage of [2, 3, 4]) story.found(stage, 'runnable')
+  // All are worked at in one stage, and then in the next: each stage takes 10, 20 and 30 us for one.
+  for (let task = 1; task <= count; task++) story.at(task * BEGIN_NS).taskBegin(task, 'job')
+  let atNs = (count + 1) * BEGIN_NS
+  story
+    .at(atNs)
+    .taskBegin(count + 1, 'next')
+    .at(atNs + 100)
+    .block('chan receive')
+  const begunNs = [2, 3, 4].map((stage) => {
+    const stageNs = (atNs += 1_000)
+    story
+      .at(stageNs)
+      .start(stage)
+      .taskBegin(count + stage, 'before')
+      .taskEnd(count + stage)
+    for (let task = 1; task <= count; task++) {
+      story
+        .at(atNs)
+        .regionBegin(task, 'stage')
+        .at((atNs += (stage - 1) * 10_000))
+        .regionEnd(task, 'stage')
+      if (stage === 4) story.taskEnd(task)
+    }
+    // It works for the last one until it waits.
+    story.at((atNs += 10)).block('sleep')
+    return stageNs
+  })
+  const capture = story
+    .at(atNs + 30_000_000)
+    .found(9, 'runnable')
+    .start(9)
+    .bytes()
+  const jobs = analysed(capture).tasks.filter(({ name }) => name === 'job')
+  expect(jobs).toHaveLength(count)
+  const wrong = jobs.filter(({ id, path, work }) => {
+    // The end of a stage's last one is that of the next begin.
+    const takenUpNs = begunNs.map((stageNs, stage) => stageNs + (id - 1) * (stage + 1) * 10_000)
+    const ownNs = BEGIN_NS + 60_000 + (id === count ? 20 : 0)
+    const totalNs = takenUpNs[2] + 30_000 - id * BEGIN_NS
+    const { execNs, blockNs, unknownNs } = known(path)
+    return execNs !== ownNs || blockNs.queue !== totalNs - ownNs || unknownNs !== 0 || known(work).execNs !== ownNs
+  })
+  expect(wrong).toEqual([])
+})

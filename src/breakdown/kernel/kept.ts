@@ -183,13 +183,13 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   const startStay = load<i32>(load<u32>(TASK_START_STAY) + of4)
   const endStay = load<i32>(load<u32>(TASK_END_STAY) + of4)
   const serial = load<i32>(load<u32>(TASK_SERIAL) + of4)
-  const rows = tellPath(serial, startNs, endNs, startStay, endStay, own, starter, tells, knownNs)
+  const first = load<i32>(load<u32>(FIRST_MEMBER) + of4)
+  const rows = tellPath(serial, startNs, endNs, startStay, endStay, own, starter, first, tells, knownNs)
   if (rows < 0) return NONE
 
   const head: usize = load<u32>(TASK_BLOCK)
   goTo(load<u32>(PATH_RANGES) + (tells ? rangesBytes() : 0))
   store<f64>(head, (at - head) >>> 3, HEAD_PARTS << 3)
-  const first = load<i32>(load<u32>(FIRST_MEMBER) + of4)
   keepMembers(first)
   const path = at
   let work = path

@@ -13,7 +13,11 @@ import {
   MAX_DEPTH,
   MAX_NAMES,
   MAX_PIECES,
+  MEMBER_GOROUTINE,
+  MEMBER_NEXT,
+  MEMBER_STAY,
   MOST_FORWARD,
+  MOST_MEMBERS_ASKED,
   MOST_STEPS,
   NETWORK_TIME,
   PARTS,
@@ -27,6 +31,7 @@ import {
   SCHED_WAIT,
   SLEEP_TIME,
   QUEUE_REASON,
+  QUEUE_SLACK_NS,
   STAY_END,
   STAY_MASK,
   STAY_NEXT,
@@ -83,6 +88,7 @@ let lacks: bool = false
  * @param startStay stay of the goroutine that began it then, and `endStay` of the one that ended it
  * @param own whether they are one goroutine
  * @param starter id of the one that began it
+ * @param member first of those that worked for it
  * @returns whether it could be walked to its end within the steps that are allowed
  */
 export function walkPath(
@@ -93,10 +99,11 @@ export function walkPath(
   endStay: i32,
   own: bool,
   starter: f64,
+  member: i32,
 ): bool {
   begin(serial)
   memory.fill(PARTS, 0, GROUP_BYTES)
-  return walk(startNs, endNs, startStay, endStay, own, starter)
+  return walk(startNs, endNs, startStay, endStay, own, starter, member)
 }
 
 /**
@@ -114,6 +121,7 @@ export function walkPieces(
   endStay: i32,
   own: bool,
   starter: f64,
+  member: i32,
   margin: bool,
   knownNs: f64,
 ): i32 {
@@ -121,7 +129,7 @@ export function walkPieces(
   if (margin) touchAround(startStay, endStay)
   keeps = true
   if (margin) addMarginAfter(endStay, endNs, knownNs)
-  const done = walk(startNs, endNs, startStay, endStay, own, starter)
+  const done = walk(startNs, endNs, startStay, endStay, own, starter, member)
   if (done && margin) addMarginBefore(startStay, startNs)
   keeps = false
   return done && pieces <= PIECE_ROOM ? pieces : NONE
@@ -134,11 +142,12 @@ function begin(serial: i32): void {
   lacks = false
 }
 
-function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool, starter: f64): bool {
+function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool, starter: f64, member: i32): bool {
   let hi = endNs
   let stay = endStay
   let counts: u32 = own ? ALL : OF_TASK
   let triedStart = own
+  let hops: i32 = 0
   while (hi > startNs) {
     hi = walkGoroutine(stay, startNs, hi, counts, 0)
     steps += stepsTaken()
@@ -149,6 +158,19 @@ function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool,
       continue
     }
     if (triedStart || steps > load<f64>(MOST_STEPS)) break
+    const earlier = lost || hops++ >= MAX_DEPTH ? NONE : lastToWork(member, starter, hi)
+    if (lacks) return false
+    if (earlier !== NONE) {
+      const reachedNs = min(hi, endOf(earlier))
+      stay = stayAt(startStay, hi, starter)
+      if (!isAtIt(stay, reachedNs, hi)) {
+        if (reachedNs < hi) addPiece(nobodys(NOT_OF_OTHERS), reachedNs, hi)
+        hi = reachedNs
+        stay = earlier
+        counts = OF_TASK
+        continue
+      }
+    }
     triedStart = true
     counts = lost ? AFTER_LOSS : NOT_OF_OTHERS
     if (!hasVisits() && isFar(startStay, hi)) return false
@@ -160,6 +182,76 @@ function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool,
   if (lacks || steps > load<f64>(MOST_STEPS) || pieces > MAX_PIECES) return false
   store<f64>(STEPS, steps)
   return true
+}
+
+/**
+ * The last stay of the goroutine that worked for the task last before a time, at which another took it up, of those that had it handed to them; -1 where there is
+ * none, or one that worked on. As `lastToWork` of `../path.ts`.
+ */
+function lastToWork(first: i32, starter: f64, hi: f64): i32 {
+  let latest: i32 = NONE
+  let latestNs: f64 = -1
+  let member = first
+  for (let n: i32 = 0; n < MOST_MEMBERS_ASKED && member !== NONE; n++) {
+    const goroutine = load<f64>(load<u32>(MEMBER_GOROUTINE) + (member << 3))
+    const from = load<i32>(load<u32>(MEMBER_STAY) + (member << 2))
+    member = load<i32>(load<u32>(MEMBER_NEXT) + (member << 2))
+    if (goroutine === starter || !has(from) || startOf(from) >= hi || wasCreatedForIt(from)) continue
+    if (!hasVisits() && isFar(from, hi)) {
+      lacks = true
+      return NONE
+    }
+    const last = lastVisit(from, hi, goroutine)
+    if (last === NONE || min(hi, endOf(last)) <= latestNs) continue
+    latest = last
+    latestNs = min(hi, endOf(last))
+  }
+  return latest
+}
+
+/** The last stay before a time at which a goroutine worked for the task; -1 where there is none, or where it worked on for more than a moment. */
+function lastVisit(from: i32, hi: f64, goroutine: f64): i32 {
+  let stay = stayAt(from, hi, goroutine)
+  const mostSteps = load<f64>(MOST_STEPS)
+  while (stay >= from && has(stay) && ++steps <= mostSteps) {
+    if (startOf(stay) < hi && worksFor(taskOf(stay))) return endOf(stay) <= hi + QUEUE_SLACK_NS ? stay : NONE
+    const before = beforeOthers(stay, walked, false)
+    stay = before !== NONE ? before : load<i32>(load<u32>(STAY_PREVIOUS) + ((stay & load<u32>(STAY_MASK)) << 2))
+  }
+  return NONE
+}
+
+/** Whether a goroutine whose first stay it is was created by one that worked for the task. */
+function wasCreatedForIt(stay: i32): bool {
+  const of4 = (stay & load<u32>(STAY_MASK)) << 2
+  return load<i32>(load<u32>(STAY_PREVIOUS) + of4) < 0 && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))
+}
+
+/** Whether the goroutine that began the task was at it between two times, or at something else for no other task. @param at its stay at the later one */
+function isAtIt(at: i32, fromNs: f64, toNs: f64): bool {
+  const mostSteps = load<f64>(MOST_STEPS)
+  let stay = at
+  while (has(stay) && endOf(stay) > fromNs) {
+    if (++steps > mostSteps) return true
+    const task = taskOf(stay)
+    let before: i32 = NONE
+    if (task !== 0 && !worksFor(task)) before = beforeOthers(stay, walked, true)
+    else if (startOf(stay) < toNs && !isElsewhere(stay & load<u32>(STAY_MASK))) return true
+    stay = before !== NONE ? before : load<i32>(load<u32>(STAY_PREVIOUS) + ((stay & load<u32>(STAY_MASK)) << 2))
+  }
+  return false
+}
+
+/* @inline */ function startOf(stay: i32): f64 {
+  return load<f64>(load<u32>(STAY_START) + ((stay & load<u32>(STAY_MASK)) << 3))
+}
+
+/* @inline */ function endOf(stay: i32): f64 {
+  return load<f64>(load<u32>(STAY_END) + ((stay & load<u32>(STAY_MASK)) << 3))
+}
+
+/* @inline */ function taskOf(stay: i32): i32 {
+  return load<i32>(load<u32>(STAY_TASK) + ((stay & load<u32>(STAY_MASK)) << 2))
 }
 
 /** Adds the time from the end of a stay on, in which nobody worked for the task. @returns when it began */
@@ -225,7 +317,7 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
       else if (forNext) forNext = !waits && (sawOthers || isNext)
       if (ofOther || isNext) {
         addPiece(nobodys(counts), begin, hi)
-        const before = ofOther && begin > lo ? beforeOthers(stay, walked) : NONE
+        const before = ofOther && begin > lo ? beforeOthers(stay, walked, true) : NONE
         if (before !== NONE) {
           hi = addOthers(counts, before, lo, begin)
           stay = before

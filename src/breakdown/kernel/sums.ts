@@ -100,7 +100,8 @@ function handOver(slot: i32): bool {
   const startStay = load<i32>(load<u32>(TASK_START_STAY) + of4)
   const endStay = load<i32>(load<u32>(TASK_END_STAY) + of4)
   const serial = load<i32>(load<u32>(TASK_SERIAL) + of4)
-  if (!walkPath(serial, startNs, endNs, startStay, endStay, own, began)) return false
+  const member = load<i32>(load<u32>(FIRST_MEMBER) + of4)
+  if (!walkPath(serial, startNs, endNs, startStay, endStay, own, began, member)) return false
 
   // ---- It is added up. ----
   store<u32>(HANDED_OVER, load<u32>(HANDED_OVER) + 1)

@@ -17,6 +17,7 @@ import {
   MEMBER_NEXT,
   MEMBER_STAY,
   MOST_BEFORE_READY,
+  MOST_STAYS_UNNOTED,
   MOST_STEPS,
   PATH_RANGE_COUNT,
   PATH_RANGES,
@@ -90,6 +91,7 @@ let mostSteps: f64 = 0
  * Tells of the path of a task: fills the columns of pieces and the sums, and with its timeline what is kept of that.
  *
  * @param starter id of the goroutine that began it
+ * @param member first of those that worked for it
  * @param tells whether its timeline is told, with what lies a little before and after the task
  * @returns rows of the timeline; -1 where the task is for TypeScript
  */
@@ -101,10 +103,11 @@ export function tellPath(
   endStay: i32,
   own: bool,
   starter: f64,
+  member: i32,
   tells: bool,
   knownNs: f64,
 ): i32 {
-  const count = walkPieces(serial, startNs, endNs, startStay, endStay, own, starter, tells, knownNs)
+  const count = walkPieces(serial, startNs, endNs, startStay, endStay, own, starter, member, tells, knownNs)
   if (count < 0) return NONE
   if (tells) touchPieces(count)
   beginSteps()
@@ -133,35 +136,39 @@ export function tellWork(serial: i32, startNs: f64, endNs: f64, member: i32, sta
   beginSteps()
   clearSums()
   for (; member !== NONE; member = load<i32>(load<u32>(MEMBER_NEXT) + (member << 2))) {
-    const began = load<f64>(load<u32>(MEMBER_GOROUTINE) + (member << 3)) === starter
+    const goroutine = load<f64>(load<u32>(MEMBER_GOROUTINE) + (member << 3))
+    const all = own && goroutine === starter
+    let others: i32 = 0
     let stay = load<i32>(load<u32>(MEMBER_STAY) + (member << 2))
-    if (began && !own) {
-      if (!tellWorkOfStarter(serial, startNs, endNs, stay, starter)) return false
-      continue
-    }
     for (; has(stay); stay = load<i32>(load<u32>(STAY_NEXT) + ((stay & mask) << 2))) {
       if (++steps > mostSteps) return false
       const at: u32 = stay & mask
       if (load<f64>(load<u32>(STAY_START) + (at << 3)) >= endNs) break
-      if (began || descendsFrom(load<i32>(load<u32>(STAY_TASK) + (at << 2)), serial)) addWork(at, startNs, endNs)
+      if (all || descendsFrom(load<i32>(load<u32>(STAY_TASK) + (at << 2)), serial)) {
+        addWork(at, startNs, endNs)
+        others = 0
+      } else if (++others > MOST_STAYS_UNNOTED) {
+        if (!tellWorkAfter(serial, startNs, endNs, stay, goroutine)) return false
+        break
+      }
     }
   }
   store<f64>(STEPS, steps)
   return true
 }
 
-/** Adds up the time of the goroutine that began a task which another ended: what it did for others meanwhile is not this one's. @returns whether it could be done */
-function tellWorkOfStarter(serial: i32, startNs: f64, endNs: f64, from: i32, starter: f64): bool {
+/** Adds up the time after a stay of a goroutine that does many things for others as well. @returns whether it could be done */
+function tellWorkAfter(serial: i32, startNs: f64, endNs: f64, from: i32, goroutine: f64): bool {
   const mask = load<u32>(STAY_MASK)
   if (!hasVisits() && isFar(from, endNs)) return false
-  let stay = stayAt(from, endNs, starter)
-  while (has(stay)) {
+  let stay = stayAt(from, endNs, goroutine)
+  while (has(stay) && stay > from) {
     if (++steps > mostSteps) return false
     const at: u32 = stay & mask
     if (load<f64>(load<u32>(STAY_END) + (at << 3)) <= startNs) break
     let before: i32 = NONE
     if (descendsFrom(load<i32>(load<u32>(STAY_TASK) + (at << 2)), serial)) addWork(at, startNs, endNs)
-    else before = beforeOthers(stay, serial)
+    else before = beforeOthers(stay, serial, false)
     stay = before !== NONE ? before : load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
   }
   steps += stepsTaken()

@@ -39,6 +39,9 @@ const TASK: usize = 8
 const BEFORE: usize = 12
 const IDLE: usize = 16
 const ORIGIN: usize = 20
+// And how many are before it, and one of these, from which on it is as far again: so that any is found in few steps.
+const DEPTH: usize = 24
+const JUMP: usize = 28
 
 // Of a mention: a task that a visit was for, itself or one below it; the visit; the mention before it at the same place.
 const SERIAL: usize = 0
@@ -101,7 +104,9 @@ export function stayAt(from: i32, timeNs: f64, goroutine: f64): i32 {
   store<f64>(place, goroutine)
   store<i32>(place, visit, 8)
   while (isNoted(visit) && startOf(firstOf(visit)) >= timeNs) {
-    visit = fieldOf(visit, BEFORE)
+    const jump = fieldOf(visit, JUMP)
+    const isAfter = isNoted(jump) && hasStays(jump) && startOf(firstOf(jump)) >= timeNs
+    visit = isAfter && jump !== visit ? jump : fieldOf(visit, BEFORE)
     steps++
   }
   if (!isNoted(visit) || !hasStays(visit)) return walkForward(from, timeNs)
@@ -119,8 +124,9 @@ export function stayAt(from: i32, timeNs: f64, goroutine: f64): i32 {
  * not known. Between both all are for others.
  *
  * @param stay at or before the last answer of `stayAt`
+ * @param idle whether what was for none is asked for too
  */
-export function beforeOthers(stay: i32, serial: i32): i32 {
+export function beforeOthers(stay: i32, serial: i32, idle: bool): i32 {
   while (current !== NONE && firstOf(current) > stay) {
     current = fieldOf(current, BEFORE)
     if (!isNoted(current) || !hasStays(current)) current = NONE
@@ -128,7 +134,7 @@ export function beforeOthers(stay: i32, serial: i32): i32 {
   }
   if (current === NONE) return NONE
   const origin = fieldOf(current, ORIGIN)
-  let found = fieldOf(current, IDLE)
+  let found = idle ? fieldOf(current, IDLE) : NONE
   let mention = load<i32>(headOf(serial)) - 1
   for (; isMentioned(mention); mention = load<i32>(mentionAt(mention) + EARLIER)) {
     steps++
@@ -176,6 +182,8 @@ function add(stay: i32, before: i32, origin: i32): i32 {
   store<i32>(at + BEFORE, before)
   store<i32>(at + IDLE, task === 0 ? visit : before === NONE ? NONE : fieldOf(before, IDLE))
   store<i32>(at + ORIGIN, origin)
+  store<i32>(at + DEPTH, before === NONE ? 0 : fieldOf(before, DEPTH) + 1)
+  store<i32>(at + JUMP, before === NONE ? visit : jumpAfter(before))
   for (let serial = task, depth: u32 = 0; serial !== 0 && depth < MOST_MENTIONED; depth++) {
     const mention = mentions++
     const head = headOf(serial)
@@ -186,6 +194,16 @@ function add(stay: i32, before: i32, origin: i32): i32 {
     serial = lineage(LINEAGE_PARENT, serial)
   }
   return visit
+}
+
+/** Where one after a visit jumps to: as far as two jumps from there, where these are as long as each other. */
+function jumpAfter(before: i32): i32 {
+  const one = fieldOf(before, JUMP)
+  if (!isNoted(one)) return before
+  const other = fieldOf(one, JUMP)
+  if (!isNoted(other)) return before
+  const depth = fieldOf(one, DEPTH)
+  return fieldOf(before, DEPTH) - depth === depth - fieldOf(other, DEPTH) ? other : before
 }
 
 /** The stay of a goroutine at a time, stay by stay. */
