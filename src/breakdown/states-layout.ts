@@ -540,11 +540,11 @@ export const MENTION_HEADS = STATES_REGISTERS + 1248
 export const VISITORS = STATES_REGISTERS + 1252
 /** Rows that there is room for, powers of two: of visits and mentions the latest are known. */
 export const VISIT_ROOM = 1 << 15
-export const MENTION_ROOM = 1 << 16
+export const MENTION_ROOM = 1 << 17
 export const MENTION_HEAD_ROOM = 1 << 16
 export const VISITOR_ROOM = 256
 /** Bytes of a row: of a visitor a double (the goroutine's id) and a whole number, of the others whole numbers. */
-export const VISIT_BYTES = 32
+export const VISIT_BYTES = 40
 export const MENTION_BYTES = 12
 export const VISITOR_BYTES = 16
 /** Stays of a goroutine that are looked at one by one for where it was at a time; of one with more visits are noted. */

@@ -20,30 +20,34 @@ const BEGIN_NS = 1_000
  * Goroutine 1 begins so many tasks, one each microsecond, and puts each in a queue, from which goroutine 2 takes one after the other, each for 50 us; 1 waits for
  * the last.
  *
- * @param parent whether all lie below one task
+ * @param above how many tasks all lie below, each below the one before
  */
-function burst(tasks: number, parent = false): Uint8Array {
+function burst(tasks: number, above = 0): Uint8Array {
   const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable').at(100).start(2)
   story
     .at(200)
-    .taskBegin(tasks + 3, 'before')
+    .taskBegin(tasks + 2, 'before')
     .at(300)
     .stop()
     .at(400)
     .start(1)
     .at(500)
-  if (parent) story.taskBegin(tasks + 1, 'all')
-  for (let task = 1; task <= tasks; task++) story.at(task * BEGIN_NS).taskBegin(task, 'job', parent ? tasks + 1 : 0)
+  // The innermost of those above has the highest id.
+  const outer = tasks + 2
+  for (let task = outer + 1; task <= outer + above; task++)
+    story.taskBegin(task, 'all', task === outer + 1 ? 0 : task - 1)
+  const parent = above === 0 ? 0 : outer + above
+  for (let task = 1; task <= tasks; task++) story.at(task * BEGIN_NS).taskBegin(task, 'job', parent)
   let atNs = (tasks + 1) * BEGIN_NS
   // The next one after the last, which nobody takes up.
   story
     .at(atNs)
-    .taskBegin(tasks + 2, 'next')
+    .taskBegin(tasks + 1, 'next')
     .at((atNs += 500))
     .block('chan receive')
     .at((atNs += 500))
     .start(2)
-    .taskEnd(tasks + 3)
+    .taskEnd(tasks + 2)
   for (let task = 1; task <= tasks; task++) {
     story.at(atNs).regionBegin(task, 'work')
     story
@@ -58,9 +62,9 @@ function burst(tasks: number, parent = false): Uint8Array {
     .block('chan receive')
     .at(atNs + 30)
     .start(1)
-  if (parent) story.taskEnd(tasks + 1)
+  for (let task = outer + above; task > outer; task--) story.taskEnd(task)
   return story
-    .taskEnd(tasks + 2)
+    .taskEnd(tasks + 1)
     .at(atNs + 30_000_000)
     .stop()
     .bytes()
@@ -77,11 +81,12 @@ function analysed(capture: Uint8Array): Analysed {
 }
 
 describe.each([
-  [300, false],
-  [1_000, true],
-  [5_000, false],
-])('of %i tasks in a queue', (count, parent) => {
-  const capture = burst(count, parent)
+  [300, 0],
+  [1_000, 1],
+  [5_000, 0],
+  [6_000, 13],
+])('of %i tasks in a queue, below %i others', (count, above) => {
+  const capture = burst(count, above)
   const { info, tasks } = analysed(capture)
   const jobs = tasks.filter(({ name }) => name === 'job')
 
@@ -138,7 +143,9 @@ function stepByStep(): void {
   const start = prototype.start
   vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
     const exports = start.call(this, kernel) as object
-    return 'beforeOthers' in exports ? { ...exports, beforeOthers: () => -1, keepTask: () => -1 } : exports
+    return 'beforeOthers' in exports
+      ? { ...exports, beforeOthers: () => -1, keepTask: () => -1, keepSettled: () => 0 }
+      : exports
   })
 }
 
@@ -148,8 +155,14 @@ test('what is passed over is what a walk stay by stay would find to be for other
     const rows = timeline === null ? [] : [...timeline.startNs, ...timeline.state, ...timeline.goroutine]
     return { id, path, work, rows: rows.join(), longWaits }
   }
-  for (let seed = 1; seed <= 20; seed++) {
-    const capture = queueStory(new Random(seed), { tasks: 400, most: 40 * (1 + (seed % 5)) })
+  const stories = Array.from({ length: 20 }, (_, at) => ({ seed: at + 1, tasks: 400, most: 40 * (1 + ((at + 1) % 5)) }))
+  // One below the other, and so long that some are told while others are worked at.
+  const more = [
+    { seed: 1, tasks: 800, most: 200, nested: true },
+    { seed: 2, tasks: 3_000, most: 200, stepNs: 20_000 },
+  ]
+  for (const { seed, ...options } of [...stories, ...more]) {
+    const capture = queueStory(new Random(seed), options)
     const { tasks } = analysed(capture)
     queued += tasks.filter(({ path }) => (path?.blockNs.queue ?? 0) > 0).length
     stepByStep()

@@ -8,6 +8,10 @@ export interface QueueStoryOptions {
   readonly tasks: number
   /** Tasks that lie in the queue at most. */
   readonly most: number
+  /** Time from one event to the next at most. */
+  readonly stepNs?: number
+  /** Whether each task lies below another, and that below others. */
+  readonly nested?: boolean
 }
 
 /** What a task knows of itself. */
@@ -17,16 +21,17 @@ interface Queued {
   readonly again: boolean
 }
 
-const STEP_NS = 500
-
 /**
  * Goroutines 1 to 3 begin tasks, some below others, and put them in a queue; 11 to 13 take them out, from either end or anywhere, now and then twice. Those
  * who begin tasks also wait for the network, for a timer and for others, say again that they work for one that they began, and end, so that others come.
  */
-export function queueStory(random: Random, { tasks, most }: QueueStoryOptions): Uint8Array {
+export function queueStory(
+  random: Random,
+  { tasks, most, stepNs = 500, nested = false }: QueueStoryOptions,
+): Uint8Array {
   const story = new CaptureStory()
   let atNs = 1_000
-  const later = (): CaptureStory => story.at((atNs += 1 + random.below(STEP_NS)))
+  const later = (): CaptureStory => story.at((atNs += 1 + random.below(stepNs)))
   let nextGoroutine = 100
   const dispatchers = [1, 2, 3].slice(0, 1 + random.below(3))
   const workers = [11, 12, 13].slice(0, 1 + random.below(3))
@@ -46,7 +51,7 @@ export function queueStory(random: Random, { tasks, most }: QueueStoryOptions): 
     later().start(goroutine)
     for (let n = random.below(6); n >= 0 && count < tasks && queue.length < most; n--) {
       const id = ++count
-      const parent = random.below(3) === 0 ? above : 0
+      const parent = nested || random.below(3) === 0 ? above : 0
       later().taskBegin(id, 'job', parent)
       if (random.below(20) === 0) above = id
       if (random.below(4) === 0) {

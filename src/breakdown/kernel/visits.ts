@@ -42,6 +42,9 @@ const ORIGIN: usize = 20
 // And how many are before it, and one of these, from which on it is as far again: so that any is found in few steps.
 const DEPTH: usize = 24
 const JUMP: usize = 28
+// The latest up to it whose task lies below more than are mentioned with it; and the first of its own mentions.
+const DEEP: usize = 32
+const MENTIONED: usize = 36
 
 // Of a mention: a task that a visit was for, itself or one below it; the visit; the mention before it at the same place.
 const SERIAL: usize = 0
@@ -120,8 +123,8 @@ export function stayAt(from: i32, timeNs: f64, goroutine: f64): i32 {
 }
 
 /**
- * The latest stay of a goroutine before another, at which it was for others than a task, that was for that task, one below it, or for none; -1 where it is
- * not known. Between both all are for others.
+ * The latest stay of a goroutine before another, at which it was for others than a task, that was for that task, one below it, or for none, as far as that
+ * is known: it is looked at again; -1 where nothing is. Between both all are for others.
  *
  * @param stay at or before the last answer of `stayAt`
  * @param idle whether what was for none is asked for too
@@ -134,7 +137,8 @@ export function beforeOthers(stay: i32, serial: i32, idle: bool): i32 {
   }
   if (current === NONE) return NONE
   const origin = fieldOf(current, ORIGIN)
-  let found = idle ? fieldOf(current, IDLE) : NONE
+  let found = fieldOf(current, DEEP)
+  if (idle) found = max(found, fieldOf(current, IDLE))
   let mention = load<i32>(headOf(serial)) - 1
   for (; isMentioned(mention); mention = load<i32>(mentionAt(mention) + EARLIER)) {
     steps++
@@ -147,12 +151,26 @@ export function beforeOthers(stay: i32, serial: i32, idle: bool): i32 {
   }
   let last: i32 = NONE
   if (found !== NONE && isNoted(found)) last = lastOf(found)
-  // Nothing of what was noted: on before that.
-  else if (isNoted(origin) && hasStays(origin)) last = previous(firstOf(origin))
+  else {
+    // Nothing of what is noted: on before that.
+    const oldest = oldestNoted(current)
+    if (oldest !== NONE) last = previous(firstOf(oldest))
+  }
   if (last >= stay || !has(last)) return NONE
   // It is asked from there next.
   current = found !== NONE && isNoted(found) ? found : NONE
   return last
+}
+
+/** The oldest visit of a goroutine up to one that is noted with all that is between; -1 where that one is not. */
+function oldestNoted(from: i32): i32 {
+  let oldest: i32 = NONE
+  for (let visit = from; isNoted(visit) && hasStays(visit); steps++) {
+    oldest = visit
+    const jump = fieldOf(visit, JUMP)
+    visit = jump !== visit && isNoted(jump) && hasStays(jump) ? jump : fieldOf(visit, BEFORE)
+  }
+  return oldest
 }
 
 /** Notes what a goroutine did up to a time, from its last visit on. @returns its last visit then */
@@ -184,7 +202,9 @@ function add(stay: i32, before: i32, origin: i32): i32 {
   store<i32>(at + ORIGIN, origin)
   store<i32>(at + DEPTH, before === NONE ? 0 : fieldOf(before, DEPTH) + 1)
   store<i32>(at + JUMP, before === NONE ? visit : jumpAfter(before))
-  for (let serial = task, depth: u32 = 0; serial !== 0 && depth < MOST_MENTIONED; depth++) {
+  store<i32>(at + MENTIONED, mentions)
+  let serial = task
+  for (let depth: u32 = 0; serial !== 0 && depth < MOST_MENTIONED; depth++) {
     const mention = mentions++
     const head = headOf(serial)
     store<i32>(mentionAt(mention) + SERIAL, serial)
@@ -193,6 +213,7 @@ function add(stay: i32, before: i32, origin: i32): i32 {
     store<i32>(head, mention + 1)
     serial = lineage(LINEAGE_PARENT, serial)
   }
+  store<i32>(at + DEEP, serial !== 0 ? visit : before === NONE ? NONE : fieldOf(before, DEEP))
   return visit
 }
 
@@ -223,9 +244,9 @@ function walkForward(from: i32, timeNs: f64): i32 {
   return load<u32>(VISITS) + (visit & (VISIT_ROOM - 1)) * VISIT_BYTES
 }
 
-/** Whether a visit is one of the latest, whose stays have not moved. */
+/** Whether a visit is one of the latest, whose stays have not moved, with all its mentions. */
 /* @inline */ function isNoted(visit: i32): bool {
-  return visit >= oldestVisit && visit >= visits - VISIT_ROOM
+  return visit >= oldestVisit && visit >= visits - VISIT_ROOM && fieldOf(visit, MENTIONED) >= mentions - MENTION_ROOM
 }
 
 /* @inline */ function fieldOf(visit: i32, field: usize): i32 {
