@@ -351,6 +351,7 @@ export class CaptureAnalysis {
         by,
         wakerTask,
         wakerTask !== 0 && this.membership.servesOthers(waker, row, wakerTask),
+        waker >= 0 && this.workers.onlyCreated[waker] === 0,
       )
       if (by !== NONE) this.waitStacks.noteRelease(row, by, stack[i])
     } else {

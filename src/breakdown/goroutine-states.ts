@@ -474,8 +474,9 @@ export class GoroutineStates {
    * @param by stay of the goroutine that ends it, or none
    * @param wakerTask serial of the task that one works for, 0 none
    * @param servesOthers whether it works for nobody as far as this goroutine's task goes
+   * @param annotates whether it says itself for whom it works
    */
-  endWait(row: number, timeNs: number, by: number, wakerTask: number, servesOthers: boolean): void {
+  endWait(row: number, timeNs: number, by: number, wakerTask: number, servesOthers: boolean, annotates: boolean): void {
     const { stays } = this
     const wait = this.stay[row]
     if (this.state[row] !== GoState.waiting || !stays.has(wait)) return
@@ -490,7 +491,7 @@ export class GoroutineStates {
       const { causes } = this
       const reason = stays.reason[at]
       if (causes.isHandOver(reason)) {
-        const ended = causes.ofWaker(by, reason, stays.startNs[at], timeNs)
+        const ended = causes.ofWaker(by, reason, stays.startNs[at], timeNs, annotates)
         if (place === 0 || (ended === causes.sleep && causes.isTimers(by))) stays.via[at] = ended
       } else if (causes.isNetwork(reason) && causes.isTimers(by)) {
         // It closed the connection, or moved its deadline.

@@ -12,7 +12,7 @@ interface Exports {
   /** See `kernel/states.ts`. */
   readonly run: (from: number, to: number) => number
   /** See `kernel/via.ts`. */
-  readonly ofWaker: (waker: number, ownReason: number, sinceNs: number, nowNs: number) => number
+  readonly ofWaker: (waker: number, ownReason: number, sinceNs: number, nowNs: number, annotates: number) => number
   readonly isTimers: (stay: number) => number
   /** See `kernel/workers.ts`. */
   readonly isOnlyCreated: (stay: number, task: number, otherwise: number) => number

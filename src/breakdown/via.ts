@@ -152,11 +152,12 @@ export class Causes {
    * @param ownReason reason of the wait
    * @param sinceNs start of the wait: what was before it did not hold it up
    * @param nowNs its end
+   * @param annotates whether it says itself for whom it works: what it did for a task is that one's doing
    */
-  ofWaker(waker: number, ownReason: number, sinceNs: number, nowNs: number): number {
+  ofWaker(waker: number, ownReason: number, sinceNs: number, nowNs: number, annotates: boolean): number {
     // The kernel makes none.
     for (const name of CAUSE_NAMES) this.cause(name)
-    return this.kernel.call.ofWaker(waker, ownReason, sinceNs, nowNs)
+    return this.kernel.call.ofWaker(waker, ownReason, sinceNs, nowNs, annotates ? 1 : 0)
   }
 
   /** Whether the goroutine of a stay is one that a timer had started, and has waited for nothing else since (`kernel/via.ts`). */

@@ -277,6 +277,36 @@ describe('the path of a task', () => {
     expect(leftBehind(80_000)).toMatchObject({ wakerTask: 7 })
   })
 
+  /** Task 7 waits for `reason` with a slot, ends, does something `after`, and gives the slot back, for which task 8 waits since 300. */
+  const givenBack = (reason: string, after: (story: CaptureStory) => CaptureStory): TaskRecord => {
+    const story = new CaptureStory().found(1, 'running').found(2, 'runnable').at(100).taskBegin(7, 'has it')
+    story.at(200).block(reason).at(210).start(2).at(220).taskBegin(8, 'waits').at(300).block('chan send')
+    after(story.at(90_000).unblock(1).at(90_010).start(1).at(90_100).taskEnd(7)).unblock(2)
+    story.at(400_000).block('select').at(400_100).start(2).at(400_200).taskEnd(8).at(400_300).stop()
+    return analysed(story).task(8)
+  }
+
+  test.each(['sleep', 'network', 'syscall'])(
+    "what a goroutine gives back a moment after the end of its task was that task's (%s)",
+    (reason) => {
+      const { path, longWaits } = givenBack(reason, (story) => story.at(90_110))
+      expect(path).toMatchObject({ blockNs: { 'chan send': 90_110 - 300 }, viaNs: {} })
+      expect(longWaits[0]).toMatchObject({ wakerTask: 7, holders: [], waker: { blockNs: { [reason]: 90_000 - 300 } } })
+    },
+  )
+
+  test('what it did long after the end was not', () => {
+    const asleep = givenBack('network', (story) => story.block('sleep').at(300_000).unblock(1).start(1).at(300_010))
+    expect(asleep.path?.viaNs).toEqual({ sleep: 300_010 - 300 })
+    expect(asleep.longWaits[0]).toMatchObject({ wakerTask: 0 })
+    const called = givenBack('network', (story) => story.syscall().at(300_000).syscallEnd().at(300_010))
+    expect(called.path?.viaNs).toEqual({ syscall: 300_010 - 300 })
+    expect(called.longWaits[0]).toMatchObject({ wakerTask: 0 })
+    const ran = givenBack('network', (story) => story.at(300_010))
+    expect(ran.path?.viaNs).toEqual({})
+    expect(ran.longWaits[0]).toMatchObject({ wakerTask: 0 })
+  })
+
   test('who holds a lock is to blame, wherever that one was waiting itself', () => {
     const story = dialled('sync').at(950).unblock(2).at(960).block('select').at(970).start(2)
     story.at(1000).taskEnd(8).at(1010).block('select').at(1020).unblock(1).start(1).at(1100).taskEnd(7).at(1200).stop()

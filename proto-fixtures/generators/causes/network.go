@@ -70,12 +70,12 @@ func inProcessCall(g *ground.Ground) {
 	client := &http.Client{Transport: transport}
 	recorder.Check(get(context.Background(), client, "http://within/"))
 	w := g.Begin(context.Background(), "cause.InProcess").Alone()
-	w.In("sleep", func() { recorder.Check(get(w.Ctx, client, "http://within/")) })
+	w.In("chan", func() { recorder.Check(get(w.Ctx, client, "http://within/")) })
 	w.End()
 	// The server's goroutine ends its task before it sends what was written.
 	w.Path("network")
-	w.Blame("sleep", "cause.InProcess.answer", "sleep", "")
-	w.Verdict("waiting for cause.InProcess.answer, which was asleep")
+	w.Blame("chan", "cause.InProcess.answer", "sleep", "")
+	w.Verdict("waiting on a channel served by cause.InProcess.answer, which was asleep")
 }
 
 // accepting waits for a connection that another task dials late.

@@ -252,7 +252,9 @@ export function run(from: u32, to: u32): u32 {
           } else if (wakerTask === 0 || servesOthers(waker, task, wakerTask)) {
             if (load<u8>(load<u32>(HANDS_OVER) + waitReason) !== 0) {
               if (min(load<i32>(NETWORK), load<i32>(SLEEP)) < 0 || load<i32>(SYSCALL_CAUSE) < 0) break
-              const ended: i32 = ofWaker(by, waitReason, load<f64>(load<u32>(STAY_START) + (slot << 3)), timeNs)
+              const annotates = load<u8>(load<u32>(ONLY_CREATED) + waker) === 0
+              const sinceNs = load<f64>(load<u32>(STAY_START) + (slot << 3))
+              const ended: i32 = ofWaker(by, waitReason, sinceNs, timeNs, annotates)
               if (place === 0 || (ended === load<i32>(SLEEP) && isTimers(by))) via = ended
             } else if (waitReason === <u32>load<i32>(NETWORK) && isTimers(by)) via = load<i32>(SLEEP)
           }

@@ -23,6 +23,7 @@ import {
   VIA_UNSETTLED,
   WAITING,
 } from '../states-layout.ts'
+import { endOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
 
@@ -38,9 +39,11 @@ const MOST_BACK: u32 = 64
  * @param ownReason reason of the wait
  * @param sinceNs start of the wait
  * @param nowNs its end
+ * @param annotates whether the goroutine says itself for whom it works: what it did for a task is that one's doing, also where it ends the wait a moment
+ *   after the task's end, as one does that gives a slot back
  * @returns a reason row, `VIA_UNSETTLED`, or 0. The three rows of causes have to be made.
  */
-export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u32 {
+export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64, annotates: bool): u32 {
   const tail = load<i32>(STAY_TAIL)
   const mask = load<u32>(STAY_MASK)
   const syscall = load<u32>(SYSCALL_CAUSE)
@@ -61,6 +64,10 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u
     const from = startNs > sinceNs ? startNs : sinceNs
     const to = endNs < untilNs ? endNs : untilNs
     const ns = to > from ? to - from : 0
+    if (annotates && wasForTask(slot, endNs)) {
+      const beforeNs = to > sinceNs ? to - sinceNs : 0
+      return callNs * 2 > otherNs && callNs > beforeNs ? other(syscall, ownReason) : 0
+    }
     const previous = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
     const via: u32 = load<u16>(load<u32>(STAY_VIA) + (slot << 1))
     if (state === WAITING) {
@@ -102,6 +109,12 @@ export function ofWaker(waker: i32, ownReason: u32, sinceNs: f64, nowNs: f64): u
     at = previous
   }
   return 0
+}
+
+/** Whether a stay was for a task to its end: one goes on where its task ends. */
+function wasForTask(slot: u32, endNs: f64): bool {
+  const task = load<i32>(load<u32>(STAY_TASK) + (slot << 2))
+  return task > 0 && endNs <= endOfSerial(task)
 }
 
 /** Stay of the goroutine that created the one whose first stay lies at a slot, where it worked for no task; else none. */
