@@ -166,7 +166,7 @@ function giverOf(stays: StayLog, causes: Causes, waker: number): number {
 
 /**
  * Whom a worker served before it took up the task of the one that waits for it, latest first, where that is more than half of the wait, or of the latest
- * of it that is looked at: then it was taken, as a slot is. None where it was idle, or does not tell for whom it works.
+ * of it that is looked at: then it was taken, as a slot is. What lies before that is nobody's. None where it was idle, or does not tell for whom it works.
  *
  * @param most stays that are looked at
  */
@@ -198,7 +198,10 @@ function servedBefore(
     }
     stay = stays.previous[at]
   }
-  return servedNs * 2 > toNs - (stays.has(stay) ? lookedFromNs : fromNs) ? holds : []
+  const isKnown = !stays.has(stay)
+  if (servedNs * 2 <= toNs - (isKnown ? fromNs : lookedFromNs)) return []
+  if (!isKnown && lookedFromNs > fromNs) holds.push({ stay: NONE, task: 0, fromNs, toNs: lookedFromNs })
+  return holds
 }
 
 /** The stretches of each holder, the one that held longest first; goroutine -1 where it is not known who held. */

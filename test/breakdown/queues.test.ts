@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { KernelMemory } from '../../src/base/kernel-memory.ts'
 import type { Breakdown, TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { GROUPS } from '../../src/breakdown/groups.ts'
+import { MOST_SERVED_STAYS } from '../../src/breakdown/states-layout.ts'
 import { CaptureStory } from '../support/capture-story.ts'
 import { addUp, type Analysed, analyse } from '../support/fixtures.ts'
 import { queueStory } from '../support/queue-story.ts'
@@ -125,6 +126,38 @@ describe.each([
     expect(type).toMatchObject({ count, totalNs: jobs.reduce((sum, { path }) => sum + known(path).totalNs, 0) })
     expect(type?.parts[GROUPS.indexOf('unknown')]).toBe(0)
   })
+})
+
+test('nobody is to blame for what lies before the latest that are looked at', () => {
+  const story = new CaptureStory().found(1, 'running').found(2, 'runnable').at(100).taskBegin(1, 'report')
+  // The report takes longer than all that come after it.
+  const count = MOST_SERVED_STAYS + 100
+  for (let job = 2; job <= count; job++) story.at(100 + job).taskBegin(job, 'job')
+  story
+    .at(900)
+    .taskBegin(count + 1, 'next')
+    .at(1_000)
+    .block('chan receive')
+    .at(1_010)
+    .start(2)
+  let atNs = 1_010
+  for (let job = 1; job <= count; job++) {
+    story.at(atNs).regionBegin(job, 'work')
+    story.at((atNs += job === 1 ? 90_000_000 : 50_000)).taskEnd(job)
+  }
+  const { tasks } = analysed(
+    story
+      .at(atNs + 10)
+      .block('sleep')
+      .bytes(),
+  )
+  const [last] = tasks.filter(({ id }) => id === count)
+  const [unknown, known] = last.longWaits[0].holders
+  expect(unknown).toEqual({ goroutine: -1, taskId: 0, ns: 90_000_000 + 99 * 50_000 + 1_010 - 900 })
+  expect(known).toEqual({ goroutine: 2, taskId: count - 1, ns: 50_000 })
+  // Of one that the report is known to have held up it is.
+  const [early] = tasks.filter(({ id }) => id === 100)
+  expect(early.longWaits[0].holders[0]).toMatchObject({ goroutine: 2, taskId: 1 })
 })
 
 test('a task whose dispatcher ended lies in the queue until it is taken up', () => {

@@ -209,7 +209,9 @@ export function findServedBefore(worker: i32, from: f64, to: f64, serial: i32, m
     }
     stay = load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2))
   }
-  if (servedNs * 2 <= to - (has(stay) ? lookedFromNs : from)) holds = 0
+  const isKnown = !has(stay)
+  if (servedNs * 2 <= to - (isKnown ? from : lookedFromNs)) holds = 0
+  else if (!isKnown && lookedFromNs > from) addHold(NONE, 0, from, lookedFromNs)
 }
 
 /** As `taskDuring` of `../locks.ts`: that who had most of a stretch is the one that is left when the time of each is taken from that of others. */
