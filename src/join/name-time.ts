@@ -80,8 +80,8 @@ const LESS_UNOWNED = 0.9
 const TOLERATED = 0.6
 /** No less than this: a snapshot reads two clocks one after another, and may be off by most of a microsecond whatever it states. */
 const LEAST_TOLERANCE_NS = 1_000
-/** Where many pairs tell how far the clock is off, so far lags are as unlikely: fits of fifty pairs and more were off by up to 0.2 us. */
-const LEAST_MEASURED_NS = 400
+/** Where fifty pairs tell how far the clock is off, lags so far beyond that are as unlikely: one in a thousand right ones lies 0.03 us beyond. */
+const LEAST_MEASURED_NS = 200
 /** Names are learned from the relatives of spans whose names were learned before, so many times. */
 const ALIAS_ROUNDS = 4
 /** Joins by name and time. Near-linear in spans and tasks. */
@@ -113,7 +113,7 @@ export function pairByNameAndTime(
   const toleranceNs = Math.max(LEAST_TOLERANCE_NS, rounding === 0 ? TOLERATED * errorNs : errorNs - rounding)
   const measuredNs = clock.segments.length === 1 ? clock.fit.floorsBeyondNs + LEAST_MEASURED_NS : Infinity
   const options = {
-    costs: lagCosts(clock.shape, toleranceNs, rounding, Math.min(toleranceNs, measuredNs)),
+    costs: lagCosts(clock.shape, toleranceNs, rounding, Math.min(toleranceNs, measuredNs), clock.fit.scales),
     toleranceNs,
     roundingNs: rounding,
     margin: MARGIN,

@@ -10,6 +10,7 @@ import {
   byStartOfAnyName,
   firstAtLeast,
   type GroupedRows,
+  percentile,
   type SpanColumns,
   sortedRows,
   type TaskColumns,
@@ -19,10 +20,12 @@ import {
   BEFORE_CEILING_NS,
   endCost,
   lagCosts,
+  type LagScales,
   NO_TASK_COST,
   START_FLOOR_NS,
   startCost,
   type TimeShape,
+  WIDEST_SCALES,
 } from './time-shape.ts'
 
 /** How well an offset explains the spans. */
@@ -49,6 +52,8 @@ export interface OffsetFit {
    * which end comes first; not finite where that is not known, or times are cut.
    */
   readonly floorsBeyondNs: number
+  /** How wide the lags spread, where fifty pairs or more tell and times are not cut; else the widest that was measured. */
+  readonly scales: LagScales
 }
 
 /** Pairs looked at around an offset: start lags, end lags. */
@@ -103,6 +108,9 @@ const BY_CHANCE_NATS = 3.5
 const TOGETHER_NS = 1_000_000
 /** More pairs on the impossible side than this: two tracers in one process. */
 const MOST_IMPOSSIBLE = 0.1
+
+/** Lags are not taken to spread less than a fit of fifty pairs may be off. */
+const LEAST_SCALE_NS = 200
 
 /** A capture's clock is looked at in windows of this length; at least so many, each with so many spans where there are as many. */
 const WINDOW_NS = 10e9
@@ -364,6 +372,7 @@ export class OffsetFitter {
       apart: this.begunApart(lags),
       surplusNats: (this.natsOf(lags) - BY_CHANCE_NATS * lags.eligible) * lags.scale,
       floorsBeyondNs: this.roundingNs === 0 ? floorsBeyond(clearOf(lags), shape) : Infinity,
+      scales: this.roundingNs === 0 ? scalesOf(clearOf(lags), shape) : WIDEST_SCALES,
     }
   }
 }
@@ -454,6 +463,23 @@ function floorsBeyond({ length, start, end }: PairLags, shape: TimeShape): numbe
   if (length < MANY_PAIRS || shape === 'either') return Infinity
   const ends = shape === 'task-ends-after' ? -endFloorOf(end) : endCeilingOf(end)
   return Math.max(0, ends, -startFloorOf(start))
+}
+
+/**
+ * Medians of the lags. Their distribution past the floor is a power law of the same exponents on all machines (`time-shape.ts`), of which the
+ * median is 0.8 to 1 of the scale; that the floor is left in makes the scales a little wide.
+ */
+function scalesOf({ length, start, end }: PairLags, shape: TimeShape): LagScales {
+  if (length < MANY_PAIRS || shape === 'either') return WIDEST_SCALES
+  const sign = shape === 'task-ends-after' ? 1 : -1
+  const medianEnd = percentile(
+    end.map((lag) => sign * lag),
+    0.5,
+  )
+  return {
+    startNs: Math.min(WIDEST_SCALES.startNs, Math.max(LEAST_SCALE_NS, percentile(start, 0.5))),
+    endNs: Math.min(WIDEST_SCALES.endNs, Math.max(LEAST_SCALE_NS, medianEnd)),
+  }
 }
 
 interface Shift {

@@ -26,6 +26,8 @@ const START_EXPONENT = 2.2
 const START_SCALE_NS = 4_000
 const END_EXPONENT = 2
 const END_SCALE_NS = 1_000
+/** The scales where a capture does not tell its own: those of the slowest machine that was measured, ten times those of the fastest. */
+export const WIDEST_SCALES: LagScales = { startNs: START_SCALE_NS, endNs: END_SCALE_NS }
 
 /** Cost of a lag as far on the impossible side as the error of the clocks allows. */
 const EARLY_COST = 8
@@ -43,6 +45,12 @@ export function endCost(lagNs: number, shape: TimeShape): number {
   return lag <= 0 ? 0 : END_EXPONENT * Math.log1p(lag / END_SCALE_NS)
 }
 
+/** How wide the lags of right pairs spread: half of them are no longer. */
+export interface LagScales {
+  readonly startNs: number
+  readonly endNs: number
+}
+
 /** What the lags of a pair cost, in nats; without end where they are impossible. */
 export interface LagCosts {
   start(lagNs: number): number
@@ -54,33 +62,46 @@ export interface LagCosts {
 /**
  * @param toleranceNs how far a lag may lie on the impossible side: what the clock may be off by. The more of it a lag takes, the less likely
  * @param roundingNs unit that start and duration of the spans were cut to; 0 where they were not
- * @param unlikelyEndNs how far out an impossible end costs as much as a start does at the tolerance: tasks begun by hand around spans begin before
- *   these, so that starts are not held to what the pairs say of the clock
+ * @param unlikelyNs how far out an impossible lag costs eight nats: no farther than the pairs that tell the clock say that it is off
+ * @param scales how wide the lags of the capture spread. Those far off cost the same by any, so that a goroutine that was put off is found as before;
+ *   the narrower, the less those near cost, down to below nothing
  */
 export function lagCosts(
   shape: TimeShape,
   toleranceNs: number,
   roundingNs: number,
-  unlikelyEndNs = toleranceNs,
+  unlikelyNs = toleranceNs,
+  scales: LagScales = WIDEST_SCALES,
 ): LagCosts {
   return roundingNs === 0
-    ? new ExactLagCosts(shape, toleranceNs, unlikelyEndNs)
+    ? new ExactLagCosts(shape, toleranceNs, unlikelyNs, scales)
     : new CutLagCosts(shape, toleranceNs, roundingNs)
 }
 
 class ExactLagCosts implements LagCosts {
+  private readonly leastStart: number
+  private readonly leastEnd: number
+
   constructor(
     private readonly shape: TimeShape,
     private readonly toleranceNs: number,
-    private readonly unlikelyEndNs: number,
-  ) {}
+    private readonly unlikelyNs: number,
+    private readonly scales: LagScales,
+  ) {
+    this.leastStart = START_EXPONENT * Math.log(scales.startNs / START_SCALE_NS)
+    this.leastEnd = END_EXPONENT * Math.log(scales.endNs / END_SCALE_NS)
+  }
 
   start(lagNs: number): number {
-    return lagNs >= 0 ? startCost(lagNs) : this.early(-lagNs, this.toleranceNs)
+    const { leastStart, scales, unlikelyNs } = this
+    if (lagNs < 0) return this.early(-lagNs, unlikelyNs, leastStart)
+    return leastStart + START_EXPONENT * Math.log1p(lagNs / scales.startNs)
   }
 
   end(lagNs: number): number {
-    return this.isImpossibleEnd(lagNs) ? this.early(Math.abs(lagNs), this.unlikelyEndNs) : endCost(lagNs, this.shape)
+    const { leastEnd, scales, unlikelyNs } = this
+    if (this.isImpossibleEnd(lagNs)) return this.early(Math.abs(lagNs), unlikelyNs, leastEnd)
+    return leastEnd + END_EXPONENT * Math.log1p(Math.abs(lagNs) / scales.endNs)
   }
 
   isImpossibleEnd(lagNs: number): boolean {
@@ -88,8 +109,8 @@ class ExactLagCosts implements LagCosts {
     return shape !== 'either' && (shape === 'task-ends-after' ? lagNs < 0 : lagNs > 0)
   }
 
-  private early(beyondNs: number, unlikelyNs: number): number {
-    return beyondNs > this.toleranceNs ? Infinity : (EARLY_COST * beyondNs) / unlikelyNs
+  private early(beyondNs: number, unlikelyNs: number, least: number): number {
+    return beyondNs > this.toleranceNs ? Infinity : least + ((EARLY_COST - least) * beyondNs) / unlikelyNs
   }
 }
 
