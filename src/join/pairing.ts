@@ -199,7 +199,7 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
       if (name < 0) continue
       const to = from[name + 1]
       let at = firstAtLeast(rows, tasks.startNs, startNs - toleranceNs, from[name], to)
-      for (; at < to && pairs.length - first < MOST_PAIRS; at++) {
+      for (; at < to; at++) {
         const task = rows[at]
         const startLag = tasks.startNs[task] - startNs
         if (startLag > WIDEST_START_NS) break
@@ -222,6 +222,7 @@ function findPairs(spans: AlignedSpans, tasks: TaskColumns, options: PairingOpti
         cheapest = Math.min(cheapest, cost)
       }
     }
+    pairs.keepCheapest(first, MOST_PAIRS)
   }
   return pairs
 }

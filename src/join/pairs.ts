@@ -34,6 +34,23 @@ export class Pairs {
     this.time[this.length++] = cost
   }
 
+  /** Of more than `most` pairs from `first` on keeps the cheapest, and those that cost the same, in their order. */
+  keepCheapest(first: number, most: number): void {
+    if (this.length - first <= most) return
+    const dearest = this.time.slice(first, this.length).sort()[most - 1]
+    let kept = first
+    for (let pair = first; pair < this.length; pair++) {
+      if (this.time[pair] > dearest) continue
+      this.span[kept] = this.span[pair]
+      this.task[kept] = this.task[pair]
+      this.early[kept] = this.early[pair]
+      this.far[kept] = this.far[pair]
+      this.rival[kept] = this.rival[pair]
+      this.time[kept++] = this.time[pair]
+    }
+    this.length = kept
+  }
+
   /** Those of span s are the pairs from `[s]` up to, without, `[s + 1]`. */
   bySpan(spanCount: number): Int32Array {
     return groupStarts(this.span, spanCount, this.length)

@@ -105,3 +105,58 @@ describe.each([
     expect(right).toBeGreaterThanOrEqual(0.91 * fans.spans.length)
   })
 })
+
+// Two hundred begin together, some of them late: of each only the first 64 tasks were looked at, and its own was not among them.
+describe.each(['opentelemetry', 'opencensus'] as const)('%s, two hundred behind a barrier', (sdk) => {
+  test.each([1, 2, 3])('seed %d: each has its own task', (seed) => {
+    const fans = barrier(seed, sdk, { late: 0.1 })
+    const { right, wrong } = joined(fans)
+    expect(wrong).toBe(0)
+    expect(right).toBeGreaterThanOrEqual(0.98 * fans.spans.length)
+  })
+})
+
+/**
+ * Requests whose two hundred spans begin within microseconds and sleep up to two milliseconds.
+ *
+ * @param lost share of the spans that never come
+ * @param late share of the tasks that begin up to two milliseconds late
+ * @param putOff share of the spans that are put off for one or two milliseconds between their end and their task's
+ */
+function barrier(
+  seed: number,
+  sdk: 'opentelemetry' | 'opencensus',
+  { lost = 0, late = 0, putOff = 0 }: { readonly lost?: number; readonly late?: number; readonly putOff?: number },
+): Fans {
+  const next = random(seed)
+  const about = (leastNs: number, moreNs: number): number => Math.round(leastNs - moreNs * Math.log(1 - next()))
+  const spans: JoinSpan[] = []
+  const tasks: JoinTask[] = []
+  const truth = new Map<string, number>()
+  const hex = (n: number, digits: number): string => n.toString(16).padStart(digits, '0')
+  const add = (made: JoinTask, traceId: string, parentSpanId: string, fromNs: number, toNs: number): string => {
+    const spanId = hex(seed, 6) + hex(made.id, 10)
+    const kind = parentSpanId === '' ? 2 : 1
+    if (kind === 2 || next() >= lost) {
+      spans.push(span({ traceId, spanId, parentSpanId, name: made.name, kind, fromNs, toNs }))
+    }
+    tasks.push(made)
+    truth.set(spanId, made.id)
+    return spanId
+  }
+  for (let request = 0; request < 8; request++) {
+    const traceId = hex(seed, 8) + hex(request + 1, 24)
+    const beganNs = 5_000_000 + request * PER_REQUEST_NS
+    const top = task({ name: 'POST /press', startNs: beganNs + about(300, 500), endNs: beganNs + 20_000_400 })
+    const topId = add(top, traceId, '', beganNs, sdk === 'opencensus' ? top.endNs! + 200 : top.endNs! - 200)
+    for (let sheet = 0; sheet < 200; sheet++) {
+      const fromNs = beganNs + 10_000 + about(0, 10_000)
+      const startNs = fromNs + (next() < late ? Math.round(1e3 + 1.9e6 * next()) : about(300, 500))
+      const firstNs = startNs + Math.round(2e6 * next())
+      const lastNs = firstNs + about(100, 300) + (next() < putOff ? Math.round(1e6 * (1 + next())) : 0)
+      const [toNs, endNs] = sdk === 'opentelemetry' ? [firstNs, lastNs] : [lastNs, firstNs]
+      add(task({ name: 'sheet.press', parentId: top.id, startNs, endNs }), traceId, topId, fromNs, toNs)
+    }
+  }
+  return { spans, tasks, truth }
+}
