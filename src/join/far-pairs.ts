@@ -95,7 +95,7 @@ export function findFarPairs(
 }
 
 /** Tells where spans are missing among those under one parent: there are fewer of a name than tasks under its task. */
-class MissingSpans {
+export class MissingSpans {
   /** Spans by the parent's task and the name. */
   private readonly present = new Map<number, number>()
   private readonly known = new Map<number, boolean>()
@@ -108,7 +108,7 @@ class MissingSpans {
     alias: Int32Array | undefined,
   ) {
     for (let span = 0; span < spans.length; span++) {
-      const parentId = structure.parentTaskOf(span)
+      const parentId = structure.taskAbove(span)
       if (parentId === 0) continue
       const name = spans.name[span]
       const otherName = alias?.[span] ?? -1

@@ -1,6 +1,6 @@
 // pairing.ts: one task to one span, by what each pair costs, refused where another world would cost about the same.
 
-import { findFarPairs } from './far-pairs.ts'
+import { findFarPairs, MissingSpans } from './far-pairs.ts'
 import { Pairs } from './pairs.ts'
 import { LONELY_COST, OWN_PARENT_GAIN, type SpanRelations, Structure } from './structure.ts'
 import { likeliestTogether } from './together.ts'
@@ -86,6 +86,7 @@ export function pairSpans(
   })
   let result = unassigned(spans.length)
   let { noTaskCost } = options
+  let hanging: Float64Array = new Float64Array(0)
   const round = (number: number): void => {
     const cost = new Float64Array(pairs.length)
     for (let pair = 0; pair < pairs.length; pair++) {
@@ -102,10 +103,12 @@ export function pairSpans(
       cost[other] = pairs.time[other] + hanging
     }
     result = assign(spans.length, pairs, slots, cost, tasks, { ...options, noTaskCost })
+    hanging = strangenessOf(result, structure)
     structure.learn(result.task)
   }
   structure.learn(sureTogether(pairs, tasks, relations, structure, takesPart, options))
   for (let number = 0; number < ROUNDS; number++) round(number)
+  if (doubtAmongMissing(spans, tasks, structure, pairs, result, options)) round(ROUNDS)
   for (let number = 0; number < FAR_ROUNDS; number++) {
     if (strangersAmong(result, takesPart, structure) < MANY_STRANGERS) noTaskCost = NO_TASK_COST
     const doubted = Uint8Array.from(result.task, (task, span) => (takesPart[span] === 1 && task < 0 ? 1 : 0))
@@ -120,6 +123,7 @@ export function pairSpans(
     slots = taskSlots(pairs, tasks)
     round(ROUNDS + number)
   }
+  refuseContradicted(result, hanging, strangenessOf(result, structure), options.margin)
   return result
 }
 
@@ -140,6 +144,51 @@ function sureTogether(
   const { task } = likeliest
   for (let span = 0; span < task.length; span++) if (likeliest.margin[span] < margin) task[span] = -1
   return task
+}
+
+/**
+ * Pairs that chance might explain as well become rivals only, and their spans ambiguous: some spans of the name are lost under the task that the pair's
+ * hangs under, so that it may be one of theirs, while the span was put off and its own lies far off. Live, the lost may come yet: the span is asked for
+ * again when more have, and has its task then.
+ *
+ * @returns whether there were any
+ */
+function doubtAmongMissing(
+  spans: AlignedSpans,
+  tasks: TaskColumns,
+  structure: Structure,
+  pairs: Pairs,
+  { task }: Pairing,
+  { costs, isFree, alias }: PairingOptions,
+): boolean {
+  const missing = new MissingSpans(spans, tasks, structure, isFree, alias)
+  let some = false
+  for (let pair = 0; pair < pairs.length; pair++) {
+    const span = pairs.span[pair]
+    const own = pairs.task[pair]
+    if (task[span] !== own || pairs.time[pair] <= SURE_COST) continue
+    const endLag = tasks.endNs[own] - spans.endNs[span]
+    const ofEnd = Number.isNaN(endLag) ? OPEN_END_COST : costs.end(endLag)
+    if (costs.start(tasks.startNs[own] - spans.startNs[span]) + ofEnd <= SURE_COST) continue
+    if (tasks.parentId[own] === 0 || !missing.some(tasks.parentId[own], tasks.name[own])) continue
+    pairs.rival[pair] = 1
+    some = true
+  }
+  return some
+}
+
+/** What it costs, by span, that its task hangs where it does; 0 where it has none. */
+function strangenessOf({ task }: Pairing, structure: Structure): Float64Array {
+  return Float64Array.from(task, (own, span) => (own < 0 ? 0 : structure.strangeness(span, own)))
+}
+
+/** Refuses pairs that cost more by the margin once the tasks are known that their relatives were given with them. */
+function refuseContradicted({ task, ambiguous }: Pairing, before: Float64Array, now: Float64Array, margin: number) {
+  for (let span = 0; span < task.length; span++) {
+    if (task[span] < 0 || now[span] - before[span] < margin) continue
+    task[span] = -1
+    ambiguous[span] = 1
+  }
 }
 
 /** Share of the spans that have no task though none of their relatives has one: those of another process come by whole requests. */
@@ -343,10 +392,12 @@ function assign(
       dearer = Math.min(dearer, change)
       refusedByRival ||= change < margin
     }
+    // The span fits a task, which may be a lost span's as well: that says nothing against its request, nor that it has none.
+    const isDoubted = pairs.rival[mine] === 1 && pairs.far[mine] === 0
     if (dearer >= margin && pairs.rival[mine] === 0) {
       result.task[row] = pairs.task[mine]
       result.far[row] = pairs.far[mine]
-    } else if (refusedByRival) result.ambiguous[row] = 1
+    } else if (refusedByRival || isDoubted) result.ambiguous[row] = 1
   }
   // A span that got none because of a pair that was refused is no clearer than that pair.
   for (let row = 0; row < spanCount; row++) {

@@ -136,6 +136,12 @@ export class Structure {
     return isTopOfProcess(this.relations, span)
   }
 
+  /** Id of the task under which that of a span hangs: its parent's, or where that is not known what its own says; 0 where neither is. */
+  taskAbove(span: number): number {
+    const known = this.parentTaskOf(span)
+    return known !== 0 || this.sure[span] < 0 ? known : this.tasks.parentId[this.sure[span]]
+  }
+
   /** Id of the task of a span's parent; 0 where it has none that is known. */
   parentTaskOf(span: number): number {
     const above = this.relations.parent[span]

@@ -179,3 +179,18 @@ describe.each(['opentelemetry', 'opencensus'] as const)('%s, spans of one name w
     })
   })
 })
+
+// Their parents’ and children’s tasks are as near, and no span has them: four in nine of OpenCensus’s had none.
+describe.each(['opentelemetry', 'opencensus'] as const)('%s, half of such spans lost', (sdk) => {
+  test.each([1, 2, 3, 4, 5, 6])('seed %d: most others have their task, none another', (seed) => {
+    const { spans, tasks, truth, durationNs } = chains(seed, sdk, 60)
+    const next = random(100 + seed)
+    const given = spans.filter(() => next() < 0.5)
+    for (const clockSnapshots of [[], [{ traceNs: 0, unixNs: ORIGIN, monotonicNs: 0n }]]) {
+      const { matches } = joinTasks(given, { tasks, clockSnapshots, durationNs })
+      const wrong = matches.filter((match) => truth.get(given[match.span].spanId) !== tasks[match.task].id)
+      expect(wrong.length).toBe(0)
+      expect(matches.length).toBeGreaterThanOrEqual(0.79 * given.length)
+    }
+  })
+})
