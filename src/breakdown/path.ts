@@ -206,7 +206,7 @@ function lastVisit(
     const at = stay & stays.mask
     if (stays.startNs[at] < hi && worksFor(stays.task[at])) return stays.endNs[at] <= hi + QUEUE_SLACK_NS ? stay : -1
     const before = visits.beforeOthers(stay, task.serial, false)
-    stay = before >= 0 ? before : stays.previous[at]
+    stay = before >= 0 ? before : visits.before(stay, from)
   }
   return -1
 }

@@ -41,6 +41,7 @@ interface Exports {
   readonly isFar: (from: number, timeNs: number) => number
   readonly stayAt: (from: number, timeNs: number, goroutine: number) => number
   readonly beforeOthers: (stay: number, serial: number, idle: boolean) => number
+  readonly before: (stay: number, first: number) => number
   readonly stepsTaken: () => number
   /** See `kernel/past.ts`. */
   readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void

@@ -579,7 +579,7 @@ export class TaskRecords {
       let before = -1
       if (this.tasks.descends(stays.task[at], task)) add(stay)
       else before = visits.beforeOthers(stay, task.serial, false)
-      stay = before >= 0 ? before : stays.previous[at]
+      stay = before >= 0 ? before : visits.before(stay, from)
     }
     pieces.steps += visits.stepsTaken()
   }

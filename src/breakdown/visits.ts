@@ -42,6 +42,16 @@ export class Visits {
     return this.kernel.call.beforeOthers(stay, serial, idle)
   }
 
+  /**
+   * The stay of a goroutine before another, of those that are left: others between them may have left the log. -1 where none is left.
+   *
+   * @param stay at or before the last answer of `stayAt`
+   * @param first an earlier one that is left
+   */
+  before(stay: number, first: number): number {
+    return this.kernel.call.before(stay, first)
+  }
+
   /** Steps taken since this was asked last. */
   stepsTaken(): number {
     return this.kernel.call.stepsTaken()

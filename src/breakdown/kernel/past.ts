@@ -54,6 +54,8 @@ const STAYS_FROM_HERE: i32 = 3
 
 /** Stays before a task's begin, and after its end, for what is shown around it. */
 const MOST_STAYS_AROUND: u32 = 32
+/** Stays before one that began when it did: ready, and running at once. */
+const MOST_WITHOUT_TIME: u32 = 4
 /** Open regions of a goroutine, one in the other, that are looked at for how far they reach back. */
 const MOST_REGIONS: u32 = 64
 
@@ -190,10 +192,14 @@ function markWakers(): void {
       mark(waker, STAYS)
     }
     // What a goroutine did before it took a task up says whether that lay in a queue; where stays are told of, more is asked of what was before.
+    // One without any time says nothing: what was before it does.
     const most: u32 = told ? MOST_BEFORE_READY : 1
+    const startNs = load<f64>(load<u32>(STAY_START) + (at << 3))
     let before = load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
-    for (let step: u32 = 0; step < most && isKept(before); step++) {
+    let took = false
+    for (let step: u32 = 0; (step < most || (!took && step < most + MOST_WITHOUT_TIME)) && isKept(before); step++) {
       mark(before, STAYS)
+      took = load<f64>(load<u32>(STAY_START) + ((before & mask) << 3)) < startNs
       before = load<i32>(load<u32>(STAY_PREVIOUS) + ((before & mask) << 2))
     }
   }

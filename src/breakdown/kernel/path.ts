@@ -56,7 +56,7 @@ import {
 import { descendsFrom } from './tasks.ts'
 import { touchAround } from './touch.ts'
 import { isCause } from './via.ts'
-import { beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
+import { before, beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
 
 const NONE: i32 = -1
 
@@ -215,8 +215,8 @@ function lastVisit(from: i32, hi: f64, goroutine: f64): i32 {
   const mostSteps = load<f64>(MOST_STEPS)
   while (stay >= from && has(stay) && ++steps <= mostSteps) {
     if (startOf(stay) < hi && worksFor(taskOf(stay))) return endOf(stay) <= hi + QUEUE_SLACK_NS ? stay : NONE
-    const before = beforeOthers(stay, walked, false)
-    stay = before !== NONE ? before : load<i32>(load<u32>(STAY_PREVIOUS) + ((stay & load<u32>(STAY_MASK)) << 2))
+    const ofTask = beforeOthers(stay, walked, false)
+    stay = ofTask !== NONE ? ofTask : before(stay, from)
   }
   return NONE
 }

@@ -83,10 +83,11 @@ import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
 import { isTimers, ofWaker } from './via.ts'
-import { beforeOthers, isFar, stayAt, stepsTaken } from './visits.ts'
+import { before, beforeOthers, isFar, stayAt, stepsTaken } from './visits.ts'
 import { isOnlyCreated } from './workers.ts'
 
 export {
+  before,
   beforeOthers,
   beginRunners,
   findKinds,

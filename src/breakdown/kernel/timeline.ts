@@ -76,7 +76,7 @@ import { addLongPiece } from './long-waits.ts'
 import { causeOf, has, walkPieces } from './path.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
 import { touchPieces } from './touch.ts'
-import { beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
+import { before, beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
 
 const NONE: i32 = -1
 
@@ -166,10 +166,10 @@ function tellWorkAfter(serial: i32, startNs: f64, endNs: f64, from: i32, gorouti
     if (++steps > mostSteps) return false
     const at: u32 = stay & mask
     if (load<f64>(load<u32>(STAY_END) + (at << 3)) <= startNs) break
-    let before: i32 = NONE
+    let ofTask: i32 = NONE
     if (descendsFrom(load<i32>(load<u32>(STAY_TASK) + (at << 2)), serial)) addWork(at, startNs, endNs)
-    else before = beforeOthers(stay, serial, false)
-    stay = before !== NONE ? before : load<i32>(load<u32>(STAY_PREVIOUS) + (at << 2))
+    else ofTask = beforeOthers(stay, serial, false)
+    stay = ofTask !== NONE ? ofTask : before(stay, from)
   }
   steps += stepsTaken()
   return true

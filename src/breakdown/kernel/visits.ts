@@ -116,7 +116,7 @@ export function stayAt(from: i32, timeNs: f64, goroutine: f64): i32 {
   current = visit
   let stay = lastOf(visit)
   while (startOf(stay) >= timeNs && stay !== firstOf(visit)) {
-    stay = previous(stay)
+    stay = before(stay, firstOf(visit))
     steps++
   }
   return stay
@@ -160,6 +160,35 @@ export function beforeOthers(stay: i32, serial: i32, idle: bool): i32 {
   // It is asked from there next.
   current = found !== NONE && isNoted(found) ? found : NONE
   return last
+}
+
+/**
+ * The stay of a goroutine before another, of those that are left: when the log is thinned out, others between them leave it, and only the links forward pass
+ * over these.
+ *
+ * @param first an earlier one that is left
+ * @returns -1 where none is left
+ */
+export function before(stay: i32, first: i32): i32 {
+  const last = previous(stay)
+  if (has(last)) return last
+  let from = first
+  while (current !== NONE && firstOf(current) > stay) {
+    current = fieldOf(current, BEFORE)
+    if (!isNoted(current) || !hasStays(current)) current = NONE
+    steps++
+  }
+  if (current !== NONE && firstOf(current) === stay) {
+    const visit = fieldOf(current, BEFORE)
+    if (isNoted(visit) && hasStays(visit)) return lastOf(visit)
+  } else if (current !== NONE) from = max(from, firstOf(current))
+  if (!has(from) || from >= stay) return NONE
+  for (let next = following(from); next !== stay; next = following(from)) {
+    if (!has(next) || next > stay) return NONE
+    from = next
+    steps++
+  }
+  return from
 }
 
 /** The oldest visit of a goroutine up to one that is noted with all that is between; -1 where that one is not. */
