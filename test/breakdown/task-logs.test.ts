@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
 import { CompactTask } from '../../src/breakdown/compact-task.ts'
 import type { KeptTask } from '../../src/breakdown/kept-columns.ts'
+import { TASK_BLOCK_BYTES } from '../../src/breakdown/states-layout.ts'
 import { utf8Of } from '../../src/base/bytes.ts'
 import { TaskPacker, TaskUnpacker, tableBytesOf } from '../../src/decoding/task-packer.ts'
 import { CaptureStory } from '../support/capture-story.ts'
@@ -144,3 +145,32 @@ describe.each([
     expect(text).toMatchObject({ message: '\ufffdabc', messageBytes: null })
   })
 })
+
+test.each([20, 200])(
+  '%i logs of three kilobytes are told of each task, whether or not they have room in a block',
+  (many) => {
+    const counts = [many, 3]
+    const story = new CaptureStory().found(1, 'runnable').start(1).at(100)
+    for (const [task, count] of counts.entries()) {
+      story.taskBegin(task + 1, 'get')
+      for (let log = 0; log < count; log++) story.log(task + 1, 'key', LONG)
+      story.taskEnd(task + 1)
+    }
+    // Tasks are written while the generation lasts that their texts are of.
+    for (let event = 0; event < 3_000; event++)
+      story
+        .at(30_000_000 + event)
+        .stop()
+        .start(1)
+    const tasks = tasksOf(story.bytes())
+    for (const [task, count] of counts.entries()) {
+      const told = tasks.get(task + 1)
+      expect(told?.name).toBe('get')
+      expect(told?.logs.map(({ message }) => message)).toEqual(Array<string>(count).fill(LONG))
+      if (told instanceof CompactTask) expect(told.bytes).toBeLessThanOrEqual(TASK_BLOCK_BYTES)
+      expect(told instanceof CompactTask && told.bytes > count * LONG.length).toBe(
+        count * LONG.length < TASK_BLOCK_BYTES,
+      )
+    }
+  },
+)
