@@ -74,7 +74,8 @@ import {
   taskDuring,
 } from './holders.ts'
 import { isHeld, tells } from './locks.ts'
-import { causeOf, has } from './path.ts'
+import { causeOf } from './path.ts'
+import { has } from './stay.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
 import { isOnlyCreated } from './workers.ts'
 

@@ -29,7 +29,7 @@ import {
   WAITING,
 } from '../states-layout.ts'
 import { isSameLock, releaseOf, sameChannelPlace, tells } from './locks.ts'
-import { has } from './path.ts'
+import { endOf, has } from './stay.ts'
 import { descendsFrom, endOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
@@ -256,10 +256,6 @@ function heldFor(slot: u32, task: i32, from: f64, to: f64): f64 {
   const startNs = max(load<f64>(load<u32>(STAY_START) + (slot << 3)), from)
   const endNs = min(load<f64>(load<u32>(STAY_END) + (slot << 3)), to)
   return task === 0 ? endNs - startNs : max(startNs, min(endNs, endOfSerial(task))) - startNs
-}
-
-/* @inline */ function endOf(stay: i32): f64 {
-  return load<f64>(load<u32>(STAY_END) + ((stay & load<u32>(STAY_MASK)) << 3))
 }
 
 function addHold(stay: i32, task: i32, from: f64, to: f64): void {

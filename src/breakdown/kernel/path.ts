@@ -39,7 +39,6 @@ import {
   STAY_REASON,
   STAY_START,
   STAY_STATE,
-  STAY_TAIL,
   STAY_TASK,
   STAY_VIA,
   STAY_WAKER,
@@ -53,6 +52,7 @@ import {
   VIA_UNSETTLED,
   WAITING,
 } from '../states-layout.ts'
+import { endOf, has, previousOf, startOf, taskOf } from './stay.ts'
 import { descendsFrom } from './tasks.ts'
 import { touchAround } from './touch.ts'
 import { isCause } from './via.ts'
@@ -224,7 +224,7 @@ function lastVisit(from: i32, hi: f64, goroutine: f64): i32 {
 /** Whether a goroutine whose first stay it is was created by one that worked for the task. */
 function wasCreatedForIt(stay: i32): bool {
   const of4 = (stay & load<u32>(STAY_MASK)) << 2
-  return load<i32>(load<u32>(STAY_PREVIOUS) + of4) < 0 && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))
+  return previousOf(stay) < 0 && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))
 }
 
 /** Whether the goroutine that began the task was at it between two times, or at something else for no other task. @param at its stay at the later one */
@@ -237,26 +237,14 @@ function isAtIt(at: i32, fromNs: f64, toNs: f64): bool {
     let before: i32 = NONE
     if (task !== 0 && !worksFor(task)) before = beforeOthers(stay, walked, true)
     else if (startOf(stay) < toNs && !isElsewhere(stay & load<u32>(STAY_MASK))) return true
-    stay = before !== NONE ? before : load<i32>(load<u32>(STAY_PREVIOUS) + ((stay & load<u32>(STAY_MASK)) << 2))
+    stay = before !== NONE ? before : previousOf(stay)
   }
   return false
 }
 
-/* @inline */ function startOf(stay: i32): f64 {
-  return load<f64>(load<u32>(STAY_START) + ((stay & load<u32>(STAY_MASK)) << 3))
-}
-
-/* @inline */ function endOf(stay: i32): f64 {
-  return load<f64>(load<u32>(STAY_END) + ((stay & load<u32>(STAY_MASK)) << 3))
-}
-
-/* @inline */ function taskOf(stay: i32): i32 {
-  return load<i32>(load<u32>(STAY_TASK) + ((stay & load<u32>(STAY_MASK)) << 2))
-}
-
 /** Adds the time from the end of a stay on, in which nobody worked for the task. @returns when it began */
 function addOthers(counts: u32, stay: i32, lo: f64, hi: f64): f64 {
-  const endNs = max(load<f64>(load<u32>(STAY_END) + ((stay & load<u32>(STAY_MASK)) << 3)), lo)
+  const endNs = max(endOf(stay), lo)
   if (endNs >= hi) return hi
   addPiece(nobodys(counts), endNs, hi)
   return endNs
@@ -398,10 +386,6 @@ function addMarginBefore(startStay: i32, startNs: f64): void {
     hi = min(hi, fromNs)
     stay = previous
   }
-}
-
-export function has(stay: i32): bool {
-  return stay >= load<i32>(STAY_TAIL) && stay >= 0
 }
 
 function worksFor(serial: i32): bool {

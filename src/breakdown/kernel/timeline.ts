@@ -73,7 +73,8 @@ import {
   WALKED_ROOM,
 } from '../states-layout.ts'
 import { addLongPiece } from './long-waits.ts'
-import { causeOf, has, walkPieces } from './path.ts'
+import { causeOf, walkPieces } from './path.ts'
+import { has } from './stay.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
 import { touchPieces } from './touch.ts'
 import { before, beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'

@@ -14,13 +14,6 @@ import {
   MENTION_ROOM,
   MENTIONS,
   MOST_STAYS_UNNOTED,
-  STAY_END,
-  STAY_MASK,
-  STAY_NEXT,
-  STAY_PREVIOUS,
-  STAY_START,
-  STAY_TAIL,
-  STAY_TASK,
   VISIT_BYTES,
   VISIT_ROOM,
   VISITOR_BYTES,
@@ -28,6 +21,7 @@ import {
   VISITORS,
   VISITS,
 } from '../states-layout.ts'
+import { endOf, has, nextOf, previousOf, startOf, taskOf } from './stay.ts'
 import { lineage } from './tasks.ts'
 
 const NONE: i32 = -1
@@ -85,7 +79,7 @@ export function isFar(from: i32, timeNs: f64): bool {
   let stay = from
   for (let n: i32 = 0; n < MOST_STAYS_UNNOTED && has(stay); n++) {
     if (endOf(stay) >= timeNs) return false
-    stay = following(stay)
+    stay = nextOf(stay)
   }
   return has(stay)
 }
@@ -154,7 +148,7 @@ export function beforeOthers(stay: i32, serial: i32, idle: bool): i32 {
   else {
     // Nothing of what is noted: on before that.
     const oldest = oldestNoted(current)
-    if (oldest !== NONE) last = previous(firstOf(oldest))
+    if (oldest !== NONE) last = previousOf(firstOf(oldest))
   }
   if (last >= stay || !has(last)) return NONE
   // It is asked from there next.
@@ -170,7 +164,7 @@ export function beforeOthers(stay: i32, serial: i32, idle: bool): i32 {
  * @returns -1 where none is left
  */
 export function before(stay: i32, first: i32): i32 {
-  const last = previous(stay)
+  const last = previousOf(stay)
   if (has(last)) return last
   let from = first
   while (current !== NONE && firstOf(current) > stay) {
@@ -183,7 +177,7 @@ export function before(stay: i32, first: i32): i32 {
     if (isNoted(visit) && hasStays(visit)) return lastOf(visit)
   } else if (current !== NONE) from = max(from, firstOf(current))
   if (!has(from) || from >= stay) return NONE
-  for (let next = following(from); next !== stay; next = following(from)) {
+  for (let next = nextOf(from); next !== stay; next = nextOf(from)) {
     if (!has(next) || next > stay) return NONE
     from = next
     steps++
@@ -206,7 +200,7 @@ function oldestNoted(from: i32): i32 {
 function extend(from: i32, timeNs: f64): i32 {
   let visit = from
   let last = lastOf(visit)
-  for (let next = following(last); endOf(last) < timeNs && has(next); next = following(last)) {
+  for (let next = nextOf(last); endOf(last) < timeNs && has(next); next = nextOf(last)) {
     last = next
     steps++
     if (taskOf(last) === fieldOf(visit, TASK)) store<i32>(visitAt(visit) + LAST, last)
@@ -260,7 +254,7 @@ function jumpAfter(before: i32): i32 {
 function walkForward(from: i32, timeNs: f64): i32 {
   if (!has(from)) return NONE
   let stay = from
-  for (let next = following(stay); endOf(stay) < timeNs && has(next); next = following(stay)) {
+  for (let next = nextOf(stay); endOf(stay) < timeNs && has(next); next = nextOf(stay)) {
     stay = next
     steps++
   }
@@ -306,34 +300,4 @@ function walkForward(from: i32, timeNs: f64): i32 {
 /** Where the number of the latest mention of a serial is, plus 1: 0 there is none. */
 /* @inline */ function headOf(serial: i32): usize {
   return load<u32>(MENTION_HEADS) + ((serial & (MENTION_HEAD_ROOM - 1)) << 2)
-}
-
-// ---- Stays. ----
-
-/* @inline */ function has(stay: i32): bool {
-  return stay >= load<i32>(STAY_TAIL) && stay >= 0
-}
-
-/* @inline */ function slotOf(stay: i32): u32 {
-  return stay & load<u32>(STAY_MASK)
-}
-
-/* @inline */ function startOf(stay: i32): f64 {
-  return load<f64>(load<u32>(STAY_START) + (slotOf(stay) << 3))
-}
-
-/* @inline */ function endOf(stay: i32): f64 {
-  return load<f64>(load<u32>(STAY_END) + (slotOf(stay) << 3))
-}
-
-/* @inline */ function taskOf(stay: i32): i32 {
-  return load<i32>(load<u32>(STAY_TASK) + (slotOf(stay) << 2))
-}
-
-/* @inline */ function following(stay: i32): i32 {
-  return load<i32>(load<u32>(STAY_NEXT) + (slotOf(stay) << 2))
-}
-
-/* @inline */ function previous(stay: i32): i32 {
-  return load<i32>(load<u32>(STAY_PREVIOUS) + (slotOf(stay) << 2))
 }
