@@ -86,13 +86,16 @@ export function pairSpans(
   })
   let result = unassigned(spans.length)
   let { noTaskCost } = options
-  let hanging: Float64Array = new Float64Array(0)
+  // By pair, what it cost in the last round that its task hangs where it does.
+  let strange: Float64Array = new Float64Array(0)
   const round = (number: number): void => {
     const cost = new Float64Array(pairs.length)
+    strange = new Float64Array(pairs.length)
     for (let pair = 0; pair < pairs.length; pair++) {
       const span = pairs.span[pair]
       const task = pairs.task[pair]
-      cost[pair] = pairs.time[pair] + structure.strangeness(span, task)
+      strange[pair] = structure.strangeness(span, task)
+      cost[pair] = pairs.time[pair] + strange[pair]
       if (pairs.far[pair] === 1 && !structure.hangsUnderParent(span, task)) cost[pair] -= OWN_PARENT_GAIN
       if (number > 0 && structure.isLonely(span, task, takesPart)) cost[pair] += LONELY_COST
     }
@@ -103,7 +106,6 @@ export function pairSpans(
       cost[other] = pairs.time[other] + hanging
     }
     result = assign(spans.length, pairs, slots, cost, tasks, { ...options, noTaskCost })
-    hanging = strangenessOf(result, structure)
     structure.learn(result.task)
   }
   structure.learn(sureTogether(pairs, tasks, relations, structure, takesPart, options))
@@ -123,7 +125,7 @@ export function pairSpans(
     slots = taskSlots(pairs, tasks)
     round(ROUNDS + number)
   }
-  refuseContradicted(result, hanging, strangenessOf(result, structure), options.margin)
+  refuseContradicted(result, pairs, strange, structure, options.margin)
   return result
 }
 
@@ -177,15 +179,18 @@ function doubtAmongMissing(
   return some
 }
 
-/** What it costs, by span, that its task hangs where it does; 0 where it has none. */
-function strangenessOf({ task }: Pairing, structure: Structure): Float64Array {
-  return Float64Array.from(task, (own, span) => (own < 0 ? 0 : structure.strangeness(span, own)))
-}
-
-/** Refuses pairs that cost more by the margin once the tasks are known that their relatives were given with them. */
-function refuseContradicted({ task, ambiguous }: Pairing, before: Float64Array, now: Float64Array, margin: number) {
-  for (let span = 0; span < task.length; span++) {
-    if (task[span] < 0 || now[span] - before[span] < margin) continue
+/** Refuses pairs that cost more by the margin once the tasks are known that their relatives were given with them. @param strange what it cost before, by pair */
+function refuseContradicted(
+  { task, ambiguous }: Pairing,
+  pairs: Pairs,
+  strange: Float64Array,
+  structure: Structure,
+  margin: number,
+): void {
+  for (let pair = 0; pair < pairs.length; pair++) {
+    const span = pairs.span[pair]
+    const own = pairs.task[pair]
+    if (task[span] !== own || structure.strangeness(span, own) - strange[pair] < margin) continue
     task[span] = -1
     ambiguous[span] = 1
   }

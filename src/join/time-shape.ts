@@ -35,14 +35,14 @@ const EARLY_COST = 8
 const CUT_EARLY_COST = 3
 
 /** Cost of a start lag in nats; lags below zero are errors of the clocks and cost nothing here. */
-export function startCost(lagNs: number): number {
-  return lagNs <= 0 ? 0 : START_EXPONENT * Math.log1p(lagNs / START_SCALE_NS)
+export function startCost(lagNs: number, scaleNs = START_SCALE_NS): number {
+  return lagNs <= 0 ? 0 : START_EXPONENT * Math.log1p(lagNs / scaleNs)
 }
 
 /** Cost of an end lag in nats. */
-export function endCost(lagNs: number, shape: TimeShape): number {
+export function endCost(lagNs: number, shape: TimeShape, scaleNs = END_SCALE_NS): number {
   const lag = shape === 'either' ? Math.abs(lagNs) : shape === 'task-ends-after' ? lagNs : -lagNs
-  return lag <= 0 ? 0 : END_EXPONENT * Math.log1p(lag / END_SCALE_NS)
+  return lag <= 0 ? 0 : END_EXPONENT * Math.log1p(lag / scaleNs)
 }
 
 /** How wide the lags of right pairs spread: half of them are no longer. */
@@ -93,15 +93,15 @@ class ExactLagCosts implements LagCosts {
   }
 
   start(lagNs: number): number {
-    const { leastStart, scales, unlikelyNs } = this
-    if (lagNs < 0) return this.early(-lagNs, unlikelyNs, leastStart)
-    return leastStart + START_EXPONENT * Math.log1p(lagNs / scales.startNs)
+    const { leastStart, scales } = this
+    if (lagNs < 0) return this.early(-lagNs, leastStart)
+    return leastStart + startCost(lagNs, scales.startNs)
   }
 
   end(lagNs: number): number {
-    const { leastEnd, scales, unlikelyNs } = this
-    if (this.isImpossibleEnd(lagNs)) return this.early(Math.abs(lagNs), unlikelyNs, leastEnd)
-    return leastEnd + END_EXPONENT * Math.log1p(Math.abs(lagNs) / scales.endNs)
+    const { leastEnd, scales, shape } = this
+    if (this.isImpossibleEnd(lagNs)) return this.early(Math.abs(lagNs), leastEnd)
+    return leastEnd + endCost(lagNs, shape, scales.endNs)
   }
 
   isImpossibleEnd(lagNs: number): boolean {
@@ -109,8 +109,8 @@ class ExactLagCosts implements LagCosts {
     return shape !== 'either' && (shape === 'task-ends-after' ? lagNs < 0 : lagNs > 0)
   }
 
-  private early(beyondNs: number, unlikelyNs: number, least: number): number {
-    return beyondNs > this.toleranceNs ? Infinity : least + ((EARLY_COST - least) * beyondNs) / unlikelyNs
+  private early(beyondNs: number, least: number): number {
+    return beyondNs > this.toleranceNs ? Infinity : least + ((EARLY_COST - least) * beyondNs) / this.unlikelyNs
   }
 }
 
