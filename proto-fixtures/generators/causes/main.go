@@ -3,15 +3,11 @@
 package main
 
 import (
-	"context"
-	"io"
-	"net/http"
 	"runtime"
 	"strings"
 	"time"
 
 	"fixtures/ground"
-	"fixtures/recorder"
 )
 
 const ms = time.Millisecond
@@ -24,25 +20,6 @@ func main() {
 		handshakeTimeout, inProcessCall, workerStartedInside, scannedWorker, queued, stolenJob, boundedQueue, cancelled, debounced,
 		pipeline, namedPipe, accepting, lockedThread, handedIterator, pingPong, leaked, hogged, stragglers, leader, tokens, actors,
 		tryLock, afterContext, childOutput, hungUp, polling, refreshed, barrierOfLocks, lateReader, queuedMessages)
-}
-
-// ended waits for all of them.
-func ended(all ...<-chan struct{}) {
-	for _, one := range all {
-		<-one
-	}
-}
-
-func get(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	recorder.Check(err)
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	_, err = io.Copy(io.Discard, response.Body)
-	return err
 }
 
 // oneProcessor has the program run on one processor until what it returns is called.

@@ -22,7 +22,7 @@ func handshakeTimeout(g *ground.Ground) {
 	defer transport.CloseIdleConnections()
 	w := g.Begin(context.Background(), "cause.HandshakeTimeout")
 	w.In("sleep", func() {
-		if get(w.Ctx, &http.Client{Transport: transport}, "https://"+listener.Addr().String()) == nil {
+		if ground.Get(w.Ctx, &http.Client{Transport: transport}, "https://"+listener.Addr().String()) == nil {
 			panic("a hand-shake without anybody")
 		}
 	})
@@ -31,27 +31,9 @@ func handshakeTimeout(g *ground.Ground) {
 	w.Verdict("waiting for the network until a deadline")
 }
 
-// within is a listener whose connections are pipes within the program.
-type within struct {
-	connections chan net.Conn
-	closed      chan struct{}
-}
-
-func (l within) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.connections:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l within) Close() error   { close(l.closed); return nil }
-func (l within) Addr() net.Addr { return &net.UnixAddr{Name: "within", Net: "pipe"} }
-
 // inProcessCall calls a server of the same program over net.Pipe.
 func inProcessCall(g *ground.Ground) {
-	l := within{make(chan net.Conn), make(chan struct{})}
+	l := ground.NewWithin()
 	server := &http.Server{Handler: http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
 		w := g.Begin(context.Background(), "cause.InProcess.answer")
 		w.In("sleep", func() { time.Sleep(8 * ms) })
@@ -61,16 +43,12 @@ func inProcessCall(g *ground.Ground) {
 	})}
 	go server.Serve(l)
 	defer server.Close()
-	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		here, there := net.Pipe()
-		l.connections <- there
-		return here, nil
-	}}
+	transport := &http.Transport{DialContext: l.Dial}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	recorder.Check(get(context.Background(), client, "http://within/"))
+	recorder.Check(ground.Get(context.Background(), client, "http://within/"))
 	w := g.Begin(context.Background(), "cause.InProcess").Alone()
-	w.In("chan", func() { recorder.Check(get(w.Ctx, client, "http://within/")) })
+	w.In("chan", func() { recorder.Check(ground.Get(w.Ctx, client, "http://within/")) })
 	w.End()
 	// The server's goroutine ends its task before it sends what was written.
 	w.Path("network")
@@ -102,7 +80,7 @@ func accepting(g *ground.Ground) {
 	w.End()
 	w.Path("sleep", "schedWait")
 	w.Verdict("waiting for the network")
-	ended(dialler)
+	ground.Ended(dialler)
 }
 
 // hungUp reads from a connection that another task closes after a while.
@@ -123,7 +101,7 @@ func hungUp(g *ground.Ground) {
 	w.Path("network", "schedWait", "exec", "syscall")
 	w.Blame("network", "cause.HungUp.closer", "sleep", "")
 	w.Verdict("waiting for the network until cause.HungUp.closer gave it up")
-	ended(closer)
+	ground.Ended(closer)
 }
 
 // queuedMessages lie in a queue: a goroutine reads them from a connection, begins a task for each, and reads on.
@@ -165,7 +143,7 @@ func lateReader(g *ground.Ground) {
 	}))
 	defer server.Close()
 	client := server.Client()
-	recorder.Check(get(context.Background(), client, server.URL))
+	recorder.Check(ground.Get(context.Background(), client, server.URL))
 	defer oneProcessor()()
 	stop := make(chan struct{})
 	var all []<-chan struct{}
@@ -185,9 +163,9 @@ func lateReader(g *ground.Ground) {
 		}))
 	}
 	w := g.Begin(context.Background(), "cause.LateReader").Alone()
-	w.In("network", func() { recorder.Check(get(w.Ctx, client, server.URL)) })
+	w.In("network", func() { recorder.Check(ground.Get(w.Ctx, client, server.URL)) })
 	w.End()
 	w.Verdict("waiting for the network, and for a processor to read it|readLoop\\), which was waiting for a processor")
 	close(stop)
-	ended(all...)
+	ground.Ended(all...)
 }

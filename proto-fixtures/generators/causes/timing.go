@@ -48,7 +48,7 @@ func cancelled(g *ground.Ground) {
 	w.Path("chan", "schedWait")
 	w.Blame("chan", "cause.Cancelled.by", "sleep", "")
 	w.Verdict("waiting on a channel served by cause.Cancelled.by, which was asleep")
-	ended(other)
+	ground.Ended(other)
 }
 
 // debounced waits for a batch that a timer's function writes, which takes longer than the timer.
@@ -65,7 +65,7 @@ func debounced(g *ground.Ground) {
 			w.Verdict("waiting on a channel served by a goroutine without a span")
 		}))
 	}
-	ended(all...)
+	ground.Ended(all...)
 }
 
 func flushBatch(written chan<- struct{}) {
@@ -132,7 +132,7 @@ func namedPipe(g *ground.Ground) {
 		w.PathAtLeast(3*ms, "syscall")
 		w.Verdict("waiting for a pipe; .*in system calls")
 	}
-	ended(writer)
+	ground.Ended(writer)
 }
 
 // hogged wants the one processor, which a goroutine without a task keeps.
@@ -200,7 +200,7 @@ func tokens(g *ground.Ground) {
 		}))
 		time.Sleep(ms / 10)
 	}
-	ended(all...)
+	ground.Ended(all...)
 	close(stop)
 }
 
@@ -236,7 +236,7 @@ func tryLock(g *ground.Ground) {
 	w.Path("exec", "schedWait")
 	w.Path("lock")
 	w.Verdict("on CPU")
-	ended(holder)
+	ground.Ended(holder)
 }
 
 // afterContext waits for a function that runs once a context's deadline is over.
@@ -287,7 +287,7 @@ func polling(g *ground.Ground) {
 	w.End()
 	w.Path("sleep", "schedWait", "exec")
 	w.Verdict("waiting for a timer or deadline")
-	ended(other)
+	ground.Ended(other)
 }
 
 // refreshed is given an old value at once, and waits for the refresh that another task, which is over, had begun.
@@ -337,5 +337,5 @@ func barrierOfLocks(g *ground.Ground) {
 	w.Path("lock", "schedWait")
 	w.Blame("lock", "cause.Locks.second", "lock", "mutex")
 	w.Verdict("waiting for a mutex held by cause.Locks.second, which was waiting for a lock itself")
-	ended(first, second)
+	ground.Ended(first, second)
 }

@@ -49,7 +49,7 @@ func workerStartedInside(g *ground.Ground) {
 	w.BlameNobody("chan", "main.serves", "exec", "")
 	w.Verdict(`waiting on a channel served by a goroutine without a span \(main.serves\), which was on CPU`)
 	// The worker stays for whoever comes.
-	ended(first)
+	ground.Ended(first)
 }
 
 // scannedWorker hands its task to a worker that says so once and works on while the collector scans its stack.
@@ -342,5 +342,5 @@ func leader(g *ground.Ground) {
 			w.Verdict("waiting on a channel served by cause.Leader, which was on CPU")
 		}))
 	}
-	ended(append(all, first)...)
+	ground.Ended(append(all, first)...)
 }

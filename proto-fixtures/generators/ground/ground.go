@@ -250,6 +250,13 @@ func (g *Ground) Begun(name string, do func(w *Work, ready func())) <-chan struc
 	return done
 }
 
+// Ended waits for all of them.
+func Ended(all ...<-chan struct{}) {
+	for _, one := range all {
+		<-one
+	}
+}
+
 // Pair is the two ends of a connection: of who asked for it, and of who was asked.
 func Pair() (net.Conn, net.Conn) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -93,3 +93,44 @@ func (w *Work) ClaimNetwork(wrote, answered, resumed time.Time) {
 	w.spent["schedWait"] = resumed.Sub(answered)
 	w.Path("network", "schedWait")
 }
+
+// Within is a listener whose connections are pipes within the program.
+type Within struct {
+	connections chan net.Conn
+	closed      chan struct{}
+}
+
+// NewWithin listens to whoever calls its Dial.
+func NewWithin() Within { return Within{make(chan net.Conn), make(chan struct{})} }
+
+// Dial connects to it, whatever the address.
+func (l Within) Dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	l.connections <- there
+	return here, nil
+}
+
+func (l Within) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.connections:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l Within) Close() error   { close(l.closed); return nil }
+func (l Within) Addr() net.Addr { return &net.UnixAddr{Name: "within", Net: "pipe"} }
+
+// Get asks for a page and reads it.
+func Get(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	recorder.Check(err)
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}

@@ -60,7 +60,7 @@ func oneConnection(g *ground.Ground) {
 	transport := &http.Transport{MaxConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	recorder.Check(get(context.Background(), client, server.URL))
+	recorder.Check(ground.Get(context.Background(), client, server.URL))
 	slow := g.Begun("duty.OneConnection.slow", func(w *ground.Work, ready func()) {
 		response, err := client.Get(server.URL)
 		recorder.Check(err)
@@ -72,10 +72,10 @@ func oneConnection(g *ground.Ground) {
 		w.PathAtLeast(8*ms, "sleep")
 	})
 	w := g.Begin(context.Background(), "duty.OneConnection").Alone()
-	w.In("chan", func() { recorder.Check(get(w.Ctx, client, server.URL)) })
+	w.In("chan", func() { recorder.Check(ground.Get(w.Ctx, client, server.URL)) })
 	w.End()
 	w.Verdict("waiting on a channel(, held up| served) by duty.OneConnection.slow, which was asleep")
-	ended(slow)
+	ground.Ended(slow)
 }
 
 // slowClient answers a client that reads slowly.
@@ -140,16 +140,16 @@ func hedgedCalls(g *ground.Ground) {
 	defer quick.Close()
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	recorder.Check(get(context.Background(), client, quick.URL))
+	recorder.Check(ground.Get(context.Background(), client, quick.URL))
 	w := g.Begin(context.Background(), "duty.Hedged")
 	ctx, cancel := context.WithCancel(w.Ctx)
 	won := make(chan error, 2)
 	w.To("network")
-	go func() { won <- get(ctx, client, slow.URL) }()
+	go func() { won <- ground.Get(ctx, client, slow.URL) }()
 	select {
 	case <-won:
 	case <-time.After(4 * ms):
-		go func() { won <- get(ctx, client, quick.URL) }()
+		go func() { won <- ground.Get(ctx, client, quick.URL) }()
 	}
 	recorder.Check(<-won)
 	cancel()
@@ -172,7 +172,7 @@ func dialCutShort(g *ground.Ground) {
 	ctx, cancel := context.WithTimeout(w.Ctx, 8*ms)
 	defer cancel()
 	w.In("sleep", func() {
-		if get(ctx, &http.Client{Transport: transport}, "https://"+listener.Addr().String()) == nil {
+		if ground.Get(ctx, &http.Client{Transport: transport}, "https://"+listener.Addr().String()) == nil {
 			panic("a hand-shake without anybody")
 		}
 	})
@@ -192,27 +192,9 @@ func dialCutShort(g *ground.Ground) {
 	plain.Verdict("waiting for the network until a deadline")
 }
 
-// within is a listener whose connections are pipes within the program.
-type within struct {
-	connections chan net.Conn
-	closed      chan struct{}
-}
-
-func (l within) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.connections:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l within) Close() error   { close(l.closed); return nil }
-func (l within) Addr() net.Addr { return &net.UnixAddr{Name: "within", Net: "pipe"} }
-
 // givenUpWithin calls a server of the same program over net.Pipe, until another request gives the call up.
 func givenUpWithin(g *ground.Ground) {
-	l := within{make(chan net.Conn), make(chan struct{})}
+	l := ground.NewWithin()
 	server := &http.Server{Handler: http.HandlerFunc(func(out http.ResponseWriter, request *http.Request) {
 		if request.URL.Path == "/slow" {
 			<-request.Context().Done()
@@ -220,14 +202,10 @@ func givenUpWithin(g *ground.Ground) {
 	})}
 	go server.Serve(l)
 	defer server.Close()
-	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		here, there := net.Pipe()
-		l.connections <- there
-		return here, nil
-	}}
+	transport := &http.Transport{DialContext: l.Dial}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	recorder.Check(get(context.Background(), client, "http://within/"))
+	recorder.Check(ground.Get(context.Background(), client, "http://within/"))
 	ctx, cancel := context.WithCancel(context.Background())
 	other := g.Begun("duty.GivenUpWithin.other", func(w *ground.Work, ready func()) {
 		ready()
@@ -237,13 +215,13 @@ func givenUpWithin(g *ground.Ground) {
 	})
 	w := g.Begin(ctx, "duty.GivenUpWithin").Alone()
 	w.In("chan", func() {
-		if get(w.Ctx, client, "http://within/slow") == nil {
+		if ground.Get(w.Ctx, client, "http://within/slow") == nil {
 			panic("an answer that nobody gives")
 		}
 	})
 	w.End()
 	w.Verdict("waiting for the network until duty.GivenUpWithin.other gave it up|waiting on a channel served by duty.GivenUpWithin.other, which was asleep")
-	ended(other)
+	ground.Ended(other)
 }
 
 // streamsTaken wants a stream of a connection that allows one, which another request has.
@@ -260,19 +238,19 @@ func streamsTaken(g *ground.Ground) {
 	}
 	defer server.Close()
 	defer client.CloseIdleConnections()
-	recorder.Check(get(context.Background(), client, server.URL))
+	recorder.Check(ground.Get(context.Background(), client, server.URL))
 	slow := g.Begun("duty.Streams.slow", func(w *ground.Work, ready func()) {
 		time.AfterFunc(ms, ready)
-		w.In("network", func() { recorder.Check(get(w.Ctx, client, server.URL+"/slow")) })
+		w.In("network", func() { recorder.Check(ground.Get(w.Ctx, client, server.URL+"/slow")) })
 		w.End()
 		w.PathAtLeast(8*ms, "network")
 		w.Verdict("waiting for the network")
 	})
 	w := g.Begin(context.Background(), "duty.Streams")
-	w.In("network", func() { recorder.Check(get(w.Ctx, client, server.URL)) })
+	w.In("network", func() { recorder.Check(ground.Get(w.Ctx, client, server.URL)) })
 	w.End()
 	w.Verdict("waiting for (the network|a free stream of its connection)")
-	ended(slow)
+	ground.Ended(slow)
 }
 
 // proxied is answered through a reverse proxy in the same program.
@@ -300,7 +278,7 @@ func proxied(g *ground.Ground) {
 	}))
 	defer front.Close()
 	w := g.Begin(context.Background(), "duty.Proxied")
-	w.In("network", func() { recorder.Check(get(w.Ctx, front.Client(), front.URL)) })
+	w.In("network", func() { recorder.Check(ground.Get(w.Ctx, front.Client(), front.URL)) })
 	w.End()
 	w.PathAtLeast(6*ms, "network")
 	w.Verdict("waiting for the network")

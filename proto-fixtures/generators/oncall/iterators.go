@@ -33,7 +33,7 @@ func openIterator(g *ground.Ground) {
 	w.Path("sleep", "schedWait")
 	w.Verdict("sleeping")
 	stop()
-	ended(first)
+	ground.Ended(first)
 }
 
 func rows(yield func(int) bool) {
@@ -66,7 +66,7 @@ func busyIterator(g *ground.Ground) {
 	w.PathAtLeast(7*ms, "exec")
 	w.Verdict("on CPU")
 	stop()
-	ended(first)
+	ground.Ended(first)
 }
 
 func parsed(yield func(int) bool) {

@@ -77,7 +77,7 @@ func afterResponse(g *ground.Ground) {
 	transport := &http.Transport{MaxConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	recorder.Check(get(context.Background(), client, backend.URL))
+	recorder.Check(ground.Get(context.Background(), client, backend.URL))
 	audited := make(chan struct{})
 	front := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, request *http.Request) {
 		w := g.Begin(context.Background(), "duty.AfterResponse.first")
@@ -88,10 +88,10 @@ func afterResponse(g *ground.Ground) {
 		w.End()
 	}))
 	defer front.Close()
-	recorder.Check(get(context.Background(), http.DefaultClient, front.URL))
+	recorder.Check(ground.Get(context.Background(), http.DefaultClient, front.URL))
 	time.Sleep(ms)
 	w := g.Begin(context.Background(), "duty.AfterResponse").Alone()
-	w.In("network", func() { recorder.Check(get(w.Ctx, client, backend.URL)) })
+	w.In("network", func() { recorder.Check(ground.Get(w.Ctx, client, backend.URL)) })
 	w.End()
 	w.Path("network", "chan", "schedWait", "exec", "syscall", "sleep")
 	w.Verdict(`main.audits|waiting for the network`)
@@ -102,7 +102,7 @@ func afterResponse(g *ground.Ground) {
 func audits(client *http.Client, url string, sent, audited chan<- struct{}) {
 	defer close(audited)
 	close(sent)
-	recorder.Check(get(context.Background(), client, url+"/audit"))
+	recorder.Check(ground.Get(context.Background(), client, url+"/audit"))
 }
 
 // shortWorker waits for a worker that another request, which is still at it, had started, and which ends with the last job.
@@ -122,7 +122,7 @@ func shortWorker(g *ground.Ground) {
 	w.End()
 	w.Path("chan", "schedWait")
 	w.Verdict(`waiting on a channel served by a goroutine without a span \(main.serves\), which was on CPU`)
-	ended(first)
+	ground.Ended(first)
 }
 
 // serves is a worker that tells nothing of whom it serves.

@@ -141,7 +141,7 @@ func yielding(g *ground.Ground) {
 	w.End()
 	w.Path("exec", "schedWait")
 	w.Verdict("on CPU|ready to run")
-	ended(other)
+	ground.Ended(other)
 }
 
 // lockedThread makes system calls on a thread of its own.
@@ -246,7 +246,7 @@ func invertedPriority(g *ground.Ground) {
 	w.Path("lock", "schedWait")
 	w.Verdict("held by duty.Inverted.holder, which was waiting for a processor|ready to run, waiting for a processor while duty.Inverted.busy ran")
 	close(stop)
-	ended(append(all, holder)...)
+	ground.Ended(append(all, holder)...)
 }
 
 // fullPipe writes to a pipe that another task reads late.
@@ -270,7 +270,7 @@ func fullPipe(g *ground.Ground) {
 	w.End()
 	w.Path("network", "schedWait", "exec", "syscall")
 	w.Verdict("waiting for a pipe")
-	ended(reader)
+	ground.Ended(reader)
 	out.Close()
 }
 

@@ -3,15 +3,11 @@
 package main
 
 import (
-	"context"
-	"io"
-	"net/http"
 	"runtime"
 	"strings"
 	"time"
 
 	"fixtures/ground"
-	"fixtures/recorder"
 )
 
 const ms = time.Millisecond
@@ -27,25 +23,6 @@ func main() {
 		proxied, clientLeft, ownLock, invertedPriority, fullPipe, outbox, limitedGroup, failingGroup, lateRelease)
 }
 
-// ended waits for all of them.
-func ended(all ...<-chan struct{}) {
-	for _, one := range all {
-		<-one
-	}
-}
-
-func get(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	recorder.Check(err)
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	_, err = io.Copy(io.Discard, response.Body)
-	return err
-}
-
 // each runs so many tasks of a name at once, and waits for all.
 func each(g *ground.Ground, name string, count int, do func(w *ground.Work)) {
 	var all []<-chan struct{}
@@ -55,5 +32,5 @@ func each(g *ground.Ground, name string, count int, do func(w *ground.Work)) {
 			do(w)
 		}))
 	}
-	ended(all...)
+	ground.Ended(all...)
 }

@@ -54,7 +54,7 @@ func sharedFlight(g *ground.Ground) {
 		w.Path("sleep", "chan", "schedWait")
 		w.Verdict(`a goroutine without a span \(main.flies\), which was asleep|served by duty.Flight.first, which was asleep`)
 	})
-	ended(first)
+	ground.Ended(first)
 }
 
 func flies(result chan<- struct{}) {
@@ -128,7 +128,7 @@ func weighted(g *ground.Ground) {
 	w.End()
 	w.Path("chan", "schedWait")
 	w.Verdict("waiting on a channel(, held up| served) by duty.Weighted.(large|short|long)")
-	ended(one, other, large)
+	ground.Ended(one, other, large)
 }
 
 // readerBehindWriter wants to read what a writer waits for, since a long reader has it.
@@ -159,7 +159,7 @@ func readerBehindWriter(g *ground.Ground) {
 		w.Path("lock", "schedWait")
 		w.Verdict("waiting for a read-write mutex held by duty.Readers.(long|writer)")
 	})
-	ended(reader, writer)
+	ground.Ended(reader, writer)
 }
 
 // handMadePool is a pool of two connections with a list of those that wait, who are handed the connection itself.
