@@ -111,7 +111,7 @@ export class CaptureAnalysis {
     )
     const logs = new TaskLogs(this.kernel, this.tasks, this.names)
     this.nameKinds = this.sumsSink === null ? null : new NameKinds(this.kernel, this.tasks, this.sumsSink.kindOf)
-    this.membership = new Membership(this.states, this.tasks, this.workers)
+    this.membership = new Membership(this.states, this.tasks, this.workers, this.regions)
     this.taskOfRowBound = (row) => this.membership.serialOf(row)
     const told = { goTimes: this.goTimes, timelines: options.timelines ?? false, stacks: this.stacks }
     this.records = new TaskRecords(

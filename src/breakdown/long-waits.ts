@@ -52,6 +52,7 @@ export function isLong(pieceNs: number, taskNs: number): boolean {
  * Explains the longest of some pieces.
  *
  * @param worksFor whether a task serial means the task itself or one that descends from it
+ * @param isAbove whether a task serial means one that the task descends from
  * @param taskIdOf id of a task serial, -1 when it is not known any more
  * @param endNsOfTask when the task of a serial ended; Infinity while it has not, or when that is not known any more
  * @param isOthers whether the goroutine of a stay works for a task only since it was created in it, and what it was given last came from another
@@ -64,6 +65,7 @@ export function explainWaits(
   causes: Causes,
   runnersTable: Runners,
   worksFor: (serial: number) => boolean,
+  isAbove: (serial: number) => boolean,
   pieces: PathPiece[],
   taskIdOf: (serial: number) => number,
   isOthers: (waker: number, task: number, giver: number) => boolean,
@@ -82,10 +84,15 @@ export function explainWaits(
   }
   runnersTable.beginTask()
   const search: HolderSearch = { stays: MOST_LOCK_STAYS, endNsOfTask }
+  const isOther = (serial: number): boolean => !worksFor(serial) && !isAbove(serial)
+  /** Whether who ended a wait took the task up in the middle of it: it worked for it then, or for most of the rest, if not to the end. */
+  const tookUp = (waker: number, serial: number, toNs: number, at: number): boolean =>
+    worksFor(serial) ||
+    ((serial === 0 || isAbove(serial)) && worksFor(taskDuring(stays, waker, toNs, stays.endNs[at], search)))
   for (const { stay, fromNs, toNs, row, via, queued } of pieces.slice(0, MOST_WAITS)) {
     const at = stay & stays.mask
     if (queued === true) {
-      const served = servedBefore(stays, stay, fromNs, toNs, worksFor, MOST_SERVED_STAYS, search)
+      const served = servedBefore(stays, stay, fromNs, toNs, isOther, MOST_SERVED_STAYS, search)
       if (served.length > 0) waits.push(heldBy(row, 0, served))
       continue
     }
@@ -96,7 +103,12 @@ export function explainWaits(
     }
     let waker = stays.waker[at]
     // What came from elsewhere is no task's doing.
-    let serial = via !== 0 ? 0 : stays.wakerTask[at] || taskDuring(stays, waker, fromNs, toNs, search)
+    const wokenFor = via !== 0 ? 0 : stays.wakerTask[at]
+    let serial = wokenFor
+    // A worker is back at the one above, or at none, when it ends a wait after its job.
+    if (via === 0 && (serial === 0 || isAbove(serial))) {
+      serial = taskDuring(stays, waker, fromNs, toNs, search) || serial
+    }
     if (serial > 0 && !worksFor(serial) && causes.isHandOver(stays.reason[at])) {
       const giver = giverOf(stays, causes, waker)
       if (giver > 0 && isOthers(waker, serial, giver)) serial = 0
@@ -114,8 +126,8 @@ export function explainWaits(
     }
     const wakerTask = serial > 0 ? taskIdOf(serial) : 0
     let holds: Hold[] = []
-    if (serial > 0 && toNs < stays.endNs[at] && worksFor(serial) && causes.isChannel(stays.reason[at]))
-      holds = servedBefore(stays, waker, fromNs, toNs, worksFor, MOST_LOCK_STAYS, search)
+    if (via === 0 && toNs < stays.endNs[at] && causes.isChannel(stays.reason[at]) && tookUp(waker, wokenFor, toNs, at))
+      holds = servedBefore(stays, waker, fromNs, toNs, isOther, MOST_LOCK_STAYS, search)
     else if (places.isHeld(stays.stack[at])) holds = holdersOf(stays, places, stay, fromNs, toNs, search)
     else if (via === 0 && causes.isChannel(stays.reason[at]))
       holds = slotHoldersOf(stays, places, stay, fromNs, toNs, search)
@@ -168,6 +180,7 @@ function giverOf(stays: StayLog, causes: Causes, waker: number): number {
  * Whom a worker served before it took up the task of the one that waits for it, latest first, where that is more than half of the wait, or of the latest
  * of it that is looked at: then it was taken, as a slot is. What lies before that is nobody's. None where it was idle, or does not tell for whom it works.
  *
+ * @param isOther whether a task is neither the one that waits, nor below it, nor above
  * @param most stays that are looked at
  */
 function servedBefore(
@@ -175,7 +188,7 @@ function servedBefore(
   worker: number,
   fromNs: number,
   toNs: number,
-  worksFor: (serial: number) => boolean,
+  isOther: (serial: number) => boolean,
   most: number,
   search: HolderSearch,
 ): Hold[] {
@@ -191,7 +204,7 @@ function servedBefore(
     const to = Math.min(stays.endNs[at], toNs)
     const task = stays.task[at]
     const last = holds.at(-1)
-    if (to > from && task > 0 && !worksFor(task)) {
+    if (to > from && task > 0 && isOther(task)) {
       servedNs += to - from
       if (last?.task === task && last.fromNs === to) holds[holds.length - 1] = { ...last, fromNs: from }
       else holds.push({ stay, task, fromNs: from, toNs: to })

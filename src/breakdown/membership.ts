@@ -2,10 +2,15 @@
 
 import { GoState as goStates } from './breakdown.ts'
 import type { GoroutineStates } from './goroutine-states.ts'
-import { MOST_STAYS_RETURNED as mostStaysReturned, MOST_STAYS_TAKEN_UP as mostStaysTakenUp } from './states-layout.ts'
+import {
+  MOST_GENERATIONS,
+  MOST_STAYS_RETURNED as mostStaysReturned,
+  MOST_STAYS_TAKEN_UP as mostStaysTakenUp,
+} from './states-layout.ts'
 import { type Moves, NONE as none } from './stay-log.ts'
+import { NO_REGION, type RegionTable } from './regions.ts'
 import type { TaskState, TaskTable } from './tasks.ts'
-import type { Workers } from './workers.ts'
+import type { TakenUp, Workers } from './workers.ts'
 
 // Of its own, as in `analysis.ts`.
 const GoState = goStates
@@ -33,6 +38,7 @@ export class Membership {
     private readonly states: GoroutineStates,
     private readonly tasks: TaskTable,
     private readonly workers: Workers,
+    private readonly regions: RegionTable,
   ) {}
 
   /** Another goroutine has the row from now on. */
@@ -53,8 +59,8 @@ export class Membership {
   }
 
   /**
-   * The task a goroutine works for now: the innermost that has not ended. One that was created for a task goes on for those above it, not for
-   * what its creator did before.
+   * The task a goroutine works for now: the innermost that has not ended. One that was created for a task, or took it up, goes on for those above it, not
+   * for what the one that began it did before.
    */
   currentTask(row: number): TaskState | null {
     return this.tasks.ofSerial(this.serialOf(row)) ?? null
@@ -65,11 +71,22 @@ export class Membership {
     const { workers, tasks } = this
     let serial = workers.serial[row]
     if (serial === 0 || !workers.hasEnded(serial)) return serial
+    const taken = workers.takenSerial[row]
+    let generations = 0
     while (serial !== 0 && workers.hasEnded(serial)) {
-      const outer = tasks.outerOf(serial)
-      serial = outer !== 0 && workers.onlyCreated[row] === 1 && !tasks.descendsFrom(serial, outer) ? 0 : outer
+      const isOthers = workers.onlyCreated[row] === 1 || (taken !== 0 && tasks.descendsFrom(taken, serial))
+      serial = isOthers ? tasks.parentOf(serial) : tasks.outerOf(serial)
+      if (!isOthers) continue
+      // One that is only named as a parent may have ended before the capture; and a damaged one has any number of them.
+      const began = workers.hasEnded(serial) || this.hasBegun(serial)
+      if (!began || ++generations > MOST_GENERATIONS) serial = 0
     }
     return (workers.serial[row] = serial)
+  }
+
+  private hasBegun(serial: number): boolean {
+    const task = this.tasks.ofSerial(serial)
+    return task !== undefined && task.startNs !== null
   }
 
   /**
@@ -120,41 +137,48 @@ export class Membership {
   }
 
   private related(serial: number, task: TaskState): boolean {
-    if (serial === task.serial || this.tasks.descends(serial, task)) return true
-    const other = this.tasks.ofSerial(serial)
-    return other !== undefined && this.tasks.descends(task.serial, other)
+    return this.tasks.descends(serial, task) || this.tasks.descendsFrom(task.serial, serial)
   }
 
   /**
-   * As `join`; and a goroutine that worked for nothing related took the task up: it works for it since it was last woken, and until it
+   * As `join`; and a goroutine that worked for another task, or for one above it, took the task up: it works for it since it was last woken, and until it
    * waits after its last region of the task ended (at once after a log). One that comes back to the task it had worked for last worked
    * for it all the time, unless it was given it anew by a goroutine of the task.
    */
   workFor(task: TaskState, row: number, t: number, leaving: boolean): void {
-    const current = this.currentTask(row)
+    const { workers } = this
+    const current = this.serialOf(row)
     this.join(task, row, t)
     if (task.id === 0 || task.ended) return
-    const taken = this.workers.takenUp(row)
+    const taken = workers.takenUp(row)
     if (taken?.serial === task.serial) {
-      if (!leaving) this.workers.leaving[row] = 0
+      if (!leaving) workers.leaving[row] = 0
       return
     }
-    if (current !== null && this.related(current.serial, task)) return
+    if (this.tasks.descends(current, task)) return
     // What it was done with it does not come back to.
-    const before = taken && this.workers.leaving[row] === 1 ? taken.before : (current?.serial ?? 0)
-    this.workers.setTaken(row, { serial: task.serial, before })
-    this.workers.leaving[row] = leaving ? 1 : 0
-    this.workers.serial[row] = task.serial
-    const { stays } = this.states
+    const isDone = taken !== null && workers.leaving[row] === 1
+    let outer = isDone ? taken.outer : taken
+    while (outer !== null && (outer.serial === task.serial || !this.tasks.descendsFrom(task.serial, outer.serial))) {
+      outer = outer.outer
+    }
+    workers.setTaken(row, { serial: task.serial, before: isDone ? taken.before : current, outer })
+    workers.leaving[row] = leaving ? 1 : 0
+    workers.serial[row] = task.serial
     const left = this.left[row]
     const again = left?.serial === task.serial && left.goroutine === this.states.id[row] ? left.stay : NONE
     this.left[row] = null
+    this.takeUpSince(again, task, row)
+  }
+
+  /** What a goroutine did since it was last woken, or since a stay at which it let go of the task before, was for a task. */
+  private takeUpSince(again: number, task: TaskState, row: number): void {
+    const { stays } = this.states
     const most = again === NONE ? MOST_STAYS_TAKEN_UP : MOST_STAYS_RETURNED
     let at = this.states.stay[row]
     for (let steps = 0; steps < most && stays.has(at) && at > again; steps++) {
       const slot = at & stays.mask
-      const held = stays.task[slot]
-      if (held !== 0 && held !== task.serial) break
+      if (!this.isFree(stays.task[slot], task, row)) break
       const given = stays.wakerTask[slot]
       if (
         stays.state[slot] === GoState.waiting &&
@@ -166,14 +190,32 @@ export class Membership {
     }
   }
 
-  /** The goroutine is about to wait: a worker that is done with a task lets go of it. */
+  /** Whether what a goroutine did for a task may have been for another one: it was for that, for none, or for one above it that it did not begin itself. */
+  private isFree(held: number, task: TaskState, row: number): boolean {
+    if (held === 0 || held === task.serial) return true
+    if (!this.tasks.descendsFrom(task.serial, held)) return false
+    return this.tasks.ofSerial(held)?.startGoroutine !== this.states.id[row]
+  }
+
+  /** The goroutine is about to wait: a worker that is done with a task lets go of it, and goes on with what it was at before. */
   letGo(row: number): void {
-    const taken = this.workers.takenUp(row)
-    if (taken === null || this.workers.leaving[row] === 0) return
-    this.workers.setTaken(row, null)
-    this.workers.leaving[row] = 0
-    const { states } = this
-    this.left[row] = { goroutine: states.id[row], serial: taken.serial, stay: states.stay[row] }
-    if (this.workers.serial[row] === taken.serial) this.workers.serial[row] = taken.before
+    const { states, tasks, workers } = this
+    while (workers.leaving[row] === 1) {
+      const taken = workers.takenUp(row)
+      if (taken === null) return
+      const current = this.serialOf(row)
+      workers.setTaken(row, taken.outer)
+      workers.leaving[row] = taken.outer !== null && !this.hasRegion(row, taken.outer) ? 1 : 0
+      this.left[row] = { goroutine: states.id[row], serial: taken.serial, stay: states.stay[row] }
+      // Not of one that it began itself meanwhile.
+      if (current === 0 || tasks.descendsFrom(taken.serial, current)) workers.serial[row] = taken.before
+    }
+  }
+
+  /** Whether a goroutine has a region of a task open. */
+  private hasRegion(row: number, { serial }: TakenUp): boolean {
+    let region = this.workers.innermostRegion[row]
+    while (region !== NO_REGION && this.regions.task[region] !== serial) region = this.regions.outer[region]
+    return region !== NO_REGION
   }
 }

@@ -110,6 +110,8 @@ export class TaskRecords {
     knownNs: -0,
   }
   private readonly worksForWalked = (serial: number): boolean => this.tasks.descendsFrom(serial, this.walked)
+  private readonly isAboveWalked = (serial: number): boolean =>
+    serial !== 0 && serial !== this.walked && this.tasks.descendsFrom(this.walked, serial)
   private readonly idOfSerial = (serial: number): number => this.tasks.idOfSerial(serial)
   private readonly endNsOfTask = (serial: number): number => this.tasks.lineage.endNsOf(serial)
   /** One that ended meanwhile was a helper of the task's, unless the one that waits had given it something itself: workers that others use stay. */
@@ -422,6 +424,7 @@ export class TaskRecords {
       states.causes,
       states.runners,
       this.worksForWalked,
+      this.isAboveWalked,
       pieces,
       this.idOfSerial,
       this.isOthers,

@@ -249,6 +249,11 @@ export class TaskTable {
     return this.lineage.outerOf(serial)
   }
 
+  /** Serial of the task that one names as its parent, also when both were handed on; 0 none. */
+  parentOf(serial: number): number {
+    return this.lineage.parentOf(serial)
+  }
+
   /** Id of the task of a serial, also when it was handed on; -1 when it is not known any more. */
   idOfSerial(serial: number): number {
     return this.lineage.idOf(serial)

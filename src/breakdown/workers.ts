@@ -32,10 +32,12 @@ import {
 } from './states-layout.ts'
 
 /** A task that a goroutine neither began nor was created for, but has regions or logs of. */
-interface TakenUp {
+export interface TakenUp {
   readonly serial: number
   /** Serial of the one that it worked for before; 0 none. */
   readonly before: number
+  /** One above it that it had taken up before, and is in the middle of. */
+  readonly outer: TakenUp | null
 }
 
 /** Makes a record of a log of the goroutine of a row. @param category string of the generation in hand, as `message` */
@@ -60,7 +62,7 @@ export class Workers {
   leaving = NO_BYTES
   /** Task that was taken up by an annotation, until the goroutine next waits after its last one; and its serial, 0 none. */
   private readonly taken: (TakenUp | null)[] = []
-  private takenSerial = NO_NUMBERS
+  takenSerial = NO_NUMBERS
   /** Serial of a task that the goroutine counts for already, and for those above it, 0 none; and of how many changes of membership that knows. */
   private memberOf = NO_NUMBERS
   private memberSince = NO_NUMBERS

@@ -1,27 +1,13 @@
 // membership.test.ts: which goroutines count for a task is the same whether the kernel is at work or not, and however ids are used again.
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { KernelMemory } from '../../src/base/kernel-memory.ts'
 import { CaptureStory } from '../support/capture-story.ts'
 import { addUp, analyse } from '../support/fixtures.ts'
+import { withAndWithoutKernel } from '../support/without-kernel.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-/** What an analysis tells with the kernel, and what it tells when the kernel hands back every event. */
-function withAndWithoutKernel<Told>(analysis: () => Told): readonly [Told, Told] {
-  const both = analysis()
-  const { prototype } = KernelMemory
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own memory below
-  const start = prototype.start
-  vi.spyOn(prototype, 'start').mockImplementation(function (this: KernelMemory, kernel: WebAssembly.Module) {
-    const exports = start.call(this, kernel) as object
-    if (!('ofWaker' in exports)) return exports
-    return { ...exports, run: (from: number) => from, settle: () => undefined }
-  })
-  return [both, analysis()]
-}
 
 /** So many events that tell of no task, and the time after them: what ended before them was handed over. */
 function pass(story: CaptureStory, fromNs: number): number {

@@ -17,7 +17,7 @@ var handedOff = strings.HasPrefix(runtime.Version(), "go1.21")
 
 func main() {
 	ground.MainOf("causes",
-		handshakeTimeout, inProcessCall, workerStartedInside, scannedWorker, queued, stolenJob, boundedQueue, cancelled, debounced,
+		handshakeTimeout, inProcessCall, workerStartedInside, scannedWorker, queued, batched, stolenJob, boundedQueue, cancelled, debounced,
 		pipeline, namedPipe, accepting, lockedThread, handedIterator, pingPong, leaked, hogged, stragglers, leader, tokens, actors,
 		tryLock, afterContext, childOutput, hungUp, polling, refreshed, barrierOfLocks, lateReader, queuedMessages)
 }

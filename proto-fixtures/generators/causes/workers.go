@@ -101,7 +101,7 @@ func queued(g *ground.Ground) {
 		w.To("chan")
 		if i > 0 {
 			w.Path("other")
-			w.Verdict("(in a queue behind|on a channel served by) another cause.Queued, which was on CPU")
+			w.Verdict("(in a queue behind|on a channel served by|on a channel, held up by) another cause.Queued, which was on CPU")
 		}
 		jobs <- w
 	}
@@ -119,6 +119,45 @@ func takesUp(jobs <-chan *ground.Work, done chan<- struct{}) {
 		region.End()
 		w.End()
 		w.Path("exec", "schedWait")
+		w.Path("chan")
+	}
+}
+
+// batched jobs lie below the task in which their worker was started.
+func batched(g *ground.Ground) {
+	batch := g.Begin(context.Background(), "cause.Batch")
+	batch.To("exec")
+	jobs, done := make(chan *ground.Work, 8), make(chan struct{})
+	go works(jobs, done)
+	for i := 0; i < 4; i++ {
+		w := g.Begin(batch.Ctx, "cause.Batched")
+		w.To("chan")
+		if i > 0 {
+			w.Path("other")
+			w.Verdict("(in a queue behind|on a channel, held up by) another cause.Batched, which was asleep")
+		}
+		jobs <- w
+	}
+	close(jobs)
+	<-done
+	batch.End()
+	batch.Path("exec", "sleep", "schedWait")
+	batch.Path("chan")
+	batch.Verdict("sleeping")
+}
+
+// works at one job after another, in two steps of each: it is busy for two milliseconds and asleep for four, and says nothing in between.
+func works(jobs <-chan *ground.Work, done chan<- struct{}) {
+	defer close(done)
+	for w := range jobs {
+		w.To("exec")
+		region := trace.StartRegion(w.Ctx, "job")
+		ground.Busy(2 * ms)
+		w.To("sleep")
+		time.Sleep(4 * ms)
+		region.End()
+		w.End()
+		w.Path("exec", "sleep", "schedWait")
 		w.Path("chan")
 	}
 }

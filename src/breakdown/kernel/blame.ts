@@ -75,7 +75,7 @@ import {
 } from './holders.ts'
 import { isHeld, tells } from './locks.ts'
 import { causeOf } from './path.ts'
-import { has } from './stay.ts'
+import { endOf, has } from './stay.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
 import { isOnlyCreated } from './workers.ts'
 
@@ -133,10 +133,13 @@ function keepWait(walked: i32, stay: i32, fromNs: f64, toNs: f64, row: f64, via:
   const slot: u32 = stay & load<u32>(STAY_MASK)
   const reason: u32 = load<u16>(load<u32>(STAY_REASON) + (slot << 1))
   let waker = load<i32>(load<u32>(STAY_WAKER) + (slot << 2))
-  let serial: i32 = 0
+  const wokenFor = via === 0 ? load<i32>(load<u32>(STAY_WAKER_TASK) + (slot << 2)) : 0
+  let serial = wokenFor
   if (via === 0) {
-    serial = load<i32>(load<u32>(STAY_WAKER_TASK) + (slot << 2))
-    if (serial === 0) serial = taskDuring(waker, fromNs, toNs)
+    if (serial === 0 || isAbove(serial, walked)) {
+      const during = taskDuring(waker, fromNs, toNs)
+      if (during !== 0) serial = during
+    }
   }
   if (load<u8>(load<u32>(HANDS_OVER) + reason) !== 0) {
     if (serial > 0 && !descendsFrom(serial, walked)) {
@@ -151,14 +154,25 @@ function keepWait(walked: i32, stay: i32, fromNs: f64, toNs: f64, row: f64, via:
     }
   }
   noHolds()
-  const isInside = toNs < load<f64>(load<u32>(STAY_END) + (slot << 3))
-  if (serial > 0 && isInside && descendsFrom(serial, walked) && isChannel(reason)) {
+  const isInside = toNs < endOf(stay)
+  if (via === 0 && isInside && isChannel(reason) && tookUp(waker, wokenFor, walked, toNs, endOf(stay))) {
     findServedBefore(waker, fromNs, toNs, walked, MOST_LOCK_STAYS)
   } else if (isHeld(load<i32>(load<u32>(STAY_STACK) + (slot << 2)))) findLockHolders(stay, fromNs, toNs)
   else if (via === 0 && isChannel(reason)) findSlotHolders(stay, fromNs, toNs)
   if (holds > HOLDS_ROOM) return false
   if (holds > 0 || has(waker)) keepBlame(waker, serial > 0 ? idOfSerial(serial) : 0, fromNs, toNs, row)
   return true
+}
+
+/** Whether who ended a wait took the task up in the middle of it, as in `../long-waits.ts`. */
+function tookUp(waker: i32, serial: i32, walked: i32, toNs: f64, endNs: f64): bool {
+  if (descendsFrom(serial, walked)) return true
+  return (serial === 0 || isAbove(serial, walked)) && descendsFrom(taskDuring(waker, toNs, endNs), walked)
+}
+
+/** Whether a task is another one, which the one that waits descends from. */
+function isAbove(serial: i32, walked: i32): bool {
+  return serial !== 0 && serial !== walked && descendsFrom(walked, serial)
 }
 
 /** Writes who held what was waited for, or else ended the wait, and what that one did. @param task id of the task that ended it; 0 none */

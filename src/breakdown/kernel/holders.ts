@@ -200,7 +200,7 @@ export function findServedBefore(worker: i32, from: f64, to: f64, serial: i32, m
     lookedFromNs = min(to, startNs)
     const untilNs = min(endNs, to)
     const task = load<i32>(load<u32>(STAY_TASK) + (slot << 2))
-    if (untilNs > startNs && task > 0 && !descendsFrom(task, serial)) {
+    if (untilNs > startNs && task > 0 && !descendsFrom(task, serial) && !descendsFrom(serial, task)) {
       servedNs += untilNs - startNs
       if (holds > 0 && lastTask === task && lastFromNs === untilNs) lengthenHold(startNs)
       else addHold(stay, task, startNs, untilNs)

@@ -27,6 +27,7 @@ import {
   MOST_GENERATIONS,
   ONLY_CREATED,
   SLOT_OF_ID,
+  TAKEN,
   TASK,
   TASK_ID,
   TASK_IDS,
@@ -62,12 +63,22 @@ export function currentTask(row: u32): i32 {
   let serial = load<i32>(at)
   if (!hasEnded(serial)) return serial
   const created = load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
+  const taken = load<i32>(load<u32>(TAKEN) + (row << 2))
+  let generations: i32 = 0
   do {
-    const outer = lineage(LINEAGE_OUTER, serial)
-    serial = outer !== 0 && created && !descendsFrom(serial, outer) ? 0 : outer
+    const isOthers = created || (taken !== 0 && descendsFrom(taken, serial))
+    serial = lineage(isOthers ? LINEAGE_PARENT : LINEAGE_OUTER, serial)
+    if (isOthers && ((!hasEnded(serial) && !hasBegun(serial)) || ++generations > MOST_GENERATIONS)) serial = 0
   } while (hasEnded(serial))
   store<i32>(at, serial)
   return serial
+}
+
+/** Whether a task, which was not handed on yet, began. */
+function hasBegun(serial: i32): bool {
+  const slot = slotOfSerial(serial)
+  // A number, so that it began.
+  return slot >= 0 && load<f64>(load<u32>(TASK_START) + (slot << 3)) >= 0
 }
 
 /** Whether a task is another one or descends from it; both may have been handed on. */
@@ -82,9 +93,7 @@ export function descendsFrom(serial: i32, above: i32): bool {
 /** Whether a task, or one that it descends from, began and was not handed on yet. */
 export function isOpenOrBelow(serial: i32): bool {
   for (let at = serial, depth: i32 = 0; at !== 0 && depth < MOST_GENERATIONS; depth++) {
-    const slot = slotOfSerial(at)
-    // A number, so that it began.
-    if (slot >= 0 && load<f64>(load<u32>(TASK_START) + (slot << 3)) >= 0) return true
+    if (hasBegun(at)) return true
     at = lineage(LINEAGE_PARENT, at)
   }
   return false
