@@ -205,7 +205,7 @@ export const MOST_STAYS_NAMING = 64
 /** Holders of one lock looked back over. */
 export const MOST_HOLDERS = 64
 /** Stays of one holder looked back over for its own wait for the lock. */
-export const MOST_HOLDER_STAYS = 1_024
+export const MOST_HOLDER_STAYS = 4_096
 /** Waits in a row of a goroutine that was woken, found the lock taken and queued again. */
 export const MOST_QUEUED_AGAIN = 8
 /** Stays between two such waits: it became runnable, ran, and may have been preempted once or twice. */

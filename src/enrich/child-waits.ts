@@ -118,7 +118,9 @@ function addWait(window: ChildWindow, timeline: Timeline, waits: readonly Wait[]
   const attributes: Attribute[] = [{ key: 'subspan.kind', value: 'wait' }]
   const waiting = timeline.state[row] === GoState.waiting
   if (waiting) {
-    attributes.push({ key: 'subspan.reason', value: cutText(tables.reasons[timeline.reason[row]]) })
+    const reason = tables.reasons[timeline.reason[row]]
+    // Some waits have none up to Go 1.21.
+    if (reason !== '') attributes.push({ key: 'subspan.reason', value: cutText(reason) })
     if (timeline.via[row] !== 0) {
       attributes.push({ key: 'subspan.via', value: cutText(tables.reasons[timeline.via[row]]) })
     }

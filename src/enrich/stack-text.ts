@@ -28,7 +28,7 @@ function wholeFrames(frames: readonly StackFrame[], mostBytes: number): string {
 
 /** First elements of the import paths of Go's own packages, and of others, that only carry a program's calls on. */
 const PLUMBING =
-  /^(runtime|sync|internal|syscall|time|os|io|bufio|net|log|fmt|context|crypto|compress|encoding|database|iter|golang\.org\/x\/(net|sync)|google\.golang\.org\/grpc)([./]|$)/
+  /^(runtime|sync|internal|syscall|time|os|io|bufio|bytes|strings|net|log|fmt|context|crypto|compress|archive|encoding|mime|html|text|regexp|reflect|sort|slices|maps|hash|image|database|iter|golang\.org\/x\/(net|sync)|google\.golang\.org\/grpc|go\.opentelemetry\.io|go\.opencensus\.io)([./]|$)/
 
 /**
  * The frame nearest to the leaf that is the program's own, else the outermost that is not the runtime's: it says what the goroutine is for. Of a

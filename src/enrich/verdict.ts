@@ -1,6 +1,6 @@
 // verdict.ts: one sentence on where a span's time went, numbers first; or none, where the evidence is weak.
 
-import type { Holder, LongWait, TaskRecord, TaskTables } from '../breakdown/breakdown.ts'
+import type { Holder, LongWait, TaskRecord, TaskTables, Timeline } from '../breakdown/breakdown.ts'
 import {
   firstPieceAfter,
   type Group,
@@ -12,7 +12,7 @@ import {
 import type { Evidence } from '../join/match.ts'
 import type { Overlaps } from './attributes.ts'
 import { type LockKind, lockKindOf } from '../breakdown/lock-places.ts'
-import { isPipeWait } from '../breakdown/runtime-names.ts'
+import { isPipeWait, waitsForConnection, wouldWaitForNetwork } from '../breakdown/runtime-names.ts'
 import { type Instead, insteadOf } from './instead.ts'
 import { entryFunction } from './stack-text.ts'
 
@@ -30,8 +30,8 @@ export interface VerdictInput {
   readonly usual: boolean
 }
 
-/** What one to blame did: the parts of its time, pipes told apart from the network. */
-export type Doing = Group | 'pipe'
+/** What one to blame did: the parts of its time, pipes told apart from the network, and from sleep what a deadline ended. */
+export type Doing = Group | 'pipe' | 'deadline' | 'connection'
 
 /** Who ended most of the waits of a group; for locks, who held them; for waits for a processor, who ran meanwhile. */
 export interface Blame {
@@ -43,9 +43,24 @@ export interface Blame {
   readonly doing: Doing | null
   /** Of sleep, system calls, channels and the network: what more than half of that time was waited for instead; null where it was what the group says. */
   readonly instead: Instead | null
+  /** Whether all that is said of the part holds for most of it, and not for nearly all. */
+  readonly mostly: boolean
+  /** The same of what the one to blame did. */
+  readonly doingMostly: boolean
 }
 
-const NO_BLAME: Blame = { name: null, lock: null, doing: null, instead: null }
+/** From this share of a part on what is said holds for nearly all of it, and "mostly" is left out. */
+export const NEARLY_ALL = 0.9
+
+/** Of a part of which nobody is to blame, nor anything else known. */
+export const NO_BLAME: Blame = {
+  name: null,
+  lock: null,
+  doing: null,
+  instead: null,
+  mostly: false,
+  doingMostly: false,
+}
 
 /** One row of the table of rules. */
 export interface VerdictRule {
@@ -61,13 +76,20 @@ export interface VerdictRule {
 
 /** The published table. A group without a row (`unknown`) is never named. */
 export const VERDICT_RULES: readonly VerdictRule[] = [
-  { group: 'lock', cause: 'a lock of package sync', leads: 0.3, follows: 0.15, say: lockSentence },
+  {
+    group: 'lock',
+    cause: 'a lock of package sync',
+    leads: 0.3,
+    follows: 0.15,
+    say: (blame) => mostly(blame, lockSentence(blame)),
+  },
   {
     group: 'schedWait',
     cause: 'no processor was free',
     leads: 0.3,
     follows: 0.1,
-    say: ({ name }) => `ready to run, waiting for a processor${name === null ? '' : ` while ${name} ran`}`,
+    say: ({ name, mostly }) =>
+      `ready to run, waiting for a processor${name === null ? '' : `${mostly ? ', mostly' : ''} while ${name} ran`}`,
   },
   {
     group: 'gcWait',
@@ -81,28 +103,28 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     cause: 'the network',
     leads: 0.3,
     follows: 0.15,
-    say: (blame) => insteadSentence(blame) ?? 'waiting for the network',
+    say: (blame) => mostly(blame, insteadSentence(blame) ?? 'waiting for the network'),
   },
   {
     group: 'chan',
     cause: 'a channel or select',
     leads: 0.3,
     follows: 0.15,
-    say: channelSentence,
+    say: (blame) => mostly(blame, channelSentence(blame)),
   },
   {
     group: 'syscall',
     cause: 'system calls, files among them',
     leads: 0.3,
     follows: 0.15,
-    say: (blame) => insteadSentence(blame) ?? 'in system calls',
+    say: (blame) => mostly(blame, insteadSentence(blame) ?? 'in system calls'),
   },
   {
     group: 'sleep',
     cause: 'time.Sleep or a timer',
     leads: 0.3,
     follows: 0.15,
-    say: (blame) => insteadSentence(blame) ?? 'sleeping',
+    say: (blame) => mostly(blame, insteadSentence(blame) ?? 'sleeping'),
   },
   { group: 'exec', cause: 'its own work', leads: 0.5, follows: 0, say: () => 'on CPU' },
   {
@@ -125,13 +147,22 @@ const DOING: Readonly<Record<Doing, string | null>> = {
   syscall: 'in system calls',
   gcWait: 'waiting for the garbage collector',
   sleep: 'asleep',
+  deadline: 'waiting for the network until a deadline',
+  connection: 'waiting for a connection until a deadline',
   other: null,
   unknown: null,
 }
 
-function doing({ doing: did }: Pick<Blame, 'doing'>): string {
+function doing({ doing: did, doingMostly }: Pick<Blame, 'doing' | 'doingMostly'>): string {
   const text = did === null ? null : DOING[did]
-  return text === null ? '' : `, which was ${text}`
+  return text === null ? '' : `, which was ${doingMostly ? 'mostly ' : ''}${text}`
+}
+
+/** What is said of a part, where it holds for most of it only: "waiting, mostly for a mutex held by X", "mostly sleeping". */
+function mostly(blame: Blame, said: string): string {
+  if (!blame.mostly) return said
+  const waiting = 'waiting '
+  return said.startsWith(waiting) ? `waiting, mostly ${said.slice(waiting.length)}` : `mostly ${said}`
 }
 
 /** Spans shorter than this have no verdict: a microsecond of clock error would be in every number. */
@@ -305,6 +336,8 @@ const RUNTIME_NAME = 'the garbage collector'
 const NO_SPAN_NAME = 'a goroutine without a span'
 /** The same of those that kept the processors busy, of which no function is known. */
 const RUNNERS_WITHOUT_SPAN = 'goroutines without a span'
+/** How those that kept the processors busy are called that work for the span itself. */
+const OWN_RUNNERS = 'its own goroutines'
 
 /**
  * Who ended the waits of a window, by group; who ran during those for a processor.
@@ -332,6 +365,9 @@ export function blameOf(
     const isOther = wait !== undefined && wait.waker !== null && id >= 0 && id !== task.id
     return nameOf(id) ?? (isOther ? nameWithoutSpan(wait, tables) : null)
   }
+  /** A worker of the task itself, which was nobody's, as far as is known, until it took the task up. */
+  const pickedUpBy = (wait: LongWait | undefined): string | null =>
+    wait !== undefined && wait.waker !== null && wait.wakerTask === task.id ? nameWithoutSpan(wait, tables) : null
   // A goroutine without a task that ended one of the longest waits is known where it ended a shorter one, in the same task or none.
   const wakerOf = (row: number): string => `${timeline.wakerGoroutine[row]} ${timeline.wakerTask[row]}`
   const namesWithoutTask = new Map<string, string>()
@@ -367,18 +403,18 @@ export function blameOf(
       const ranNs = (wait?.runners ?? []).reduce((all, runner) => all + runner.ns, 0)
       for (const runner of wait?.runners ?? []) {
         const { taskId } = runner
-        const name = runner.runtime
-          ? RUNTIME_NAME
-          : taskId === task.id
-            ? null
-            : (nameOf(taskId) ?? RUNNERS_WITHOUT_SPAN)
-        if (name !== null) add(sum.names, name, (ns * runner.ns) / ranNs)
+        const others = taskId === task.id ? OWN_RUNNERS : (nameOf(taskId) ?? RUNNERS_WITHOUT_SPAN)
+        add(sum.names, runner.runtime ? RUNTIME_NAME : others, (ns * runner.ns) / ranNs)
       }
       continue
     }
     const holders = wait?.holders ?? []
-    const heldNs = holders.reduce((all, holder) => all + holder.ns, 0)
-    if (group === 'chan' && heldNs > 0) add(sum.locks, 'slot', ns)
+    // Of very many the shortest are not told, and who served others before a task may have been idle in between: none of it is the others'.
+    const heldNs = Math.max(
+      timeline.endNs[row] - timeline.startNs[row],
+      holders.reduce((all, holder) => all + holder.ns, 0),
+    )
+    if (group === 'chan' && holders.length > 0) add(sum.locks, 'slot', ns)
     const holderName = ({ goroutine, taskId }: Holder): string | null => {
       if (goroutine < 0 || taskId === task.id) return null
       // Of the others than the first nothing more is known.
@@ -389,8 +425,11 @@ export function blameOf(
       if (name !== null) addName(sum, name, (ns * holder.ns) / heldNs)
     }
     const shortWaitName = wait === undefined ? namesWithoutTask.get(wakerOf(row)) : undefined
+    const pickerName = group === 'chan' && wasPickedUp(timeline, row) ? pickedUpBy(wait) : null
     const name =
-      holders.length > 0 ? holderName(holders[0]) : (shortWaitName ?? wakerName(wait, timeline.wakerTask[row]))
+      holders.length > 0
+        ? holderName(holders[0])
+        : (shortWaitName ?? wakerName(wait, timeline.wakerTask[row]) ?? pickerName)
     if (name !== null && holders.length === 0) addName(sum, name, ns)
     if (name !== null) addDoing(sum, wait, ns, tables)
     const stack = timeline.stack[row]
@@ -400,12 +439,41 @@ export function blameOf(
     if (lock !== null) add(sum.locks, lock, ns)
   }
   const blame = new Map<Group, Blame>()
-  for (const [group, { total, withoutSpanNs, names, locks, doing, instead }] of sums) {
-    const name = majority(names, total) ?? (withoutSpanNs * 2 > total ? NO_SPAN_NAME : null)
-    const did = name === null ? null : majority(doing, total)
-    blame.set(group, { name, lock: majority(locks, total), doing: did, instead: insteadOfMost(group, instead, total) })
-  }
+  for (const [group, sum] of sums) blame.set(group, blameOfSums(group, sum))
   return blame
+}
+
+/** Whether a wait ended, as far as the path has it, when a worker took the task up: the path goes on with that one. */
+function wasPickedUp({ length, goroutine, wakerGoroutine }: Timeline, row: number): boolean {
+  return row + 1 < length && wakerGoroutine[row] >= 0 && goroutine[row + 1] === wakerGoroutine[row]
+}
+
+/** What is said of the waits of a group: what holds for more than half of them, and whether it does for nearly all. */
+function blameOfSums(group: Group, { total, withoutSpanNs, names, locks, doing, instead }: Sums): Blame {
+  const named = majority(names, total)
+  const name = named ?? (withoutSpanNs * 2 > total ? NO_SPAN_NAME : null)
+  const lock = majority(locks, total)
+  const did = name === null ? null : majority(doing, total)
+  const insteadNs = sumOf(instead)
+  const most = insteadOfMost(group, instead, total)
+  const least = NEARLY_ALL * total
+  const said = [
+    name === null ? total : named === null ? withoutSpanNs : (names.get(named) ?? 0),
+    lock === null || lock === 'slot' ? total : (locks.get(lock) ?? 0),
+    most === null ? total - insteadNs : (instead.get(most) ?? insteadNs),
+  ]
+  return {
+    name,
+    lock,
+    doing: did,
+    instead: most,
+    mostly: said.some((ns) => ns < least),
+    doingMostly: did !== null && (doing.get(did) ?? 0) < NEARLY_ALL * sumOf(doing),
+  }
+}
+
+function sumOf(times: ReadonlyMap<unknown, number>): number {
+  return [...times.values()].reduce((sum, ns) => sum + ns, 0)
 }
 
 const noSums = (): Sums => ({
@@ -426,9 +494,13 @@ function addDoing(sum: Sums, wait: LongWait | undefined, ns: number, { stacks }:
   const did = wait?.waker ?? null
   if (wait === undefined || did === null) return
   const parts = groupParts(did)
-  const network = wait.wakerStack >= 0 && isPipeWait(stacks[wait.wakerStack]) ? 'pipe' : 'network'
+  const waited = wait.wakerStack < 0 ? [] : stacks[wait.wakerStack]
+  const told: Partial<Record<Group, Doing>> = {
+    network: isPipeWait(waited) ? 'pipe' : 'network',
+    sleep: wouldWaitForNetwork(waited) ? 'deadline' : waitsForConnection(waited) ? 'connection' : 'sleep',
+  }
   for (const part of GROUPS) {
-    if (parts[part] > 0) add(sum.doing, part === 'network' ? network : part, (ns * parts[part]) / did.totalNs)
+    if (parts[part] > 0) add(sum.doing, told[part] ?? part, (ns * parts[part]) / did.totalNs)
   }
 }
 
@@ -436,7 +508,7 @@ function addDoing(sum: Sums, wait: LongWait | undefined, ns: number, { stacks }:
 function insteadOfMost(group: Group, instead: ReadonlyMap<Instead, number>, total: number): Instead | null {
   const most = majority(instead, total)
   if (most !== null || group !== 'sleep') return most
-  return [...instead.values()].reduce((sum, ns) => sum + ns, 0) * 2 > total ? 'timerOrGoroutine' : null
+  return sumOf(instead) * 2 > total ? 'timerOrGoroutine' : null
 }
 
 function addName(sum: Sums, name: string, ns: number): void {

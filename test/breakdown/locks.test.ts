@@ -201,6 +201,36 @@ test('one whose task ended before it let go of the lock held it for that task', 
   expect(story.holders(2)).toEqual([[1, 790]])
 })
 
+test('one that made very many calls while it held the lock held it all along', () => {
+  const calls = 1_000
+  const story = new Story(1, 2)
+  story.at(100).begin().at(110).wait('network').run(2).at(120).begin().at(130).waitForMutex(GET)
+  for (let i = 0; i < calls; i++)
+    story
+      .at(200 + 20 * i)
+      .wake(1)
+      .at(201 + 20 * i)
+      .run(1)
+      .at(205 + 20 * i)
+      .wait('network')
+  const last = 200 + 20 * calls
+  story
+    .at(last)
+    .wake(1)
+    .run(1)
+    .at(last + 10)
+    .unlockFor(2, GET)
+    .at(last + 20)
+    .end()
+    .wait('sleep')
+  story
+    .at(last + 30)
+    .run(2)
+    .at(last + 40)
+    .end()
+  expect(story.holders(2)).toEqual([[1, last + 10 - 130]])
+})
+
 test('one that was created meanwhile did not hold the lock before that', () => {
   const story = new Story(1, 2)
   story.at(100).begin().at(110).wait('sleep').run(2).at(200).begin().at(210).waitForMutex(GET)

@@ -192,7 +192,7 @@ describe('in place', () => {
       ['b7ad6b7169203332', 'held the lock'],
     ])
     expect(byKey(attributes)['subspan.verdict']).toBe(
-      '12.4 ms: 60 % waiting for a mutex held by auth.Refresh, which was waiting for the network; 19 % in system calls; 2.5 ms on CPU, 1.3 of it GC assist',
+      '12.4 ms: 60 % waiting, mostly for a mutex held by auth.Refresh, which was waiting for the network; 19 % in system calls; 2.5 ms on CPU, 1.3 of it GC assist',
     )
   })
 
@@ -236,7 +236,7 @@ describe('in place', () => {
       '19 % the runtime',
       '6 % no known span',
     ])
-    expect(byKey(attributes)['subspan.verdict']).toContain('waiting for a processor while report.Build ran')
+    expect(byKey(attributes)['subspan.verdict']).toContain('waiting for a processor, mostly while report.Build ran')
   })
 
   test('CPU samples are counted on the span and on the region that they hit', () => {

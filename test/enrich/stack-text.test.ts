@@ -41,6 +41,11 @@ describe('the frame that tells what for', () => {
     ['main.handle', ['os.(*File).Write', 'log/slog.(*commonHandler).handle', 'log/slog.Info', 'main.handle']],
     ['main.handle', ['os.(*File).Write', 'fmt.Fprintf', 'main.handle', 'net/http.HandlerFunc.ServeHTTP']],
     ['example.com/log.Write', ['os.(*File).Write', 'example.com/log.Write', 'main.main']],
+    [
+      'main.ask',
+      ['net/http.(*Client).Do', 'go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp.Get', 'main.ask'],
+    ],
+    ['main.ask', ['net.(*conn).Read', 'bytes.(*Buffer).ReadFrom', 'crypto/tls.(*Conn).Handshake', 'main.ask']],
     ['net/http.(*conn).serve', ['runtime.gopark', 'bufio.(*Reader).Read', 'net/http.(*conn).serve']],
   ])("is the program's own nearest to the leaf, else the outermost: %s of %j", (name, functions) => {
     expect(programFrame(stack(...functions)).function).toBe(name)

@@ -10,6 +10,8 @@ import {
   blameOf,
   MAX_CLOCK_SHARE,
   MIN_TOTAL_NS,
+  NEARLY_ALL,
+  NO_BLAME,
   VERDICT_RULES,
   verdictOf,
   type VerdictInput,
@@ -53,7 +55,7 @@ const blame = (
   name: string | null,
   lock: Blame['lock'],
   doing: Group | null = null,
-): ReadonlyMap<Group, Blame> => new Map([[group, { name, lock, doing, instead: null }]])
+): ReadonlyMap<Group, Blame> => new Map([[group, { ...NO_BLAME, name, lock, doing }]])
 
 describe('the sentence', () => {
   test('is that of the design', () => {
@@ -161,6 +163,32 @@ describe('the sentence', () => {
     expect(said('other')).toBe('10.0 ms: 80 % waiting for a mutex held by cache.Refresh; 2.0 ms on CPU')
   })
 
+  test.each<[Group, Partial<Blame>, string]>([
+    ['lock', { name: 'db.Write', lock: 'mutex' }, 'waiting, mostly for a mutex held by db.Write'],
+    ['chan', { name: 'worker' }, 'waiting, mostly on a channel served by worker'],
+    ['chan', { name: 'worker', instead: 'queue' }, 'waiting, mostly in a queue behind worker'],
+    ['sleep', { instead: 'deadline' }, 'waiting, mostly for the network until a deadline'],
+    ['network', {}, 'waiting, mostly for the network'],
+    ['sleep', {}, 'mostly sleeping'],
+    ['syscall', {}, 'mostly in system calls'],
+    ['schedWait', { name: 'report' }, 'ready to run, waiting for a processor, mostly while report ran'],
+    [
+      'lock',
+      { name: 'db.Write', lock: 'mutex', doing: 'sleep', mostly: false, doingMostly: true },
+      'waiting for a mutex held by db.Write, which was mostly asleep',
+    ],
+    [
+      'chan',
+      { name: 'probe', doing: 'deadline', mostly: false },
+      'waiting on a channel served by probe, which was waiting for the network until a deadline',
+    ],
+  ])('says mostly where it holds for most of the part and not for nearly all: %s, %j', (group, given, words) => {
+    const one = { ...NO_BLAME, mostly: true, ...given }
+    expect(verdict({ [group]: 8, exec: 2 }, { blame: new Map([[group, one]]) })).toBe(
+      `10.0 ms: 80 % ${words}; 2.0 ms on CPU`,
+    )
+  })
+
   test.each<[Group, Blame['instead'], string | null, string]>([
     ['sleep', 'timer', null, 'waiting for a timer or deadline'],
     ['sleep', 'deadline', null, 'waiting for the network until a deadline'],
@@ -184,7 +212,7 @@ describe('the sentence', () => {
     ['network', 'givenUp', 'race.Ask', 'waiting for the network until race.Ask gave it up'],
   ])('says what was waited for where it is not what the part is called: %s, %s', (group, instead, name, words) => {
     const doing = instead === 'goroutine' ? group : null
-    const given = new Map([[group, { name, lock: null, doing, instead }]])
+    const given = new Map([[group, { ...NO_BLAME, name, doing, instead }]])
     expect(verdict({ [group]: 8, exec: 2 }, { blame: given })).toBe(`10.0 ms: 80 % ${words}; 2.0 ms on CPU`)
   })
 
@@ -256,9 +284,7 @@ test('the shares that are said are those of the parts', () => {
       const shares = [...said.matchAll(/(\d+) % ([^;]+)/g)].map(([, share, words]) => [Number(share), words])
       expect(shares.length).toBeGreaterThan(0)
       for (const [share, words] of shares) {
-        const rule = VERDICT_RULES.find(
-          (one) => one.say({ name: null, lock: null, doing: null, instead: null }) === words,
-        )
+        const rule = VERDICT_RULES.find((one) => one.say(NO_BLAME) === words)
         expect(rule).toBeDefined()
         if (rule !== undefined) expect(share).toBe(Math.round((parts[rule.group] / totalNs) * 100))
       }
@@ -310,10 +336,14 @@ describe('who is to blame', () => {
   test('is who ended more than half of the waiting time, and never the span itself', () => {
     expect(of(0, 10_000)).toEqual(
       new Map([
-        ['lock', { name: 'cache.Refresh', lock: 'mutex', doing: 'network', instead: null }],
-        ['chan', { name: null, lock: null, doing: null, instead: null }],
-        ['schedWait', { name: 'report.Build', lock: null, doing: null, instead: null }],
-        ['network', { name: null, lock: null, doing: null, instead: null }],
+        // 700 of 900; 600 of the 700 it is blamed for.
+        [
+          'lock',
+          { ...NO_BLAME, name: 'cache.Refresh', lock: 'mutex', doing: 'network', mostly: true, doingMostly: true },
+        ],
+        ['chan', NO_BLAME],
+        ['schedWait', { ...NO_BLAME, name: 'report.Build', mostly: true }],
+        ['network', NO_BLAME],
       ]),
     )
   })
@@ -330,8 +360,7 @@ describe('who is to blame', () => {
     const ofTask = (taskId: number, ns: number) => ({ taskId, runtime: false, ns })
     expect(ran(ofTask(0, 30), ofTask(77, 10), ofTask(9, 20))).toBe('goroutines without a span')
     expect(ran(ofTask(0, 30), ofTask(9, 30))).toBeNull()
-    // Other goroutines of its own.
-    expect(ran(ofTask(1, 60), ofTask(0, 10))).toBeNull()
+    expect(ran(ofTask(1, 60), ofTask(0, 10))).toBe('its own goroutines')
   })
 
   test('of locks is who held them, each for its time', () => {
@@ -345,21 +374,22 @@ describe('who is to blame', () => {
       ).get('lock')
     const held = (taskId: number, ns: number): Holder => ({ goroutine: taskId, taskId, ns })
     expect(blamed([held(9, 400), held(5, 300)])).toEqual({
+      ...NO_BLAME,
       name: 'report.Build',
       lock: 'mutex',
       doing: 'network',
-      instead: null,
+      mostly: true,
+      doingMostly: true,
     })
     expect(blamed([held(0, 400), held(5, 300)])?.name).toBe('a goroutine without a span')
     expect(blamed([{ ...held(0, 400), goroutine: -1 }, held(5, 300)])?.name).toBeNull()
     expect(blamed([held(1, 400), held(5, 300)])?.name).toBeNull()
     // What one did is not what two did that held it in turn.
-    expect(blamed([held(9, 300), held(5, 200), held(6, 200)])).toEqual({
-      name: null,
-      lock: 'mutex',
-      doing: null,
-      instead: null,
-    })
+    expect(blamed([held(9, 300), held(5, 200), held(6, 200)])).toEqual({ ...NO_BLAME, lock: 'mutex' })
+    // Of very many the shortest are not told: those that are have no more of the wait for that.
+    expect(blamed([held(9, 200), held(5, 100)])?.name).toBeNull()
+    expect(blamed([held(9, 360)])).toMatchObject({ name: 'report.Build', mostly: true })
+    expect(blamed([held(9, 690)])).toMatchObject({ name: 'report.Build', mostly: false })
   })
 
   test('of slots that a channel hands out is who held them', () => {
@@ -378,10 +408,10 @@ describe('who is to blame', () => {
     expect(blamed).toMatchObject({ name: 'report.Build', lock: 'slot' })
     expect(
       VERDICT_RULES.find(({ group }) => group === 'chan')?.say({
+        ...NO_BLAME,
         name: 'X',
         lock: 'slot',
         doing: 'sleep',
-        instead: null,
       }),
     ).toBe('waiting on a channel, held up by X, which was asleep')
   })
@@ -441,6 +471,40 @@ describe('who is to blame', () => {
     expect(told({})).toMatchObject({ name: 'a goroutine without a span (main.one)', doing: null })
     expect(told({ wakerGoroutine: 9 })?.name).toBeNull()
     expect(told({ wakerTask: 9 })?.name).toBe(names[9])
+  })
+
+  test("of a worker of its own is that goroutine, which was nobody's until it took the task up", () => {
+    const did = { ...emptyBreakdown(), totalNs: 400, execNs: 20, blockNs: { sleep: 380 } }
+    const told = (next: Partial<Parameters<Tables['timeline']>[1][number]>): Blame | undefined => {
+      const pieces = tables.timeline(0, [
+        wait(400, 'chan receive', { wakerGoroutine: 8, wakerTask: 1 }),
+        { ...run(100), ...next },
+      ])
+      const long = { ...longWaits[0], row: 0, waker: did, wakerTask: 1, wakerEntry: tables.stack(['main.polls']) }
+      return blameOf(taskRecord({ timeline: pieces, longWaits: [long] }), tables, 0, 500, () => 'own').get('chan')
+    }
+    expect(told({ goroutine: 8 })).toEqual({
+      ...NO_BLAME,
+      name: 'a goroutine without a span (main.polls)',
+      doing: 'sleep',
+    })
+    // A wait that was not followed into the goroutine that ended it.
+    expect(told({})?.name).toBeNull()
+  })
+
+  test('that waited until a deadline was not asleep', () => {
+    const did = { ...emptyBreakdown(), totalNs: 700, blockNs: { sleep: 700 } }
+    const said = (...stack: string[]): Blame['doing'] | undefined =>
+      blameOf(
+        taskRecord({ timeline, longWaits: [{ ...longWaits[0], waker: did, wakerStack: tables.stack(stack) }] }),
+        tables,
+        0,
+        800,
+        () => 'X',
+      ).get('lock')?.doing
+    expect(said('time.Sleep', 'main.work')).toBe('sleep')
+    expect(said('runtime.selectgo', 'net/http.(*persistConn).roundTrip')).toBe('deadline')
+    expect(said('runtime.selectgo', 'database/sql.(*DB).conn')).toBe('connection')
   })
 
   describe('what was waited for instead', () => {
@@ -599,7 +663,7 @@ describe('who is to blame', () => {
       expect(told([select(), poller, { wakerEntry: tables.stack(['main.poll']) }])).toEqual([
         'sleep',
         'goroutine',
-        'waiting for a goroutine without a span (main.poll), which was on CPU',
+        'waiting for a goroutine without a span (main.poll), which was mostly on CPU',
       ])
       const half = { ...emptyBreakdown(), totalNs: 100, execNs: 50, blockNs: { sleep: 50 } }
       expect(told([select(), half])[2]).toBe('waiting for a goroutine without a span')
@@ -614,7 +678,7 @@ describe('who is to blame', () => {
       const either = ['sleep', 'timerOrGoroutine', 'waiting for a timer or a goroutine that had slept']
       expect(told([select(), null])).toEqual(either)
       expect(told([select({ wakerGoroutine: -1 }), null], [select(), sleeper])).toEqual(either)
-      expect(told([select(), null], [wait(100, 'sleep'), null])).toEqual(['sleep', null, 'sleeping'])
+      expect(told([select(), null], [wait(100, 'sleep'), null])).toEqual(['sleep', null, 'mostly sleeping'])
     })
 
     test('a pipe is no network, neither its own nor one that another waited for', () => {
@@ -635,7 +699,7 @@ describe('who is to blame', () => {
   })
 
   test('counts the window alone', () => {
-    expect(of(850, 1050).get('lock')).toEqual({ name: 'worker', lock: null, doing: null, instead: null })
+    expect(of(850, 1050).get('lock')).toEqual({ ...NO_BLAME, name: 'worker' })
   })
 
   test('of a task without a timeline is no one', () => {
@@ -646,7 +710,6 @@ describe('who is to blame', () => {
 test('the rules are those of docs/verdicts.md', async () => {
   const page = fileURLToPath(new URL('../../docs/verdicts.md', import.meta.url))
   const share = (value: number): string => (value === 0 ? 'always, as a time' : `${value * 100} %`)
-  const none = { name: null, lock: null, doing: null, instead: null }
   const insteadOfGroup: Partial<Record<Group, readonly Instead[]>> = {
     network: ['pipe', 'late', 'stream', 'deadline', 'givenUp'],
     chan: ['queue', 'givenUp'],
@@ -658,12 +721,12 @@ test('the rules are those of docs/verdicts.md', async () => {
     const instead = insteadOfGroup[group]
     const named =
       instead === undefined
-        ? rule.say({ name: 'X', lock: group === 'lock' ? 'mutex' : null, doing: 'network', instead: null })
+        ? rule.say({ ...NO_BLAME, name: 'X', lock: group === 'lock' ? 'mutex' : null, doing: 'network' })
         : instead
-            .map((one) => rule.say({ name: 'a goroutine without a span (F)', lock: null, doing: group, instead: one }))
+            .map((one) => rule.say({ ...NO_BLAME, name: 'a goroutine without a span (F)', doing: group, instead: one }))
             .join('; or ')
-    const blamed = named === rule.say(none) ? '' : named
-    return `| ${cause} | \`${PART_KEYS[group]}\` | ${share(leads)} | ${share(follows)} | ${rule.say(none)} | ${blamed} |`
+    const blamed = named === rule.say(NO_BLAME) ? '' : named
+    return `| ${cause} | \`${PART_KEYS[group]}\` | ${share(leads)} | ${share(follows)} | ${rule.say(NO_BLAME)} | ${blamed} |`
   })
   const text = `# Verdicts
 
@@ -674,9 +737,10 @@ test('the rules are those of docs/verdicts.md', async () => {
 ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
-- The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers, "goroutines without a span" where those worked for no task, or for ones whose span is not known).
+- The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers, "goroutines without a span" where those worked for no task, or for ones whose span is not known, "its own goroutines" where the span did more at once than there were processors).
 - For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"), and for a worker that served X, as its regions and logs tell, for more than half of the time before it took up this one.
-- Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. What a request left behind that goes on after its end is such a goroutine; a coroutine (iter.Pull) is none, it works for whoever calls it. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for. Who held a lock or a slot, goroutines without a span and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
+- Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. What a request left behind that goes on after its end is such a goroutine; a coroutine (iter.Pull) is none, it works for whoever calls it. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for; what it was in until a deadline, such as a call, is told as that. A worker that is known by its regions or logs to have taken the task up, and was nobody's before that (it slept until it looked again, say), is "a goroutine without a span (F)" as well. Who held a lock or a slot, goroutines without a span, who ran and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
+- "mostly" is said where what is said of a part holds for less than ${NEARLY_ALL * 100} % of it: "92 % waiting, mostly for the network until a deadline" has some sleep in it, "98 % waiting, mostly for a mutex held by X" somebody else's turn, "ready to run, waiting for a processor, mostly while X ran", "which was mostly asleep".
 - "waiting in a queue" is said of a task that one goroutine began and another took up in the end, while the first did something else, such as to begin further ones; behind X where the one that took it up served X for more than half of the time; of a long one it is known whom it served latest only. The child span is called \`queue wait\`, its \`subspan.reason\` is \`queue\`.
 - Kinds of lock are told by their stack: mutex, read-write mutex, sync.Once, file lock, WaitGroup, condition.
 - "sleeping" is sleep of its own. A select, a receive or the like that is shown as sleep is told as what it was: "waiting for a timer or deadline" where a timer ended it, or a goroutine that the timer had started (a time-out of a pool, say); "waiting for the network until a deadline" where that ended a call of net/http's client, of HTTP/2 or gRPC, or had the connection closed that is read or written (a hand-shake whose context is over, say); "waiting for a connection until a deadline" where a client of net/http or database/sql was given none, dialled or given back by others; "waiting for a goroutine without a span (F)" where one ended it that had slept before, ", which was asleep" where it slept for more than half of the wait; "waiting for a timer or a goroutine that had slept" where a goroutine ended it of which nothing is known, as beyond the 16 longest waits, or neither was most of it. Likewise "waiting for a goroutine without a span (F), which was in system calls". "waiting for another process" is said of the system call of \`os.Process.Wait\` (child span \`process wait\`).
@@ -685,6 +749,7 @@ ${rows.join('\n')}
 - Assisting the collector and the world stopped are mentioned from 5 % of the span on: they overlap the parts. Assisting begins the sentence from ${ASSIST_LEADS * 100} % on, where it took longer than every part that would lead, or where its own work would, and it is more than half of the span and waited for some of that: "45 % in GC assist, on CPU and waiting; 34 % waiting for the network; 74.0 ms on CPU, GC assist included". "stopping the world" is said where the span did it itself for most of that time, "ready to run while the world was stopped" where others did for most of its wait for a processor; what for is told in brackets where it was one thing for more than half of it, as the runtime names it: "(read mem stats)".
 - "usual for its kind": at least ${LEAST_OF_KIND} tasks of this name are known in the capture, and it took no longer than ${USUAL_SHARE * 100} % of them.
 - A wait has one cause. Where the program itself was late to read an answer, for want of a processor, that is in \`subspan.network_us\`: "waiting for the network, and for a processor to read it" where it was a fifth of the wait; the child span tells how long, as \`subspan.waker.sched_wait_us\`.
+- A sleep, a timer and the network end when the runtime looks, for which it needs a processor: while goroutines keep all of them busy (it looks about every 10 ms then), or the world is stopped, that is late, and the time is "sleeping" or "waiting for the network" as before. No event tells when it was due. A container's limit of processor time is not known to the runtime either: what it takes away is in what the goroutine did meanwhile, "on CPU" above all.
 - "waiting for a free stream of its connection": gRPC's client waits where it asks for one of the streams that the server allows (child span \`stream wait\`). Who waits for one of a client of net/http or golang.org/x/net (strict) waits for the answer at the same place of the program: both are "waiting for the network".
 - Captures of Go 1.21 and older show a system call only where the processor was taken away meanwhile: others are in "on CPU".
 - It stays silent where part of the span is not covered by the capture, where the clock is unknown or may be off by more than ${MAX_CLOCK_SHARE * 100} % of the span, for spans shorter than ${MIN_TOTAL_NS / 1000} us, and

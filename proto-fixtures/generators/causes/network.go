@@ -121,7 +121,7 @@ func queuedMessages(g *ground.Ground) {
 			w.To("chan")
 			if i > 0 {
 				w.Path("network")
-				w.Verdict("waiting in a queue behind another cause.QueuedMessage, which was on CPU")
+				w.Verdict("waiting(, mostly)? in a queue behind another cause.QueuedMessage, which was on CPU")
 			}
 			jobs <- w
 		}

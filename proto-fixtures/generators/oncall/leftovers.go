@@ -55,7 +55,7 @@ func leftBehindLock(g *ground.Ground) {
 	lock.Unlock()
 	next.End()
 	next.Path("lock", "schedWait")
-	next.Verdict(`waiting for a mutex held by (a goroutine without a span \(main.flushes\)|duty.LeftLock.first), which was asleep`)
+	next.Verdict(`waiting for a mutex held by a goroutine without a span \(main.flushes\), which was asleep`)
 }
 
 func flushes(lock *sync.Mutex, taken chan<- struct{}) {
@@ -94,7 +94,7 @@ func afterResponse(g *ground.Ground) {
 	w.In("network", func() { recorder.Check(ground.Get(w.Ctx, client, backend.URL)) })
 	w.End()
 	w.Path("network", "chan", "schedWait", "exec", "syscall", "sleep")
-	w.Verdict(`main.audits|waiting for the network`)
+	w.Verdict(`waiting on a channel served by a goroutine without a span \(main.audits\), which was waiting for the network`)
 	<-audited
 	http.DefaultClient.CloseIdleConnections()
 }

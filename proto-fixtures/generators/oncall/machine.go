@@ -54,7 +54,7 @@ func smallHeap(g *ground.Ground) {
 	w.End()
 	w.Path("network")
 	w.Path("chan")
-	w.Verdict("GC assist|garbage collector|on CPU")
+	w.Verdict("^[0-9.]+ ms: [0-9]+ % on CPU, [0-9.]+ ms of it GC assist")
 	debug.SetGCPercent(before)
 	runtime.KeepAlive(table)
 	live = nil
@@ -120,7 +120,7 @@ func stages(g *ground.Ground) {
 	}
 	w.End()
 	w.Path("exec", "schedWait")
-	w.Verdict("on CPU|ready to run")
+	w.Verdict("% on CPU|ready to run, waiting for a processor while its own goroutines ran")
 }
 
 // yielding spins until another task is done, and lets others run meanwhile.
@@ -140,7 +140,7 @@ func yielding(g *ground.Ground) {
 	}
 	w.End()
 	w.Path("exec", "schedWait")
-	w.Verdict("on CPU|ready to run")
+	w.Verdict("^[0-9.]+ ms: [0-9]+ % on CPU")
 	ground.Ended(other)
 }
 
@@ -176,25 +176,27 @@ func memoryReturned(g *ground.Ground) {
 	w.End()
 	w.Path("network")
 	w.Path("lock")
-	w.Verdict("garbage collector|on CPU|ready to run")
+	w.Verdict("(ms: |; )[0-9]+ % waiting for the garbage collector")
 	runtime.KeepAlive(table)
 }
 
 // statsOfOther works while a goroutine of nobody reads the statistics of memory again and again, which stops the world.
 func statsOfOther(g *ground.Ground) {
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go readsStats(stop, stopped)
+	stop, stopped, reading := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go readsStats(reading, stop, stopped)
+	<-reading
 	w := g.Begin(context.Background(), "duty.StatsOfOther").Alone()
 	w.In("exec", func() { ground.Busy(8 * ms) })
 	w.End()
 	w.Path("exec", "schedWait", "gcWait")
-	w.Verdict("on CPU|ready to run")
+	w.Verdict("with the world stopped \\(read mem stats\\)")
 	close(stop)
 	<-stopped
 }
 
-func readsStats(stop <-chan struct{}, stopped chan<- struct{}) {
+func readsStats(reading chan<- struct{}, stop <-chan struct{}, stopped chan<- struct{}) {
 	defer close(stopped)
+	close(reading)
 	var stats runtime.MemStats
 	for {
 		select {
@@ -244,7 +246,7 @@ func invertedPriority(g *ground.Ground) {
 	lock.Unlock()
 	w.End()
 	w.Path("lock", "schedWait")
-	w.Verdict("held by duty.Inverted.holder, which was waiting for a processor|ready to run, waiting for a processor while duty.Inverted.busy ran")
+	w.Verdict("waiting for a mutex held by duty.Inverted.holder, which was waiting for a processor")
 	close(stop)
 	ground.Ended(append(all, holder)...)
 }
@@ -269,7 +271,7 @@ func fullPipe(g *ground.Ground) {
 	in.Close()
 	w.End()
 	w.Path("network", "schedWait", "exec", "syscall")
-	w.Verdict("waiting for a pipe")
+	w.Verdict("^[0-9.]+ ms: [0-9]+ % waiting for a pipe")
 	ground.Ended(reader)
 	out.Close()
 }

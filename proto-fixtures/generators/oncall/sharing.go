@@ -52,7 +52,7 @@ func sharedFlight(g *ground.Ground) {
 		w.Alone().In("sleep", func() { <-result })
 		w.End()
 		w.Path("sleep", "chan", "schedWait")
-		w.Verdict(`a goroutine without a span \(main.flies\), which was asleep|served by duty.Flight.first, which was asleep`)
+		w.Verdict(`waiting for a goroutine without a span \(main.flies\), which was asleep`)
 	})
 	ground.Ended(first)
 }
@@ -119,7 +119,7 @@ func weighted(g *ground.Ground) {
 		s.release(4)
 		w.End()
 		w.Path("chan", "schedWait", "sleep")
-		w.Verdict("waiting on a channel(, held up| served) by duty.Weighted.(short|long), which was asleep")
+		w.Verdict("waiting on a channel served by duty.Weighted.long, which was asleep")
 	})
 	time.Sleep(ms)
 	w := g.Begin(context.Background(), "duty.Weighted.small").Alone()
@@ -127,7 +127,7 @@ func weighted(g *ground.Ground) {
 	s.release(1)
 	w.End()
 	w.Path("chan", "schedWait")
-	w.Verdict("waiting on a channel(, held up| served) by duty.Weighted.(large|short|long)")
+	w.Verdict("waiting, mostly on a channel, held up by duty.Weighted.long, which was asleep")
 	ground.Ended(one, other, large)
 }
 
@@ -157,7 +157,7 @@ func readerBehindWriter(g *ground.Ground) {
 		lock.RUnlock()
 		w.End()
 		w.Path("lock", "schedWait")
-		w.Verdict("waiting for a read-write mutex held by duty.Readers.(long|writer)")
+		w.Verdict("for a read-write mutex held by duty.Readers.long, which was asleep")
 	})
 	ground.Ended(reader, writer)
 }
@@ -199,7 +199,7 @@ func handMadePool(g *ground.Ground) {
 		w.End()
 		w.Path("chan", "schedWait", "sleep")
 		if waited {
-			w.Verdict("waiting on a channel(, held up| served) by another duty.Pool, which was asleep")
+			w.Verdict("waiting on a channel served by another duty.Pool, which was asleep")
 		}
 	})
 }
@@ -246,6 +246,6 @@ func lateRelease(g *ground.Ground) {
 	<-slots
 	w.End()
 	w.Path("chan", "sleep", "schedWait")
-	w.Verdict(`(a goroutine without a span \(main.lateRelease.func\d+\)|duty.LateRelease.first), which was asleep`)
+	w.Verdict(`waiting for a goroutine without a span \(main.lateRelease.func\d+\), which was asleep`)
 	<-first
 }
