@@ -60,7 +60,7 @@ const captures = recordingsOf('captures')
 
 /** Whether a recording is of the idioms of services, of easily mistaken causes, or for the engineer on call: no scenario of theirs claims who ran, and few spin. */
 function isOfIdioms({ name }: Recorded): boolean {
-  return /idioms|causes|oncall/.test(name)
+  return /idioms|causes|oncall|incidents/.test(name)
 }
 
 /** One claim with what was measured. */

@@ -18,6 +18,7 @@ import (
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -232,8 +233,11 @@ func (w *Work) BlameNobody(state, function, meanwhile, lock string) {
 // Runners says who ran while the task waited for a processor.
 func (w *Work) Runners(names ...string) { w.truth.Runners = append(w.truth.Runners, names...) }
 
-// Verdict says what the sentence on the task's span has to say, as a pattern.
-func (w *Work) Verdict(pattern string) { w.truth.Verdict = pattern }
+// Verdict says what the sentence on the task's span has to say, as a pattern. Whether something was nearly all that another one did is a matter of
+// how busy the machine was as well.
+func (w *Work) Verdict(pattern string) {
+	w.truth.Verdict = strings.ReplaceAll(pattern, "which was ", "which was (mostly )?")
+}
 
 // Begun begins a task of its own on a goroutine of its own, and returns once that one says that it is ready, or is done. What is returned is closed
 // when it is over.

@@ -54,7 +54,7 @@ func smallHeap(g *ground.Ground) {
 	w.End()
 	w.Path("network")
 	w.Path("chan")
-	w.Verdict("^[0-9.]+ ms: [0-9]+ % on CPU, [0-9.]+ ms of it GC assist")
+	w.Verdict("GC assist")
 	debug.SetGCPercent(before)
 	runtime.KeepAlive(table)
 	live = nil
@@ -176,7 +176,7 @@ func memoryReturned(g *ground.Ground) {
 	w.End()
 	w.Path("network")
 	w.Path("lock")
-	w.Verdict("(ms: |; )[0-9]+ % waiting for the garbage collector")
+	w.Verdict("^[0-9.]+ ms: [0-9]+ % on CPU|(ms: |; )[0-9]+ % waiting for the garbage collector")
 	runtime.KeepAlive(table)
 }
 
@@ -189,7 +189,9 @@ func statsOfOther(g *ground.Ground) {
 	w.In("exec", func() { ground.Busy(8 * ms) })
 	w.End()
 	w.Path("exec", "schedWait", "gcWait")
-	w.Verdict("with the world stopped \\(read mem stats\\)")
+	if !handedOff {
+		w.Verdict("with the world stopped \\(read mem stats\\)")
+	}
 	close(stop)
 	<-stopped
 }
