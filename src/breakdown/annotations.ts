@@ -264,13 +264,16 @@ export class Annotations {
     states.snapshotMinus(row, end, regions, region)
     regions.endNs[region] = known ? end : NaN
     regions.totalNs[region] = end - start
-    if (states.stops.lastEndNs > start && this.nameKinds === null) {
-      const stops = this.stopsWhileRunnable(row, start, end)
-      if (stops !== null) this.records.stopsOfRegion.set(region, stops)
-    }
     this.workers.regionsOpen[row]--
     const slot = this.tasks.slotOfSerial(regions.task[region])
     const { columns } = this.tasks
+    if (states.stops.lastEndNs > start && this.nameKinds === null) {
+      const stops = this.stopsWhileRunnable(row, start, end)
+      if (stops !== null) {
+        this.records.stopsOfRegion.set(region, stops)
+        if (slot >= 0) columns.made[slot] = 1
+      }
+    }
     if (slot >= 0 && --columns.openRegions[slot] === 0 && columns.waitsForRegions[slot] === 1) {
       columns.waitsForRegions[slot] = 0
       columns.settle(slot)

@@ -57,7 +57,7 @@ export class TaskColumns {
   kind = NO_NUMBERS
   /** String of its name in the generation in hand, while that did not become a text; -1 none. */
   nameString = NO_DOUBLES
-  /** 1: something was made of it that may have to be told with it (`TaskTable.madeOf`). */
+  /** 1: something was made of it that may have to be told with it (`TaskTable.madeOf`, `TaskRecords.stopsOfRegion`). */
   made = NO_BYTES
   /** First and last of its logs in the `TaskLogs`. */
   firstLog = NO_NUMBERS

@@ -171,8 +171,8 @@ export class TaskRecords {
     const { kernel, sink } = this
     const { goTimes, timelines, stacks } = this.options
     if (!('task' in sink)) return
-    // What is told of regions in objects, and of tasks in lost stretches, is told singly.
-    while (this.stopsOfRegion.size === 0 && this.decoder.lost.length === 0) {
+    // What is told of tasks in lost stretches is told singly.
+    while (this.decoder.lost.length === 0) {
       this.widenRegions()
       const pieces = this.allowSteps()
       kernel.words[STAY_TOP >> 2] = this.states.stays.top
