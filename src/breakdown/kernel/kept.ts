@@ -108,6 +108,7 @@ import { gcOverlap } from './gc-phases.ts'
 import { forget } from './sums.ts'
 import { isReadable, keepTexts } from './texts.ts'
 import { tellPath, tellWork } from './timeline.ts'
+import { touchRegions, touchUpTo } from './touch.ts'
 
 const NONE: i32 = -1
 /** Goroutines that are put in order here. */
@@ -184,6 +185,9 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   const endStay = load<i32>(load<u32>(TASK_END_STAY) + of4)
   const serial = load<i32>(load<u32>(TASK_SERIAL) + of4)
   const first = load<i32>(load<u32>(FIRST_MEMBER) + of4)
+  const firstRegion = load<i32>(load<u32>(FIRST_REGION) + of4)
+  touchUpTo(endStay)
+  touchRegions(firstRegion)
   const rows = tellPath(serial, startNs, endNs, startStay, endStay, own, starter, first, tells, knownNs)
   if (rows < 0) return NONE
 
@@ -203,7 +207,6 @@ export function keepTask(slot: i32, tells: bool, explains: bool, signed: bool, k
   }
   store<f64>(LEAST_NS, startNs)
   store<f64>(MOST_NS, endNs)
-  const firstRegion = load<i32>(load<u32>(FIRST_REGION) + of4)
   const end: usize = head + TASK_BLOCK_BYTES - MOST_WAIT_BYTES - MOST_BREAKDOWN_BYTES - (KEPT_REGION << 3)
   const regionsAt = at
   let regions: u32 = 0

@@ -54,7 +54,6 @@ import {
 } from '../states-layout.ts'
 import { endOf, has, previousOf, startOf, taskOf } from './stay.ts'
 import { descendsFrom } from './tasks.ts'
-import { touchAround } from './touch.ts'
 import { isCause } from './via.ts'
 import { before, beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
 
@@ -126,7 +125,6 @@ export function walkPieces(
   knownNs: f64,
 ): i32 {
   begin(serial)
-  if (margin) touchAround(startStay, endStay)
   keeps = true
   if (margin) addMarginAfter(endStay, endNs, knownNs)
   const done = walk(startNs, endNs, startStay, endStay, own, starter, member)

@@ -56,6 +56,7 @@ import {
 } from '../states-layout.ts'
 import { addDuration, hasRoom } from './kind-sums.ts'
 import { walkPath } from './path.ts'
+import { touchRegions, touchUpTo } from './touch.ts'
 
 const NONE: i32 = -1
 
@@ -90,6 +91,7 @@ function handOver(slot: i32): bool {
   const type = kindOf(TYPE_KINDS, KIND_OF_TYPE, load<i32>(load<u32>(TASK_KIND) + of4))
   if (type === 0 || !hasRoom(type, durationNs, 0)) return false
   const firstRegion = load<i32>(load<u32>(FIRST_REGION) + of4)
+  touchRegions(firstRegion)
   let regions: u32 = 0
   for (let region = firstRegion; region !== NONE; region = nextRegion(region)) {
     const kind = kindOfRegion(region)
@@ -101,6 +103,7 @@ function handOver(slot: i32): bool {
   const endStay = load<i32>(load<u32>(TASK_END_STAY) + of4)
   const serial = load<i32>(load<u32>(TASK_SERIAL) + of4)
   const member = load<i32>(load<u32>(FIRST_MEMBER) + of4)
+  touchUpTo(endStay)
   if (!walkPath(serial, startNs, endNs, startStay, endStay, own, began, member)) return false
 
   // ---- It is added up. ----

@@ -76,7 +76,6 @@ import { addLongPiece } from './long-waits.ts'
 import { causeOf, walkPieces } from './path.ts'
 import { has } from './stay.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
-import { touchPieces } from './touch.ts'
 import { before, beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
 
 const NONE: i32 = -1
@@ -110,7 +109,6 @@ export function tellPath(
 ): i32 {
   const count = walkPieces(serial, startNs, endNs, startStay, endStay, own, starter, member, tells, knownNs)
   if (count < 0) return NONE
-  if (tells) touchPieces(count)
   beginSteps()
   if (!findRanges(count)) return NONE
   clearSums()
