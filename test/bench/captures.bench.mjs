@@ -4,8 +4,8 @@
 //   npm run bench:capture -- FILE...            captures of your own
 //   npm run bench:capture -- --runs 5 FILE...   rounds (3 unless told otherwise); the median of each figure is shown
 //
-// Beside them, what a record of each task costs, as the service makes them, and what it costs with timelines and stacks: ratios of the last are
-// those to the records without.
+// Beside them, what a record of each task costs, as the service makes them (in one thread, by a program that is joined into one file as the service's
+// workers are), and what it costs with timelines and stacks: ratios of the last are those to the records without.
 //
 // In each round all of them read the same file one after the other, whole processes from start to end. CPU seconds count all threads: they are
 // what can be compared on a machine that has other work to do; wall times are told beside them.
@@ -32,7 +32,8 @@ if (!Number.isInteger(runs) || runs < 1) {
 }
 mkdirSync(folder, { recursive: true })
 const reader = build('reader')
-const files = positionals.length > 0 ? positionals : recorded()
+const records = await joined('records.mjs')
+const files = positionals.length > 0 ? positionals : ownCaptures()
 
 console.log(
   'capture                          MB     events  program        CPU s  wall s  MB/CPU s  Mevents/CPU s  peak MB    CPU ratio  wall ratio',
@@ -42,16 +43,16 @@ for (const file of files) {
   for (let run = 0; run < runs; run++) {
     if (reader !== null) of.go.push(readByGo(file))
     of.ours.push(ours(here('../../dist/cli/main.js'), 'analyze', file))
-    of.records.push(ours(here('records.mjs'), file))
-    of.whole.push(ours(here('records.mjs'), file, 'whole'))
+    of.records.push(ours(records, file))
+    of.whole.push(ours(records, file, 'whole'))
   }
   const analyze = medians(of.ours)
-  const records = medians(of.records)
+  const recorded = medians(of.records)
   const go = of.go.length > 0 ? medians(of.go) : null
   if (go !== null) row(file, "Go's reader", go, analyze.events, null)
   row(file, 'analyze', analyze, analyze.events, go)
-  row(file, 'records', records, records.events, null)
-  row(file, 'with stacks', medians(of.whole), records.events, records)
+  row(file, 'records', recorded, recorded.events, go)
+  row(file, 'with stacks', medians(of.whole), recorded.events, recorded)
 }
 
 /** Builds one of the Go programs; null, with a sentence, where that cannot be done. */
@@ -67,8 +68,22 @@ function build(name) {
   }
 }
 
+/**
+ * Joins a program beside this one with all that it loads, as `src/bundle.mjs` does with the service's workers.
+ *
+ * @returns where the joined one lies
+ */
+async function joined(name) {
+  const { rolldown } = await import('rolldown')
+  const file = join(folder, name)
+  const bundle = await rolldown({ input: here(name), platform: 'node', external: /^node:/ })
+  await bundle.write({ file, format: 'esm', comments: false })
+  await bundle.close()
+  return file
+}
+
 /** Captures of our own, recorded when they are not there yet. */
-function recorded() {
+function ownCaptures() {
   const recorder = build('recorder')
   if (recorder === null) {
     console.error('There are no captures to read: name some, or install Go.')
