@@ -79,7 +79,7 @@ export class KernelMemory implements Columns {
    * such a memory nowhere, and takes it back only when its collector happens to come by: one that is used again needs neither.
    */
   clear(): void {
-    new Uint8Array(this.buffer, 0, this.top[0]).fill(0)
+    this.clearBytes(0, this.top[0])
     for (const places of this.free) places.length = 0
     this.mostBefore = this.usedBytes
     this.top[0] = this.reserved
@@ -138,7 +138,7 @@ export class KernelMemory implements Columns {
     const returned = this.free[size].pop()
     if (returned !== undefined) {
       this.taken = returned
-      new Uint8Array(this.buffer, returned, 2 ** size).fill(0)
+      this.clearBytes(returned, 2 ** size)
       return this.buffer
     }
     const from = Atomics.add(this.top, 0, 2 ** size)
@@ -150,6 +150,11 @@ export class KernelMemory implements Columns {
     }
     this.taken = from
     return this.buffer
+  }
+
+  /** Sets bytes to 0, by words: the engine fills a shared memory element by element, bytes so at seven times the cost (0.47 instead of 0.07 ns each). */
+  private clearBytes(from: number, count: number): void {
+    new Float64Array(this.buffer, from, count / WORD_BYTES).fill(0)
   }
 
   private growTo(end: number): void {

@@ -99,7 +99,7 @@ export function beginRegion(event: u32, row: u32): bool {
   const to: usize = load<u32>(REGION_SUMS) + ((<u32>region * load<u32>(REGION_STRIDE)) << 3)
   const from: usize = load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3)
   memory.copy(to, from, load<u32>(SLOTS) << 3)
-  addPending(row, timeNs, to)
+  addPending(row, timeNs, from, to)
   return true
 }
 
@@ -136,7 +136,7 @@ export function endRegion(event: u32, row: u32): bool {
   for (const end = to + (load<u32>(SLOTS) << 3); to < end; to += 8, from += 8) {
     store<f64>(to, load<f64>(from) - load<f64>(to))
   }
-  addPending(row, endNs, sums)
+  addPending(row, endNs, sums, sums)
   store<f64>(load<u32>(REGION_END) + of8, endNs)
   store<f64>(load<u32>(REGION_TOTAL) + of8, endNs - startNs)
   const open: usize = load<u32>(REGIONS_OPEN) + (row << 2)
@@ -181,10 +181,9 @@ function addOpenRegion(slot: i32, count: i32): void {
   store<i32>(open, load<i32>(open) + count)
 }
 
-/** Adds what the state of a goroutine has come to until a time to sums. */
-function addPending(row: u32, timeNs: f64, sums: usize): void {
+/** Adds what the state of a goroutine has come to until a time to sums. @param from what is there already: where they were copied from is near, and read sooner */
+function addPending(row: u32, timeNs: f64, from: usize, to: usize): void {
   const sinceNs = load<f64>(load<u32>(SINCE) + (row << 3))
-  const slot = slotOfState(row)
-  const sum = sums + (slot << 3)
-  if (timeNs > sinceNs) store<f64>(sum, load<f64>(sum) + (timeNs - sinceNs))
+  const place: usize = slotOfState(row) << 3
+  if (timeNs > sinceNs) store<f64>(to + place, load<f64>(from + place) + (timeNs - sinceNs))
 }
