@@ -26,7 +26,7 @@ const SHARED = [
 const FLAGS = [
   ...['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
   // The memory is TypeScript's (src/base/kernel-memory.ts); the most pages must be the same here and there.
-  ...['--importMemory', '--noExportMemory', '--sharedMemory', '--enable', 'threads'],
+  ...['--importMemory', '--noExportMemory', '--sharedMemory', '--enable', 'threads', '--enable', 'simd'],
   ...['--initialMemory', '64', '--maximumMemory', '32768'],
 ]
 

@@ -31,7 +31,6 @@ import {
   RUNTIME,
   SERVES_ALL,
   SINCE,
-  SLOTS,
   STACKS,
   STATE,
   STAY,
@@ -52,6 +51,7 @@ import {
   WAITING,
 } from '../states-layout.ts'
 import { addTime, leaveSyscall, openStay } from './stays.ts'
+import { clearRow } from './sum-rows.ts'
 import { addMember, currentTask, slotOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
@@ -101,7 +101,7 @@ export function create(event: u32, state: u32, stay: i32): bool {
   store<f64>(load<u32>(STW_SINCE) + of8, -1)
   store<i32>(load<u32>(LAST_RANGE) + of4, NONE)
   store<i32>(load<u32>(SYSCALL_PROCESSOR) + of4, NONE)
-  memory.fill(load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3), 0, load<u32>(SLOTS) << 3)
+  clearRow(load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3))
   forgetAnnotations(row)
   const inside = load<i32>(load<u32>(INNERMOST_REGION) + (creator << 2)) !== NONE
   store<u8>(load<u32>(BORN) + row, inside ? BORN_INSIDE_REGION : BORN_HERE)

@@ -35,7 +35,6 @@ import {
   REGIONS_OPEN,
   ROW_OF_STACK,
   SINCE,
-  SLOTS,
   STACKS,
   STATE,
   STOPPED_UNTIL,
@@ -51,6 +50,7 @@ import {
   WAITS_FOR_REGIONS,
 } from '../states-layout.ts'
 import { slotOfState } from './stays.ts'
+import { copyRow, subtractFrom } from './sum-rows.ts'
 import { slotOfTask } from './tasks.ts'
 import { annotate, join, worksFor } from './workers.ts'
 
@@ -98,7 +98,7 @@ export function beginRegion(event: u32, row: u32): bool {
   addOpenRegion(slot, 1)
   const to: usize = load<u32>(REGION_SUMS) + ((<u32>region * load<u32>(REGION_STRIDE)) << 3)
   const from: usize = load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3)
-  memory.copy(to, from, load<u32>(SLOTS) << 3)
+  copyRow(to, from)
   addPending(row, timeNs, from, to)
   return true
 }
@@ -130,12 +130,8 @@ export function endRegion(event: u32, row: u32): bool {
   const endNs = timeNs > startNs ? timeNs : startNs
   const outer = load<i32>(load<u32>(REGION_OUTER) + of4)
   store<i32>(innermost, outer)
-  let to: usize = load<u32>(REGION_SUMS) + ((region * load<u32>(REGION_STRIDE)) << 3)
-  let from: usize = load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3)
-  const sums = to
-  for (const end = to + (load<u32>(SLOTS) << 3); to < end; to += 8, from += 8) {
-    store<f64>(to, load<f64>(from) - load<f64>(to))
-  }
+  const sums: usize = load<u32>(REGION_SUMS) + ((region * load<u32>(REGION_STRIDE)) << 3)
+  subtractFrom(load<u32>(SUMS) + ((row * load<u32>(STRIDE)) << 3), sums)
   addPending(row, endNs, sums, sums)
   store<f64>(load<u32>(REGION_END) + of8, endNs)
   store<f64>(load<u32>(REGION_TOTAL) + of8, endNs - startNs)

@@ -58,10 +58,14 @@ export function slotOfSerial(serial: i32): i32 {
 }
 
 /** Serial of the task that a goroutine works for now, the innermost that has not ended; 0 none. As `serialOf` in `../membership.ts`. */
-export function currentTask(row: u32): i32 {
-  const at: usize = load<u32>(TASK) + (row << 2)
-  let serial = load<i32>(at)
-  if (!hasEnded(serial)) return serial
+/* @inline */ export function currentTask(row: u32): i32 {
+  const serial = load<i32>(load<u32>(TASK) + (row << 2))
+  return hasEnded(serial) ? taskAround(row, serial) : serial
+}
+
+/** The task that a goroutine works for instead of one that ended, from now on. */
+function taskAround(row: u32, ended: i32): i32 {
+  let serial = ended
   const created = load<u8>(load<u32>(ONLY_CREATED) + row) !== 0
   const taken = load<i32>(load<u32>(TAKEN) + (row << 2))
   let generations: i32 = 0
@@ -70,7 +74,7 @@ export function currentTask(row: u32): i32 {
     serial = lineage(isOthers ? LINEAGE_PARENT : LINEAGE_OUTER, serial)
     if (isOthers && ((!hasEnded(serial) && !hasBegun(serial)) || ++generations > MOST_GENERATIONS)) serial = 0
   } while (hasEnded(serial))
-  store<i32>(at, serial)
+  store<i32>(load<u32>(TASK) + (row << 2), serial)
   return serial
 }
 
