@@ -156,6 +156,10 @@ ground() {
     capture $version incidents incidents -seed 91 -rounds 1
     mv "$scratch/incidents.ground.jsonl" "$fixtures/captures/go$version/"
   done
+  for version in 1.21 1.26; do
+    capture $version relays relays -seed 95 -rounds 1
+    mv "$scratch/relays.ground.jsonl" "$fixtures/captures/go$version/"
+  done
   capture 1.26 states-grpc statesgrpc -seed 32 -rounds 1
   mv "$scratch/states-grpc.ground.jsonl" "$fixtures/captures/go1.26/"
 }

@@ -48,10 +48,11 @@ export class Annotations {
     if (this.isNoTask(id, t, 'begins')) return
     const task = this.tasks.begin(id, t)
     this.nameTask(task, name)
-    task.begin(t, states.id[row], states.stay[row])
     task.precedingLog = this.workers.pendingLog(row, this.recordOfLog)
     this.workers.setPendingLog(row, null)
     if (parentId !== 0) this.tasks.setParent(task, parentId)
+    this.membership.beginsBelow(task, row, t)
+    task.begin(t, states.id[row], states.stay[row])
     // A task that was worked for before it begins may be what the goroutine works for already, or lie outside of that: a ring has no end.
     if (this.tasks.columns.memberCount[task.slot] === 0) this.tasks.setOuter(task, this.membership.serialOf(row))
     this.workers.serial[row] = task.serial

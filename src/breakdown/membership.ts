@@ -197,18 +197,29 @@ export class Membership {
     return this.tasks.ofSerial(held)?.startGoroutine !== this.states.id[row]
   }
 
-  /** The goroutine is about to wait: a worker that is done with a task lets go of it, and goes on with what it was at before. */
+  /** A goroutine begins a task: that says of the one above it, while that is open, what a log of that one would say. */
+  beginsBelow(task: TaskState, row: number, t: number): void {
+    const above = this.tasks.ofSerial(this.tasks.parentOf(task.serial))
+    if (above === undefined || above.startNs === null || above.ended) return
+    if (!this.tasks.descends(this.serialOf(row), above)) this.workFor(above, row, t, true)
+  }
+
+  /**
+   * The goroutine is about to wait: a worker that is done with a task lets go of it, and goes on with what it was at before; not in the middle of another
+   * task that it began since.
+   */
   letGo(row: number): void {
     const { states, tasks, workers } = this
     while (workers.leaving[row] === 1) {
       const taken = workers.takenUp(row)
       if (taken === null) return
       const current = this.serialOf(row)
+      const isBetween = current === 0 || tasks.descendsFrom(taken.serial, current)
+      if (!isBetween && !workers.hasEnded(taken.serial)) return
       workers.setTaken(row, taken.outer)
       workers.leaving[row] = taken.outer !== null && !this.hasRegion(row, taken.outer) ? 1 : 0
       this.left[row] = { goroutine: states.id[row], serial: taken.serial, stay: states.stay[row] }
-      // Not of one that it began itself meanwhile.
-      if (current === 0 || tasks.descendsFrom(taken.serial, current)) workers.serial[row] = taken.before
+      if (isBetween) workers.serial[row] = taken.before
     }
   }
 

@@ -1,8 +1,8 @@
 // path.ts: the path of a task: where the wall clock went between its start and its end.
 //
 // From the task's end back to its start. On a goroutine its states count as they are. While it was blocked and was woken by a goroutine
-// that works for the same task, the path goes on on that goroutine for the time of the block, and then returns to the waiter; any
-// other wait counts under its reason. Where a goroutine began, the path goes on on its creator. A worker that was handed the task
+// that works for the same task, or over others of no task (`kernel/passed-on.ts`), the path goes on on that goroutine for the time of the
+// block, and then returns to the waiter; any other wait counts under its reason. Where a goroutine began, the path goes on on its creator. A worker that was handed the task
 // (a channel, a pool) is followed back to where it picked the task up, and from there the goroutine that woke it.
 // Between the goroutine that began the task and the one that took it up without having waited it lies in a queue. What the capture does
 // not show is unknown. The pieces touch and tile the stretch exactly.
@@ -20,6 +20,7 @@ import {
   MAX_DEPTH as maxDepth,
   MAX_PIECES as maxPieces,
   MOST_MEMBERS_ASKED,
+  MOST_STAGES,
   NETWORK_TIME as networkTime,
   QUEUE_SLACK_NS,
   QUEUED as queued,
@@ -78,7 +79,7 @@ export function walkPath(
   scratch: PathScratch,
 ): void {
   const { pieces } = scratch
-  walkPieces(stays, visits, members, task, margin, worksFor, groupOfReason, scratch)
+  walkPieces(stays, visits, members, task, margin, worksFor, causes, groupOfReason, scratch)
   fillTimeline(stays, pieces, taskIdOf, causes, scratch)
   fillRanges(stays, ranges, stops, scratch)
 }
@@ -91,12 +92,13 @@ export function walkPieces(
   task: PathTask,
   margin: boolean,
   worksFor: (serial: number) => boolean,
+  causes: Causes,
   groupOfReason: Uint8Array,
   { pieces }: PathScratch,
 ): void {
   pieces.length = 0
   if (margin) addMarginAfter(stays, task, pieces)
-  walkBack(stays, visits, members, task, worksFor, groupOfReason, pieces)
+  walkBack(stays, visits, members, task, worksFor, causes, groupOfReason, pieces)
   if (margin) addMarginBefore(stays, task, pieces)
 }
 
@@ -114,6 +116,7 @@ function walkBack(
   members: MemberTable,
   task: PathTask,
   worksFor: (serial: number) => boolean,
+  causes: Causes,
   groupOfReason: Uint8Array,
   pieces: Pieces,
 ): void {
@@ -124,9 +127,9 @@ function walkBack(
   let counts: Counts = task.sameGoroutine ? Counts.all : Counts.ofTask
   let triedStart = task.sameGoroutine
   let hops = 0
-  const beforeOthers = (other: number): number => visits.beforeOthers(other, task.serial, true)
+  const walk: Walk = { stays, visits, members, task, worksFor, causes, groupOfReason, pieces }
   while (hi > lo) {
-    const reached = walkGoroutine(stays, stay, lo, hi, counts, worksFor, groupOfReason, pieces, 0, beforeOthers)
+    const reached = walkGoroutine(walk, stay, lo, hi, counts, counts < Counts.notOfOthers, 0)
     pieces.steps += visits.stepsTaken()
     hi = reached.ns
     if (hi <= lo) return
@@ -138,12 +141,11 @@ function walkBack(
     // The trail ends: go on on the goroutine that began the task, as long as what it did is known. What it did for tasks that it began
     // since is none of this one's, which lay in a queue meanwhile: a dispatcher begins one task after the other for others to work at and to end.
     if (triedStart || pieces.steps > pieces.mostSteps) break
-    const around = { stays, visits, task, worksFor, pieces }
-    const earlier = reached.lost || hops++ >= MAX_DEPTH ? -1 : lastToWork(around, members, hi)
+    const earlier = reached.lost || hops++ >= MOST_STAGES ? -1 : lastToWork(walk, hi)
     if (earlier >= 0) {
       const reachedNs = Math.min(hi, stays.endNs[earlier & stays.mask])
       const start = visits.stayAt(task.startStay, hi, task.startGoroutine)
-      if (!isAtIt(around, groupOfReason, start, reachedNs, hi)) {
+      if (!isAtIt(walk, start, reachedNs, hi)) {
         if (reachedNs < hi) pieces.add(QUEUED, reachedNs, hi)
         hi = reachedNs
         stay = earlier
@@ -160,12 +162,15 @@ function walkBack(
   pieces.add(-1, lo, hi)
 }
 
-/** What is asked of those who may have worked for a task before one took it up. */
-interface Around {
+/** What the walk asks. */
+interface Walk {
   readonly stays: StayLog
   readonly visits: Visits
+  readonly members: MemberTable
   readonly task: PathTask
   readonly worksFor: (serial: number) => boolean
+  readonly causes: Causes
+  readonly groupOfReason: Uint8Array
   readonly pieces: Pieces
 }
 
@@ -173,8 +178,8 @@ interface Around {
  * The last stay of the goroutine that worked for the task last before a time, at which another took it up, of those that had it handed to them: a stage of a
  * pipeline before the next. -1 where there is none, or one that worked on.
  */
-function lastToWork(around: Around, members: MemberTable, hi: number): number {
-  const { stays, task, worksFor } = around
+function lastToWork(walk: Walk, hi: number): number {
+  const { stays, members, task, worksFor } = walk
   let latest = -1
   let latestNs = -1
   let member = task.firstMember
@@ -186,7 +191,7 @@ function lastToWork(around: Around, members: MemberTable, hi: number): number {
     if (goroutine === task.startGoroutine || !stays.has(from) || stays.startNs[at] >= hi) continue
     // One that was created for it had nothing handed to it.
     if (stays.previous[at] < 0 && worksFor(stays.wakerTask[at])) continue
-    const last = lastVisit(around, from, hi, goroutine)
+    const last = lastVisit(walk, from, hi, goroutine)
     if (last < 0 || Math.min(hi, stays.endNs[last & stays.mask]) <= latestNs) continue
     latest = last
     latestNs = Math.min(hi, stays.endNs[last & stays.mask])
@@ -196,7 +201,7 @@ function lastToWork(around: Around, members: MemberTable, hi: number): number {
 
 /** The last stay before a time at which a goroutine worked for the task; -1 where there is none, or where it worked on for more than a moment. */
 function lastVisit(
-  { stays, visits, task, worksFor, pieces }: Around,
+  { stays, visits, task, worksFor, pieces }: Walk,
   from: number,
   hi: number,
   goroutine: number,
@@ -213,8 +218,7 @@ function lastVisit(
 
 /** Whether the goroutine that began the task was at it between two times, or at something else for no other task. */
 function isAtIt(
-  { stays, visits, task, worksFor, pieces }: Around,
-  groupOfReason: Uint8Array,
+  { stays, visits, task, worksFor, groupOfReason, pieces }: Walk,
   last: number,
   fromNs: number,
   toNs: number,
@@ -280,20 +284,18 @@ interface Reached {
  * Walks back along one goroutine from `hi` to `lo`. Stops early where the goroutine began, where it picked the task up, or where
  * its past is forgotten.
  *
- * @param beforeOthers the latest stay before one for others that is not known to be for others too; -1 where that is not known
+ * @param stages whether waits are followed over those that the task was handed to before: it changes where `visits` is
  */
 function walkGoroutine(
-  stays: StayLog,
+  walk: Walk,
   from: number,
   lo: number,
   hi: number,
   counts: Counts,
-  worksFor: (serial: number) => boolean,
-  groupOfReason: Uint8Array,
-  pieces: Pieces,
+  stages: boolean,
   depth: number,
-  beforeOthers: (stay: number) => number,
 ): Reached {
+  const { stays, visits, task, worksFor, causes, groupOfReason, pieces } = walk
   let stay = from
   // Whether a wait of the goroutine that began the task is for what comes next: it is at it when the task is taken up, or begins another task after it.
   let forNext = counts === Counts.notOfOthers
@@ -317,7 +319,7 @@ function walkGoroutine(
     else if (forNext) forNext = stays.state[at] !== GoState.waiting && (sawOthers || isNext)
     if (ofOther || isNext) {
       pieces.add(counts === Counts.afterLoss ? NONE : QUEUED, begin, hi)
-      const before = ofOther && begin > lo ? beforeOthers(stay) : -1
+      const before = ofOther && begin > lo ? visits.beforeOthers(stay, task.serial, true) : -1
       if (before >= 0) {
         hi = addOthers(stays, counts, before, lo, begin, pieces)
         stay = before
@@ -330,11 +332,19 @@ function walkGoroutine(
     } else if (stays.state[at] === GoState.waiting && depth < MAX_DEPTH && worksFor(stays.wakerTask[at])) {
       const waker = stays.waker[at]
       let low = hi
-      if (stays.has(waker)) low = followWaker(stays, waker, begin, hi, worksFor, groupOfReason, pieces, depth + 1)
+      if (stays.has(waker)) low = followWaker(walk, stay, waker, begin, hi, stages, depth + 1)
       // Before the waker took up the task, the waiter's own reason counts.
       pieces.add(stay, begin, low)
     } else {
-      pieces.add(stay, begin, hi)
+      const waits = stays.state[at] === GoState.waiting && depth < MAX_DEPTH
+      const giver = waits ? causes.giverOf(at, begin, task.serial) : NONE
+      if (giver === NONE) pieces.add(stay, begin, hi)
+      else {
+        // What those did that passed it on is waited for; before that it is what the task's own did.
+        const givenNs = Math.min(causes.givenNs, hi)
+        pieces.add(stay, givenNs, hi)
+        pieces.add(stay, begin, followWaker(walk, stay, giver, begin, givenNs, stages, depth + 1))
+      }
     }
     hi = begin
     if (hi <= lo) break
@@ -345,27 +355,35 @@ function walkGoroutine(
   return { ns: hi, next: -1, lost: false }
 }
 
-/** Along one of which only what it did for the task counts nothing is passed over. */
-const NOTHING_NOTED = (): number => -1
-
-/** Follows the waker of a wait for as long as it, and whoever handed it the task, worked for the task. Returns the earliest time covered. */
+/**
+ * Follows the waker of a wait for as long as it, and whoever handed it the task, worked for the task. Where it took the task out of a queue, into which another
+ * had put it that had it handed to itself, the wait is one for that queue, and before that what the other did. Returns the earliest time covered.
+ */
 function followWaker(
-  stays: StayLog,
+  walk: Walk,
+  wait: number,
   waker: number,
   lo: number,
   hi: number,
-  worksFor: (serial: number) => boolean,
-  groupOfReason: Uint8Array,
-  pieces: Pieces,
+  stages: boolean,
   depth: number,
 ): number {
+  const { stays, visits, pieces } = walk
   let stay = waker
   let low = hi
   for (let hops = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
-    const { ofTask } = Counts
-    const reached = walkGoroutine(stays, stay, lo, low, ofTask, worksFor, groupOfReason, pieces, depth, NOTHING_NOTED)
+    const reached = walkGoroutine(walk, stay, lo, low, Counts.ofTask, stages, depth)
     low = reached.ns
     stay = reached.next
+    if (stay >= 0 || low <= lo || reached.lost || !stages) continue
+    const earlier = lastToWork(walk, low)
+    pieces.steps += visits.stepsTaken()
+    const at = earlier & stays.mask
+    if (earlier < 0 || stays.state[at] === GoState.waiting || stays.endNs[at] <= lo) continue
+    const endNs = Math.min(low, stays.endNs[at])
+    pieces.add(wait, endNs, low)
+    low = endNs
+    stay = earlier
   }
   return low
 }

@@ -43,6 +43,9 @@ interface Exports {
   readonly beforeOthers: (stay: number, serial: number, idle: boolean) => number
   readonly before: (stay: number, first: number) => number
   readonly stepsTaken: () => number
+  /** See `kernel/passed-on.ts`. */
+  readonly giverOf: (at: number, sinceNs: number, serial: number) => number
+  readonly lastGivenNs: () => number
   /** See `kernel/past.ts`. */
   readonly thin: (whole: number, mostReturned: number, column: number, scratch: number) => void
 }

@@ -651,7 +651,11 @@ export const LOCK_FILE = 5
 export const MOST_STAYS_BEFORE_RELEASE = 16
 
 /** Waits followed from one goroutine to the next; a deeper chain counts under its own reason. */
-export const MAX_DEPTH = 32
+export const MAX_DEPTH = 256
+/** Goroutines that a task was handed from one to the other, with nobody at it in between, that are followed. */
+export const MOST_STAGES = 32
+/** Stays of those that pass something on, of all together, that are looked back over for who gave it to them. */
+export const MOST_STAYS_PASSED_ON = 32
 /**
  * What is shown beyond the task's own start and end, for spans that are not quite as long as their task: between the reading of a span's clock and
  * its task's event lie few stays, though one may be long (a preemption); those of a busy goroutine are short, and a clock may be off. Never more

@@ -334,6 +334,7 @@ export class TaskRecords {
         this.pathTask(task, startNs),
         false,
         this.worksForWalked,
+        states.causes,
         states.groupOfReason,
         scratch,
       )

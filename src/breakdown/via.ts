@@ -160,6 +160,21 @@ export class Causes {
     return this.kernel.call.ofWaker(waker, ownReason, sinceNs, nowNs, annotates ? 1 : 0)
   }
 
+  /**
+   * The stay at which one that works for a task gave what others without a task passed on to end a wait, after it had begun; -1 where none did
+   * (`kernel/passed-on.ts`).
+   *
+   * @param at place of the wait
+   */
+  giverOf(at: number, sinceNs: number, serial: number): number {
+    return this.kernel.call.giverOf(at, sinceNs, serial)
+  }
+
+  /** When that was. */
+  get givenNs(): number {
+    return this.kernel.call.lastGivenNs()
+  }
+
   /** Whether the goroutine of a stay is one that a timer had started, and has waited for nothing else since (`kernel/via.ts`). */
   isTimers(stay: number): boolean {
     return this.kernel.call.isTimers(stay) !== 0

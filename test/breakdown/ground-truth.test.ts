@@ -58,9 +58,9 @@ const MOST_STOLEN_NS = 1_000_000
 const every = recordingsOf('accuracy')
 const captures = recordingsOf('captures')
 
-/** Whether a recording is of the idioms of services, of easily mistaken causes, or for the engineer on call: no scenario of theirs claims who ran, and few spin. */
+/** Whether a recording is of the idioms of services, of easily mistaken causes, of work that is passed on, or for the engineer on call: no scenario of theirs claims who ran, and few spin. */
 function isOfIdioms({ name }: Recorded): boolean {
-  return /idioms|causes|oncall|incidents/.test(name)
+  return /idioms|causes|oncall|incidents|relays/.test(name)
 }
 
 /** One claim with what was measured. */

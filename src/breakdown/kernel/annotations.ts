@@ -67,7 +67,7 @@ import {
   TOLD,
   WAITS_FOR_REGIONS,
 } from '../states-layout.ts'
-import { currentTask, setEndOfSerial, slotOfTask } from './tasks.ts'
+import { currentTask, descendsFrom, setEndOfSerial, slotOfTask } from './tasks.ts'
 import { isReadable } from './texts.ts'
 import { annotate, join, worksFor } from './workers.ts'
 
@@ -86,6 +86,10 @@ export function beginTask(event: u32, row: u32): bool {
   if (parent === id || findRow(TASK_IDS, id) >= 0) return false
   const above = parent === 0 ? NONE : slotOfTask(parent)
   if (parent !== 0 && above < 0 && !isHandedOn(parent)) return false
+  // Nor does the kernel have workers take up the task above.
+  const outer = currentTask(row)
+  if (above >= 0 && isOpen(above) && !descendsFrom(outer, load<i32>(load<u32>(TASK_SERIAL) + (above << 2))))
+    return false
   const serial = load<i32>(LAST_SERIAL) + 1
   const room = load<i32>(LINEAGE_ROOM)
   if (serial >= room && room < MOST_SERIALS) return false
@@ -93,7 +97,6 @@ export function beginTask(event: u32, row: u32): bool {
   const idRow = nextRow(TASK_IDS)
   const slots = load<i32>(SLOT_ROOM)
   if (slot < 0 || idRow < 0 || slot >= slots || idRow >= slots) return false
-  const outer = currentTask(row)
   const stay = load<i32>(load<u32>(STAY) + (row << 2))
   const of4 = slot << 2
   const of8 = slot << 3
@@ -208,6 +211,11 @@ function noteLog(row: u32, slot: i32, timeNs: f64, category: i32, message: i32):
   store<f64>(load<u32>(PENDING_TIME) + (row << 3), timeNs)
   store<i32>(load<u32>(PENDING_CATEGORY) + (row << 2), category)
   store<i32>(load<u32>(PENDING_MESSAGE) + (row << 2), message)
+}
+
+/** Whether the task of a slot began, and did not end. */
+function isOpen(slot: i32): bool {
+  return load<f64>(load<u32>(TASK_START) + (slot << 3)) >= 0 && isNaN(load<f64>(load<u32>(TASK_END) + (slot << 3)))
 }
 
 /** Whether a string is in the table of the generation in hand. */

@@ -12,6 +12,7 @@ import {
   MEMBER_STAY,
   MOST_BEFORE_READY,
   MOST_FORWARD,
+  MOST_STAYS_PASSED_ON,
   REGION_OUTER,
   REGION_START,
   REGION_TASK,
@@ -40,7 +41,9 @@ import {
   TASK_SERIAL,
   TASK_START_STAY,
   VIA_UNSETTLED,
+  WAITING,
 } from '../states-layout.ts'
+import { isGiven, isPassedOn, stayBefore } from './passed-on.ts'
 import { isOpenOrBelow } from './tasks.ts'
 import { forgetVisits } from './visits.ts'
 
@@ -191,6 +194,7 @@ function markWakers(): void {
     } else if (waker < whole && (told || isOpen(load<i32>(load<u32>(STAY_WAKER_TASK) + (at << 2))))) {
       mark(waker, STAYS)
     }
+    if (load<u8>(load<u32>(STAY_STATE) + at) === WAITING && isPassedOn(at)) markPassedOn(at, waker)
     // What a goroutine did before it took a task up says whether that lay in a queue; where stays are told of, more is asked of what was before.
     // One without any time says nothing: what was before it does.
     const most: u32 = told ? MOST_BEFORE_READY : 1
@@ -202,6 +206,18 @@ function markWakers(): void {
       took = load<f64>(load<u32>(STAY_START) + ((before & mask) << 3)) < startNs
       before = load<i32>(load<u32>(STAY_PREVIOUS) + ((before & mask) << 2))
     }
+  }
+}
+
+/** Those without a task that passed on what ended a wait of an open task, as far as one of its own goroutines that gave it to them. */
+function markPassedOn(at: u32, waker: i32): void {
+  const task = load<i32>(load<u32>(STAY_TASK) + (at << 2))
+  if (task === 0 || !isOpen(task)) return
+  const sinceNs = load<f64>(load<u32>(STAY_START) + (at << 3))
+  let stay = waker
+  for (let n: i32 = 0; n < MOST_STAYS_PASSED_ON && isKept(stay); n++) {
+    mark(stay, STAYS)
+    stay = stayBefore(stay, sinceNs)
   }
 }
 

@@ -18,6 +18,7 @@ import {
   MEMBER_STAY,
   MOST_FORWARD,
   MOST_MEMBERS_ASKED,
+  MOST_STAGES,
   MOST_STEPS,
   NETWORK_TIME,
   PARTS,
@@ -52,6 +53,7 @@ import {
   VIA_UNSETTLED,
   WAITING,
 } from '../states-layout.ts'
+import { giverOf, lastGivenNs } from './passed-on.ts'
 import { endOf, has, previousOf, startOf, taskOf } from './stay.ts'
 import { descendsFrom } from './tasks.ts'
 import { isCause } from './via.ts'
@@ -80,6 +82,11 @@ let next: i32 = NONE
 let lost: bool = false
 /** Whether it is for TypeScript: it makes what is needed for the first task that lay in a queue. */
 let lacks: bool = false
+/** First of the goroutines that worked for the task, and the id of the one that began it. */
+let firstMember: i32 = NONE
+let began: f64 = 0
+/** Whether waits are followed over those that the task was handed to before. */
+let stages: bool = false
 
 /**
  * Walks the path of a task and adds it up in `PARTS`.
@@ -146,9 +153,13 @@ function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool,
   let counts: u32 = own ? ALL : OF_TASK
   let triedStart = own
   let hops: i32 = 0
+  firstMember = member
+  began = starter
   while (hi > startNs) {
+    stages = counts < NOT_OF_OTHERS
     hi = walkGoroutine(stay, startNs, hi, counts, 0)
     steps += stepsTaken()
+    if (lacks) return false
     if (hi <= startNs) break
     if (next >= 0) {
       stay = next
@@ -156,7 +167,7 @@ function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool,
       continue
     }
     if (triedStart || steps > load<f64>(MOST_STEPS)) break
-    const earlier = lost || hops++ >= MAX_DEPTH ? NONE : lastToWork(member, starter, hi)
+    const earlier = lost || hops++ >= MOST_STAGES ? NONE : lastToWork(hi)
     if (lacks) return false
     if (earlier !== NONE) {
       const reachedNs = min(hi, endOf(earlier))
@@ -186,15 +197,15 @@ function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool,
  * The last stay of the goroutine that worked for the task last before a time, at which another took it up, of those that had it handed to them; -1 where there is
  * none, or one that worked on. As `lastToWork` of `../path.ts`.
  */
-function lastToWork(first: i32, starter: f64, hi: f64): i32 {
+function lastToWork(hi: f64): i32 {
   let latest: i32 = NONE
   let latestNs: f64 = -1
-  let member = first
+  let member = firstMember
   for (let n: i32 = 0; n < MOST_MEMBERS_ASKED && member !== NONE; n++) {
     const goroutine = load<f64>(load<u32>(MEMBER_GOROUTINE) + (member << 3))
     const from = load<i32>(load<u32>(MEMBER_STAY) + (member << 2))
     member = load<i32>(load<u32>(MEMBER_NEXT) + (member << 2))
-    if (goroutine === starter || !has(from) || startOf(from) >= hi || wasCreatedForIt(from)) continue
+    if (goroutine === began || !has(from) || startOf(from) >= hi || wasCreatedForIt(from)) continue
     if (!hasVisits() && isFar(from, hi)) {
       lacks = true
       return NONE
@@ -317,9 +328,16 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
         return hi
       } else if (waits && depth < MAX_DEPTH && worksFor(load<i32>(load<u32>(STAY_WAKER_TASK) + of4))) {
         const waker = load<i32>(load<u32>(STAY_WAKER) + of4)
-        addPiece(stay, begin, has(waker) ? followWaker(waker, begin, hi, depth + 1) : hi)
+        addPiece(stay, begin, has(waker) ? followWaker(stay, waker, begin, hi, depth + 1) : hi)
       } else {
-        addPiece(stay, begin, hi)
+        const giver = waits && depth < MAX_DEPTH ? giverOf(at, begin, walked) : NONE
+        if (giver === NONE) addPiece(stay, begin, hi)
+        else {
+          // What those did that passed it on is waited for; before that it is what the task's own did.
+          const givenNs = min(lastGivenNs(), hi)
+          addPiece(stay, givenNs, hi)
+          addPiece(stay, begin, followWaker(stay, giver, begin, givenNs, depth + 1))
+        }
       }
       hi = begin
       if (hi <= lo) break
@@ -338,12 +356,20 @@ function walkGoroutine(from: i32, lo: f64, until: f64, counts: u32, depth: i32):
 }
 
 /** Follows whoever ended a wait. @returns the earliest time that was reached */
-function followWaker(waker: i32, lo: f64, hi: f64, depth: i32): f64 {
+function followWaker(wait: i32, waker: i32, lo: f64, hi: f64, depth: i32): f64 {
   let stay = waker
   let low = hi
   for (let hops: i32 = 0; hops < MAX_DEPTH && low > lo && stay >= 0; hops++) {
     low = walkGoroutine(stay, lo, low, OF_TASK, depth)
     stay = next
+    if (stay >= 0 || low <= lo || lost || !stages) continue
+    const earlier = lastToWork(low)
+    steps += stepsTaken()
+    if (earlier === NONE || stateOf(earlier) === WAITING || endOf(earlier) <= lo) continue
+    const endNs = min(low, endOf(earlier))
+    addPiece(wait, endNs, low)
+    low = endNs
+    stay = earlier
   }
   return low
 }
@@ -384,6 +410,10 @@ function addMarginBefore(startStay: i32, startNs: f64): void {
     hi = min(hi, fromNs)
     stay = previous
   }
+}
+
+/* @inline */ function stateOf(stay: i32): u32 {
+  return load<u8>(load<u32>(STAY_STATE) + (stay & load<u32>(STAY_MASK)))
 }
 
 function worksFor(serial: i32): bool {

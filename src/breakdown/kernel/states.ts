@@ -22,7 +22,6 @@ import {
   CAUSE_OF_STACK,
   COROUTINE,
   HANDS_OVER,
-  LEAVING,
   LOW_STACKS,
   LOW_STRINGS,
   NETWORK,
@@ -83,8 +82,9 @@ import { addTime, closeStay, leaveSyscall, openStay } from './stays.ts'
 import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
 import { isTimers, ofWaker } from './via.ts'
+import { giverOf, lastGivenNs } from './passed-on.ts'
 import { before, beforeOthers, isFar, stayAt, stepsTaken } from './visits.ts'
-import { isOnlyCreated } from './workers.ts'
+import { isOnlyCreated, letsGo } from './workers.ts'
 
 export {
   before,
@@ -100,7 +100,7 @@ export {
   keptEnd,
   kindOfName,
 }
-export { ofWaker, runnersOf, runsBefore, settle, stayAt, stepsTaken, thin }
+export { giverOf, lastGivenNs, ofWaker, runnersOf, runsBefore, settle, stayAt, stepsTaken, thin }
 
 const NONE: i32 = -1
 
@@ -209,7 +209,7 @@ export function run(from: u32, to: u32): u32 {
     const timeNs = load<f64>(i << 3, BLOCK_TIME)
     if (timeNs < load<f64>(told + (row << 3)) || top - tail > <i32>mask) break
     // A worker that is done with its task lets go of it first.
-    if (kind === Ev.GoBlock && load<u8>(load<u32>(LEAVING) + row) !== 0) break
+    if (kind === Ev.GoBlock && letsGo(row)) break
     const task = currentTask(row)
     const stay = load<i32>(stayOf + (row << 2))
     let reason: u32 = 0

@@ -28,10 +28,11 @@ import {
   STAY_TASK,
   STAY_TOP,
   STAY_WAKER_TASK,
+  TAKEN,
   TASK_PARENT,
 } from '../states-layout.ts'
 import { addTime, closeStay, openStay } from './stays.ts'
-import { addMember, currentTask, descendsFrom, slotOfSerial } from './tasks.ts'
+import { addMember, currentTask, descendsFrom, hasEnded, slotOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
 
@@ -40,7 +41,16 @@ let lookedThrough: f64 = 0
 
 /** Whether a goroutine works for a task now, and is not about to let go of it: before that nobody may ask what it works for. */
 export function worksFor(row: u32, serial: i32): bool {
-  return load<u8>(load<u32>(LEAVING) + row) === 0 && currentTask(row) === serial
+  const leaves = load<u8>(load<u32>(LEAVING) + row) !== 0 && load<i32>(load<u32>(TAKEN) + (row << 2)) === serial
+  return !leaves && currentTask(row) === serial
+}
+
+/** Whether a goroutine that is about to wait lets go of the task that it had taken up. As `letGo` of `../membership.ts`. */
+export function letsGo(row: u32): bool {
+  if (load<u8>(load<u32>(LEAVING) + row) === 0) return false
+  const taken = load<i32>(load<u32>(TAKEN) + (row << 2))
+  const current = currentTask(row)
+  return current === 0 || descendsFrom(taken, current) || hasEnded(taken)
 }
 
 /**
