@@ -11,7 +11,7 @@ function told(story: CaptureStory): { readonly task: TaskRecord; readonly parts:
   const { tasks, tables, info } = analyse(story.bytes(), { timelines: true, stacks: true })
   expect(info.problems).toEqual([])
   const task = tasks.find(({ id }) => id === 7)
-  if (task?.startNs == null || task.endNs === null) throw new Error('the task is not whole')
+  if (task === undefined || task.startNs === null || task.endNs === null) throw new Error('the task is not whole')
   return { task, parts: groupWindow(task, tables, task.startNs, task.endNs) }
 }
 
@@ -77,6 +77,23 @@ describe('a wait that one without a task ended', () => {
     story.at(120).block('chan receive').at(130).start(5).taskBegin(8, 'bus.Other').at(950).unblock(3).at(960).taskEnd(8)
     story.block('select').at(970).start(3).at(990).unblock(1).at(1000).block('chan receive')
     expect(told(ended(story)).parts).toEqual({ ...emptyParts(), exec: 20 + 90, schedWait: 20, chan: 870 })
+  })
+})
+
+test('stages with a queue before each are on the path of who waits for the last', () => {
+  const story = new CaptureStory().found(1, 'running').found(3, 'runnable').found(4, 'runnable').at(10).stop()
+  // 3 works for task 7 from 110 to 400 ns, while 4 is busy for task 8; 4 takes up 7 at 600 ns, out of a queue.
+  story.start(4).at(20).taskBegin(8, 'stages.Other').at(30).stop().start(3).at(40).block('chan receive').at(50).start(1)
+  story.at(100).taskBegin(7, 'stages.Ask').at(105).unblock(3).at(108).block('chan receive').at(110).start(3)
+  story.at(120).regionBegin(7, 'first').at(380).regionEnd(7, 'first').at(400).block('chan receive')
+  story.at(410).start(4).at(590).taskEnd(8).at(600).regionBegin(7, 'second').at(880).regionEnd(7, 'second')
+  story.at(990).unblock(1).at(1000).block('chan receive')
+  expect(told(ended(story)).parts).toEqual({
+    ...emptyParts(),
+    // Of 1, of 3, of 4, and of 1 again.
+    exec: 8 + 290 + 390 + 90,
+    schedWait: 2 + 20,
+    chan: 200,
   })
 })
 

@@ -43,7 +43,7 @@ import {
   VIA_UNSETTLED,
   WAITING,
 } from '../states-layout.ts'
-import { isGiven, isPassedOn, stayBefore } from './passed-on.ts'
+import { isPassedOn, stayBefore } from './passed-on.ts'
 import { isOpenOrBelow } from './tasks.ts'
 import { forgetVisits } from './visits.ts'
 
