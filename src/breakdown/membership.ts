@@ -142,20 +142,24 @@ export class Membership {
 
   /**
    * As `join`; and a goroutine that worked for another task, or for one above it, took the task up: it works for it since it was last woken, and until it
-   * waits after its last region of the task ended (at once after a log). One that comes back to the task it had worked for last worked
+   * waits after its last region of the task ended (at once after a log). What woke it before the task began was for something else, and the task lay
+   * in a queue meanwhile: then it works for it from now on. One that comes back to the task it had worked for last worked
    * for it all the time, unless it was given it anew by a goroutine of the task.
    */
   workFor(task: TaskState, row: number, t: number, leaving: boolean): void {
-    const { workers } = this
+    const { states, workers } = this
     const current = this.serialOf(row)
-    this.join(task, row, t)
-    if (task.id === 0 || task.ended) return
     const taken = workers.takenUp(row)
-    if (taken?.serial === task.serial) {
-      if (!leaving) workers.leaving[row] = 0
+    const takesUp = task.id !== 0 && !task.ended && taken?.serial !== task.serial && !this.tasks.descends(current, task)
+    const left = this.left[row]
+    const again = left?.serial === task.serial && left.goroutine === states.id[row] ? left.stay : NONE
+    const queued = takesUp && again === NONE && this.wasWokenBefore(row, task.startNs)
+    if (queued) states.split(row, t, task.serial)
+    this.join(task, row, t)
+    if (!takesUp) {
+      if (taken?.serial === task.serial && !leaving && !task.ended) workers.leaving[row] = 0
       return
     }
-    if (this.tasks.descends(current, task)) return
     // What it was done with it does not come back to.
     const isDone = taken !== null && workers.leaving[row] === 1
     let outer = isDone ? taken.outer : taken
@@ -165,10 +169,21 @@ export class Membership {
     workers.setTaken(row, { serial: task.serial, before: isDone ? taken.before : current, outer })
     workers.leaving[row] = leaving ? 1 : 0
     workers.serial[row] = task.serial
-    const left = this.left[row]
-    const again = left?.serial === task.serial && left.goroutine === this.states.id[row] ? left.stay : NONE
     this.left[row] = null
-    this.takeUpSince(again, task, row)
+    if (!queued) this.takeUpSince(again, task, row)
+  }
+
+  /** Whether a goroutine was last woken before a time, null for one that is not known, and has worked for no task since. */
+  private wasWokenBefore(row: number, beforeNs: number | null): boolean {
+    const { stays } = this.states
+    let at = this.states.stay[row]
+    for (let steps = 0; beforeNs !== null && steps < MOST_STAYS_TAKEN_UP && stays.has(at); steps++) {
+      const slot = at & stays.mask
+      if (stays.task[slot] !== 0) return false
+      if (stays.state[slot] === GoState.waiting) return stays.endNs[slot] < beforeNs
+      at = stays.previous[slot]
+    }
+    return false
   }
 
   /** What a goroutine did since it was last woken, or since a stay at which it let go of the task before, was for a task. */

@@ -37,6 +37,16 @@ function child(story: CaptureStory): CaptureStory {
   return story.at(800).taskEnd(8)
 }
 
+test('a worker that was woken before a task began works for it from its first annotation: the task lay in a queue before', () => {
+  const story = new CaptureStory().found(1, 'running').found(3, 'runnable').at(10).stop()
+  story.start(3).at(20).block('chan receive').at(30).start(1).at(50).unblock(3).at(60).stop()
+  // What it says nothing of.
+  story.start(3).at(90).stop().start(1).at(100).taskBegin(7, 'pool.Ask').at(110).block('chan receive')
+  story.at(120).start(3).at(500).regionBegin(7, 'job').at(700).regionEnd(7, 'job').at(720).unblock(1)
+  story.at(730).block('chan receive').at(740).start(1).at(800).taskEnd(7).at(900).stop()
+  expect(told(story).parts).toEqual({ ...emptyParts(), exec: 10 + 220 + 60, schedWait: 20, chan: 390 })
+})
+
 describe('a worker that begins a task below that of who waits', () => {
   test('works for that one from its pick-up until it waits after the end of its own', () => {
     const { task, parts } = told(answered(child(handedOver())).at(1100).stop())

@@ -11,6 +11,7 @@ import {
   STAY_VIA,
   STAY_WAKER,
   STAY_WAKER_TASK,
+  SYSCALL_CAUSE,
   WAITING,
 } from '../states-layout.ts'
 import { endOf, has, previousOf, slotOf, startOf } from './stay.ts'
@@ -47,9 +48,14 @@ export function lastGivenNs(): f64 {
   return givenNs
 }
 
-/** Whether a wait was ended by one that works for no task, and is shown under no other cause. */
+/**
+ * Whether a wait was ended by one that works for no task, and is shown under no other cause, or for a system call in which that one was meanwhile: longer than
+ * it had waited last, which says nothing of who had given it what.
+ */
 export function isPassedOn(at: u32): bool {
-  return load<i32>(load<u32>(STAY_WAKER_TASK) + (at << 2)) === 0 && load<u16>(load<u32>(STAY_VIA) + (at << 1)) === 0
+  if (load<i32>(load<u32>(STAY_WAKER_TASK) + (at << 2)) !== 0) return false
+  const via: u32 = load<u16>(load<u32>(STAY_VIA) + (at << 1))
+  return via === 0 || via === load<u32>(SYSCALL_CAUSE)
 }
 
 /** The stay from which the way back to who gave something goes on; -1 where it ends. */
