@@ -43,6 +43,7 @@ interface Exports {
   readonly beforeOthers: (stay: number, serial: number, idle: boolean) => number
   readonly before: (stay: number, first: number) => number
   readonly stepsTaken: () => number
+  readonly forgetVisits: () => void
   /** See `kernel/passed-on.ts`. */
   readonly giverOf: (at: number, sinceNs: number, serial: number) => number
   readonly lastGivenNs: () => number

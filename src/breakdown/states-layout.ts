@@ -538,9 +538,13 @@ export const VISITS = STATES_REGISTERS + 1240
 export const MENTIONS = STATES_REGISTERS + 1244
 export const MENTION_HEADS = STATES_REGISTERS + 1248
 export const VISITORS = STATES_REGISTERS + 1252
-/** Rows that there is room for, powers of two: of visits and mentions the latest are known. */
-export const VISIT_ROOM = 1 << 15
-export const MENTION_ROOM = 1 << 17
+/** Visits that there is room for, a power of two, of which the latest are known; and 1 where some had to go whose tasks are still to be told. */
+export const VISIT_ROOM = STATES_REGISTERS + 1296
+export const VISITS_LACK = STATES_REGISTERS + 1300
+export const LEAST_VISIT_ROOM = 1 << 15
+export const MOST_VISIT_ROOM = 1 << 18
+/** Mentions for each visit that there is room for; the others have as much as this. */
+export const MENTIONS_PER_VISIT = 4
 export const MENTION_HEAD_ROOM = 1 << 16
 export const VISITOR_ROOM = 256
 /** Bytes of a row: of a visitor a double (the goroutine's id) and a whole number, of the others whole numbers. */
@@ -571,7 +575,7 @@ export const TASK_MADE = STATES_REGISTERS + 1288
 export const NAMED_SLOTS = STATES_REGISTERS + 1292
 
 /** The rest of the room is for more of them. */
-export const STATES_REGISTERS_END = STATES_REGISTERS + 1296
+export const STATES_REGISTERS_END = STATES_REGISTERS + 1304
 
 // ---- Numbers that both know. ----
 

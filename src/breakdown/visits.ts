@@ -1,22 +1,29 @@
 // visits.ts: what a goroutine did for which task, noted for those that begin tasks for others to take up (`kernel/visits.ts`).
 
+import { NO_BYTES } from '../base/columns.ts'
 import type { StatesKernel } from './states-kernel.ts'
 import {
+  LEAST_VISIT_ROOM,
   MENTION_BYTES,
   MENTION_HEAD_ROOM,
   MENTION_HEADS,
-  MENTION_ROOM,
   MENTIONS,
+  MENTIONS_PER_VISIT,
   VISIT_BYTES,
   VISIT_ROOM,
   VISITOR_BYTES,
   VISITOR_ROOM,
   VISITORS,
   VISITS,
+  VISITS_LACK,
 } from './states-layout.ts'
 
 /** Finds where a goroutine was, and when it worked for a task last, without looking at all that lies between. */
 export class Visits {
+  private visits = NO_BYTES
+  private mentions = NO_BYTES
+  private heads: Int32Array | null = null
+
   constructor(private readonly kernel: StatesKernel) {}
 
   /**
@@ -27,8 +34,13 @@ export class Visits {
   stayAt(from: number, timeNs: number, goroutine: number): number {
     const { call, words } = this.kernel
     // Most captures need no room for them.
-    if (words[VISITS >> 2] === 0 && call.isFar(from, timeNs) !== 0) this.makeRoom()
-    return call.stayAt(from, timeNs, goroutine)
+    if (words[VISITS >> 2] === 0 && call.isFar(from, timeNs) !== 0) this.makeRoom(LEAST_VISIT_ROOM)
+    let stay = call.stayAt(from, timeNs, goroutine)
+    while (words[VISITS_LACK >> 2] !== 0) {
+      this.makeRoom(words[VISIT_ROOM >> 2] * 2)
+      stay = call.stayAt(from, timeNs, goroutine)
+    }
+    return stay
   }
 
   /**
@@ -57,11 +69,22 @@ export class Visits {
     return this.kernel.call.stepsTaken()
   }
 
-  private makeRoom(): void {
-    const { memory, words } = this.kernel
-    words[VISITS >> 2] = memory.uint8(VISIT_ROOM * VISIT_BYTES).byteOffset
-    words[MENTIONS >> 2] = memory.uint8(MENTION_ROOM * MENTION_BYTES).byteOffset
-    words[MENTION_HEADS >> 2] = memory.int32(MENTION_HEAD_ROOM).byteOffset
-    words[VISITORS >> 2] = memory.uint8(VISITOR_ROOM * VISITOR_BYTES).byteOffset
+  /** Makes room for so many visits. What was noted so far is forgotten, and noted anew when it is asked for. */
+  private makeRoom(room: number): void {
+    const { call, memory, words } = this.kernel
+    memory.release(this.visits)
+    memory.release(this.mentions)
+    this.visits = memory.uint8(room * VISIT_BYTES)
+    this.mentions = memory.uint8(room * MENTIONS_PER_VISIT * MENTION_BYTES)
+    words[VISITS >> 2] = this.visits.byteOffset
+    words[MENTIONS >> 2] = this.mentions.byteOffset
+    words[VISIT_ROOM >> 2] = room
+    if (this.heads === null) {
+      words[VISITORS >> 2] = memory.uint8(VISITOR_ROOM * VISITOR_BYTES).byteOffset
+      this.heads = memory.int32(MENTION_HEAD_ROOM)
+      words[MENTION_HEADS >> 2] = this.heads.byteOffset
+    } else this.heads.fill(0)
+    words[VISITS_LACK >> 2] = 0
+    call.forgetVisits()
   }
 }

@@ -86,6 +86,9 @@ describe.each([
   [1_000, 1],
   [5_000, 0],
   [6_000, 13],
+  // More than there is room for at first: of visits, and of tasks that are mentioned with them.
+  [40_000, 0],
+  [12_000, 13],
 ])('of %i tasks in a queue, below %i others', (count, above) => {
   const capture = burst(count, above)
   const { info, tasks } = analysed(capture)

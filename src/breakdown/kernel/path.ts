@@ -57,7 +57,7 @@ import { giverOf, lastGivenNs } from './passed-on.ts'
 import { endOf, has, previousOf, startOf, taskOf } from './stay.ts'
 import { descendsFrom } from './tasks.ts'
 import { isCause } from './via.ts'
-import { before, beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
+import { before, beforeOthers, lackedRoom, lacksRoom, stayAt, stepsTaken } from './visits.ts'
 
 const NONE: i32 = -1
 
@@ -182,13 +182,13 @@ function walk(startNs: f64, endNs: f64, startStay: i32, endStay: i32, own: bool,
     }
     triedStart = true
     counts = lost ? AFTER_LOSS : NOT_OF_OTHERS
-    if (!hasVisits() && isFar(startStay, hi)) return false
+    if (lacksRoom(startStay, hi)) return false
     stay = stayAt(startStay, hi, starter)
     if (stay < 0) break
     hi = addOthers(counts, stay, startNs, hi)
   }
   addPiece(NONE, startNs, hi)
-  if (lacks || steps > load<f64>(MOST_STEPS) || pieces > MAX_PIECES) return false
+  if (lacks || lackedRoom() || steps > load<f64>(MOST_STEPS) || pieces > MAX_PIECES) return false
   store<f64>(STEPS, steps)
   return true
 }
@@ -206,7 +206,7 @@ function lastToWork(hi: f64): i32 {
     const from = load<i32>(load<u32>(MEMBER_STAY) + (member << 2))
     member = load<i32>(load<u32>(MEMBER_NEXT) + (member << 2))
     if (goroutine === began || !has(from) || startOf(from) >= hi || wasCreatedForIt(from)) continue
-    if (!hasVisits() && isFar(from, hi)) {
+    if (lacksRoom(from, hi)) {
       lacks = true
       return NONE
     }

@@ -83,7 +83,7 @@ import { settle } from './sums.ts'
 import { currentTask, descendsFrom, hasEnded } from './tasks.ts'
 import { isTimers, ofWaker } from './via.ts'
 import { giverOf, lastGivenNs } from './passed-on.ts'
-import { before, beforeOthers, isFar, stayAt, stepsTaken } from './visits.ts'
+import { before, beforeOthers, forgetVisits, isFar, stayAt, stepsTaken } from './visits.ts'
 import { isOnlyCreated, letsGo } from './workers.ts'
 
 export {
@@ -91,6 +91,7 @@ export {
   beforeOthers,
   beginRunners,
   findKinds,
+  forgetVisits,
   isFar,
   isOnlyCreated,
   isTimers,

@@ -76,7 +76,7 @@ import { addLongPiece } from './long-waits.ts'
 import { causeOf, walkPieces } from './path.ts'
 import { has } from './stay.ts'
 import { descendsFrom, idOfSerial } from './tasks.ts'
-import { before, beforeOthers, hasVisits, isFar, stayAt, stepsTaken } from './visits.ts'
+import { before, beforeOthers, lackedRoom, lacksRoom, stayAt, stepsTaken } from './visits.ts'
 
 const NONE: i32 = -1
 
@@ -159,8 +159,9 @@ export function tellWork(serial: i32, startNs: f64, endNs: f64, member: i32, sta
 /** Adds up the time after a stay of a goroutine that does many things for others as well. @returns whether it could be done */
 function tellWorkAfter(serial: i32, startNs: f64, endNs: f64, from: i32, goroutine: f64): bool {
   const mask = load<u32>(STAY_MASK)
-  if (!hasVisits() && isFar(from, endNs)) return false
+  if (lacksRoom(from, endNs)) return false
   let stay = stayAt(from, endNs, goroutine)
+  if (lackedRoom()) return false
   while (has(stay) && stay > from) {
     if (++steps > mostSteps) return false
     const at: u32 = stay & mask

@@ -11,18 +11,20 @@ import {
   MENTION_BYTES,
   MENTION_HEAD_ROOM,
   MENTION_HEADS,
-  MENTION_ROOM,
   MENTIONS,
+  MENTIONS_PER_VISIT,
   MOST_STAYS_UNNOTED,
+  MOST_VISIT_ROOM,
   VISIT_BYTES,
   VISIT_ROOM,
   VISITOR_BYTES,
   VISITOR_ROOM,
   VISITORS,
   VISITS,
+  VISITS_LACK,
 } from '../states-layout.ts'
 import { endOf, has, nextOf, previousOf, startOf, taskOf } from './stay.ts'
-import { lineage } from './tasks.ts'
+import { lineage, slotOfSerial } from './tasks.ts'
 
 const NONE: i32 = -1
 
@@ -70,8 +72,18 @@ export function forgetVisits(): void {
 }
 
 /** Whether there is room to note visits in: it is made when it is first needed. */
-export function hasVisits(): bool {
+function hasVisits(): bool {
   return load<u32>(VISITS) !== 0
+}
+
+/** Whether room has to be made before it is asked where a goroutine was at a time. */
+export function lacksRoom(from: i32, timeNs: f64): bool {
+  return !hasVisits() && isFar(from, timeNs)
+}
+
+/** Whether visits were forgotten for others, of which more room would have kept them: what was found since may not be all. */
+export function lackedRoom(): bool {
+  return load<u32>(VISITS_LACK) !== 0
 }
 
 /** Whether it takes more steps than few to find where a goroutine was at a time, from an earlier stay of it. */
@@ -214,6 +226,7 @@ function begin(stay: i32): i32 {
 }
 
 function add(stay: i32, before: i32, origin: i32): i32 {
+  noteLack()
   const visit = visits++
   const at = visitAt(visit)
   const task = taskOf(stay)
@@ -240,6 +253,20 @@ function add(stay: i32, before: i32, origin: i32): i32 {
   return visit
 }
 
+/** Whether the next visit takes the place of one whose task is still to be told, or its mentions that of some of such a one. */
+function noteLack(): void {
+  const room = load<i32>(VISIT_ROOM)
+  if (room === MOST_VISIT_ROOM) return
+  let oldest = visits - room
+  if (mentions + <i32>MOST_MENTIONED > room * MENTIONS_PER_VISIT) {
+    // That of the latest mention that goes.
+    oldest = max(oldest, load<i32>(mentionAt(mentions + <i32>MOST_MENTIONED) + VISIT))
+  }
+  if (oldest < max(oldestVisit, visits - room)) return
+  const task = fieldOf(oldest, TASK)
+  if (task !== 0 && slotOfSerial(task) >= 0 && hasStays(oldest)) store<u32>(VISITS_LACK, 1)
+}
+
 /** Where one after a visit jumps to: as far as two jumps from there, where these are as long as each other. */
 function jumpAfter(before: i32): i32 {
   const one = fieldOf(before, JUMP)
@@ -264,12 +291,14 @@ function walkForward(from: i32, timeNs: f64): i32 {
 // ---- Rows. ----
 
 /* @inline */ function visitAt(visit: i32): usize {
-  return load<u32>(VISITS) + (visit & (VISIT_ROOM - 1)) * VISIT_BYTES
+  return load<u32>(VISITS) + (visit & (load<i32>(VISIT_ROOM) - 1)) * VISIT_BYTES
 }
 
 /** Whether a visit is one of the latest, whose stays have not moved, with all its mentions. */
 /* @inline */ function isNoted(visit: i32): bool {
-  return visit >= oldestVisit && visit >= visits - VISIT_ROOM && fieldOf(visit, MENTIONED) >= mentions - MENTION_ROOM
+  const room = load<i32>(VISIT_ROOM)
+  if (visit < oldestVisit || visit < visits - room) return false
+  return fieldOf(visit, MENTIONED) >= mentions - room * MENTIONS_PER_VISIT
 }
 
 /* @inline */ function fieldOf(visit: i32, field: usize): i32 {
@@ -290,11 +319,11 @@ function walkForward(from: i32, timeNs: f64): i32 {
 }
 
 /* @inline */ function mentionAt(mention: i32): usize {
-  return load<u32>(MENTIONS) + (mention & (MENTION_ROOM - 1)) * MENTION_BYTES
+  return load<u32>(MENTIONS) + (mention & (load<i32>(VISIT_ROOM) * MENTIONS_PER_VISIT - 1)) * MENTION_BYTES
 }
 
 /* @inline */ function isMentioned(mention: i32): bool {
-  return mention >= 0 && mention >= mentions - MENTION_ROOM
+  return mention >= 0 && mention >= mentions - load<i32>(VISIT_ROOM) * MENTIONS_PER_VISIT
 }
 
 /** Where the number of the latest mention of a serial is, plus 1: 0 there is none. */
