@@ -180,11 +180,11 @@ export const MOST_RELEASES = 1 << 14
 export const HOLDS = STATES_REGISTERS + 1140
 export const HOLDERS = STATES_REGISTERS + 1144
 /** Stretches of one wait that there is room for: one that has more is for TypeScript. Doubles of each: stay, task, from, to, row of the holder. */
-export const HOLDS_ROOM = 1_024
+export const HOLDS_ROOM = 8_192
 export const HOLD_FIELDS = 5
 /** Doubles of a holder: goroutine, task, nanoseconds. */
 export const HOLDER_FIELDS = 3
-/** Where among the holders each lies, by goroutine and task: a row plus 1, 0 none; half of the places stay free at least. */
+/** Where among the holders each lies, by goroutine and task: a row plus 1, 0 none; of as many places as are used for a wait half stay free at least. */
 export const HOLDER_PLACES = STATES_REGISTERS + 1148
 export const HOLDER_PLACES_ROOM = 2 * HOLDS_ROOM
 /** Holders told of one wait. */
@@ -192,7 +192,7 @@ export const MOST_HOLDERS_TOLD = 16
 /** Stays looked back over of the one to blame for a wait. */
 export const MOST_WAKER_STAYS = 1_024
 /** Latest stays looked through of one that took a task out of a queue for whom it served before: in a long one those right before it say enough. */
-export const MOST_SERVED_STAYS = 512
+export const MOST_SERVED_STAYS = 4_096
 /** Stays looked through for holders of locks, and for whom they worked, for all waits of a task. */
 export const MOST_LOCK_STAYS = 8_192
 /** Stays looked back over of one that may only have passed something on, and the share of the wait that it may have had it for. */
@@ -203,7 +203,7 @@ export const MOST_STAYS_GIVEN = 64
 /** Stays looked through, before and after, for a stack of one to blame. */
 export const MOST_STAYS_NAMING = 64
 /** Holders of one lock looked back over. */
-export const MOST_HOLDERS = 64
+export const MOST_HOLDERS = 1_024
 /** Stays of one holder looked back over for its own wait for the lock. */
 export const MOST_HOLDER_STAYS = 4_096
 /** Waits in a row of a goroutine that was woken, found the lock taken and queued again. */

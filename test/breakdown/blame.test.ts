@@ -170,7 +170,7 @@ test('the kernel blames whom TypeScript blames', () => {
   expect(count(({ wakerStack }) => wakerStack >= 0)).toBeGreaterThan(300)
 })
 
-// The kernel has room for 1,024 stretches.
+// The kernel has room for all stretches in the stays that are looked through.
 test.each([50, 1_024, 1_025])('a worker that served %d tasks before is blamed for them', (others) => {
   const story = new CaptureStory().found(1, 'runnable').found(2, 'runnable').start(1)
   const [served, task] = [10_000, 9_999]
@@ -205,7 +205,7 @@ test.each([50, 1_024, 1_025])('a worker that served %d tasks before is blamed fo
     return found[0]
   }
   const [byKernel, told] = waits()
-  expect(byKernel).toBe(others <= 1_024)
+  expect(byKernel).toBe(true)
   const holders = [served, ...Array.from({ length: 15 }, (_, at) => served + others - 1 - at)]
   expect(told[0].holders.map(({ taskId, ns }) => [taskId, ns])).toEqual(
     holders.map((id) => [id, id === served ? 820 : 710]),

@@ -88,6 +88,33 @@ class Story {
   }
 }
 
+test('in a convoy of five hundred who held the lock longest is told, and it is known of all who did', () => {
+  const count = 500
+  const others = Array.from({ length: count }, (_, n) => n + 2)
+  const story = new Story(1, ...others).at(1).begin().wait('sleep')
+  // The first takes the lock while it is free; all others queue for it, and each that gets it has it for 50 us.
+  for (const one of others)
+    story
+      .at(one * 2)
+
+      .run(one)
+      .begin()
+      .at(one * 2 + 1)
+      .waitForMutex(GET)
+  const heldSince = 2 * count + 4
+  story.at(heldSince).wake(1).run(1)
+  let now = 30_000
+  for (const [n, next] of others.entries()) {
+    story.at(now).unlockFor(next, GET).at(now).end().wait('chan receive').run(next)
+    now += n === 99 ? 9_000 : 50
+  }
+  story.at(now).end()
+  const holders = story.holders(count + 1)
+  expect(holders[0]).toEqual([1, 30_000 - 2 * (count + 1) - 1])
+  expect(holders[1]).toEqual([101, 9_000])
+  expect(holders.slice(2).every(([, us]) => us === 50)).toBe(true)
+})
+
 describe('where several queue for one mutex', () => {
   /** 1 holds it until 1,000 us, and then 2, 3 and 4 one after the other, who queue from 210, 310 and 410 us on. */
   const queue = (): Story => {

@@ -136,17 +136,21 @@ test('nobody is to blame for what lies before the latest that are looked at', ()
   // The report takes longer than all that come after it.
   const count = MOST_SERVED_STAYS + 100
   for (let job = 2; job <= count; job++) story.at(100 + job).taskBegin(job, 'job')
+  const nextNs = 400 + count
+  let atNs = nextNs + 110
   story
-    .at(900)
+    .at(nextNs)
     .taskBegin(count + 1, 'next')
-    .at(1_000)
+    .at(nextNs + 100)
     .block('chan receive')
-    .at(1_010)
+    .at(atNs)
     .start(2)
-  let atNs = 1_010
   for (let job = 1; job <= count; job++) {
     story.at(atNs).regionBegin(job, 'work')
-    story.at((atNs += job === 1 ? 90_000_000 : 50_000)).taskEnd(job)
+    story
+      .at((atNs += job === 1 ? 90_000_000 : 50_000))
+      .regionEnd(job, 'work')
+      .taskEnd(job)
   }
   const { tasks } = analysed(
     story
@@ -156,7 +160,7 @@ test('nobody is to blame for what lies before the latest that are looked at', ()
   )
   const [last] = tasks.filter(({ id }) => id === count)
   const [unknown, known] = last.longWaits[0].holders
-  expect(unknown).toEqual({ goroutine: -1, taskId: 0, ns: 90_000_000 + 99 * 50_000 + 1_010 - 900 })
+  expect(unknown).toEqual({ goroutine: -1, taskId: 0, ns: 90_000_000 + 99 * 50_000 + 110 })
   expect(known).toEqual({ goroutine: 2, taskId: count - 1, ns: 50_000 })
   // Of one that the report is known to have held up it is.
   const [early] = tasks.filter(({ id }) => id === 100)

@@ -8,7 +8,6 @@ import {
   HANDS_OVER,
   HOLDER_FIELDS,
   HOLDER_PLACES,
-  HOLDER_PLACES_ROOM,
   HOLDERS,
   HOLDS,
   HOLDS_ROOM,
@@ -61,7 +60,7 @@ import {
   UNKNOWN,
   WAITING,
 } from '../states-layout.ts'
-import { at, beginBreakdown, goTo, put, putPart } from './block.ts'
+import { at, beginBreakdown, goTo, putPart } from './block.ts'
 import {
   beginHolders,
   findLockHolders,
@@ -89,6 +88,9 @@ export let blamedWaits: u32 = 0
 /** Rows of `HOLDERS`, and the one that held longest. */
 let holders: i32 = 0
 let most: i32 = 0
+/** Places of `HOLDER_PLACES` that are used for the wait in hand, a power of two. */
+let placeCount: u32 = 0
+const LEAST_HOLDER_PLACES: u32 = 64
 /** Breakdown of what the one to blame did, its time that is known, and steps over its stays. */
 let did: usize = 0
 let coveredNs: f64 = 0
@@ -114,18 +116,28 @@ export function keepBlamed(serial: i32): i32 {
     const fromNs = load<f64>(piece)
     const toNs = load<f64>(piece, 8)
     const row = load<f64>(piece, 24)
-    if (load<f64>(piece, 40) !== 0) keepQueue(serial, stay, fromNs, toNs, row)
-    else if (!keepWait(serial, stay, fromNs, toNs, row, <u32>load<f64>(piece, 32))) return NONE
+    const isKept =
+      load<f64>(piece, 40) !== 0
+        ? keepQueue(serial, stay, fromNs, toNs, row)
+        : keepWait(serial, stay, fromNs, toNs, row, <u32>load<f64>(piece, 32))
+    if (!isKept) return NONE
     if (load<i32>(ASKED_STACK) !== NONE) return ASKS
   }
   return 0
 }
 
-/** Writes a time in a queue, unless nobody else is known to have been served first. @param taker stay of the goroutine that took the task up */
-function keepQueue(walked: i32, taker: i32, fromNs: f64, toNs: f64, row: f64): void {
+/**
+ * Writes a time in a queue, unless nobody else is known to have been served first.
+ *
+ * @param taker stay of the goroutine that took the task up
+ * @returns whether there was room for those that were
+ */
+function keepQueue(walked: i32, taker: i32, fromNs: f64, toNs: f64, row: f64): bool {
   noHolds()
   findServedBefore(taker, fromNs, toNs, walked, MOST_SERVED_STAYS)
+  if (holds > HOLDS_ROOM) return false
   if (holds > 0) keepBlame(NONE, 0, fromNs, toNs, row)
+  return true
 }
 
 /** Writes one wait, unless nobody is known to have ended it. @returns whether there was room for those that held what it was for */
@@ -266,7 +278,9 @@ function isOthers(waker: i32, task: i32, walked: i32): bool {
 /** Adds the stretches of each holder up; goroutine -1 where it is not known who held. */
 function groupHolds(): void {
   holders = 0
-  memory.fill(load<u32>(HOLDER_PLACES), 0, HOLDER_PLACES_ROOM << 2)
+  placeCount = LEAST_HOLDER_PLACES
+  while (placeCount < <u32>holds * 2) placeCount *= 2
+  memory.fill(load<u32>(HOLDER_PLACES), 0, placeCount << 2)
   for (let row: i32 = 0; row < holds; row++) {
     const hold = holdAt(row)
     const stay = <i32>load<f64>(hold)
@@ -285,7 +299,7 @@ function holderOf(goroutine: f64, task: f64): i32 {
   const places: usize = load<u32>(HOLDER_PLACES)
   let at: u32 = hashOf(goroutine) + hashOf(task)
   for (;;) {
-    at &= HOLDER_PLACES_ROOM - 1
+    at &= placeCount - 1
     const one = load<i32>(places + (at << 2)) - 1
     if (one < 0) break
     if (load<f64>(holderAt(one)) === goroutine && load<f64>(holderAt(one), 8) === task) return one
@@ -301,22 +315,28 @@ function holderOf(goroutine: f64, task: f64): i32 {
 
 /** Writes those that held longest, of which the latest comes first where they are alike. @returns how many */
 function tellHolders(): i32 {
-  let told: i32 = 0
-  for (; told < MOST_HOLDERS_TOLD && told < holders; told++) {
-    let longest: i32 = 0
-    for (let row: i32 = 1; row < holders; row++) {
-      if (load<f64>(holderAt(row), 16) > load<f64>(holderAt(longest), 16)) longest = row
-    }
-    const holder = holderAt(longest)
-    if (told === 0) most = longest
-    const task = <i32>load<f64>(holder, 8)
-    put(load<f64>(holder))
-    put(task > 0 ? idOfSerial(task) : 0)
-    put(load<f64>(holder, 16))
-    // Each held something for longer than nothing.
-    store<f64>(holder, 0, 16)
+  const room = <u32>min(holders, MOST_HOLDERS_TOLD) * HOLDER_BYTES
+  const told: usize = at
+  goTo(told + room)
+  let end = told
+  for (let row: i32 = 0; row < holders; row++) {
+    const holder = holderAt(row)
+    const ns = load<f64>(holder, 16)
+    const full = end === told + room
+    if (full && load<f64>(end - HOLDER_BYTES, 16) >= ns) continue
+    // The last of those is the one that falls out.
+    let to = full ? end - HOLDER_BYTES : end
+    if (!full) end += HOLDER_BYTES
+    for (; to > told && load<f64>(to - HOLDER_BYTES, 16) < ns; to -= HOLDER_BYTES)
+      memory.copy(to, to - HOLDER_BYTES, HOLDER_BYTES)
+    memory.copy(to, holder, HOLDER_BYTES)
+    if (to === told) most = row
   }
-  return told
+  for (let holder = told; holder < end; holder += HOLDER_BYTES) {
+    const task = <i32>load<f64>(holder, 8)
+    store<f64>(holder, task > 0 ? idOfSerial(task) : 0, 8)
+  }
+  return (end - told) / HOLDER_BYTES
 }
 
 /** Stay of the one that held longest, at the end of the last time; -1 where nobody knows who that was. */
