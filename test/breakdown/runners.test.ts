@@ -29,7 +29,10 @@ function emptyLog(): { readonly stays: StayLog; readonly runners: Runners; reado
   }
 }
 
-/** All stays before the wait, and those after it that begin before its end, while there are any left to look through. */
+/**
+ * All stays before the wait, and those after it that begin before its end, while there are any left to look through; none where those that are not looked
+ * through lie in more than half of the wait.
+ */
 function plainly(stays: StayLog, waiting: number, fromNs: number, toNs: number, left: { stays: number }): Runner[] {
   const sums = new Map<number, number>()
   const add = (stay: number): void => {
@@ -40,8 +43,13 @@ function plainly(stays: StayLog, waiting: number, fromNs: number, toNs: number, 
     sums.set(key, (sums.get(key) ?? 0) + ns)
   }
   for (let stay = waiting - 1; stays.has(stay); stay--) add(stay)
-  for (let stay = waiting + 1; stay < stays.top && left.stays > 0; stay++, left.stays--) {
-    if (stays.startNs[stay & stays.mask] >= toNs) break
+  for (let stay = waiting + 1; stay < stays.top; stay++, left.stays--) {
+    const startNs = stays.startNs[stay & stays.mask]
+    if (startNs >= toNs) break
+    if (left.stays === 0) {
+      if (startNs - fromNs < (toNs - fromNs) / 2) return []
+      break
+    }
     add(stay)
   }
   return [...sums]
@@ -52,6 +60,7 @@ function plainly(stays: StayLog, waiting: number, fromNs: number, toNs: number, 
 
 test('those that ran are told as they are counted plainly, the longest first', () => {
   let told = 0
+  let untold = 0
   for (let seed = 1; seed <= 200; seed++) {
     const random = new Random(seed)
     const { stays, runners, lineage } = emptyLog()
@@ -78,9 +87,11 @@ test('those that ran are told as they are counted plainly, the longest first', (
       const expected = plainly(stays, waiting, fromNs, toNs, left)
       expect(runners.of(stays, waiting, fromNs, toNs), `seed ${seed}`).toEqual(expected)
       told += expected.length
+      if (expected.length === 0 && left.stays === 0) untold++
     }
   }
   expect(told).toBeGreaterThan(1_000)
+  expect(untold).toBeGreaterThan(20)
 })
 
 test('those that ran are told while the log goes on, however many run at once and however long', () => {
@@ -122,6 +133,25 @@ test('those that ran are told while the log goes on, however many run at once an
     }
   }
   expect(told).toBeGreaterThan(10_000)
+})
+
+test.each([
+  ['are told where it is for the larger part of the wait', 90_000, 1],
+  ['are not told where it is for the smaller part, which says little of all of it', 70_000, 0],
+])('those that ran while 4,096 changes of state went by %s', (_, knownNs, told) => {
+  const { stays, runners, lineage } = emptyLog()
+  lineage.add(taskIdOf(1))
+  stays.open(1, -1, GoState.runnable, 0, 0, 0, -1)
+  // More than are looked through begin at once, in the wait's first part; one more late in it.
+  for (let stay = 0; stay < 4_096; stay++) {
+    stays.open(2, -1, GoState.running, 0, 0, 1, -1)
+    stays.endNs[(stay + 1) & stays.mask] = 10
+  }
+  stays.open(3, -1, GoState.running, knownNs, 0, 0, -1)
+  runners.beginTask()
+  expect(runners.of(stays, 0, 0, 160_000)).toEqual(
+    told === 0 ? [] : [{ taskId: taskIdOf(1), runtime: false, ns: 40_960 }],
+  )
 })
 
 describe('a goroutine that runs on one processor for long, while thousands run on another,', () => {

@@ -67,7 +67,7 @@ export function beginRunners(): void {
 
 /**
  * Finds those that ran while a goroutine was runnable and writes who had most of the time, the longest first, in `RUNNERS_TOLD`. All that ran
- * for no task are told as one, and so are the runtime's own. Those that ran when the wait began are told however long they had; stays after it that are
+ * for no task are told as one, and so are the runtime's own. None are of a wait of which less than half could be looked through. Those that ran when the wait began are told however long they had; stays after it that are
  * looked at are counted down in `RUNNER_STAYS`.
  *
  * @param waiting the stay that waits
@@ -83,7 +83,9 @@ export function runnersOf(waiting: i32, fromNs: f64, toNs: f64): u32 {
   count = 0
   idleNs = 0
   addBefore(from, waiting)
-  addLeft(from, addAfter(waiting))
+  const next = addAfter(waiting)
+  if (isMostlyUnseen(next)) return 0
+  addLeft(from, next)
   if (idleNs > 0) store<f64>(load<u32>(RUNNER_TABLE), idleNs, RUNNER_NS)
   return tellMost()
 }
@@ -166,6 +168,13 @@ function addAfter(waiting: i32): i32 {
   }
   idleNs = idle
   return to
+}
+
+/** Whether less than half of the wait was looked through, since no more stays may be: who ran then says little of who ran in all of it. @param next the first stay that was not */
+function isMostlyUnseen(next: i32): bool {
+  if (next >= load<i32>(STAY_TOP)) return false
+  const untilNs = load<f64>(load<u32>(STAY_START) + ((next & load<u32>(STAY_MASK)) << 3))
+  return untilNs - waitFromNs < (waitToNs - waitFromNs) / 2
 }
 
 /**
