@@ -9,6 +9,7 @@ import {
   groupParts,
   GROUPS,
 } from '../breakdown/groups.ts'
+import { MOST_HOLDERS_TOLD } from '../breakdown/states-layout.ts'
 import type { Evidence } from '../join/match.ts'
 import type { Overlaps } from './attributes.ts'
 import { type LockKind, lockKindOf } from '../breakdown/lock-places.ts'
@@ -47,6 +48,8 @@ export interface Blame {
   readonly mostly: boolean
   /** The same of what the one to blame did. */
   readonly doingMostly: boolean
+  /** Whether more held it in turn than are told, none of them for most of the time: the one to blame held it longest. */
+  readonly inTurn: boolean
 }
 
 /** From this share of a part on what is said holds for nearly all of it, and "mostly" is left out. */
@@ -60,6 +63,7 @@ export const NO_BLAME: Blame = {
   instead: null,
   mostly: false,
   doingMostly: false,
+  inTurn: false,
 }
 
 /** One row of the table of rules. */
@@ -276,7 +280,7 @@ function insteadSentence(blame: Blame): string | null {
     case 'pipe':
       return 'waiting for a pipe'
     case 'queue':
-      return `waiting in a queue${blame.name === null ? '' : ` behind ${blame.name}${doing(blame)}`}`
+      return `waiting in a queue${by(blame, 'behind')}`
     case 'stream':
       return 'waiting for a free stream of its connection'
     case 'process':
@@ -291,28 +295,32 @@ function insteadSentence(blame: Blame): string | null {
 function channelSentence(blame: Blame): string {
   const instead = insteadSentence(blame)
   if (instead !== null) return instead
-  if (blame.name === null) return 'waiting on a channel'
-  return `waiting on a channel${blame.lock === 'slot' ? ', held up by' : ' served by'} ${blame.name}${doing(blame)}`
+  return `waiting on a channel${by(blame, blame.lock === 'slot' ? ', held up by' : 'served by')}`
+}
+
+/** Who is to blame, after such words, and what that one did. Nothing where nobody is. */
+function by(blame: Blame, words: string): string {
+  if (blame.name === null) return ''
+  const who = blame.inTurn ? `many in turn, longest ${words === 'behind' ? words : 'by'} ${blame.name}` : blame.name
+  return `${words.startsWith(',') ? '' : ' '}${words} ${who}${doing(blame)}`
 }
 
 function lockSentence(blame: Blame): string {
-  const { name, lock } = blame
-  const by = (words: string): string => (name === null ? '' : `${words} ${name}${doing(blame)}`)
-  switch (lock) {
+  switch (blame.lock) {
     case 'mutex':
-      return `waiting for a mutex${by(' held by')}`
+      return `waiting for a mutex${by(blame, 'held by')}`
     case 'rwMutex':
-      return `waiting for a read-write mutex${by(' held by')}`
+      return `waiting for a read-write mutex${by(blame, 'held by')}`
     case 'once':
-      return `waiting for a sync.Once run by${name === null ? ' another goroutine' : by('')}`
+      return `waiting for a sync.Once${by(blame, 'run by') || ' run by another goroutine'}`
     case 'file':
-      return `waiting for a file lock${by(' held by')}`
+      return `waiting for a file lock${by(blame, 'held by')}`
     case 'waitGroup':
-      return `waiting for a WaitGroup${by(', last for')}`
+      return `waiting for a WaitGroup${by(blame, ', last for')}`
     case 'cond':
-      return `waiting for a condition${by(' signalled by')}`
+      return `waiting for a condition${by(blame, 'signalled by')}`
     default:
-      return `waiting for a lock${by(' released by')}`
+      return `waiting for a lock${by(blame, 'released by')}`
   }
 }
 
@@ -321,6 +329,9 @@ interface Sums {
   total: number
   /** Of `names`, those of goroutines without a span together. */
   withoutSpanNs: number
+  /** Waits during which more held it in turn than are told, and those of them that are told, by name. */
+  inTurnNs: number
+  readonly namesInTurn: Map<string, number>
   readonly names: Map<string, number>
   readonly locks: Map<LockKind | 'slot', number>
   readonly doing: Map<Doing, number>
@@ -420,9 +431,13 @@ export function blameOf(
       // Of the others than the first nothing more is known.
       return nameOf(taskId) ?? (goroutine === holders[0].goroutine ? nameWithoutSpan(wait, tables) : NO_SPAN_NAME)
     }
+    const inTurn = areMore(holders, heldNs)
+    if (inTurn) sum.inTurnNs += ns
     for (const holder of holders) {
       const name = holderName(holder)
-      if (name !== null) addName(sum, name, (ns * holder.ns) / heldNs)
+      if (name === null) continue
+      addName(sum, name, (ns * holder.ns) / heldNs)
+      if (inTurn) add(sum.namesInTurn, name, (ns * holder.ns) / heldNs)
     }
     const shortWaitName = wait === undefined ? namesWithoutTask.get(wakerOf(row)) : undefined
     const pickerName = group === 'chan' && wasPickedUp(timeline, row) ? pickedUpBy(wait) : null
@@ -449,16 +464,21 @@ function wasPickedUp({ length, goroutine, wakerGoroutine }: Timeline, row: numbe
 }
 
 /** What is said of the waits of a group: what holds for more than half of them, and whether it does for nearly all. */
-function blameOfSums(group: Group, { total, withoutSpanNs, names, locks, doing, instead }: Sums): Blame {
+function blameOfSums(group: Group, sums: Sums): Blame {
+  const { total, withoutSpanNs, inTurnNs, namesInTurn, names, locks, doing, instead } = sums
   const named = majority(names, total)
-  const name = named ?? (withoutSpanNs * 2 > total ? NO_SPAN_NAME : null)
+  const held = named ?? (withoutSpanNs * 2 > total ? NO_SPAN_NAME : null)
+  const longest = held === null && inTurnNs * 2 > total ? mostOf(namesInTurn) : null
+  const name = held ?? longest
   const lock = majority(locks, total)
   const did = name === null ? null : majority(doing, total)
   const insteadNs = sumOf(instead)
   const most = insteadOfMost(group, instead, total)
   const least = NEARLY_ALL * total
+  const nameNs =
+    name === null ? total : longest !== null ? inTurnNs : named === null ? withoutSpanNs : (names.get(named) ?? 0)
   const said = [
-    name === null ? total : named === null ? withoutSpanNs : (names.get(named) ?? 0),
+    nameNs,
     lock === null || lock === 'slot' ? total : (locks.get(lock) ?? 0),
     most === null ? total - insteadNs : (instead.get(most) ?? insteadNs),
   ]
@@ -469,7 +489,26 @@ function blameOfSums(group: Group, { total, withoutSpanNs, names, locks, doing, 
     instead: most,
     mostly: said.some((ns) => ns < least),
     doingMostly: did !== null && (doing.get(did) ?? 0) < NEARLY_ALL * sumOf(doing),
+    inTurn: longest !== null,
   }
+}
+
+/**
+ * Whether a lock or slot was held in turn by more than are told: the rest of the wait is theirs, unless most of it is not known.
+ *
+ * @param heldNs how long the wait was
+ */
+function areMore(holders: readonly Holder[], heldNs: number): boolean {
+  if (holders.length < MOST_HOLDERS_TOLD) return false
+  const toldNs = holders.reduce((sum, { ns }) => sum + ns, 0)
+  const unknownNs = holders.reduce((sum, { goroutine, ns }) => sum + (goroutine < 0 ? ns : 0), 0)
+  return toldNs < heldNs && unknownNs * 2 < heldNs
+}
+
+function mostOf<Key>(sums: ReadonlyMap<Key, number>): Key | null {
+  let most: Key | null = null
+  for (const [key, ns] of sums) if (most === null || ns > (sums.get(most) ?? 0)) most = key
+  return most
 }
 
 function sumOf(times: ReadonlyMap<unknown, number>): number {
@@ -479,6 +518,8 @@ function sumOf(times: ReadonlyMap<unknown, number>): number {
 const noSums = (): Sums => ({
   total: 0,
   withoutSpanNs: 0,
+  inTurnNs: 0,
+  namesInTurn: new Map(),
   names: new Map(),
   locks: new Map(),
   doing: new Map(),

@@ -97,6 +97,22 @@ describe('the sentence', () => {
     )
   })
 
+  test.each<[Group, Partial<Blame>, string]>([
+    ['lock', { lock: 'mutex' }, 'waiting for a mutex held by many in turn, longest by api.Get'],
+    [
+      'lock',
+      { lock: 'mutex', doing: 'sleep' },
+      'waiting for a mutex held by many in turn, longest by api.Get, which was asleep',
+    ],
+    ['chan', { lock: 'slot' }, 'waiting on a channel, held up by many in turn, longest by api.Get'],
+    ['chan', { instead: 'queue' }, 'waiting in a queue behind many in turn, longest behind api.Get'],
+  ])('names the longest of many that held it up in turn: %s, %j', (group, given, words) => {
+    const one = { ...NO_BLAME, name: 'api.Get', inTurn: true, ...given }
+    expect(verdict({ [group]: 8, exec: 2 }, { blame: new Map([[group, one]]) })).toBe(
+      `10.0 ms: 80 % ${words}; 2.0 ms on CPU`,
+    )
+  })
+
   test('begins with GC assist where that took longest, though it overlaps what is named after it', () => {
     const assist = (gcAssistNs: number, gcAssistWaitNs = 0) => ({
       overlaps: { ...overlaps, gcAssistNs: gcAssistNs * MS, gcAssistWaitNs: gcAssistWaitNs * MS },
@@ -390,6 +406,33 @@ describe('who is to blame', () => {
     expect(blamed([held(9, 200), held(5, 100)])?.name).toBeNull()
     expect(blamed([held(9, 360)])).toMatchObject({ name: 'report.Build', mostly: true })
     expect(blamed([held(9, 690)])).toMatchObject({ name: 'report.Build', mostly: false })
+  })
+
+  test('of a lock that many hold in turn is who held it longest of those that are told', () => {
+    const blamed = (holders: readonly Holder[]): Blame | undefined =>
+      blameOf(
+        taskRecord({ timeline, longWaits: [{ ...longWaits[0], holders }] }),
+        tables,
+        0,
+        800,
+        (id) => names[id] ?? null,
+      ).get('lock')
+    const told = (count: number, of: (n: number) => Partial<Holder>): Holder[] =>
+      Array.from({ length: count }, (_, n) => ({ goroutine: 40 + n, taskId: n < 10 ? 5 : 9, ns: 20, ...of(n) }))
+    const longest = { name: 'cache.Refresh', lock: 'mutex', inTurn: true }
+    expect(blamed(told(16, () => ({})))).toMatchObject(longest)
+    expect(blamed(told(16, (n) => ({ ns: n === 0 ? 300 : 5, goroutine: n === 0 ? -1 : 40 + n })))).toMatchObject(
+      longest,
+    )
+    // With one fewer all are told; nor is anybody named where most of the wait is not known, or is its own.
+    expect(blamed(told(15, () => ({})))).toMatchObject({ name: null, inTurn: false })
+    expect(blamed(told(16, (n) => ({ ns: n === 0 ? 400 : 5, goroutine: n === 0 ? -1 : 40 + n })))).toMatchObject({
+      name: null,
+      inTurn: false,
+    })
+    expect(blamed(told(16, () => ({ taskId: 1 })))).toMatchObject({ name: null, inTurn: false })
+    // Those of one name that had it for most of the wait are to blame, however many there are.
+    expect(blamed(told(16, () => ({ ns: 40, taskId: 5 })))).toMatchObject({ name: 'cache.Refresh', inTurn: false })
   })
 
   test('of slots that a channel hands out is who held them', () => {
@@ -738,7 +781,7 @@ ${rows.join('\n')}
 
 - The largest part that reaches its first share leads; the largest other that reaches its second share is named too. Then the time on CPU, when it does not lead. Numbers are those of the attributes.
 - The blame is the span that ended more than half of the waiting time, itself or through the loop of a connection that only passed it on; for waits for a processor the one that ran for more than half of it ("the garbage collector" where that was its workers, "goroutines without a span" where those worked for no task, or for ones whose span is not known, "its own goroutines" where the span did more at once than there were processors).
-- For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"), and for a worker that served X, as its regions and logs tell, for more than half of the time before it took up this one.
+- For locks that somebody holds it is the one that held them for more than half of the waiting time, whoever woke the goroutine in the end; so it is for what channels hand out in turn (semaphores, pools of connections: "waiting on a channel, held up by X"), and for a worker that served X, as its regions and logs tell, for more than half of the time before it took up this one. Where more held it in turn than the 16 that are told of a wait, and none of them for so long, it is "held by many in turn, longest by X": X had it for longest of those 16, spans of one name together.
 - Where the one to blame, for locks and channels of any kind, worked for no task, or for one whose span is not known, it is "a goroutine without a span (F)", F being the function that it runs; without "(F)" where no stack tells it, or several such goroutines share the blame. What a request left behind that goes on after its end is such a goroutine; a coroutine (iter.Pull) is none, it works for whoever calls it. A span of the same name is "another X". What it did is said when one thing took more than half of the time it is blamed for; what it was in until a deadline, such as a call, is told as that. A worker that is known by its regions or logs to have taken the task up, and was nobody's before that (it slept until it looked again, say), is "a goroutine without a span (F)" as well. Who held a lock or a slot, goroutines without a span, who ran and what was done are known of the 16 longest waits of a task only; of the others it is the task that ended them.
 - "mostly" is said where what is said of a part holds for less than ${NEARLY_ALL * 100} % of it: "92 % waiting, mostly for the network until a deadline" has some sleep in it, "98 % waiting, mostly for a mutex held by X" somebody else's turn, "ready to run, waiting for a processor, mostly while X ran", "which was mostly asleep".
 - "waiting in a queue" is said of a task that one goroutine began and another took up in the end, while the first did something else, such as to begin further ones; behind X where the one that took it up served X for more than half of the time; of a long one it is known whom it served latest only. The child span is called \`queue wait\`, its \`subspan.reason\` is \`queue\`.
