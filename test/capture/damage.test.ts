@@ -17,6 +17,11 @@ function workersOf({ tasks }: Analysed, id: number): readonly number[] {
   return tasks.find((task) => task.id === id)?.goroutines ?? []
 }
 
+/** Time that a task's path shows under the network, the poller's waits aside. */
+function networkNs({ tasks }: Analysed, id: number): number {
+  return tasks.find((task) => task.id === id)?.path?.viaNs.network ?? 0
+}
+
 function hasMore(some: readonly number[], others: readonly number[]): boolean {
   return some.length > others.length && others.every((goroutine) => some.includes(goroutine))
 }
@@ -39,6 +44,10 @@ describe('a capture that is cut', () => {
           // Without its stack the loop of a connection, which works for whoever comes, counts for the task that dialled.
           if (without === 'stacks' && hasMore(workersOf(part, id), workersOf(uncut, id))) continue
           expect(text, `task ${id} when cut at ${cut}`).toBe(whole.get(id))
+          // Without its stack a wait for the network may be told as another, and never the other way round.
+          expect(networkNs(part, id), `network of task ${id} when cut at ${cut}`).toBeLessThanOrEqual(
+            networkNs(uncut, id),
+          )
         }
       }
     },

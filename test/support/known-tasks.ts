@@ -5,7 +5,8 @@ import type { Analysed } from './fixtures.ts'
 /**
  * The tasks that are whole and not marked as partial, by id, as texts to compare.
  *
- * @param without what only stacks tell, when they may be lost: which waits for a lock were for one of the runtime's own
+ * @param without what only stacks tell, when they may be lost: which waits for a lock were for one of the runtime's own, and which of other waits were for the
+ *   network by where they are (streams of HTTP/2, say)
  */
 export function known({ tasks }: Pick<Analysed, 'tasks'>, without?: 'stacks'): Map<number, string> {
   const told =
@@ -20,6 +21,9 @@ export function known({ tasks }: Pick<Analysed, 'tasks'>, without?: 'stacks'): M
   )
 }
 
+/** Causes that stacks may tell. */
+const CAUSES_BY_STACK: readonly string[] = ['GC', 'runtime', 'network']
+
 function viaKnown(viaNs: unknown): unknown {
-  return Object.fromEntries(Object.entries(viaNs as object).filter(([cause]) => cause !== 'GC' && cause !== 'runtime'))
+  return Object.fromEntries(Object.entries(viaNs as object).filter(([cause]) => !CAUSES_BY_STACK.includes(cause)))
 }
