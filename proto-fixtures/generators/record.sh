@@ -184,6 +184,7 @@ accuracy() {
   for run in 1 2; do run_of 1.26 statesgrpc $run -seed $((50 + run)) -rounds 1; done
   for version in 1.21 1.24 1.26; do
     for run in 1 2; do run_of $version idioms $run -seed $((60 + run)) -rounds 1; done
+    for run in 1 2; do run_of $version relays $run -seed $((95 + run)) -rounds 1; done
   done
 }
 

@@ -236,8 +236,8 @@ ${[...rows, bounds].join('\n')}`
 function accuracyPage(): string {
   const ofStates = every.filter((one) => !isOfIdioms(one))
   const all = ofStates.flatMap(comparedOf)
-  const idioms = every.filter(isOfIdioms)
-  const ofIdioms = idioms.flatMap(comparedOf)
+  const idioms = every.filter(({ name }) => name.includes('idioms'))
+  const relays = every.filter(({ name }) => name.includes('relays'))
   const statesOf = (compared: readonly Compared[]): string[] => [
     ...new Set(compared.filter(({ claim }) => claim.atLeast !== true).map(({ claim }) => claim.state)),
   ]
@@ -247,8 +247,12 @@ function accuracyPage(): string {
   const stolenOf = (known: readonly KnownTask[]): number[] =>
     known.map(({ stolenNs }) => stolenNs ?? 0).sort((x, y) => x - y)
   const stolen = stolenOf(tasks)
-  const idiomTasks = idioms.flatMap(({ known }) => known)
-  const stolenOfIdioms = stolenOf(idiomTasks)
+  const countOf = (recordings: readonly Recorded[]): string =>
+    `${recordings.flatMap(({ known }) => known).length} tasks in ${recordings.length} recordings with Go 1.21, 1.24 and 1.26`
+  const tableOfAll = (recordings: readonly Recorded[]): string => {
+    const compared = recordings.flatMap(comparedOf)
+    return tableOf(compared, statesOf(compared))
+  }
   return `# How exact the breakdown is
 
 Programs under \`proto-fixtures/generators/\` (\`states\`, \`statesgrpc\`) spend known time in each state and note it by their own clock. They were recorded ${ofStates.length} times, with Go 1.21 to 1.27, on a machine of
@@ -263,10 +267,13 @@ ${tableOf(
   states,
 )}
 
-The idioms of services (\`idioms\`: shared calls, semaphores and limits of golang.org/x/sync, group commit, time-outs of calls and pools, look-ups, batches, workers and holders of locks without a task, another process, a memory limit), ${idiomTasks.length} tasks in
-${idioms.length} recordings with Go 1.21, 1.24 and 1.26, made on another day, when the host took more of the machine's time: threads of the program were ready to run and others ran for a median of ${us(quantile(stolenOfIdioms, 0.5))} us, ${us(quantile(stolenOfIdioms, 1))} us at most:
+The idioms of services (\`idioms\`: shared calls, semaphores and limits of golang.org/x/sync, group commit, time-outs of calls and pools, look-ups, batches, workers and holders of locks without a task, another process, a memory limit), ${countOf(idioms)}:
 
-${tableOf(ofIdioms, statesOf(ofIdioms))}
+${tableOfAll(idioms)}
+
+Work that goes from one goroutine to the next (\`relays\`: stages of pipelines, actors, buses, pools, pipes between goroutines, streams, chains of them that wait for each other), ${countOf(relays)}:
+
+${tableOfAll(relays)}
 
 - The goal: 1 % of the task or 50 us, whichever is more. *bounds* are claims of "at least" or "at most": processor time by the clock of the thread itself, time slept, mark assist between the runtime's own account of
   it and what allocating took beyond its quickest steps. Their error is the distance to the bound.
@@ -277,8 +284,8 @@ ${tableOf(ofIdioms, statesOf(ofIdioms))}
   In these recordings that took ${us(Math.max(...wakes))} us at most (${wakes.filter((ns) => ns > 50_000).length} of ${wakes.length} times more than 50 us); the tests allow it where the events show it. The program reads its clock after it by now.
 - Where the scheduler decides when a goroutine goes on (after a sleep, say), the claim is about the state and the wait for a processor together.
 - Who held a lock for how long, while several queued for it, is compared in the same way.
-- What the host of a virtual machine takes is seen by neither side. Recorded again on that other day, at least three of some 2,150 claims of \`states\` were off by 0.13 to 0.16 ms where 0.09 to 0.12 are allowed, and two holders of locks by 0.14 and 0.15 ms;
-  the recordings here are those of the quieter day. \`proto-fixtures/generators/record.sh accuracy\` makes new ones of all.
+- What the host of a virtual machine takes is seen by neither side. On a day when it took more, at least three of some 2,150 claims of \`states\` were off by 0.13 to 0.16 ms where 0.09 to 0.12 are allowed, and two holders of locks by 0.14 and 0.15 ms;
+  the recordings here are those of a quieter one. \`proto-fixtures/generators/record.sh accuracy\` makes new ones of all.
 - Go 1.21 and older: the format shows a system call only where the processor was taken away from it meanwhile; else its time is in \`exec\`. So are the claims about system calls read there.
 `
 }

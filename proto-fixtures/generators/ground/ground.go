@@ -196,6 +196,12 @@ func (w *Work) Path(state string, with ...string) {
 	w.claim("path", w.sum(state, with), false, state, with)
 }
 
+// PathOrMore claims what the clock says of states, or more: a wait for a processor is in what it says of another state too, as that of a
+// worker in what it waits for.
+func (w *Work) PathOrMore(state string, with ...string) {
+	w.claim("path", w.sum(state, with), true, state, with)
+}
+
 // PathAtLeast claims that a state took so long or longer.
 func (w *Work) PathAtLeast(d time.Duration, state string) { w.claim("path", d, true, state, nil) }
 

@@ -77,7 +77,7 @@ func threadTime() time.Duration {
 // and leave by the waiter.
 func held(g *Ground, name, state, meanwhile, lock string, take, release, wait, leave func(), hold func()) {
 	holds, waiting := make(chan struct{}), make(chan struct{})
-	released := make(chan time.Time, 1)
+	var at time.Time
 	left := make(chan struct{})
 	go func() {
 		defer close(left)
@@ -86,11 +86,10 @@ func held(g *Ground, name, state, meanwhile, lock string, take, release, wait, l
 		close(holds)
 		h.In("chan", func() { <-waiting })
 		h.In(meanwhile, hold)
-		at := time.Now()
+		at = time.Now()
 		release()
 		h.End()
 		h.Path(meanwhile, "chan", "schedWait")
-		released <- at
 	}()
 	<-holds
 	w := g.Begin(context.Background(), name).Alone()
@@ -99,7 +98,6 @@ func held(g *Ground, name, state, meanwhile, lock string, take, release, wait, l
 	w.To(state)
 	wait()
 	resumed := time.Now()
-	at := <-released
 	w.ToAt("schedWait", at)
 	w.ToAt("exec", resumed)
 	leave()
@@ -151,19 +149,18 @@ func holders(turns []turn, asked, got time.Time) (all []Holding) {
 // its own thing meanwhile.
 func inTurn(g *Ground, name, lock string, first *member, queued ...*member) {
 	var done sync.WaitGroup
-	var mu sync.Mutex
+	// Each is written by who holds the lock.
 	var turns []turn
+	var mu sync.Mutex
 	var ended []func()
 	hold := func(w *Work, m *member, from time.Time) {
 		w.In(m.state, m.do)
-		to := time.Now()
-		mu.Lock()
 		// Who waits long is handed the lock: it has it from then on, whenever it gets a processor.
 		if len(turns) > 0 {
 			from = turns[len(turns)-1].to
 		}
-		turns = append(turns, turn{m.name, from, to})
-		mu.Unlock()
+		turns = append(turns, turn{m.name, from, from})
+		turns[len(turns)-1].to = time.Now()
 		m.release()
 	}
 	h := g.Begin(context.Background(), first.name)

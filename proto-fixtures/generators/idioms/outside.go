@@ -46,7 +46,9 @@ func retries(g *ground.Ground) {
 	w := g.Begin(context.Background(), "idiom.Retries").Alone()
 	for _, pause := range []time.Duration{ms, 2 * ms, 4 * ms} {
 		ground.Busy(ms / 2)
-		w.In("sleep", func() { <-time.After(pause) })
+		// To arm a timer may wake a thread that waits for the next one.
+		over := time.After(pause)
+		w.In("sleep", func() { <-over })
 	}
 	w.End()
 	w.Path("sleep", "schedWait")

@@ -386,17 +386,19 @@ func batchLoader(g *ground.Ground) {
 			asked := time.Now()
 			w.Alone().To("syscall")
 			<-loaded
+			state, other := "syscall", "sleep"
 			if time.Since(fired) < fired.Sub(asked) {
 				// The timer was late.
 				w.ToAt("sleep", asked)
+				state, other = other, state
 			}
 			w.End()
 			if handedOff {
 				within(w, "syscall", "sleep", "chan")
 				return
 			}
-			within(w, "syscall")
-			within(w, "sleep")
+			within(w, state)
+			w.Path(other)
 			w.Path("chan")
 		}))
 	}

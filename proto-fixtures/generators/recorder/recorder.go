@@ -46,7 +46,9 @@ func (o *Options) Tracer() (*tracer.Tracer, error) {
 // Record takes the capture: during is called once the recording has begun and may return before its end. The bytes are
 // kept in memory until the end so that writing them is no part of what is recorded.
 func (o *Options) Record(during func()) error {
+	// What grows while it is written to has the tracer's goroutine help the collector, too.
 	var capture bytes.Buffer
+	capture.Grow(4 << 20)
 	if o.Flight {
 		dump, err := startFlight(o.Window/2, uint64(o.MaxKiB)<<10)
 		if err != nil {

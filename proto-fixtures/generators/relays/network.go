@@ -132,7 +132,7 @@ func stream(g *ground.Ground) {
 		response.Header().Set("X-Lines", "3")
 		w.End()
 		within(w, "network", "sleep", "syscall")
-		w.Path("sleep", "schedWait")
+		w.PathOrMore("sleep", "schedWait")
 		none(w, "chan")
 		handled <- struct{}{}
 	}))
@@ -159,7 +159,7 @@ func stream(g *ground.Ground) {
 	response.Body.Close()
 	w.End()
 	within(w, "network", "sleep", "syscall", "lock")
-	w.Path("sleep", "schedWait")
+	w.PathOrMore("sleep", "schedWait")
 	w.PathAtLeast(9*ms-ms/4, "network")
 	none(w, "chan")
 	<-handled

@@ -132,8 +132,8 @@ func each(g *ground.Ground, name string, count int, ask func(m message)) {
 			w.To("exec")
 			w.End()
 			within(w, "sleep", "chan", "lock")
-			w.Path("sleep", "schedWait")
-			w.Path("chan", "lock", "schedWait")
+			w.PathOrMore("sleep", "schedWait")
+			w.PathOrMore("chan", "lock", "schedWait")
 			none(w, "network", "other")
 		}()
 	}
@@ -287,9 +287,11 @@ func childTasks(g *ground.Ground) {
 	for i := 0; i < 2; i++ {
 		go func() {
 			for m := range jobs {
+				m.of.To("exec")
 				child := g.Begin(m.of.Ctx, "relay.ChildTask.child").Alone()
 				m.of.To("sleep")
 				child.In("sleep", func() { time.Sleep(2 * ms) })
+				m.of.To("exec")
 				child.End()
 				within(child, "sleep")
 				child.Path("sleep", "schedWait")
