@@ -4,14 +4,11 @@ import { format, resolveConfig } from 'prettier'
 import { describe, expect, test } from 'vitest'
 import { emptyBreakdown, GoState, type Holder, type LongWait } from '../../src/breakdown/breakdown.ts'
 import { emptyParts, type Group, GROUPS } from '../../src/breakdown/groups.ts'
+import { type Blame, blameOf, NEARLY_ALL, NO_BLAME } from '../../src/enrich/blame.ts'
 import {
   ASSIST_LEADS,
-  type Blame,
-  blameOf,
   MAX_CLOCK_SHARE,
   MIN_TOTAL_NS,
-  NEARLY_ALL,
-  NO_BLAME,
   VERDICT_RULES,
   verdictOf,
   type VerdictInput,
