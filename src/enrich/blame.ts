@@ -139,24 +139,23 @@ export function blameOf(
       continue
     }
     const holders = wait?.holders ?? []
+    const toldNs = holders.reduce((all, holder) => all + holder.ns, 0)
     // Of very many the shortest are not told, and who served others before a task may have been idle in between: none of it is the others'.
-    const heldNs = Math.max(
-      timeline.endNs[row] - timeline.startNs[row],
-      holders.reduce((all, holder) => all + holder.ns, 0),
-    )
+    const heldNs = Math.max(timeline.endNs[row] - timeline.startNs[row], toldNs)
     if (group === 'chan' && holders.length > 0) add(sum.locks, 'slot', ns)
     const holderName = ({ goroutine, taskId }: Holder): string | null => {
       if (goroutine < 0 || taskId === task.id) return null
       // Of the others than the first nothing more is known.
       return nameOf(taskId) ?? (goroutine === holders[0].goroutine ? nameWithoutSpan(wait, tables) : NO_SPAN_NAME)
     }
-    const inTurn = areMore(holders, heldNs)
+    const inTurn = areMore(holders, toldNs, heldNs)
     if (inTurn) sum.inTurnNs += ns
     for (const holder of holders) {
       const name = holderName(holder)
       if (name === null) continue
-      addName(sum, name, (ns * holder.ns) / heldNs)
-      if (inTurn) add(sum.namesInTurn, name, (ns * holder.ns) / heldNs)
+      const itsNs = (ns * holder.ns) / heldNs
+      addName(sum, name, itsNs)
+      if (inTurn) add(sum.namesInTurn, name, itsNs)
     }
     const shortWaitName = wait === undefined ? namesWithoutTask.get(wakerOf(row)) : undefined
     const pickerName = group === 'chan' && wasPickedUp(timeline, row) ? pickedUpBy(wait) : null
@@ -184,18 +183,13 @@ function wasPickedUp({ length, goroutine, wakerGoroutine }: Timeline, row: numbe
 
 /** What is said of the waits of a group: what holds for more than half of them, and whether it does for nearly all. */
 function blameOfSums(group: Group, sums: Sums): Blame {
-  const { total, withoutSpanNs, inTurnNs, namesInTurn, names, locks, doing, instead } = sums
-  const named = majority(names, total)
-  const held = named ?? (withoutSpanNs * 2 > total ? NO_SPAN_NAME : null)
-  const longest = held === null && inTurnNs * 2 > total ? mostOf(namesInTurn) : null
-  const name = held ?? longest
+  const { total, locks, doing, instead } = sums
+  const { name, ns: nameNs, inTurn } = toBlame(sums)
   const lock = majority(locks, total)
   const did = name === null ? null : majority(doing, total)
   const insteadNs = sumOf(instead)
   const most = insteadOfMost(group, instead, total)
   const least = NEARLY_ALL * total
-  const nameNs =
-    name === null ? total : longest !== null ? inTurnNs : named === null ? withoutSpanNs : (names.get(named) ?? 0)
   const said = [
     nameNs,
     lock === null || lock === 'slot' ? total : (locks.get(lock) ?? 0),
@@ -208,18 +202,31 @@ function blameOfSums(group: Group, sums: Sums): Blame {
     instead: most,
     mostly: said.some((ns) => ns < least),
     doingMostly: did !== null && (doing.get(did) ?? 0) < NEARLY_ALL * sumOf(doing),
-    inTurn: longest !== null,
+    inTurn,
   }
+}
+
+/** Who is to blame for more than half of some waits, and for how long of them; else for all of them nobody. */
+function toBlame({ total, withoutSpanNs, inTurnNs, namesInTurn, names }: Sums): {
+  readonly name: string | null
+  readonly ns: number
+  readonly inTurn: boolean
+} {
+  const name = majority(names, total)
+  if (name !== null) return { name, ns: names.get(name) ?? 0, inTurn: false }
+  if (withoutSpanNs * 2 > total) return { name: NO_SPAN_NAME, ns: withoutSpanNs, inTurn: false }
+  const longest = inTurnNs * 2 > total ? mostOf(namesInTurn) : null
+  return longest === null ? { name: null, ns: total, inTurn: false } : { name: longest, ns: inTurnNs, inTurn: true }
 }
 
 /**
  * Whether a lock or slot was held in turn by more than are told: the rest of the wait is theirs, unless most of it is not known.
  *
+ * @param toldNs for how long those held it that are told
  * @param heldNs how long the wait was
  */
-function areMore(holders: readonly Holder[], heldNs: number): boolean {
+function areMore(holders: readonly Holder[], toldNs: number, heldNs: number): boolean {
   if (holders.length < MOST_HOLDERS_TOLD) return false
-  const toldNs = holders.reduce((sum, { ns }) => sum + ns, 0)
   const unknownNs = holders.reduce((sum, { goroutine, ns }) => sum + (goroutine < 0 ? ns : 0), 0)
   return toldNs < heldNs && unknownNs * 2 < heldNs
 }

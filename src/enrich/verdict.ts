@@ -233,7 +233,7 @@ function insteadSentence(blame: Blame): string | null {
     case 'pipe':
       return 'waiting for a pipe'
     case 'queue':
-      return `waiting in a queue${by(blame, 'behind')}`
+      return `waiting in a queue${by(blame, ' behind', 'behind')}`
     case 'stream':
       return 'waiting for a free stream of its connection'
     case 'process':
@@ -248,32 +248,36 @@ function insteadSentence(blame: Blame): string | null {
 function channelSentence(blame: Blame): string {
   const instead = insteadSentence(blame)
   if (instead !== null) return instead
-  return `waiting on a channel${by(blame, blame.lock === 'slot' ? ', held up by' : 'served by')}`
+  return `waiting on a channel${by(blame, blame.lock === 'slot' ? ', held up by' : ' served by')}`
 }
 
-/** Who is to blame, after such words, and what that one did. Nothing where nobody is. */
-function by(blame: Blame, words: string): string {
+/**
+ * Who is to blame, after such words, and what that one did. Nothing where nobody is.
+ *
+ * @param longest the word before the one of many that is named
+ */
+function by(blame: Blame, words: string, longest = 'by'): string {
   if (blame.name === null) return ''
-  const who = blame.inTurn ? `many in turn, longest ${words === 'behind' ? words : 'by'} ${blame.name}` : blame.name
-  return `${words.startsWith(',') ? '' : ' '}${words} ${who}${doing(blame)}`
+  const who = blame.inTurn ? `many in turn, longest ${longest} ${blame.name}` : blame.name
+  return `${words} ${who}${doing(blame)}`
 }
 
 function lockSentence(blame: Blame): string {
   switch (blame.lock) {
     case 'mutex':
-      return `waiting for a mutex${by(blame, 'held by')}`
+      return `waiting for a mutex${by(blame, ' held by')}`
     case 'rwMutex':
-      return `waiting for a read-write mutex${by(blame, 'held by')}`
+      return `waiting for a read-write mutex${by(blame, ' held by')}`
     case 'once':
-      return `waiting for a sync.Once${by(blame, 'run by') || ' run by another goroutine'}`
+      return `waiting for a sync.Once${by(blame, ' run by') || ' run by another goroutine'}`
     case 'file':
-      return `waiting for a file lock${by(blame, 'held by')}`
+      return `waiting for a file lock${by(blame, ' held by')}`
     case 'waitGroup':
       return `waiting for a WaitGroup${by(blame, ', last for')}`
     case 'cond':
-      return `waiting for a condition${by(blame, 'signalled by')}`
+      return `waiting for a condition${by(blame, ' signalled by')}`
     default:
-      return `waiting for a lock${by(blame, 'released by')}`
+      return `waiting for a lock${by(blame, ' released by')}`
   }
 }
 

@@ -96,7 +96,6 @@ test('in a convoy of five hundred who held the lock longest is told, and it is k
   for (const one of others)
     story
       .at(one * 2)
-
       .run(one)
       .begin()
       .at(one * 2 + 1)

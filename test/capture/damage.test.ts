@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../src/base/failure.ts'
 import { CaptureAnalysis } from '../../src/breakdown/analysis.ts'
+import type { TaskRecord } from '../../src/breakdown/breakdown.ts'
 import { newCaptureMemory } from '../../src/capture/event-source.ts'
 import { ProblemList } from '../../src/capture/problems.ts'
 import { GenerationFramer } from '../../src/capture/v2/framing.ts'
@@ -12,14 +13,18 @@ import { known } from '../support/known-tasks.ts'
 const all = captureFixtures()
 const captures = all.filter(isV2)
 
+function taskOf({ tasks }: Analysed, id: number): TaskRecord | undefined {
+  return tasks.find((task) => task.id === id)
+}
+
 /** The goroutines that worked for a task. */
-function workersOf({ tasks }: Analysed, id: number): readonly number[] {
-  return tasks.find((task) => task.id === id)?.goroutines ?? []
+function workersOf(analysed: Analysed, id: number): readonly number[] {
+  return taskOf(analysed, id)?.goroutines ?? []
 }
 
 /** Time that a task's path shows under the network, the poller's waits aside. */
-function networkNs({ tasks }: Analysed, id: number): number {
-  return tasks.find((task) => task.id === id)?.path?.viaNs.network ?? 0
+function networkNs(analysed: Analysed, id: number): number {
+  return taskOf(analysed, id)?.path?.viaNs.network ?? 0
 }
 
 function hasMore(some: readonly number[], others: readonly number[]): boolean {

@@ -376,15 +376,17 @@ describe('who is to blame', () => {
     expect(ran(ofTask(1, 60), ofTask(0, 10))).toBe('its own goroutines')
   })
 
+  /** Whom a wait for a lock is blamed on that these held. */
+  const blamed = (holders: readonly Holder[]): Blame | undefined =>
+    blameOf(
+      taskRecord({ timeline, longWaits: [{ ...longWaits[0], holders }] }),
+      tables,
+      0,
+      800,
+      (id) => names[id] ?? null,
+    ).get('lock')
+
   test('of locks is who held them, each for its time', () => {
-    const blamed = (holders: readonly Holder[]): Blame | undefined =>
-      blameOf(
-        taskRecord({ timeline, longWaits: [{ ...longWaits[0], holders }] }),
-        tables,
-        0,
-        800,
-        (id) => names[id] ?? null,
-      ).get('lock')
     const held = (taskId: number, ns: number): Holder => ({ goroutine: taskId, taskId, ns })
     expect(blamed([held(9, 400), held(5, 300)])).toEqual({
       ...NO_BLAME,
@@ -406,14 +408,6 @@ describe('who is to blame', () => {
   })
 
   test('of a lock that many hold in turn is who held it longest of those that are told', () => {
-    const blamed = (holders: readonly Holder[]): Blame | undefined =>
-      blameOf(
-        taskRecord({ timeline, longWaits: [{ ...longWaits[0], holders }] }),
-        tables,
-        0,
-        800,
-        (id) => names[id] ?? null,
-      ).get('lock')
     const told = (count: number, of: (n: number) => Partial<Holder>): Holder[] =>
       Array.from({ length: count }, (_, n) => ({ goroutine: 40 + n, taskId: n < 10 ? 5 : 9, ns: 20, ...of(n) }))
     const longest = { name: 'cache.Refresh', lock: 'mutex', inTurn: true }

@@ -11,11 +11,10 @@ import {
   RUNNABLE,
   RUNNER_FIELDS,
   RUNNERS_TOLD,
-  STAY_MASK,
-  STAY_STATE,
 } from '../states-layout.ts'
 import { MOST_BLOCKED_BYTES, put, putAll } from './block.ts'
 import { beginRunners, runnersOf } from './runners.ts'
+import { stateOf } from './stay.ts'
 
 const PIECE_BYTES: usize = LONG_PIECE_FIELDS << 3
 const RUNNER_BYTES: usize = RUNNER_FIELDS << 3
@@ -63,7 +62,7 @@ export function keepReadyWaits(): void {
   for (let piece = pieces; piece < end; piece += PIECE_BYTES) {
     const stay = <i32>load<f64>(piece, 16)
     const queued = load<f64>(piece, 40) !== 0
-    if (queued || load<u8>(load<u32>(STAY_STATE) + (stay & load<u32>(STAY_MASK))) !== RUNNABLE) {
+    if (queued || stateOf(stay) !== RUNNABLE) {
       memory.copy(pieces + left * PIECE_BYTES, piece, PIECE_BYTES)
       left++
       continue

@@ -68,7 +68,7 @@ export function stayBefore(stay: i32, sinceNs: f64): i32 {
 }
 
 /** Whether a stay began or ended with something that was handed over: a wait for that, or the first of a goroutine. */
-export function isGiven(slot: u32): bool {
+function isGiven(slot: u32): bool {
   if (isWait(slot)) return load<u8>(load<u32>(HANDS_OVER) + reasonAt(slot)) !== 0
   return load<i32>(load<u32>(STAY_PREVIOUS) + (slot << 2)) === NONE
 }

@@ -54,7 +54,7 @@ import {
   WAITING,
 } from '../states-layout.ts'
 import { giverOf, lastGivenNs } from './passed-on.ts'
-import { endOf, has, previousOf, startOf, taskOf } from './stay.ts'
+import { endOf, has, previousOf, startOf, stateOf, taskOf } from './stay.ts'
 import { descendsFrom } from './tasks.ts'
 import { isCause } from './via.ts'
 import { before, beforeOthers, lackedRoom, lacksRoom, stayAt, stepsTaken } from './visits.ts'
@@ -410,10 +410,6 @@ function addMarginBefore(startStay: i32, startNs: f64): void {
     hi = min(hi, fromNs)
     stay = previous
   }
-}
-
-/* @inline */ function stateOf(stay: i32): u32 {
-  return load<u8>(load<u32>(STAY_STATE) + (stay & load<u32>(STAY_MASK)))
 }
 
 function worksFor(serial: i32): bool {

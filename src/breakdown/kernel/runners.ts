@@ -170,7 +170,11 @@ function addAfter(waiting: i32): i32 {
   return to
 }
 
-/** Whether less than half of the wait was looked through, since no more stays may be: who ran then says little of who ran in all of it. @param next the first stay that was not */
+/**
+ * Whether less than half of the wait was looked through, since no more stays may be: who ran then says little of who ran in all of it.
+ *
+ * @param next the first stay that was not
+ */
 function isMostlyUnseen(next: i32): bool {
   if (next >= load<i32>(STAY_TOP)) return false
   const untilNs = load<f64>(load<u32>(STAY_START) + ((next & load<u32>(STAY_MASK)) << 3))

@@ -1,6 +1,15 @@
 // stay.ts: what the log says of a stay: each is a place of the ring, whose columns are read here.
 
-import { STAY_END, STAY_MASK, STAY_NEXT, STAY_PREVIOUS, STAY_START, STAY_TAIL, STAY_TASK } from '../states-layout.ts'
+import {
+  STAY_END,
+  STAY_MASK,
+  STAY_NEXT,
+  STAY_PREVIOUS,
+  STAY_START,
+  STAY_STATE,
+  STAY_TAIL,
+  STAY_TASK,
+} from '../states-layout.ts'
 
 /** Whether a stay is in the log, and not older. */
 /* @inline */ export function has(stay: i32): bool {
@@ -17,6 +26,10 @@ import { STAY_END, STAY_MASK, STAY_NEXT, STAY_PREVIOUS, STAY_START, STAY_TAIL, S
 
 /* @inline */ export function endOf(stay: i32): f64 {
   return load<f64>(load<u32>(STAY_END) + (slotOf(stay) << 3))
+}
+
+/* @inline */ export function stateOf(stay: i32): u32 {
+  return load<u8>(load<u32>(STAY_STATE) + slotOf(stay))
 }
 
 /* @inline */ export function taskOf(stay: i32): i32 {
