@@ -133,35 +133,21 @@ captures() {
 # Tasks whose time is known by the program's own clock. To be recorded while the machine has nothing else to do: what else runs
 # takes the processors away unseen by the runtime, and only the program's clock would know.
 ground() {
-  for version in 1.21 1.22 1.24 1.26 1.27; do
-    capture $version states states -seed 31
-    mv "$scratch/states.ground.jsonl" "$fixtures/captures/go$version/"
-  done
-  capture 1.26 shapes shapes -seed 33 -rounds 1
-  mv "$scratch/shapes.ground.jsonl" "$fixtures/captures/go1.26/"
-  for version in 1.21 1.24 1.26; do
-    capture $version idioms idioms -seed 61 -rounds 1
-    mv "$scratch/idioms.ground.jsonl" "$fixtures/captures/go$version/"
-  done
+  for version in 1.21 1.22 1.24 1.26 1.27; do known $version states states -seed 31; done
+  known 1.26 shapes shapes -seed 33 -rounds 1
+  for version in 1.21 1.24 1.26; do known $version idioms idioms -seed 61 -rounds 1; done
   # Verdicts are claimed too: again, when the machine had something else to do meanwhile.
-  for version in 1.21 1.26; do
-    capture $version causes causes -seed 71 -rounds 1
-    mv "$scratch/causes.ground.jsonl" "$fixtures/captures/go$version/"
-  done
-  for version in 1.21 1.26; do
-    capture $version oncall oncall -seed 81 -rounds 1
-    mv "$scratch/oncall.ground.jsonl" "$fixtures/captures/go$version/"
-  done
-  for version in 1.21 1.26; do
-    capture $version incidents incidents -seed 91 -rounds 1
-    mv "$scratch/incidents.ground.jsonl" "$fixtures/captures/go$version/"
-  done
-  for version in 1.21 1.26; do
-    capture $version relays relays -seed 95 -rounds 1
-    mv "$scratch/relays.ground.jsonl" "$fixtures/captures/go$version/"
-  done
-  capture 1.26 states-grpc statesgrpc -seed 32 -rounds 1
-  mv "$scratch/states-grpc.ground.jsonl" "$fixtures/captures/go1.26/"
+  for version in 1.21 1.26; do known $version causes causes -seed 71 -rounds 1; done
+  for version in 1.21 1.26; do known $version oncall oncall -seed 81 -rounds 1; done
+  for version in 1.21 1.26; do known $version incidents incidents -seed 91 -rounds 1; done
+  for version in 1.21 1.26; do known $version relays relays -seed 95 -rounds 1; done
+  known 1.26 states-grpc statesgrpc -seed 32 -rounds 1
+}
+
+# known VERSION NAME PROGRAM FLAGS...: as capture, with what the program knows of its own time.
+known() {
+  capture "$@"
+  mv "$scratch/$2.ground.jsonl" "$fixtures/captures/go$1/"
 }
 
 # Waits until the machine has had next to nothing to do for a second: above 98 % of its processors' time idle.

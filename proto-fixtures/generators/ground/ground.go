@@ -196,6 +196,11 @@ func (w *Work) Path(state string, with ...string) {
 	w.claim("path", w.sum(state, with), false, state, with)
 }
 
+// Within claims that all of a task's time is spent with these states together, beside its own work.
+func (w *Work) Within(state string, with ...string) {
+	w.Path(state, append(with, "schedWait", "exec")...)
+}
+
 // PathOrMore claims what the clock says of states, or more: a wait for a processor is in what it says of another state too, as that of a
 // worker in what it waits for.
 func (w *Work) PathOrMore(state string, with ...string) {

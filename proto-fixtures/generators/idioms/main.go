@@ -24,11 +24,6 @@ func main() {
 		fileLock, slowConsumer, slowDecoder, lateWrite, replies, bus, batchLoader, heldByNobody, semaphoreOfNobody, panics, collectedByOther, processorsChange, memoryLimit)
 }
 
-// within says that all of a task's time is spent with these states together, beside its own work.
-func within(w *ground.Work, state string, with ...string) {
-	w.Path(state, append(with, "schedWait", "exec")...)
-}
-
 // handedOff tells that the tracer shows a system call only where the processor was taken away meanwhile: up to Go 1.21.
 var handedOff = strings.HasPrefix(runtime.Version(), "go1.21")
 
@@ -37,9 +32,9 @@ func ofNobody(w *ground.Work, do func()) {
 	w.In("syscall", do)
 	w.End()
 	if handedOff {
-		within(w, "syscall", "chan")
+		w.Within("syscall", "chan")
 		return
 	}
-	within(w, "syscall")
+	w.Within("syscall")
 	w.Path("chan")
 }

@@ -81,7 +81,7 @@ func tokens(g *ground.Ground) {
 		<-bucket
 	})
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.Path("chan")
 	close(stop)
 }
@@ -104,7 +104,7 @@ func clientTimeout(g *ground.Ground) {
 	cancel()
 	w.End()
 	// The connection is dialled, and handed over under a lock.
-	within(w, "sleep", "network", "syscall", "chan", "lock")
+	w.Within("sleep", "network", "syscall", "chan", "lock")
 	w.PathAtLeast(8*ms, "sleep")
 }
 
@@ -194,7 +194,7 @@ func lookUp(g *ground.Ground) {
 			recorder.Check(err)
 		})
 		w.End()
-		within(w, "network", "syscall")
+		w.Within("network", "syscall")
 		w.PathAtLeast(6*ms-ms/2, "network")
 		w.Path("sleep")
 		w.Path("chan")
@@ -240,7 +240,7 @@ func slowBody(g *ground.Ground) {
 		w := g.Begin(context.Background(), "idiom.SlowBody.server").Alone()
 		w.In("network", func() { io.Copy(io.Discard, request.Body) })
 		w.End()
-		within(w, "network", "syscall")
+		w.Within("network", "syscall")
 		w.Path("sleep")
 	}))
 	defer server.Close()
@@ -317,7 +317,7 @@ func systemCallOnOneProcessor(g *ground.Ground) {
 	w := g.Begin(context.Background(), "idiom.HandedOff").Alone()
 	w.In("syscall", func() { ground.Nanosleep(14 * ms) })
 	w.End()
-	within(w, "syscall")
+	w.Within("syscall")
 	w.PathAtLeast(14*ms, "syscall")
 	<-runner
 }
@@ -338,12 +338,12 @@ func fileLock(g *ground.Ground) {
 		w.In("sleep", func() { time.Sleep(9 * ms) })
 		lock(file, syscall.LOCK_UN)
 		w.End()
-		within(w, "sleep", "syscall")
+		w.Within("sleep", "syscall")
 	})
 	w := g.Begin(context.Background(), "idiom.FileLock").Alone()
 	w.In("syscall", func() { lock(again, syscall.LOCK_EX) })
 	w.End()
-	within(w, "syscall")
+	w.Within("syscall")
 	w.Path("lock")
 	<-first
 }

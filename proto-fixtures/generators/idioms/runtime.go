@@ -35,7 +35,7 @@ func memoryLimit(g *ground.Ground) {
 	}
 	debug.SetMemoryLimit(before)
 	w.End()
-	within(w, "gcWait", "other")
+	w.Within("gcWait", "other")
 	w.Path("lock")
 	w.Path("sleep")
 	kept, garbage = nil, nil

@@ -32,7 +32,7 @@ func setLimit(g *ground.Ground) {
 	}
 	recorder.Check(group.Wait())
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.Path("chan")
 	w.Path("lock")
 	w.PathAtLeast(9*ms, "sleep")
@@ -57,7 +57,7 @@ func slowestOfMany(g *ground.Ground) {
 		<-answers
 	}
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.PathAtLeast(6*ms, "sleep")
 	w.Path("chan")
 }
@@ -70,7 +70,7 @@ func sharedCall(g *ground.Ground) {
 			calls.Do("price", func() (any, error) { ready(); ground.Nanosleep(9 * ms); return 1, nil })
 		})
 		w.End()
-		within(w, "syscall")
+		w.Within("syscall")
 	})
 	time.Sleep(2 * ms)
 	var others []<-chan struct{}
@@ -104,7 +104,7 @@ func sharedCallGivenUp(g *ground.Ground) {
 		case <-timeout:
 		}
 		w.End()
-		within(w, "sleep")
+		w.Within("sleep")
 		w.Path("chan")
 	})
 	time.Sleep(ms)
@@ -192,7 +192,7 @@ func wokenForNothing(g *ground.Ground) {
 		lock.Unlock()
 	})
 	w.End()
-	within(w, "lock")
+	w.Within("lock")
 	w.Path("sleep")
 	w.Blame("lock", "idiom.WokenForNothing.filler", "exec", "cond")
 	<-filler
@@ -231,7 +231,7 @@ func groupCommit(g *ground.Ground) {
 	leader := g.Begun("idiom.GroupCommit.leader", func(w *ground.Work, ready func()) {
 		w.In("syscall", func() { log.commit(func() { ready(); ground.Nanosleep(10 * ms) }) })
 		w.End()
-		within(w, "syscall")
+		w.Within("syscall")
 	})
 	time.Sleep(ms)
 	var followers []<-chan struct{}
@@ -320,7 +320,7 @@ func replies(g *ground.Ground) {
 			<-one.reply
 		})
 		w.End()
-		within(w, "chan")
+		w.Within("chan")
 		w.Path("sleep")
 		w.Path("syscall")
 	}
@@ -394,10 +394,10 @@ func batchLoader(g *ground.Ground) {
 			}
 			w.End()
 			if handedOff {
-				within(w, "syscall", "sleep", "chan")
+				w.Within("syscall", "sleep", "chan")
 				return
 			}
-			within(w, state)
+			w.Within(state)
 			w.Path(other)
 			w.Path("chan")
 		}))

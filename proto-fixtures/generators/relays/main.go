@@ -17,11 +17,6 @@ func main() {
 		childTasks, mail, multiplexed, stream, events)
 }
 
-// within says that all of a task's time is spent with these states together, beside its own work.
-func within(w *ground.Work, state string, with ...string) {
-	w.Path(state, append(with, "schedWait", "exec")...)
-}
-
 // none says that nothing of these is on the path.
 func none(w *ground.Work, states ...string) {
 	for _, state := range states {

@@ -21,7 +21,7 @@ func upload(g *ground.Ground) {
 		w.In("network", func() { io.Copy(io.Discard, request.Body) })
 		w.In("sleep", func() { time.Sleep(2 * ms) })
 		w.End()
-		within(w, "network", "sleep", "syscall")
+		w.Within("network", "sleep", "syscall")
 		w.Path("network", "schedWait", "syscall")
 		none(w, "lock", "chan")
 	}))
@@ -43,7 +43,7 @@ func upload(g *ground.Ground) {
 	io.Copy(io.Discard, response.Body)
 	response.Body.Close()
 	w.End()
-	within(w, "sleep", "network", "syscall")
+	w.Within("sleep", "network", "syscall")
 	w.PathAtLeast(12*ms-ms/4, "sleep")
 	w.PathAtLeast(2*ms-ms/4, "network")
 	none(w, "lock", "chan")
@@ -95,7 +95,7 @@ func multiplexed(g *ground.Ground) {
 			asked <- line
 			w.In("network", func() { <-answered })
 			w.End()
-			within(w, "network")
+			w.Within("network")
 			w.PathAtLeast(6*ms-ms/4, "network")
 			none(w, "chan")
 		}()
@@ -131,7 +131,7 @@ func stream(g *ground.Ground) {
 		}
 		response.Header().Set("X-Lines", "3")
 		w.End()
-		within(w, "network", "sleep", "syscall")
+		w.Within("network", "sleep", "syscall")
 		w.PathOrMore("sleep", "schedWait")
 		none(w, "chan")
 		handled <- struct{}{}
@@ -158,7 +158,7 @@ func stream(g *ground.Ground) {
 	w.In("network", func() { io.Copy(io.Discard, response.Body) })
 	response.Body.Close()
 	w.End()
-	within(w, "network", "sleep", "syscall", "lock")
+	w.Within("network", "sleep", "syscall", "lock")
 	w.PathOrMore("sleep", "schedWait")
 	w.PathAtLeast(9*ms-ms/4, "network")
 	none(w, "chan")
@@ -184,7 +184,7 @@ func events(g *ground.Ground) {
 		ticker.Stop()
 		w.In("network", func() { <-request.Context().Done() })
 		w.End()
-		within(w, "network", "sleep", "syscall")
+		w.Within("network", "sleep", "syscall")
 		w.Path("sleep", "schedWait")
 		w.Path("network", "schedWait")
 		none(w, "lock", "chan")
@@ -202,7 +202,7 @@ func events(g *ground.Ground) {
 	response.Body.Close()
 	w.To("network")
 	w.End()
-	within(w, "network", "sleep", "syscall")
+	w.Within("network", "sleep", "syscall")
 	none(w, "lock", "chan")
 	<-handled
 }

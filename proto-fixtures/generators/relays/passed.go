@@ -22,7 +22,7 @@ func ownWork(g *ground.Ground, name string, publish func(), received <-chan stru
 	}()
 	w.In("sleep", func() { <-received })
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.PathAtLeast(8*ms-ms/4, "sleep")
 	none(w, "lock", "chan")
 }
@@ -111,7 +111,7 @@ func packedStream(g *ground.Ground) {
 	recorder.Check(err)
 	w.To("sleep")
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.PathAtLeast(8*ms-ms/4, "sleep")
 	none(w, "lock", "chan")
 }

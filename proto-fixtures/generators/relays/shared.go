@@ -38,7 +38,7 @@ func mergeSort(g *ground.Ground) {
 	sort(t, takes)
 	t.done().tell(w)
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.Path("sleep", "schedWait")
 	none(w, "lock", "chan")
 }
@@ -65,7 +65,7 @@ func quorum(g *ground.Ground) {
 	}
 	t.done().tell(w)
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.Path("sleep", "schedWait")
 	none(w, "lock", "chan")
 	<-over
@@ -106,7 +106,7 @@ func barrier(g *ground.Ground) {
 	run(0)
 	all.Wait()
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.PathAtLeast(12*ms, "sleep")
 	none(w, "lock", "chan")
 }
@@ -131,7 +131,7 @@ func each(g *ground.Ground, name string, count int, ask func(m message)) {
 			<-m.answer
 			w.To("exec")
 			w.End()
-			within(w, "sleep", "chan", "lock")
+			w.Within("sleep", "chan", "lock")
 			w.PathOrMore("sleep", "schedWait")
 			w.PathOrMore("chan", "lock", "schedWait")
 			none(w, "network", "other")
@@ -228,7 +228,7 @@ func handover(g *ground.Ground) {
 			time.Sleep(2 * ms)
 			region.End()
 			w.End()
-			within(w, "sleep", "chan")
+			w.Within("sleep", "chan")
 			none(w, "lock", "network", "other")
 		}
 	}()
@@ -276,7 +276,7 @@ func chain(g *ground.Ground) {
 	}
 	w.In("sleep", func() { call(100) })
 	w.End()
-	within(w, "sleep")
+	w.Within("sleep")
 	w.PathAtLeast(8*ms, "sleep")
 	none(w, "lock", "chan")
 }
@@ -293,7 +293,7 @@ func childTasks(g *ground.Ground) {
 				child.In("sleep", func() { time.Sleep(2 * ms) })
 				m.of.To("exec")
 				child.End()
-				within(child, "sleep")
+				child.Within("sleep")
 				child.Path("sleep", "schedWait")
 				m.of.To("schedWait")
 				close(m.answer)
@@ -312,18 +312,21 @@ func mail(g *ground.Ground) {
 		answer chan struct{}
 	}
 	first, second := make(chan letter), make(chan letter)
+	ask := func(actor chan<- letter, w *ground.Work) {
+		answer := make(chan struct{})
+		actor <- letter{w.Ctx, answer}
+		<-answer
+	}
 	go func() {
 		defer close(second)
 		for l := range first {
 			w := g.Begin(l.ctx, "relay.Mail.first")
-			answer := make(chan struct{})
 			w.In("sleep", func() {
 				time.Sleep(2 * ms)
-				second <- letter{w.Ctx, answer}
-				<-answer
+				ask(second, w)
 			})
 			w.End()
-			within(w, "sleep")
+			w.Within("sleep")
 			w.PathAtLeast(6*ms, "sleep")
 			none(w, "lock", "chan")
 			close(l.answer)
@@ -334,7 +337,7 @@ func mail(g *ground.Ground) {
 			w := g.Begin(l.ctx, "relay.Mail.second").Alone()
 			w.In("sleep", func() { time.Sleep(4 * ms) })
 			w.End()
-			within(w, "sleep")
+			w.Within("sleep")
 			w.Path("sleep", "schedWait")
 			close(l.answer)
 		}
@@ -342,13 +345,9 @@ func mail(g *ground.Ground) {
 	time.Sleep(ms)
 	for i := 0; i < 2; i++ {
 		w := g.Begin(context.Background(), "relay.Mail")
-		answer := make(chan struct{})
-		w.In("sleep", func() {
-			first <- letter{w.Ctx, answer}
-			<-answer
-		})
+		w.In("sleep", func() { ask(first, w) })
 		w.End()
-		within(w, "sleep")
+		w.Within("sleep")
 		w.PathAtLeast(6*ms, "sleep")
 		none(w, "lock", "chan")
 	}
